@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files and folders, with errors that name the path. Blocking; not for the load path. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Appends the file to buf; BASE_LIMIT when it would exceed buf->max. */
+bool base_file_read(const char *path, struct base_buf *buf, struct base_error *err);
+/* Replaces path atomically (temporary file beside it, fsync, rename, fsync of the folder): a reader
+ * sees the old or the new bytes, and after return they are on disk. */
+bool base_file_write(const char *path, const void *data, size_t len, mode_t mode,
+                     struct base_error *err);
+/* As `mkdir -p`; an existing folder is fine. */
+bool base_dir_make(const char *path, mode_t mode, struct base_error *err);
+/* Removes the folder and all below it, never following symbolic links nor crossing into another
+ * file system; a missing folder is fine. */
+bool base_dir_remove(const char *path, struct base_error *err);
+/* Writes all of data, over short writes and EINTR; for blocking descriptors. */
+bool base_fd_write_all(int fd, const void *data, size_t len, struct base_error *err);
+void base_fd_close(int *fd); /* closes if >= 0 and sets -1 */
+bool base_fd_set_nonblocking(int fd, struct base_error *err);
+
+#endif

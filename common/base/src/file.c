@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/random.h"
+#include "base/text.h"
+
+void base_fd_close(int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+bool base_fd_set_nonblocking(int fd, struct base_error *err)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return base_fail_errno(err, "cannot make descriptor %d non-blocking", fd);
+    return true;
+}
+
+bool base_fd_write_all(int fd, const void *data, size_t len, struct base_error *err)
+{
+    const char *at = data;
+    while (len > 0) {
+        ssize_t n = write(fd, at, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return base_fail_errno(err, "write of %zu bytes", len);
+        at += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+bool base_file_read(const char *path, struct base_buf *buf, struct base_error *err)
+{
+    BASE_AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return base_fail_errno(err, "cannot open %s", path);
+    size_t before = buf->len;
+    for (;;) {
+        char chunk[16384];
+        ssize_t n = read(fd, chunk, sizeof chunk);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n == 0)
+            return true;
+        if (n < 0) {
+            buf->len = before;
+            return base_fail_errno(err, "cannot read %s", path);
+        }
+        if (!base_buf_append(buf, chunk, (size_t)n)) {
+            buf->len = before;
+            return base_fail(err, BASE_LIMIT, "%s is larger than the %zu bytes that are accepted",
+                             path, buf->max - before);
+        }
+    }
+}
+
+static bool sync_parent(const char *path)
+{
+    BASE_AUTO_FREE char *copy = base_str_dup(path);
+    char *slash = strrchr(copy, '/');
+    const char *parent = ".";
+    if (slash == copy)
+        parent = "/";
+    else if (slash != NULL) {
+        *slash = '\0';
+        parent = copy;
+    }
+    BASE_AUTO_FD int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 && fsync(fd) == 0;
+}
+
+bool base_file_write(const char *path, const void *data, size_t len, mode_t mode,
+                     struct base_error *err)
+{
+    char id[BASE_ID_TEXT];
+    base_random_id(id);
+    BASE_AUTO_FREE char *temporary = base_str_printf("%s.%s.tmp", path, id);
+    BASE_AUTO_FD int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0)
+        return base_fail_errno(err, "cannot create %s", temporary);
+    if (!base_fd_write_all(fd, data, len, err)) {
+        (void)unlink(temporary);
+        return base_fail_context(err, "cannot write %s", path);
+    }
+    if (fsync(fd) < 0 || rename(temporary, path) < 0 || !sync_parent(path)) {
+        (void)base_fail_errno(err, "cannot put %s in place", path);
+        (void)unlink(temporary);
+        return false;
+    }
+    return true;
+}
+
+bool base_dir_make(const char *path, mode_t mode, struct base_error *err)
+{
+    BASE_AUTO_FREE char *copy = base_str_dup(path);
+    for (char *p = copy + 1; *copy != '\0'; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char kept = *p;
+        *p = '\0';
+        if (mkdir(copy, mode) < 0 && errno != EEXIST)
+            return base_fail_errno(err, "cannot make the folder %s", copy);
+        *p = kept;
+        if (kept == '\0')
+            break;
+    }
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return base_fail_errno(err, "cannot make the folder %s", path);
+    if (!S_ISDIR(st.st_mode))
+        return base_fail(err, BASE_IO, "%s exists and is not a folder", path);
+    return true;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+bool base_dir_remove(const char *path, struct base_error *err)
+{
+    enum { OPEN_FOLDERS = 16 };
+    if (nftw(path, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) != 0 &&
+        errno != ENOENT)
+        return base_fail_errno(err, "cannot remove %s", path);
+    return true;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control protocol between a controller (squall run, squall halt) and squall-agent: HTTP/1.1
+ * with JSON bodies of at most CONTROL_MAX_BODY bytes. Every request but GET /v1/health carries
+ * "Authorization: Bearer <token>"; a wrong one is 401.
+ *
+ *   GET    /v1/health              200 {"status":"ok","version":1,"pid":N,"started":"<time>",
+ *                                       "active":N,"kinds":{"kill":null,"partition":"why not"}}
+ *                                  kinds: null = available here, text = why it is not
+ *   POST   /v1/faults              body struct fault_spec. Applies, then measures the effect, then
+ *                                  answers struct fault_record: 200 active; 409 ineffective or
+ *                                  failed (already reverted, the record says whether gone);
+ *                                  400 invalid, 403 refused (cap, ceiling, target), 410 halted run.
+ *                                  Same id again: the present record, nothing is applied twice.
+ *   GET    /v1/faults              200 {"faults":[struct fault_record...]}: active ones and those
+ *                                  ended within the last hour, recovered ones included
+ *   GET    /v1/faults/ID           200 struct fault_record, 404
+ *   POST   /v1/faults/ID/renew     body {"leaseNs":N}; 200 record, 404, 410 when no longer active
+ *   DELETE /v1/faults/ID           reverts, measures the absence, answers the record: 200 gone,
+ *                                  409 stuck, 404. Repeating it is harmless.
+ *   POST   /v1/halt                reverts everything, refuses renewals and new faults of the runs
+ *                                  that were halted; 200 {"faults":[...]} once all are gone,
+ *                                  409 when one is stuck
+ * Errors without a record: {"error":{"code":"<base_code_name>","message":"..."}}.
+ */
+#ifndef MODEL_CONTROL_H
+#define MODEL_CONTROL_H
+
+#define CONTROL_MAX_BODY 65536
+
+#define CONTROL_PATH_HEALTH "/v1/health"
+#define CONTROL_PATH_FAULTS "/v1/faults"
+#define CONTROL_PATH_HALT   "/v1/halt"
+
+#endif

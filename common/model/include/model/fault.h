@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A fault as planned (struct fault_spec), and what became of it (struct fault_record). Both travel
+ * as JSON between controller and agent and lie in plan.json and faults.json.
+ */
+#ifndef MODEL_FAULT_H
+#define MODEL_FAULT_H
+
+#include "model/json.h"
+
+enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP };
+enum fault_action { FAULT_DROP, FAULT_REJECT };
+enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
+
+struct fault_spec {
+    char *id;   /* unique over all runs: <run id>-<n> */
+    char *run;  /* run id */
+    char *name; /* the scenario's word for it */
+    enum fault_kind kind;
+    struct dur_ns duration; /* `for`: always > 0 */
+    struct dur_ns lease;    /* without renewal for this long the fault goes away */
+    double max_affected;    /* cap on the affected share of the service's instances, 0..1 */
+    char *service;
+    char **targets; /* names of instances, never empty */
+    size_t target_count;
+    union {
+        struct {
+            int signal;
+            struct dur_ns restart_within; /* a new process must be ready within this */
+        } kill;
+        struct {
+            char **peers; /* names of services, or addresses */
+            size_t peer_count;
+            enum fault_action action;
+            enum fault_direction direction;
+        } partition;
+        struct {
+            double error_rate; /* 0..1 */
+            int error_status;  /* 500..599 */
+            struct dur_ns latency;
+        } app;
+    };
+};
+
+/* The life of a fault. The allowed moves are a table in chaos/src/lifecycle.c. */
+enum fault_state {
+    FAULT_REQUESTED,
+    FAULT_APPLYING,    /* the journal holds it */
+    FAULT_ACTIVE,      /* applied, and its effect measured */
+    FAULT_INEFFECTIVE, /* applied, but the effect was not there: being reverted */
+    FAULT_FAILED, /* could not be applied: being reverted, nothing is left if revert succeeds */
+    FAULT_REVERTING,
+    FAULT_GONE, /* reverted, and its absence measured */
+    FAULT_STUCK /* reverted as far as possible, absence not shown: a person must look */
+};
+
+enum fault_end { /* why it was reverted */
+                 FAULT_END_NONE,
+                 FAULT_END_EXPIRED, /* its `for` passed */
+                 FAULT_END_REQUEST, /* the controller asked */
+                 FAULT_END_LEASE,   /* the controller fell silent */
+                 FAULT_END_HALT,
+                 FAULT_END_RECOVERY, /* the agent had died; found in the journal at its start */
+                 FAULT_END_FAILED    /* never became active */
+};
+
+/* One measurement that shows presence or absence, before, during or after the fault. */
+struct fault_evidence {
+    char *target; /* instance */
+    char *when;   /* "before" | "during" | "after" */
+    char *metric; /* "process alive", "tcp connect to postgres-1:5432", "error rate"... */
+    char *value;  /* as text with its unit */
+    char *expected;
+    bool ok;
+    struct wall_ns at;
+};
+
+struct fault_record {
+    char *id;
+    char *run;
+    char *name;
+    enum fault_kind kind;
+    char **targets;
+    size_t target_count;
+    enum fault_state state;
+    enum fault_end end;
+    bool was_active;             /* the effect was measured at some time */
+    char *error;                 /* NULL: none */
+    struct wall_ns requested_at; /* 0: has not happened */
+    struct wall_ns applied_at;
+    struct wall_ns verified_at;
+    struct wall_ns reverted_at;
+    struct wall_ns gone_at;
+    struct wall_ns expires_at;
+    struct fault_evidence *evidence;
+    size_t evidence_count;
+};
+
+bool fault_spec_from_json(const json_t *json, struct fault_spec *out, struct base_error *err);
+json_t *fault_spec_to_json(const struct fault_spec *spec);
+void fault_spec_copy(struct fault_spec *out, const struct fault_spec *spec);
+void fault_spec_fini(struct fault_spec *spec);
+
+bool fault_record_from_json(const json_t *json, struct fault_record *out, struct base_error *err);
+json_t *fault_record_to_json(const struct fault_record *record);
+void fault_record_fini(struct fault_record *record);
+void fault_record_add_evidence(struct fault_record *record, const char *target, const char *when,
+                               const char *metric, const char *value, const char *expected, bool ok,
+                               struct wall_ns at);
+
+/* Enum <-> lower-case word ("kill", "active", "lease"). Parsing an unknown word is false. */
+const char *fault_kind_name(enum fault_kind kind);
+const char *fault_state_name(enum fault_state state);
+const char *fault_end_name(enum fault_end end);
+bool fault_kind_parse(const char *word, enum fault_kind *out);
+bool fault_state_final(enum fault_state state); /* gone or stuck */
+
+#endif

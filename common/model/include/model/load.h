@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What load to send (struct load_spec, given to squall-load), what it says while it runs (struct
+ * load_interval, one JSON line each on its standard output) and what came of it (struct
+ * load_result, load.json). Latencies lie in latency.hlog beside it, tagged as said below.
+ *
+ * squall-load's lines:  {"type":"started","mono":ns,"wall":ns}
+ *                       {"type":"interval", ...struct load_interval...}
+ *                       {"type":"finished","status":"complete"|"stopped"}
+ *                       {"type":"error","message":"..."} and exit status 5
+ * squall-load's input:  {"type":"phase","name":"lose-one"}  samples intended from now on belong
+ * there
+ *                       {"type":"stop"}                     no new requests; finish within timeout
+ *                       end of file                         the controller died: stop
+ *
+ * Tags in latency.hlog: <phase>/<route>/<kind>, kind one of
+ *   response  from the intended send to the end of a successful response (coordinated omission
+ * kept) service   from the actual send to the same failed    from the intended send to the failure,
+ * for requests that failed schedule  actual send - intended send, route "-"
+ */
+#ifndef MODEL_LOAD_H
+#define MODEL_LOAD_H
+
+#include "model/json.h"
+
+enum load_arrivals { LOAD_POISSON, LOAD_CONSTANT };
+
+struct load_target {
+    char *address; /* IPv4 or IPv6 literal */
+    uint16_t port;
+};
+
+struct load_route {
+    char *name; /* no '/', ',', space or newline: it becomes part of a tag */
+    char *method;
+    char *path;     /* with the query */
+    char *body;     /* NULL: none */
+    char **headers; /* "Name: value" */
+    size_t header_count;
+    uint32_t weight; /* > 0 */
+};
+
+struct load_spec {
+    enum load_arrivals arrivals;
+    double rate;            /* requests a second over all connections, > 0 */
+    struct dur_ns duration; /* of the schedule; responses may come up to `timeout` later */
+    uint32_t connections;
+    uint32_t threads; /* 0: one for each core, never more than connections */
+    uint64_t seed;
+    struct dur_ns timeout; /* of one request, from its actual send */
+    struct dur_ns interval;
+    char *host; /* the Host header */
+    struct load_target *targets;
+    size_t target_count;
+    struct load_route *routes;
+    size_t route_count;
+    char *first_phase;
+};
+
+/* Why a request failed. One table gives the words ("connect", "http_5xx"...). */
+enum load_failure {
+    LOAD_FAIL_CONNECT, /* refused, unreachable, no free port */
+    LOAD_FAIL_TIMEOUT,
+    LOAD_FAIL_RESET,    /* the connection ended before the whole response */
+    LOAD_FAIL_PROTOCOL, /* what came was not HTTP/1.1 */
+    LOAD_FAIL_HTTP_4XX,
+    LOAD_FAIL_HTTP_5XX,
+    LOAD_FAIL_STATUS, /* any other unexpected status */
+    LOAD_FAIL_COUNT
+};
+
+/* Counts of one phase and route, or of a whole interval or run. sent = ok + failed + in flight. */
+struct load_counts {
+    uint64_t intended; /* due by the schedule */
+    uint64_t sent;
+    uint64_t ok;
+    uint64_t failed[LOAD_FAIL_COUNT];
+    uint64_t missed; /* due, but never sent */
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+};
+
+struct load_interval {
+    struct wall_ns start; /* wall and monotonic start of the same moment */
+    struct mono_ns start_mono;
+    struct dur_ns length;
+    char *phase;               /* in force at its end */
+    struct load_counts counts; /* by fired time */
+    uint64_t in_flight;
+    struct dur_ns p50; /* response time of those that completed in it; 0 when none did */
+    struct dur_ns p99;
+    struct dur_ns max;
+    struct dur_ns late_p99; /* schedule error */
+};
+
+struct load_part {
+    char *phase;
+    char *route;
+    struct load_counts counts;
+};
+
+struct load_result {
+    bool complete; /* the schedule ran to its end */
+    struct wall_ns start;
+    struct wall_ns end; /* of the last response */
+    struct mono_ns start_mono;
+    struct mono_ns end_mono;
+    struct dur_ns scheduled; /* how long requests were due: duration, or less when stopped */
+    struct load_counts total;
+    struct load_part *parts;
+    size_t part_count;
+    struct load_interval *intervals;
+    size_t interval_count;
+    bool client_limited;      /* the generator itself was the limit: evidence is insufficient */
+    char *client_limited_why; /* NULL when not */
+    struct dur_ns cpu;        /* user + system time of the process */
+};
+
+bool load_spec_from_json(const json_t *json, struct load_spec *out, struct base_error *err);
+json_t *load_spec_to_json(const struct load_spec *spec);
+void load_spec_fini(struct load_spec *spec);
+bool load_interval_from_json(const json_t *json, struct load_interval *out, struct base_error *err);
+json_t *load_interval_to_json(const struct load_interval *interval); /* without "type" */
+void load_interval_fini(struct load_interval *interval);
+bool load_result_from_json(const json_t *json, struct load_result *out, struct base_error *err);
+json_t *load_result_to_json(const struct load_result *result);
+void load_result_fini(struct load_result *result);
+void load_counts_add(struct load_counts *sum, const struct load_counts *counts);
+uint64_t load_counts_failed(const struct load_counts *counts); /* all classes, without missed */
+const char *load_failure_name(enum load_failure failure);
+const char *load_arrivals_name(enum load_arrivals arrivals);
+bool load_arrivals_parse(const char *word, enum load_arrivals *out);
+
+#endif

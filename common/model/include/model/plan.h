@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan: all that a run will do, resolved and immutable, before anything is touched. Made by
+ * scenarios/ from scenario, topology and seed; stored as plan.json (version 1); read by reports/.
+ */
+#ifndef MODEL_PLAN_H
+#define MODEL_PLAN_H
+
+#include "model/expectation.h"
+#include "model/fault.h"
+#include "model/load.h"
+
+struct plan_fault {
+    struct dur_ns at; /* after the load's start */
+    struct fault_spec spec;
+};
+
+/* Phases partition the load: "steady", then for each fault "<fault>" and "after-<fault>". */
+struct plan_phase {
+    char *name;
+    struct dur_ns start;
+    char *fault; /* NULL: none is meant to be in place */
+};
+
+/* A fault the operator chose to leave out (--without-kernel-faults): named in every report. */
+struct plan_skip {
+    char *name;
+    char *why;
+};
+
+/* A steady-state check: each URL must answer `status` within `timeout`. */
+struct plan_check {
+    char *name;
+    char **urls;
+    size_t url_count;
+    int status;
+    struct dur_ns timeout;
+};
+
+struct plan_threshold {
+    char *name;
+    struct expectation expect;
+    char *phase; /* NULL: the whole run */
+    char *route; /* NULL: all routes */
+};
+
+enum plan_slo_kind { PLAN_SLO_AVAILABILITY, PLAN_SLO_LATENCY };
+
+struct plan_slo {
+    char *name;
+    enum plan_slo_kind kind;
+    double objective; /* 0..1, exclusive */
+    char *service;
+    struct dur_ns within; /* latency only */
+    double min_coverage;  /* share of expected scrapes that must be there, 0..1 */
+    /* PromQL selectors of the counters, as the scenario gave them or the defaults of the platform:
+     * total = increase of `total`; good = total - increase of `bad` (availability) or increase of
+     * `good` (latency: the bucket whose le equals `within`). */
+    char *total;
+    char *bad;        /* availability; NULL otherwise */
+    char *good;       /* latency; NULL otherwise */
+    char *up;         /* selector of the scrape health of the same instances */
+    size_t instances; /* expected number of series of `up` */
+};
+
+struct plan_abort {
+    char *name;
+    struct expectation when; /* the run is aborted when this holds... */
+    struct dur_ns over;      /* ...over a window of this length */
+};
+
+struct plan {
+    char *run; /* run id */
+    char *scenario;
+    char *description; /* may be "" */
+    uint64_t seed;
+    char *target_name; /* topology's name */
+    char *target_mode;
+    struct dur_ns duration;
+    struct load_spec load;
+    struct dur_ns steady_for; /* checks must hold this long before the load starts; 0: once */
+    struct dur_ns steady_deadline;
+    struct plan_check *checks;
+    size_t check_count;
+    struct plan_phase *phases;
+    size_t phase_count;
+    struct plan_fault *faults;
+    size_t fault_count;
+    struct plan_skip *skipped;
+    size_t skipped_count;
+    struct plan_threshold *thresholds;
+    size_t threshold_count;
+    struct plan_slo *slos;
+    size_t slo_count;
+    struct plan_abort *aborts;
+    size_t abort_count;
+    char *agent_url; /* NULL when there are no faults */
+    char *agent_token_file;
+    char *prometheus_url; /* NULL: no SLOs can be judged */
+    struct dur_ns scrape_interval;
+};
+
+bool plan_from_json(const json_t *json, struct plan *out, struct base_error *err);
+json_t *plan_to_json(const struct plan *plan);
+void plan_fini(struct plan *plan);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a platform consists of and where each part lives, as the file topology.json that whoever
+ * runs the platform writes (the sandbox: target-app/sandbox) and planner, runner and agent read.
+ *
+ * topology.json, version 1:
+ *   {"version":1, "name":"default", "mode":"netns"|"loopback"|"external", "stateDir":"/...",
+ *    "agent":{"url":"http://127.0.0.1:7070","tokenFile":"/..."} | null,
+ *    "prometheus":{"url":"http://10.0.0.2:9090","scrapeIntervalNs":1000000000} | null,
+ *    "services":[{"name":"users","port":8082,"kind":"http"|"postgres"|"prometheus",
+ *       "healthPath":"/health"|null,"readyPath":"/ready"|null,"adminTokenFile":"/..."|null,
+ *       "observability":false,
+ *       "instances":[{"name":"users-1","address":"10.0.0.11","port":8082,
+ *          "netns":"/run/netns/..."|null,"cgroup":"/sys/fs/cgroup/..."|null,
+ *          "statusFile":"/.../users-1.json","logFile":"/.../users-1.log"}]}]}
+ * statusFile, rewritten atomically at each change:
+ *   {"name":"users-1","state":"starting"|"ready"|"unready"|"backoff"|"failed"|"stopped",
+ *    "pid":123,"startTicks":456,"restarts":0,"lastExit":"killed by signal 9"|null}
+ *   pid 0 when no process; startTicks is field 22 of /proc/PID/stat and guards against reused pids.
+ */
+#ifndef MODEL_TOPOLOGY_H
+#define MODEL_TOPOLOGY_H
+
+#include <stdint.h>
+
+#include "model/json.h"
+
+enum topo_mode { TOPO_NETNS, TOPO_LOOPBACK, TOPO_EXTERNAL };
+
+struct topo_instance {
+    char *name;
+    char *address;
+    uint16_t port;
+    char *netns;  /* NULL in loopback mode */
+    char *cgroup; /* NULL in loopback mode */
+    char *status_file;
+    char *log_file;
+};
+
+struct topo_service {
+    char *name;
+    char *kind;
+    uint16_t port;
+    char *health_path;      /* NULL: has none */
+    char *ready_path;       /* NULL: has none */
+    char *admin_token_file; /* of its /api/chaos endpoints; NULL: has none */
+    bool observability;     /* never a target unless named */
+    struct topo_instance *instances;
+    size_t instance_count;
+};
+
+struct topo {
+    char *name;
+    enum topo_mode mode;
+    char *state_dir;
+    char *agent_url; /* NULL: no agent */
+    char *agent_token_file;
+    char *prometheus_url; /* NULL: none */
+    struct dur_ns scrape_interval;
+    struct topo_service *services;
+    size_t service_count;
+};
+
+struct topo_status {
+    char *state;
+    int64_t pid;
+    uint64_t start_ticks;
+    uint64_t restarts;
+    char *last_exit; /* NULL: never exited */
+};
+
+bool topo_from_json(const json_t *json, struct topo *out, struct base_error *err);
+json_t *topo_to_json(const struct topo *topo);
+bool topo_read(const char *path, struct topo *out, struct base_error *err);
+void topo_fini(struct topo *topo); /* accepts a zeroed value */
+const struct topo_service *topo_find_service(const struct topo *topo, const char *name);
+/* The instance and, when service is not NULL, its service; NULL when there is none. */
+const struct topo_instance *topo_find_instance(const struct topo *topo, const char *name,
+                                               const struct topo_service **service);
+bool topo_status_read(const char *path, struct topo_status *out, struct base_error *err);
+void topo_status_fini(struct topo_status *status);
+const char *topo_mode_name(enum topo_mode mode);
+
+#endif

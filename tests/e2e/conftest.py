@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every end-to-end test shares: where the programs are, and waiting with a deadline."""
+
+import os
+import pathlib
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("SQUALL_BIN", ROOT / "build" / "release" / "bin"))
+
+
+def wait_until(condition, deadline_s, what):
+    """Polls condition() until it is truthy and returns that value; fails after deadline_s."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            pytest.fail(f"not within {deadline_s} s: {what}")
+        time.sleep(0.02)
+
+
+def run(*args, timeout=120, env=None, **kwargs):
+    """Runs a program of the build (first argument its name) and returns CompletedProcess."""
+    command = [str(BIN / args[0]), *map(str, args[1:])]
+    merged = {**os.environ, **(env or {})}
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=merged,
+                          check=False, **kwargs)
+
+
+@pytest.fixture
+def is_root():
+    return os.geteuid() == 0
