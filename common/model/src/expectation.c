@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/expectation.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+enum unit { UNIT_DURATION, UNIT_SHARE, UNIT_RATE, UNIT_COUNT };
+
+/* One row for each statistic: its word, its unit. Quantiles are "p" and a number. */
+static const struct {
+    const char *word;
+    enum unit unit;
+} stats[] = {
+    [EXPECT_QUANTILE] = {"p", UNIT_DURATION},
+    [EXPECT_MEAN] = {"mean", UNIT_DURATION},
+    [EXPECT_MAX] = {"max", UNIT_DURATION},
+    [EXPECT_ERRORS] = {"errors", UNIT_SHARE},
+    [EXPECT_ACHIEVED_RATE] = {"achieved_rate", UNIT_SHARE},
+    [EXPECT_RATE] = {"rate", UNIT_RATE},
+    [EXPECT_COUNT] = {"count", UNIT_COUNT},
+};
+static const char *const ops[] = {
+    [EXPECT_LT] = "<", [EXPECT_LE] = "<=", [EXPECT_GT] = ">", [EXPECT_GE] = ">="};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static size_t spaces(const char *text)
+{
+    return strspn(text, " \t");
+}
+
+/* The words are letters and '_', a quantile also digits and '.'. */
+static bool parse_stat(const char *word, struct expectation *out)
+{
+    double percentile;
+    if (word[0] == 'p' && base_parse_double(word + 1, &percentile) && word[1] != '-' &&
+        strpbrk(word + 1, "eE") == NULL) {
+        out->stat = EXPECT_QUANTILE;
+        out->quantile = percentile / 100;
+        return percentile > 0 && percentile < 100;
+    }
+    for (size_t i = EXPECT_MEAN; i < COUNT_OF(stats); i++) {
+        if (strcmp(stats[i].word, word) == 0) {
+            out->stat = (enum expect_stat)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_op(const char *word, enum expect_op *out)
+{
+    for (size_t i = 0; i < COUNT_OF(ops); i++) {
+        if (strcmp(ops[i], word) == 0) {
+            *out = (enum expect_op)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_value(enum unit unit, const char *text, double *out)
+{
+    struct dur_ns duration;
+    uint64_t count;
+    switch (unit) {
+    case UNIT_DURATION:
+        if (!base_parse_duration(text, &duration))
+            return false;
+        *out = (double)duration.ns;
+        return true;
+    case UNIT_SHARE:
+        return base_parse_percent(text, out);
+    case UNIT_RATE:
+        return base_parse_rate(text, out);
+    case UNIT_COUNT:
+        if (!base_parse_u64(text, &count) || count > UINT64_C(1) << 53)
+            return false;
+        *out = (double)count;
+        return true;
+    }
+    return false;
+}
+
+static const char *unit_expected(enum unit unit)
+{
+    static const char *const words[] = {
+        [UNIT_DURATION] = "a duration with its unit such as 250ms (ns, us, ms, s, m, h)",
+        [UNIT_SHARE] = "a percentage from 0% to 100% such as 1%",
+        [UNIT_RATE] = "a rate such as 500/s",
+        [UNIT_COUNT] = "a whole number such as 1000",
+    };
+    return words[unit];
+}
+
+static bool wrong(struct base_error *err, size_t position, const char *expected, const char *found)
+{
+    return base_fail(err, BASE_INVALID, "at character %zu: expected %s, found \"%.40s\"",
+                     position + 1, expected, found);
+}
+
+bool expectation_parse(const char *text, struct expectation *out, struct base_error *err)
+{
+    struct expectation parsed = {.quantile = 0};
+    char word[64];
+    size_t stat_at = spaces(text);
+    size_t stat_len = strcspn(text + stat_at, " \t<>=");
+    size_t op_at = stat_at + stat_len + spaces(text + stat_at + stat_len);
+    size_t op_len = strspn(text + op_at, "<>=!");
+    size_t value_at = op_at + op_len + spaces(text + op_at + op_len);
+    size_t value_len = strlen(text + value_at);
+    while (value_len > 0 && strchr(" \t", text[value_at + value_len - 1]) != NULL)
+        value_len--;
+
+    (void)snprintf(word, sizeof word, "%.*s", (int)(stat_len < 64 ? stat_len : 63), text + stat_at);
+    if (!parse_stat(word, &parsed))
+        return wrong(err, stat_at,
+                     "a statistic: a percentile such as p99 or p99.9, mean, max, errors, "
+                     "achieved_rate, rate or count",
+                     word);
+    (void)snprintf(word, sizeof word, "%.*s", (int)(op_len < 64 ? op_len : 63), text + op_at);
+    if (!parse_op(word, &parsed.op))
+        return wrong(err, op_at, "one of < <= > >=", op_len > 0 ? word : text + op_at);
+    (void)snprintf(word, sizeof word, "%.*s", (int)(value_len < 64 ? value_len : 63),
+                   text + value_at);
+    enum unit unit = stats[parsed.stat].unit;
+    if (!parse_value(unit, word, &parsed.value))
+        return wrong(err, value_at, unit_expected(unit), word);
+    *out = parsed;
+    return true;
+}
+
+bool expectation_holds(const struct expectation *expectation, double measured)
+{
+    switch (expectation->op) {
+    case EXPECT_LT:
+        return measured < expectation->value;
+    case EXPECT_LE:
+        return measured <= expectation->value;
+    case EXPECT_GT:
+        return measured > expectation->value;
+    case EXPECT_GE:
+        return measured >= expectation->value;
+    }
+    return false;
+}
+
+/* The shortest decimal with which `scale` times the number reads back as the same double. */
+static void shortest(double number, double scale, char out[static 32])
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        double back;
+        (void)snprintf(out, 32, "%.*g", digits, number * scale);
+        /* A unit cannot follow an exponent, so that form does not count as readable. */
+        if (strpbrk(out, "eE") == NULL && base_parse_double(out, &back) && back / scale == number)
+            return;
+    }
+    (void)snprintf(out, 32, "%.17f", number * scale);
+}
+
+static void format_exact(const struct expectation *expectation, char out[static EXPECT_TEXT])
+{
+    char number[32];
+    char duration[BASE_DUR_TEXT];
+    switch (stats[expectation->stat].unit) {
+    case UNIT_DURATION:
+        base_dur_format((struct dur_ns){(int64_t)expectation->value}, duration);
+        (void)snprintf(out, EXPECT_TEXT, "%s", duration);
+        return;
+    case UNIT_SHARE:
+        shortest(expectation->value, 100, number);
+        (void)snprintf(out, EXPECT_TEXT, "%s%%", number);
+        return;
+    case UNIT_RATE:
+        shortest(expectation->value, 1, number);
+        (void)snprintf(out, EXPECT_TEXT, "%s/s", number);
+        return;
+    case UNIT_COUNT:
+        (void)snprintf(out, EXPECT_TEXT, "%.0f", expectation->value);
+        return;
+    }
+}
+
+void expectation_format(const struct expectation *expectation, char out[static EXPECT_TEXT])
+{
+    char number[32] = "";
+    char value[EXPECT_TEXT];
+    if (expectation->stat == EXPECT_QUANTILE)
+        shortest(expectation->quantile, 100, number);
+    format_exact(expectation, value);
+    /* Both numbers are at most some 20 digits long: what would be cut is never there. */
+    (void)snprintf(out, EXPECT_TEXT, "%.14s%.20s %s %.24s", stats[expectation->stat].word, number,
+                   ops[expectation->op], value);
+}
+
+static void trim_zeros(char *number)
+{
+    if (strchr(number, '.') == NULL)
+        return;
+    size_t len = strlen(number);
+    while (len > 0 && number[len - 1] == '0')
+        len--;
+    if (len > 0 && number[len - 1] == '.')
+        len--;
+    number[len] = '\0';
+}
+
+static void format_duration(double ns, char out[static EXPECT_TEXT])
+{
+    static const struct {
+        const char *name;
+        double ns;
+    } units[] = {{"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}};
+    char number[40];
+    size_t i = 0;
+    while (i + 1 < COUNT_OF(units) && ns < units[i].ns)
+        i++;
+    double value = ns / units[i].ns;
+    (void)snprintf(number, sizeof number, "%.*f", value < 10 ? 3 : value < 100 ? 2 : 1, value);
+    trim_zeros(number);
+    (void)snprintf(out, EXPECT_TEXT, "%s%s", number, units[i].name);
+}
+
+/* Never rounds something to nothing, nor nearly all to all: "0%" and "100%" are exact. */
+static void format_share(double share, char out[static EXPECT_TEXT])
+{
+    char number[40];
+    double percent = share * 100;
+    for (int digits = 4; digits <= 12; digits++) {
+        (void)snprintf(number, sizeof number, "%.*f", digits, percent);
+        trim_zeros(number);
+        bool whole = strcmp(number, "0") == 0 || strcmp(number, "100") == 0;
+        if (!whole || percent <= 0 || percent >= 100)
+            break;
+    }
+    (void)snprintf(out, EXPECT_TEXT, "%s%%", number);
+}
+
+void expectation_format_value(const struct expectation *expectation, double measured,
+                              char out[static EXPECT_TEXT])
+{
+    if (!isfinite(measured) || fabs(measured) > 1e18) {
+        (void)snprintf(out, EXPECT_TEXT, "%s", isnan(measured) ? "no data" : "out of range");
+        return;
+    }
+    switch (stats[expectation->stat].unit) {
+    case UNIT_DURATION:
+        format_duration(measured, out);
+        return;
+    case UNIT_SHARE:
+        format_share(measured, out);
+        return;
+    case UNIT_RATE:
+        (void)snprintf(out, EXPECT_TEXT, "%.6g/s", measured);
+        return;
+    case UNIT_COUNT:
+        (void)snprintf(out, EXPECT_TEXT, "%.0f", measured);
+        return;
+    }
+}

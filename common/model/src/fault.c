@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/fault.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "shapes.h"
+
+static const char *const kind_names[] = {
+    [FAULT_KILL] = "kill", [FAULT_PARTITION] = "partition", [FAULT_APP] = "app"};
+static const struct codec_words kinds = CODEC_WORDS(kind_names);
+
+static const char *const action_names[] = {[FAULT_DROP] = "drop", [FAULT_REJECT] = "reject"};
+static const struct codec_words actions = CODEC_WORDS(action_names);
+
+static const char *const direction_names[] = {
+    [FAULT_BOTH] = "both", [FAULT_INGRESS] = "ingress", [FAULT_EGRESS] = "egress"};
+static const struct codec_words directions = CODEC_WORDS(direction_names);
+
+static const char *const state_names[] = {
+    [FAULT_REQUESTED] = "requested", [FAULT_APPLYING] = "applying",
+    [FAULT_ACTIVE] = "active",       [FAULT_INEFFECTIVE] = "ineffective",
+    [FAULT_FAILED] = "failed",       [FAULT_REVERTING] = "reverting",
+    [FAULT_GONE] = "gone",           [FAULT_STUCK] = "stuck",
+};
+static const struct codec_words states = CODEC_WORDS(state_names);
+
+static const char *const end_names[] = {
+    [FAULT_END_NONE] = "none",       [FAULT_END_EXPIRED] = "expired",
+    [FAULT_END_REQUEST] = "request", [FAULT_END_LEASE] = "lease",
+    [FAULT_END_HALT] = "halt",       [FAULT_END_RECOVERY] = "recovery",
+    [FAULT_END_FAILED] = "failed",
+};
+static const struct codec_words ends = CODEC_WORDS(end_names);
+
+#define AT(member) .offset = offsetof(struct fault_spec, member)
+static const struct codec_field kill_fields[] = {
+    {.key = "signal", .type = CODEC_INT, .min = 1, .max = 64, AT(kill.signal)},
+    {.key = "restartWithinNs", .type = CODEC_NS, .min = 1, AT(kill.restart_within)},
+};
+static const struct codec_field partition_fields[] = {
+    {.key = "peers",
+     .type = CODEC_TEXTS,
+     .form = FORM_NAME,
+     .min = 1,
+     AT(partition.peers),
+     .count_offset = offsetof(struct fault_spec, partition.peer_count)},
+    {.key = "action", .type = CODEC_WORD, .words = &actions, AT(partition.action)},
+    {.key = "direction", .type = CODEC_WORD, .words = &directions, AT(partition.direction)},
+};
+static const struct codec_field app_fields[] = {
+    {.key = "errorRate", .type = CODEC_REAL, .range = RANGE_SHARE, AT(app.error_rate)},
+    {.key = "errorStatus", .type = CODEC_INT, .min = 500, .max = 599, AT(app.error_status)},
+    {.key = "latencyNs", .type = CODEC_NS, AT(app.latency)},
+};
+#define VARIANT(word, table)                                                                       \
+    {                                                                                              \
+        .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
+    }
+static const struct codec_shape kill_shape = VARIANT("kill", kill_fields);
+static const struct codec_shape partition_shape = VARIANT("partition", partition_fields);
+static const struct codec_shape app_shape = VARIANT("app", app_fields);
+static const struct codec_shape *const variants[] = {
+    [FAULT_KILL] = &kill_shape, [FAULT_PARTITION] = &partition_shape, [FAULT_APP] = &app_shape};
+
+static const struct codec_field spec_fields[] = {
+    {.key = "id", .type = CODEC_TEXT, .form = FORM_TAG, AT(id)},
+    {.key = "run", .type = CODEC_TEXT, .form = FORM_TAG, AT(run)},
+    {.key = "name", .type = CODEC_TEXT, .form = FORM_TAG, AT(name)},
+    {.key = "kind", .type = CODEC_WORD, .words = &kinds, AT(kind)},
+    {.key = "durationNs", .type = CODEC_NS, .min = 1, AT(duration)},
+    {.key = "leaseNs", .type = CODEC_NS, .min = 1, AT(lease)},
+    {.key = "maxAffected", .type = CODEC_REAL, .range = RANGE_SHARE, AT(max_affected)},
+    {.key = "service", .type = CODEC_TEXT, .form = FORM_NAME, AT(service)},
+    {.key = "targets",
+     .type = CODEC_TEXTS,
+     .form = FORM_NAME,
+     .min = 1,
+     AT(targets),
+     .count_offset = offsetof(struct fault_spec, target_count)},
+    {.type = CODEC_VARIANT,
+     .words = &kinds,
+     .variants = variants,
+     .count_offset = offsetof(struct fault_spec, kind)},
+};
+#undef AT
+
+const struct codec_shape model_fault_spec_shape = {
+    .name = "fault", .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(spec_fields)};
+
+#define AT(member) .offset = offsetof(struct fault_evidence, member)
+static const struct codec_field evidence_fields[] = {
+    {.key = "target", .type = CODEC_TEXT, AT(target)},
+    {.key = "when", .type = CODEC_TEXT, AT(when)},
+    {.key = "metric", .type = CODEC_TEXT, AT(metric)},
+    {.key = "value", .type = CODEC_TEXT_OR_NULL, AT(value)},
+    {.key = "expected", .type = CODEC_TEXT_OR_NULL, AT(expected)},
+    {.key = "ok", .type = CODEC_BOOL, AT(ok)},
+    {.key = "atNs", .type = CODEC_NS, AT(at)},
+};
+#undef AT
+static const struct codec_shape evidence_shape = {
+    .name = "evidence", .size = sizeof(struct fault_evidence), CODEC_FIELDS(evidence_fields)};
+
+#define AT(member) .offset = offsetof(struct fault_record, member)
+static const struct codec_field record_fields[] = {
+    {.key = "id", .type = CODEC_TEXT, .form = FORM_TAG, AT(id)},
+    {.key = "run", .type = CODEC_TEXT, .form = FORM_TAG, AT(run)},
+    {.key = "name", .type = CODEC_TEXT, .form = FORM_TAG, AT(name)},
+    {.key = "kind", .type = CODEC_WORD, .words = &kinds, AT(kind)},
+    {.key = "targets",
+     .type = CODEC_TEXTS,
+     .form = FORM_NAME,
+     AT(targets),
+     .count_offset = offsetof(struct fault_record, target_count)},
+    {.key = "state", .type = CODEC_WORD, .words = &states, AT(state)},
+    {.key = "end", .type = CODEC_WORD, .words = &ends, AT(end)},
+    {.key = "wasActive", .type = CODEC_BOOL, AT(was_active)},
+    {.key = "error", .type = CODEC_TEXT_OR_NULL, AT(error)},
+    {.key = "requestedAtNs", .type = CODEC_NS, AT(requested_at)},
+    {.key = "appliedAtNs", .type = CODEC_NS, AT(applied_at)},
+    {.key = "verifiedAtNs", .type = CODEC_NS, AT(verified_at)},
+    {.key = "revertedAtNs", .type = CODEC_NS, AT(reverted_at)},
+    {.key = "goneAtNs", .type = CODEC_NS, AT(gone_at)},
+    {.key = "expiresAtNs", .type = CODEC_NS, AT(expires_at)},
+    {.key = "evidence",
+     .type = CODEC_OBJECTS,
+     .shape = &evidence_shape,
+     AT(evidence),
+     .count_offset = offsetof(struct fault_record, evidence_count)},
+};
+#undef AT
+static const struct codec_shape record_shape = {
+    .name = "fault record", .size = sizeof(struct fault_record), CODEC_FIELDS(record_fields)};
+
+bool fault_spec_from_json(const json_t *json, struct fault_spec *out, struct base_error *err)
+{
+    return codec_decode(&model_fault_spec_shape, json, "fault", out, err);
+}
+
+json_t *fault_spec_to_json(const struct fault_spec *spec)
+{
+    return codec_encode(&model_fault_spec_shape, spec);
+}
+
+void fault_spec_copy(struct fault_spec *out, const struct fault_spec *spec)
+{
+    codec_copy(&model_fault_spec_shape, out, spec);
+}
+
+void fault_spec_fini(struct fault_spec *spec)
+{
+    codec_fini(&model_fault_spec_shape, spec);
+}
+
+bool fault_record_from_json(const json_t *json, struct fault_record *out, struct base_error *err)
+{
+    return codec_decode(&record_shape, json, record_shape.name, out, err);
+}
+
+json_t *fault_record_to_json(const struct fault_record *record)
+{
+    return codec_encode(&record_shape, record);
+}
+
+void fault_record_fini(struct fault_record *record)
+{
+    codec_fini(&record_shape, record);
+}
+
+void fault_record_add_evidence(struct fault_record *record, const char *target, const char *when,
+                               const char *metric, const char *value, const char *expected, bool ok,
+                               struct wall_ns at)
+{
+    record->evidence =
+        base_reallocarray(record->evidence, record->evidence_count + 1, sizeof *record->evidence);
+    record->evidence[record->evidence_count++] = (struct fault_evidence){
+        .target = base_str_dup(target),
+        .when = base_str_dup(when),
+        .metric = base_str_dup(metric),
+        .value = base_str_dup(value),
+        .expected = base_str_dup(expected),
+        .ok = ok,
+        .at = at,
+    };
+}
+
+const char *fault_kind_name(enum fault_kind kind)
+{
+    return codec_word(&kinds, kind);
+}
+
+const char *fault_state_name(enum fault_state state)
+{
+    return codec_word(&states, state);
+}
+
+const char *fault_end_name(enum fault_end end)
+{
+    return codec_word(&ends, end);
+}
+
+bool fault_kind_parse(const char *word, enum fault_kind *out)
+{
+    size_t value;
+    if (!codec_word_parse(&kinds, word, &value))
+        return false;
+    *out = (enum fault_kind)value;
+    return true;
+}
+
+bool fault_state_final(enum fault_state state)
+{
+    return state == FAULT_GONE || state == FAULT_STUCK;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/plan.h"
+
+#include "base/text.h"
+#include "shapes.h"
+
+static const char *const slo_names[] = {
+    [PLAN_SLO_AVAILABILITY] = "availability", [PLAN_SLO_LATENCY] = "latency"};
+static const struct codec_words slo_kinds = CODEC_WORDS(slo_names);
+
+#define AT(member) .offset = offsetof(struct plan_fault, member)
+static const struct codec_field fault_fields[] = {
+    {.key = "atNs", .type = CODEC_NS, AT(at)},
+    {.key = "spec", .type = CODEC_OBJECT, .shape = &model_fault_spec_shape, AT(spec)},
+};
+#undef AT
+static const struct codec_shape fault_shape = {
+    .name = "fault", .size = sizeof(struct plan_fault), CODEC_FIELDS(fault_fields)};
+
+#define AT(member) .offset = offsetof(struct plan_phase, member)
+static const struct codec_field phase_fields[] = {
+    {.key = "name", .type = CODEC_TEXT, .form = FORM_TAG, AT(name)},
+    {.key = "startNs", .type = CODEC_NS, AT(start)},
+    {.key = "fault", .type = CODEC_TEXT_OR_NULL, AT(fault)},
+};
+#undef AT
+static const struct codec_shape phase_shape = {
+    .name = "phase", .size = sizeof(struct plan_phase), CODEC_FIELDS(phase_fields)};
+
+#define AT(member) .offset = offsetof(struct plan_skip, member)
+static const struct codec_field skip_fields[] = {
+    {.key = "name", .type = CODEC_TEXT, AT(name)},
+    {.key = "why", .type = CODEC_TEXT, AT(why)},
+};
+#undef AT
+static const struct codec_shape skip_shape = {
+    .name = "skipped fault", .size = sizeof(struct plan_skip), CODEC_FIELDS(skip_fields)};
+
+#define AT(member) .offset = offsetof(struct plan_check, member)
+static const struct codec_field check_fields[] = {
+    {.key = "name", .type = CODEC_TEXT, .form = FORM_NAME, AT(name)},
+    {.key = "urls",
+     .type = CODEC_TEXTS,
+     .form = FORM_NAME,
+     .min = 1,
+     AT(urls),
+     .count_offset = offsetof(struct plan_check, url_count)},
+    {.key = "status", .type = CODEC_INT, .min = 100, .max = 599, AT(status)},
+    {.key = "timeoutNs", .type = CODEC_NS, .min = 1, AT(timeout)},
+};
+#undef AT
+static const struct codec_shape check_shape = {
+    .name = "check", .size = sizeof(struct plan_check), CODEC_FIELDS(check_fields)};
+
+#define AT(member) .offset = offsetof(struct plan_threshold, member)
+static const struct codec_field threshold_fields[] = {
+    {.key = "name", .type = CODEC_TEXT, .form = FORM_NAME, AT(name)},
+    {.key = "expect", .type = CODEC_EXPECTATION, AT(expect)},
+    {.key = "phase", .type = CODEC_TEXT_OR_NULL, AT(phase)},
+    {.key = "route", .type = CODEC_TEXT_OR_NULL, AT(route)},
+};
+#undef AT
+static const struct codec_shape threshold_shape = {
+    .name = "threshold", .size = sizeof(struct plan_threshold), CODEC_FIELDS(threshold_fields)};
+
+#define AT(member) .offset = offsetof(struct plan_slo, member)
+static const struct codec_field slo_fields[] = {
+    {.key = "name", .type = CODEC_TEXT, .form = FORM_NAME, AT(name)},
+    {.key = "kind", .type = CODEC_WORD, .words = &slo_kinds, AT(kind)},
+    {.key = "objective", .type = CODEC_REAL, .range = RANGE_OPEN, AT(objective)},
+    {.key = "service", .type = CODEC_TEXT, .form = FORM_NAME, AT(service)},
+    {.key = "withinNs", .type = CODEC_NS, AT(within)},
+    {.key = "minCoverage", .type = CODEC_REAL, .range = RANGE_SHARE, AT(min_coverage)},
+    {.key = "total", .type = CODEC_TEXT, .form = FORM_NAME, AT(total)},
+    {.key = "bad", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(bad)},
+    {.key = "good", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(good)},
+    {.key = "up", .type = CODEC_TEXT, .form = FORM_NAME, AT(up)},
+    {.key = "instances", .type = CODEC_U64, AT(instances)},
+};
+#undef AT
+_Static_assert(sizeof(size_t) == sizeof(uint64_t), "plan_slo.instances is coded as 64 bits");
+
+static bool check_slo(const void *value, const char *where, struct base_error *err)
+{
+    const struct plan_slo *slo = value;
+    if (slo->kind == PLAN_SLO_AVAILABILITY && slo->bad == NULL)
+        return base_fail(err, BASE_INVALID, "%s.bad: an availability SLO needs its selector",
+                         where);
+    if (slo->kind == PLAN_SLO_LATENCY && slo->good == NULL)
+        return base_fail(err, BASE_INVALID, "%s.good: a latency SLO needs its selector", where);
+    return true;
+}
+
+static const struct codec_shape slo_shape = {
+    .name = "slo", .size = sizeof(struct plan_slo), CODEC_FIELDS(slo_fields), .check = check_slo};
+
+#define AT(member) .offset = offsetof(struct plan_abort, member)
+static const struct codec_field abort_fields[] = {
+    {.key = "name", .type = CODEC_TEXT, .form = FORM_NAME, AT(name)},
+    {.key = "when", .type = CODEC_EXPECTATION, AT(when)},
+    {.key = "overNs", .type = CODEC_NS, .min = 1, AT(over)},
+};
+#undef AT
+static const struct codec_shape abort_shape = {
+    .name = "abort", .size = sizeof(struct plan_abort), CODEC_FIELDS(abort_fields)};
+
+#define AT(member)    .offset = offsetof(struct plan, member)
+#define COUNT(member) .count_offset = offsetof(struct plan, member)
+static const struct codec_field plan_fields[] = {
+    {.key = "run", .type = CODEC_TEXT, .form = FORM_TAG, AT(run)},
+    {.key = "scenario", .type = CODEC_TEXT, .form = FORM_NAME, AT(scenario)},
+    {.key = "description", .type = CODEC_TEXT, AT(description)},
+    {.key = "seed", .type = CODEC_U64, AT(seed)},
+    {.key = "targetName", .type = CODEC_TEXT, AT(target_name)},
+    {.key = "targetMode", .type = CODEC_TEXT, AT(target_mode)},
+    {.key = "durationNs", .type = CODEC_NS, .min = 1, AT(duration)},
+    {.key = "load", .type = CODEC_OBJECT, .shape = &model_load_spec_shape, AT(load)},
+    {.key = "steadyForNs", .type = CODEC_NS, AT(steady_for)},
+    {.key = "steadyDeadlineNs", .type = CODEC_NS, AT(steady_deadline)},
+    {.key = "checks", .type = CODEC_OBJECTS, .shape = &check_shape, AT(checks), COUNT(check_count)},
+    {.key = "phases",
+     .type = CODEC_OBJECTS,
+     .shape = &phase_shape,
+     .min = 1,
+     AT(phases),
+     COUNT(phase_count)},
+    {.key = "faults", .type = CODEC_OBJECTS, .shape = &fault_shape, AT(faults), COUNT(fault_count)},
+    {.key = "skipped",
+     .type = CODEC_OBJECTS,
+     .shape = &skip_shape,
+     AT(skipped),
+     COUNT(skipped_count)},
+    {.key = "thresholds",
+     .type = CODEC_OBJECTS,
+     .shape = &threshold_shape,
+     AT(thresholds),
+     COUNT(threshold_count)},
+    {.key = "slos", .type = CODEC_OBJECTS, .shape = &slo_shape, AT(slos), COUNT(slo_count)},
+    {.key = "aborts", .type = CODEC_OBJECTS, .shape = &abort_shape, AT(aborts), COUNT(abort_count)},
+    {.key = "agentUrl", .type = CODEC_TEXT_OR_NULL, AT(agent_url)},
+    {.key = "agentTokenFile", .type = CODEC_TEXT_OR_NULL, AT(agent_token_file)},
+    {.key = "prometheusUrl", .type = CODEC_TEXT_OR_NULL, AT(prometheus_url)},
+    {.key = "scrapeIntervalNs", .type = CODEC_NS, AT(scrape_interval)},
+};
+#undef AT
+#undef COUNT
+
+/* What every reader relies on: phases partition the run in order. */
+static bool check_plan(const void *value, const char *where, struct base_error *err)
+{
+    const struct plan *plan = value;
+    if (plan->phases[0].start.ns != 0)
+        return base_fail(err, BASE_INVALID, "%s.phases[0]: the first phase must start at 0", where);
+    for (size_t i = 1; i < plan->phase_count; i++) {
+        if (plan->phases[i].start.ns < plan->phases[i - 1].start.ns)
+            return base_fail(err, BASE_INVALID,
+                             "%s.phases[%zu]: starts before the phase in front of it", where, i);
+    }
+    return true;
+}
+
+static const struct codec_shape plan_shape = {.name = "plan",
+                                              .size = sizeof(struct plan),
+                                              .version = 1,
+                                              CODEC_FIELDS(plan_fields),
+                                              .check = check_plan};
+
+bool plan_from_json(const json_t *json, struct plan *out, struct base_error *err)
+{
+    return codec_decode(&plan_shape, json, "plan", out, err);
+}
+
+json_t *plan_to_json(const struct plan *plan)
+{
+    return codec_encode(&plan_shape, plan);
+}
+
+void plan_fini(struct plan *plan)
+{
+    codec_fini(&plan_shape, plan);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shapes that are part of other shapes: a plan holds fault and load specifications. */
+#ifndef MODEL_SHAPES_H
+#define MODEL_SHAPES_H
+
+#include "codec.h"
+
+extern const struct codec_shape model_fault_spec_shape;
+extern const struct codec_shape model_load_spec_shape;
+
+#endif

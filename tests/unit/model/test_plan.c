@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "json_cases.h"
+
+#include "model/plan.h"
+
+#define LOAD                                                                                       \
+    "{'arrivals':'constant','rate':1.5,'durationNs':10,'connections':1,'threads':0,'seed':7,"      \
+    "'timeoutNs':1,'intervalNs':1,'host':'h','targets':[{'address':'::1','port':1}],"              \
+    "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
+    "'firstPhase':'steady'}"
+#define FAULT                                                                                      \
+    "{'atNs':2,'spec':{'id':'r-1','run':'r','name':'lose','kind':'kill','durationNs':3,"           \
+    "'leaseNs':3,'maxAffected':0.5,'service':'users','targets':['users-1'],"                       \
+    "'kill':{'signal':9,'restartWithinNs':5}}}"
+#define SLO(kind, bad, good)                                                                       \
+    "{'name':'" kind "','kind':'" kind "','objective':0.95,'service':'gateway','withinNs':0,"      \
+    "'minCoverage':0.9,'total':'t','bad':" bad ",'good':" good ",'up':'u','instances':2}"
+#define PLAN                                                                                       \
+    "{'version':1,'run':'r','scenario':'first','description':'','seed':42,"                        \
+    "'targetName':'default','targetMode':'netns','durationNs':10,'load':" LOAD                     \
+    ",'steadyForNs':1,'steadyDeadlineNs':2,'checks':[{'name':'c','urls':['http://h/ready'],"       \
+    "'status':200,'timeoutNs':1}],'phases':[{'name':'steady','startNs':0,'fault':null},"           \
+    "{'name':'lose','startNs':2,'fault':'lose'},{'name':'after-lose','startNs':5,'fault':null}],"  \
+    "'faults':[" FAULT "],'skipped':[{'name':'p','why':'no root'}],"                               \
+    "'thresholds':[{'name':'t','expect':'p99.9 < 250ms','phase':'steady','route':null}],"          \
+    "'slos':[" SLO("availability", "'b'", "null") "," SLO(                                         \
+        "latency", "null",                                                                         \
+        "'g'") "],'aborts':[{'name':'a','when':'errors > 60%','overNs':3}],"                       \
+               "'agentUrl':'http://a','agentTokenFile':'/t','prometheusUrl':'http://p',"           \
+               "'scrapeIntervalNs':1000000000}"
+
+static const char *const nullable[] = {"body",     "fault",          "phase",        "route",
+                                       "agentUrl", "agentTokenFile", "prometheusUrl"};
+CASE(plan, struct plan, nullable);
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    assert_round_trip(&plan_case, PLAN);
+}
+
+static void test_every_key_guarded(void **state)
+{
+    (void)state;
+    static const char *const slo_nullable[] = {"body",          "fault",    "phase",
+                                               "route",         "agentUrl", "agentTokenFile",
+                                               "prometheusUrl", "bad",      "good"};
+    struct json_case of = plan_case;
+    of.nullable = slo_nullable;
+    of.nullable_count = sizeof slo_nullable / sizeof slo_nullable[0];
+    assert_every_key_guarded(&of, PLAN);
+}
+
+static void test_bad_values(void **state)
+{
+    (void)state;
+    static const struct bad_value cases[] = {
+        {"version", "0"},
+        {"durationNs", "0"},
+        {"phases", "[]"},
+        {"phases", "[{'name':'late','startNs':1,'fault':null}]"},
+        {"phases", "[{'name':'a','startNs':0,'fault':null},{'name':'b','startNs':9,'fault':null},"
+                   "{'name':'c','startNs':8,'fault':null}]"},
+        {"load/rate", "-5"},
+        {"faults/0/spec/leaseNs", "0"},
+        {"faults/0/spec/kill/signal", "99"},
+        {"thresholds/0/expect", "'p99.9 < 250'"},
+        {"aborts/0/when", "'errors'"},
+        {"aborts/0/overNs", "0"},
+        {"slos/0/objective", "1"},
+        {"slos/0/objective", "0"},
+        {"slos/0/minCoverage", "1.5"},
+        {"slos/0/bad", "null"},
+        {"slos/1/good", "null"},
+        {"slos/0/instances", "-2"},
+        {"checks/0/urls", "[]"},
+        {"checks/0/status", "99"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_bad_value(&plan_case, PLAN, cases[i].pointer, cases[i].value);
+}
+
+static void test_nested_place_is_named(void **state)
+{
+    (void)state;
+    struct plan plan;
+    struct base_error err;
+    json_t *json = json_of(PLAN);
+    json_t *fault = json_array_get(json_object_get(json, "faults"), 0);
+    json_object_del(json_object_get(fault, "spec"), "run");
+    assert_false(plan_from_json(json, &plan, &err));
+    assert_string_equal(err.message, "plan.faults[0].spec: key \"run\" is missing, expected text");
+    json_decref(json);
+}
+
+/* A number that is not one cannot leak into a file as something that reads as a number. */
+static void test_nan_is_not_written_as_a_number(void **state)
+{
+    (void)state;
+    struct plan plan;
+    struct base_error err;
+    json_t *json = json_of(PLAN);
+    assert_true(plan_from_json(json, &plan, &err));
+    plan.load.rate = (double)__builtin_nanf("");
+    json_t *bad = plan_to_json(&plan);
+    assert_refused(&plan_case, bad, "rate");
+    plan_fini(&plan);
+    json_decref(json);
+    json_decref(bad);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_every_key_guarded),
+        cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_nested_place_is_named),
+        cmocka_unit_test(test_nan_is_not_written_as_a_number),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
