@@ -209,6 +209,18 @@ bool fault_kind_parse(const char *word, enum fault_kind *out)
     return true;
 }
 
+bool fault_record_ineffective(const struct fault_record *record)
+{
+    if (record->was_active)
+        return false;
+    for (size_t i = 0; i < record->evidence_count; i++) {
+        const struct fault_evidence *evidence = &record->evidence[i];
+        if (base_str_eq(evidence->when, "during") && !evidence->ok)
+            return true;
+    }
+    return record->state == FAULT_INEFFECTIVE;
+}
+
 bool fault_state_final(enum fault_state state)
 {
     return state == FAULT_GONE || state == FAULT_STUCK;

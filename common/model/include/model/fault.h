@@ -108,6 +108,9 @@ void fault_record_add_evidence(struct fault_record *record, const char *target, 
                                const char *metric, const char *value, const char *expected, bool ok,
                                struct wall_ns at);
 
+/* It was applied, and a measurement taken during it did not show its effect. */
+bool fault_record_ineffective(const struct fault_record *record);
+
 /* Enum <-> lower-case word ("kill", "active", "lease"). Parsing an unknown word is false. */
 const char *fault_kind_name(enum fault_kind kind);
 const char *fault_state_name(enum fault_state state);

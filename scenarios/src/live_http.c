@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions over HTTP whose answers are evidence: steady-state checks and Prometheus queries. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "live_internal.h"
+
+/* Three queries at most for each SLO: total, bad or good, up. */
+enum { QUERIES_PER_SLO = 3 };
+
+void live_questions_init(struct live_questions *questions, struct io_http *http, struct run *run,
+                         const struct plan *plan)
+{
+    *questions = (struct live_questions){.http = http, .run = run, .plan = plan};
+    questions->checks = base_calloc(plan->check_count, sizeof *questions->checks);
+    for (size_t i = 0; i < plan->check_count; i++) {
+        struct live_check *check = &questions->checks[i];
+        *check = (struct live_check){.run = run, .planned = &plan->checks[i], .index = i};
+        check->urls = base_calloc(check->planned->url_count, sizeof *check->urls);
+        for (size_t j = 0; j < check->planned->url_count; j++)
+            check->urls[j] = (struct live_check_url){check, check->planned->urls[j]};
+    }
+    questions->query_count = plan->slo_count * QUERIES_PER_SLO;
+    questions->queries = base_calloc(questions->query_count, sizeof *questions->queries);
+    for (size_t i = 0; i < questions->query_count; i++)
+        questions->queries[i] = (struct live_query){.run = run, .index = i};
+}
+
+void live_questions_fini(struct live_questions *questions)
+{
+    for (size_t i = 0; questions->checks != NULL && i < questions->plan->check_count; i++) {
+        free(questions->checks[i].urls);
+        free(questions->checks[i].trouble);
+    }
+    for (size_t i = 0; i < questions->query_count; i++)
+        free(questions->queries[i].url);
+    free(questions->checks);
+    free(questions->queries);
+    *questions = (struct live_questions){0};
+}
+
+/* --- checks: every URL must answer with the expected status --- */
+
+static void on_checked(void *ctx, const struct io_http_response *response)
+{
+    struct live_check_url *one = ctx;
+    struct live_check *check = one->check;
+    int expected = check->planned->status;
+    if (check->trouble == NULL && !response->ok)
+        check->trouble = base_str_printf("%s: %s", one->url, response->error.message);
+    else if (check->trouble == NULL && response->status != expected)
+        check->trouble =
+            base_str_printf("%s answered %d, expected %d", one->url, response->status, expected);
+    if (--check->open == 0)
+        run_on_check(check->run, check->index, check->trouble == NULL, check->trouble);
+}
+
+void live_check_start(struct live_questions *questions, size_t index)
+{
+    struct live_check *check = &questions->checks[index];
+    const char *const headers[] = {"X-Traffic: probe", NULL};
+    free(check->trouble);
+    check->trouble = NULL;
+    check->open = check->planned->url_count;
+    for (size_t i = 0; i < check->planned->url_count; i++) {
+        const struct io_http_request request = {
+            .url = check->urls[i].url, .headers = headers, .timeout = check->planned->timeout};
+        /* A URL that cannot even be asked leaves the round open: the stage's deadline ends it. */
+        (void)io_http_start(questions->http, &request, on_checked, &check->urls[i], NULL);
+    }
+}
+
+/* --- Prometheus --- */
+
+static char *percent_encode(const char *text)
+{
+    struct base_buf out;
+    base_buf_init(&out, strlen(text) * 3 + 1);
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+        bool plain = (*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') ||
+                     (*p >= 'a' && *p <= 'z') || strchr("-_.~", *p) != NULL;
+        if (plain)
+            base_buf_char(&out, (char)*p);
+        else
+            base_buf_printf(&out, "%%%02X", *p);
+    }
+    return base_buf_steal(&out);
+}
+
+static void answer_query(struct live_query *query, const char *error, const json_t *answer)
+{
+    const struct run_query_result result = {
+        .ok = error == NULL,
+        .error = error,
+        .url = query->url,
+        .warnings = json_object_get(answer, "warnings"),
+        .data = error == NULL ? json_object_get(answer, "data") : NULL,
+    };
+    run_on_query(query->run, query->index, &result);
+}
+
+static void on_queried(void *ctx, const struct io_http_response *response)
+{
+    struct live_query *query = ctx;
+    struct base_error err = {0};
+    if (!response->ok) {
+        answer_query(query, response->error.message, NULL);
+        return;
+    }
+    json_t *answer = model_json_parse(response->body, response->body_len, "Prometheus", &err);
+    const char *status = json_string_value(json_object_get(answer, "status"));
+    const char *error = NULL;
+    if (answer == NULL)
+        error = err.message;
+    else if (!base_str_eq(status, "success")) {
+        error = json_string_value(json_object_get(answer, "error"));
+        error = error != NULL ? error : "Prometheus did not answer with success";
+    }
+    answer_query(query, error, answer);
+    json_decref(answer);
+}
+
+void live_query_start(struct live_questions *questions, size_t index, const char *text,
+                      struct wall_ns at)
+{
+    struct live_query *query = &questions->queries[index];
+    BASE_AUTO_FREE char *encoded = percent_encode(text);
+    free(query->url);
+    query->url = base_str_printf("%s/api/v1/query?query=%s&time=%" PRId64 ".%03d",
+                                 questions->plan->prometheus_url, encoded, at.ns / BASE_NS_PER_S,
+                                 (int)(at.ns % BASE_NS_PER_S / BASE_NS_PER_MS));
+    const struct io_http_request request = {.url = query->url, .timeout = base_dur_s(8)};
+    /* A query that cannot even be asked stays open: the stage's deadline ends it, without data. */
+    (void)io_http_start(questions->http, &request, on_queried, query, NULL);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a run leaves behind: events as they happen, documents at its end. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "run_internal.h"
+
+void run_event(struct run *run, const char *type, const json_t *fields)
+{
+    if (run->outcome.evidence_lost || run->fx->event(run->fx->ctx, type, fields))
+        return;
+    run->outcome.evidence_lost = true;
+    run_abort(run, RUN_ABORT_TOOL, "the timeline cannot be written any more (is the disk full?)");
+}
+
+void run_event_take(struct run *run, const char *type, json_t *fields)
+{
+    run_event(run, type, fields);
+    json_decref(fields);
+}
+
+void run_note_probe(struct run *run, size_t check, bool ok, const char *detail)
+{
+    char at[BASE_WALL_TEXT];
+    base_wall_format(run->fx->wall(run->fx->ctx), at);
+    json_array_append_new(run->probes,
+                          json_pack("{s:o,s:s,s:b,s:o}", "name",
+                                    model_json_text(run->plan->checks[check].name), "at", at, "ok",
+                                    ok, "detail", model_json_text(detail)));
+}
+
+static struct run_query make_query(const struct plan *plan, const struct plan_slo *slo,
+                                   const char *role, const char *selector)
+{
+    /* The window: the load and two scrapes on each side, so that samples bracket it. */
+    double seconds = base_dur_to_s(plan->duration) + base_dur_to_s(plan->load.timeout) +
+                     4 * base_dur_to_s(plan->scrape_interval) + 2;
+    return (struct run_query){
+        .id = base_str_printf("%s/%s", slo->name, role),
+        .slo = base_str_dup(slo->name),
+        .role = role,
+        .text = base_str_printf("%s[%.0fs]", selector, ceil(seconds)),
+    };
+}
+
+void run_queries_init(struct run *run)
+{
+    const struct plan *plan = run->plan;
+    run->queries = base_calloc(plan->slo_count * 3, sizeof *run->queries);
+    for (size_t i = 0; i < plan->slo_count; i++) {
+        const struct plan_slo *slo = &plan->slos[i];
+        const struct {
+            const char *role, *selector;
+        } parts[] = {
+            {"total", slo->total}, {"bad", slo->bad}, {"good", slo->good}, {"up", slo->up}};
+        for (size_t j = 0; j < sizeof parts / sizeof parts[0]; j++) {
+            if (parts[j].selector != NULL)
+                run->queries[run->query_count++] =
+                    make_query(plan, slo, parts[j].role, parts[j].selector);
+        }
+    }
+}
+
+void run_queries_fini(struct run *run)
+{
+    for (size_t i = 0; i < run->query_count; i++) {
+        free(run->queries[i].id);
+        free(run->queries[i].slo);
+        free(run->queries[i].text);
+    }
+    free(run->queries);
+    run->queries = NULL;
+    run->query_count = 0;
+}
+
+void run_note_query(struct run *run, size_t query, const struct run_query_result *result)
+{
+    const struct run_query *asked = &run->queries[query];
+    json_t *warnings = result->warnings != NULL ? json_deep_copy(result->warnings) : json_array();
+    json_t *data = result->data != NULL ? json_deep_copy(result->data) : json_null();
+    json_array_append_new(run->query_results,
+                          json_pack("{s:s,s:s,s:s,s:s,s:f,s:o,s:b,s:o,s:o,s:o}", "id", asked->id,
+                                    "slo", asked->slo, "role", asked->role, "query", asked->text,
+                                    "at", (double)(run->load_end.ns / BASE_NS_PER_MS) / 1000.0,
+                                    "url", model_json_text(result->url), "ok", result->ok, "error",
+                                    model_json_text(result->error), "warnings", warnings, "result",
+                                    data));
+    run_event_take(run, "query.done",
+                   json_pack("{s:s,s:b,s:o}", "id", asked->id, "ok", result->ok, "error",
+                             model_json_text(result->error)));
+}
+
+static json_t *fault_documents(const struct run *run)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < run->plan->fault_count; i++) {
+        if (run->faults[i].record != NULL)
+            json_array_append(list, run->faults[i].record);
+    }
+    return list;
+}
+
+void run_store_documents(struct run *run)
+{
+    const struct {
+        const char *name, *key;
+        json_t *list;
+    } documents[] = {
+        {"faults.json", "faults", fault_documents(run)},
+        {"probes.json", "probes", json_incref(run->probes)},
+        {"queries.json", "queries", json_incref(run->query_results)},
+    };
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
+        json_t *document = json_pack("{s:o}", documents[i].key, documents[i].list);
+        if (!run->fx->store(run->fx->ctx, documents[i].name, document))
+            run->outcome.evidence_lost = true;
+        json_decref(document);
+    }
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the runner share: run.c (stages), run_faults.c (each fault's life), run_guard.c
+ * (abort conditions), run_evidence.c (events and documents). */
+#ifndef SCENARIOS_RUN_INTERNAL_H
+#define SCENARIOS_RUN_INTERNAL_H
+
+#include "scenarios/run.h"
+
+enum run_stage {
+    RUN_IDLE,
+    RUN_STEADY,    /* checks must hold */
+    RUN_STARTING,  /* the load generator was asked to start */
+    RUN_LOADING,   /* load runs, faults come and go */
+    RUN_REVERTING, /* aborted: faults first, then load */
+    RUN_SETTLING,  /* the last scrapes are waited for */
+    RUN_QUERYING,
+    RUN_DONE
+};
+
+/* A fault as the runner sees it. */
+enum run_fault_stage {
+    RF_PLANNED,
+    RF_APPLYING,
+    RF_ACTIVE,
+    RF_REVERTING, /* asked to go; asked again until it is known to be gone */
+    RF_ENDED,     /* never applied, or measured gone */
+    RF_UNCLEAN    /* not known to be gone, and nothing more can be done from here */
+};
+
+struct run_fault {
+    enum run_fault_stage stage;
+    bool asked;             /* a request other than renew is under way */
+    bool renewing;          /* a renewal is under way */
+    bool interrupted;       /* ended before its time */
+    struct mono_ns next;    /* when to renew or to ask again */
+    struct mono_ns end;     /* when it is to be reverted */
+    struct mono_ns give_up; /* reverting: when it is called unclean */
+    struct mono_ns heard;   /* last whole answer of the agent */
+    json_t *record;         /* the newest record, or NULL */
+};
+
+struct run_window { /* one abort condition */
+    struct load_interval *ring;
+    size_t cap, len, first;
+};
+
+struct run {
+    const struct plan *plan;
+    const struct run_effects *fx;
+    enum run_stage stage;
+    struct run_outcome outcome;
+    struct mono_ns deadline;  /* of the stage */
+    struct mono_ns stop_sent; /* 0: load was not asked to stop */
+    struct mono_ns load_start;
+    struct wall_ns load_end;
+    bool load_running;
+    bool load_killed;
+    bool advancing; /* inside run_on_wake */
+    bool hurried;   /* a second signal: no questions after the faults are gone */
+    /* steady state */
+    size_t checks_open;
+    bool checks_ok;
+    struct mono_ns checks_next;
+    struct mono_ns steady_since; /* 0: not steady */
+    char *check_detail;          /* the newest failure */
+    /* faults, phases */
+    struct run_fault *faults;
+    size_t next_phase;
+    struct run_window *windows;
+    /* evidence */
+    json_t *probes;
+    json_t *query_results;
+    struct run_query *queries;
+    size_t query_count;
+    size_t queries_open;
+};
+
+/* run.c */
+void run_abort(struct run *run, enum run_abort by, const char *why);
+struct mono_ns run_now(const struct run *run);
+
+/* run_faults.c: all return whether anything changed. */
+bool run_faults_advance(struct run *run, struct mono_ns now); /* apply, renew, revert what is due */
+bool run_faults_over(const struct run *run);                  /* all ended or unclean */
+struct mono_ns run_faults_next(const struct run *run);        /* INT64_MAX: nothing is due */
+
+/* run_guard.c */
+void run_guard_init(struct run *run);
+void run_guard_fini(struct run *run);
+/* The condition that holds now that this interval is in, or NULL; measured is its value. */
+const struct plan_abort *run_guard_push(struct run *run, const struct load_interval *interval,
+                                        double *measured);
+
+/* run_evidence.c */
+void run_event(struct run *run, const char *type, const json_t *fields);
+void run_event_take(struct run *run, const char *type, json_t *fields); /* and decref */
+void run_store_documents(struct run *run);
+void run_note_probe(struct run *run, size_t check, bool ok, const char *detail);
+void run_queries_init(struct run *run);
+void run_queries_fini(struct run *run);
+void run_note_query(struct run *run, size_t query, const struct run_query_result *result);
+
+#endif
