@@ -13,7 +13,7 @@ enum { REQUESTS = RUN_STATUS + 1 };
 static void on_refusal(void *ctx)
 {
     struct live_ask *ask = ctx;
-    const struct run_reply reply = {.kind = RUN_REPLY_UNREACHABLE, .error = ask->refused};
+    const struct run_reply reply = {.kind = RUN_REPLY_UNSENT, .error = ask->refused};
     run_on_fault(ask->agent->run, ask->fault, ask->request, &reply);
 }
 
@@ -64,7 +64,9 @@ static struct run_reply reply_of(const struct io_http_response *response, const 
     if (record->id != NULL)
         return (struct run_reply){.kind = RUN_REPLY_RECORD, .record = record};
     if (!response->ok)
-        return (struct run_reply){.kind = RUN_REPLY_UNREACHABLE, .error = response->error.message};
+        return (struct run_reply){.kind = response->connected ? RUN_REPLY_UNREACHABLE
+                                                              : RUN_REPLY_UNSENT,
+                                  .error = response->error.message};
     if (response->status == 404)
         return (struct run_reply){.kind = RUN_REPLY_UNKNOWN, .error = text};
     if (response->status >= 400 && response->status < 500)

@@ -135,6 +135,11 @@ static void on_applied(struct run *run, struct run_fault *fault, const struct ru
     case RUN_REPLY_UNREACHABLE:
         lose_agent(run, fault, error, now);
         return;
+    case RUN_REPLY_UNSENT:
+        move_to(run, fault, RF_ENDED);
+        announce(run, fault, "agent.lost", error);
+        abort_over(run, fault, RUN_ABORT_TOOL, error);
+        return;
     case RUN_REPLY_REFUSED:
     case RUN_REPLY_UNKNOWN:
         move_to(run, fault, RF_ENDED);
@@ -172,11 +177,8 @@ static void on_reverted(struct run *run, struct run_fault *fault, const struct r
         if (end == FAULT_END_LEASE || end == FAULT_END_RECOVERY)
             fault->interrupted = true;
         settle(run, fault, reply->record);
-    } else if (reply->kind == RUN_REPLY_UNKNOWN && fault->record == NULL) {
-        /* The apply never reached the agent, or was never begun. */
-        move_to(run, fault, RF_ENDED);
-        announce(run, fault, "fault.gone", "the agent never had it");
     } else if (reply->kind == RUN_REPLY_UNKNOWN) {
+        /* It may never have begun, or the agent came back without its journal: nobody can tell. */
         move_to(run, fault, RF_UNCLEAN);
         announce(run, fault, "fault.stuck", "the agent no longer knows this fault");
         abort_over(run, fault, RUN_ABORT_TOOL, "the agent no longer knows it");
@@ -191,8 +193,8 @@ static void on_renewed(struct run *run, struct run_fault *fault, const struct ru
         return;
     if (reply->kind == RUN_REPLY_RECORD) {
         heed_active(run, fault, reply->record, now);
-    } else if (reply->kind != RUN_REPLY_UNREACHABLE) {
-        ask(run, fault, RUN_STATUS); /* refused: its record says why */
+    } else if (reply->kind == RUN_REPLY_REFUSED || reply->kind == RUN_REPLY_UNKNOWN) {
+        ask(run, fault, RUN_STATUS); /* its record says why */
     } else if (now.ns - fault->heard.ns > spec->lease.ns) {
         lose_agent(run, fault, reply->error, now);
     } else {
@@ -223,7 +225,7 @@ void run_on_fault(struct run *run, size_t index, enum run_request request,
         fault->asked = false;
     if (fault->stage == RF_ENDED || fault->stage == RF_UNCLEAN)
         return;
-    if (reply->kind != RUN_REPLY_UNREACHABLE)
+    if (reply->kind != RUN_REPLY_UNREACHABLE && reply->kind != RUN_REPLY_UNSENT)
         fault->heard = now;
     if (reply->kind == RUN_REPLY_RECORD) {
         json_decref(fault->record);

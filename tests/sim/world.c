@@ -263,9 +263,15 @@ static void deliver_answer(struct world_pending *p)
     run_on_fault(world->run, p->index, p->request, &reply);
 }
 
+static void deliver_refusal(struct world_pending *p)
+{
+    const struct run_reply reply = {.kind = RUN_REPLY_UNSENT, .error = "connection refused"};
+    run_on_fault(p->world->run, p->index, p->request, &reply);
+}
+
 static void deliver_silence(struct world_pending *p)
 {
-    const struct run_reply reply = {.kind = RUN_REPLY_UNREACHABLE, .error = "connection refused"};
+    const struct run_reply reply = {.kind = RUN_REPLY_UNREACHABLE, .error = "connection reset"};
     run_on_fault(p->world->run, p->index, p->request, &reply);
 }
 
@@ -274,8 +280,8 @@ static void deliver_request(struct world_pending *p)
     struct world *world = p->world;
     agent_revive(world);
     agent_timers(world);
-    bool dies =
-        !world->agent_dead && world->death != DIE_NEVER && world->requests++ == world->death_step;
+    bool was_dead = world->agent_dead;
+    bool dies = !was_dead && world->death != DIE_NEVER && world->requests++ == world->death_step;
     if (!world->agent_dead && !(dies && world->death == DIE_BEFORE_WORK))
         agent_work(world, p->index, p->request);
     if (dies) {
@@ -283,7 +289,10 @@ static void deliver_request(struct world_pending *p)
         world->agent_back_at =
             world->agent_back_after < 0 ? -1 : world->now + world->agent_back_after;
     }
-    later(world, network_delay(world), world->agent_dead ? deliver_silence : deliver_answer,
+    later(world, network_delay(world),
+          was_dead            ? deliver_refusal
+          : world->agent_dead ? deliver_silence
+                              : deliver_answer,
           p->index, p->request);
 }
 
