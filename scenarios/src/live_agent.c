@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "control_client.h"
 #include "live_internal.h"
 #include "model/control.h"
 
@@ -20,7 +21,6 @@ static void on_refusal(void *ctx)
 bool live_agent_init(struct live_agent *agent, struct io_loop *loop, struct io_http *http,
                      struct run *run, const struct plan *plan, struct base_error *err)
 {
-    enum { TOKEN_MAX = 4096 };
     *agent = (struct live_agent){.http = http, .run = run, .plan = plan};
     if (plan->fault_count == 0)
         return true;
@@ -28,13 +28,9 @@ bool live_agent_init(struct live_agent *agent, struct io_loop *loop, struct io_h
         return base_fail(err, BASE_INVALID,
                          "the plan has faults but its target has no agent; start one "
                          "(squall up does) or take the faults out");
-    BASE_AUTO_BUF struct base_buf token;
-    base_buf_init(&token, TOKEN_MAX);
-    if (!base_file_read(plan->agent_token_file, &token, err))
-        return base_fail_context(err, "the agent's token");
-    while (token.len > 0 && strchr("\r\n \t", token.data[token.len - 1]) != NULL)
-        token.data[--token.len] = '\0';
-    agent->authorization = base_str_printf("Authorization: Bearer %s", token.data);
+    agent->authorization = control_authorization(plan->agent_token_file, err);
+    if (agent->authorization == NULL)
+        return false;
     agent->asks = base_calloc(plan->fault_count * REQUESTS, sizeof *agent->asks);
     for (size_t i = 0; i < plan->fault_count * REQUESTS; i++) {
         struct live_ask *ask = &agent->asks[i];

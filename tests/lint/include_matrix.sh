@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Who may include whom (ARCHITECTURE.md), and where third-party headers may appear.
+set -u
+cd "$(dirname "$0")/../.."
+bad=0
+
+# room -> the rooms whose public headers it may include, its own among them
+declare -A allowed=(
+    [common/base]="base"
+    [common/model]="base model"
+    [common/io]="base io"
+    [loadgen]="base model io loadgen"
+    [chaos]="base model io chaos"
+    [scenarios]="base model io scenarios"
+    [reports]="base model io reports"
+    [target-app/kit]="base io kit"
+    [target-app/gateway]="base io kit"
+    [target-app/users]="base io kit"
+    [target-app/sandbox]="base io sandbox"
+    [cli]="base model io loadgen chaos scenarios reports sandbox"
+)
+rooms="base model io loadgen chaos scenarios reports kit sandbox cli"
+
+for folder in "${!allowed[@]}"; do
+    while IFS=: read -r file line text; do
+        room=$(sed -E 's/.*#include "([a-z]+)\/.*/\1/' <<<"$text")
+        grep -qw "$room" <<<"$rooms" || continue
+        if ! grep -qw "$room" <<<"${allowed[$folder]}"; then
+            echo "$file:$line: $folder may not include $room/ (it may: ${allowed[$folder]})"
+            bad=1
+        fi
+    done < <(grep -rnE '#include "[a-z]+/' "$folder" --include='*.[ch]')
+    # ../ would walk around the matrix
+    if grep -rnE '#include "[^"]*\.\./' "$folder" --include='*.[ch]'; then
+        echo "$folder: an include with .. walks around the matrix"
+        bad=1
+    fi
+done
+
+# third-party header -> the one file of each room that adapts it
+declare -A adapter=(
+    [ev.h]="common/io/src/loop.c"
+    [curl/curl.h]="common/io/src/http_client.c"
+    [microhttpd.h]="common/io/src/http_server.c"
+    [openssl/]="common/io/src/digest.c"
+    [libpq-fe.h]="target-app/kit/src/pg.c"
+    [yaml.h]="scenarios/src/yaml.c"
+    [libmnl/]="chaos/src/nft.c"
+    [libnftnl/]="chaos/src/nft.c"
+    [zlib.h]="common/model/src/hdr_codec.c"
+)
+for header in "${!adapter[@]}"; do
+    users=$(grep -rlF "#include <$header" common loadgen chaos scenarios reports target-app cli \
+        --include='*.[ch]')
+    if [ "$users" != "${adapter[$header]}" ]; then
+        echo "<$header> belongs in ${adapter[$header]} alone; found in: ${users:-nowhere}"
+        bad=1
+    fi
+done
+exit $bad
