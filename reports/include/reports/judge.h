@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a report to a verdict. Pure: the same report always gives the same verdict.
+ *
+ * Design notes: what becomes of what.
+ *   threshold   judged on the merged histograms and on load.json's counts. A quantile q needs
+ *               10/(1-q) responses, or it is insufficient. Load that was stopped early, or that the
+ *               generator itself limited, judges nothing: insufficient, the number is still shown.
+ *   SLO         reports/slo.h, over load start - 2 scrapes .. load end + 2 scrapes. Where the
+ *               generator's target is the SLO's service and Prometheus shows less than half of its
+ *               requests, the counters are not those of this load: insufficient.
+ *   reconcile   the generator's counts beside Prometheus', more than 5 % apart: shown, advisory.
+ *   fault       active once and measured gone: pass. No effect: fail, for an experiment whose fault
+ *               did nothing shows nothing (and users believed it did). Could not be applied: error.
+ *               Reverted by lease or recovery, that is, its agent or controller died: error.
+ *               Absence not shown: error and unclean. Left out by the operator: advisory.
+ *   load        the schedule ran to its end and was not client-limited, else insufficient.
+ *   run         came to its planned end; its evidence is not damaged.
+ * Exit code: 6 unclean, else 4 aborted, else 5 an error, else 1 a failure, else 3 insufficient,
+ * else 0. Abort outranks error because it is what somebody asked for: whoever presses Ctrl-C, or a
+ * guard that trips, leaves half a run behind and half of its evidence in error; the code must tell
+ * the asked-for end from a broken tool. A run that squall itself ended (disk full, generator died,
+ * agent lost) is not aborted in this sense: it is 5. Missing data never passes.
+ */
+#ifndef REPORTS_JUDGE_H
+#define REPORTS_JUDGE_H
+
+#include "model/verdict.h"
+#include "reports/fold.h"
+
+void report_judge(const struct report *report, struct verdict *out); /* verdict_fini it */
+
+/* The window of the SLOs; false when it is not known when the load ran. */
+bool report_window(const struct report *report, struct slo_window *out);
+/* One of plan.slos, judged as in the verdict. */
+struct slo_result report_slo(const struct report *report, size_t slo);
+
+struct report_reconcile {
+    bool known;        /* both sides have counted */
+    bool direct;       /* the generator sends to this very service */
+    bool errors_known; /* the SLO counts bad events, not slow ones */
+    double sent;       /* by the generator */
+    double seen;       /* by Prometheus, of the generator's traffic */
+    double failed_5xx;
+    double failed_all; /* with those that no server can have counted */
+    double seen_bad;
+    double difference; /* (seen - sent) / sent */
+};
+struct report_reconcile report_reconcile(const struct report *report, size_t slo);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Faults: each took effect, and each is gone. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "judge_internal.h"
+
+/* What a record says, in the order in which it matters. */
+struct fault_facts {
+    const struct fault_record *record;
+    bool gone;
+    bool applied;
+    bool measured_in_vain; /* applied, and looked for without success */
+    bool lost;             /* ended by a death, not by plan */
+    bool stopped;          /* ended before its effect could be measured */
+};
+
+static struct fault_facts facts_of(const struct fault_record *record)
+{
+    struct fault_facts facts = {.record = record,
+                                .gone = record->state == FAULT_GONE,
+                                .applied = record->applied_at.ns != 0};
+    for (size_t i = 0; i < record->evidence_count; i++) {
+        if (base_str_eq(record->evidence[i].when, "during") && !record->evidence[i].ok)
+            facts.measured_in_vain = true;
+    }
+    facts.lost = record->end == FAULT_END_LEASE || record->end == FAULT_END_RECOVERY;
+    facts.stopped = record->end == FAULT_END_REQUEST || record->end == FAULT_END_HALT;
+    /* Refused before anything was touched: there is nothing that could be gone. */
+    if (record->state == FAULT_FAILED && !facts.applied)
+        facts.gone = true;
+    return facts;
+}
+
+struct fault_rule {
+    bool holds;
+    enum verdict_status status;
+    enum verdict_reason reason;
+    const char *what;
+};
+
+static struct fault_rule judge_record(const struct fault_facts *f, bool aborted)
+{
+    bool active = f->record->was_active;
+    bool failed = !f->applied || f->record->state == FAULT_FAILED;
+    const struct fault_rule rules[] = {
+        {f->record->state == FAULT_STUCK, VERDICT_ERROR, REASON_FAULT_STUCK,
+         "reverted as far as possible, but its absence could not be shown: look at its targets"},
+        {!f->gone, VERDICT_ERROR, REASON_FAULT_STUCK,
+         "the record ends before its absence was measured: run `squall halt`, then look at its "
+         "targets"},
+        {f->lost, VERDICT_ERROR, REASON_FAULT_INTERRUPTED,
+         "its agent or its controller was lost while it was in place; it is gone"},
+        {active, VERDICT_PASS, REASON_MET, "took effect and is gone"},
+        {f->stopped && aborted && !f->measured_in_vain, VERDICT_INSUFFICIENT, REASON_ABORTED,
+         "reverted by the abort before its effect was measured; it is gone"},
+        {failed && !f->measured_in_vain, VERDICT_ERROR, REASON_FAULT_FAILED,
+         "could not be applied"},
+        {true, VERDICT_FAIL, REASON_FAULT_INEFFECTIVE,
+         "was applied, but its effect was not there; it is gone"},
+    };
+    size_t i = 0;
+    while (!rules[i].holds)
+        i++;
+    return rules[i];
+}
+
+static void add_fault(struct verdict *verdict, const char *name, const struct fault_rule *rule,
+                      const char *error, double value)
+{
+    struct finding finding = {.status = rule->status,
+                              .reason = rule->reason,
+                              .expected = base_str_dup("takes effect, and is gone afterwards"),
+                              .value = value};
+    bool silent = error == NULL || error[0] == '\0';
+    finding.measured =
+        base_str_printf("%s%s%s", rule->what, silent ? "" : ": ", silent ? "" : error);
+    if (rule->reason == REASON_FAULT_STUCK)
+        verdict->unclean = true;
+    judge_add(verdict, VERDICT_FAULT, name, finding);
+}
+
+/* The number of a fault is how long it was in place, in seconds. */
+static double in_place(const struct fault_record *record)
+{
+    if (record->applied_at.ns == 0 || record->gone_at.ns == 0)
+        return (double)NAN;
+    return (double)(record->gone_at.ns - record->applied_at.ns) / (double)BASE_NS_PER_S;
+}
+
+static const struct fault_record *record_of(const struct report *report, const char *id)
+{
+    for (size_t i = 0; i < report->fault_count; i++) {
+        if (base_str_eq(report->faults[i].id, id))
+            return &report->faults[i];
+    }
+    return NULL;
+}
+
+/* The last event about a fault; NULL when there is none. */
+static const char *last_event(const struct report *report, const char *id)
+{
+    const char *last = NULL;
+    for (size_t i = 0; i < report->event_count; i++) {
+        if (base_str_eq(report->events[i].fault_id, id))
+            last = report->events[i].type;
+    }
+    return last;
+}
+
+/* Without a record (no faults.json, or the agent never answered) the timeline must tell. Once it
+ * was requested it may be in place, unless something says that it is not. */
+static void judge_without_record(const struct report *report, const char *name, const char *id,
+                                 struct verdict *verdict)
+{
+    const char *last = last_event(report, id);
+    bool aborted = report->course.aborted_by != NULL;
+    bool refused = base_str_eq(last, "fault.failed");
+    bool told_gone = base_str_eq(last, "fault.gone");
+    bool clean_end = report->course.finished && !report->course.unclean;
+    const struct fault_rule rules[] = {
+        {last == NULL && aborted, VERDICT_INSUFFICIENT, REASON_ABORTED,
+         "the run was aborted before it was its turn"},
+        {last == NULL, VERDICT_INSUFFICIENT, REASON_NO_DATA, "it was never requested"},
+        {refused, VERDICT_ERROR, REASON_FAULT_FAILED, "could not be applied"},
+        {told_gone, VERDICT_INSUFFICIENT, REASON_NO_DATA,
+         "it is gone, but there is no record of its effect"},
+        {clean_end, VERDICT_ERROR, REASON_FAULT_FAILED,
+         "was requested, but no agent has a record of it"},
+        {true, VERDICT_ERROR, REASON_FAULT_STUCK,
+         "was requested, and nothing shows that it is gone: run `squall halt`, then look at its "
+         "targets"},
+    };
+    size_t i = 0;
+    while (!rules[i].holds)
+        i++;
+    add_fault(verdict, name, &rules[i], NULL, (double)NAN);
+}
+
+static bool planned(const struct plan *plan, const char *id)
+{
+    for (size_t i = 0; i < plan->fault_count; i++) {
+        if (base_str_eq(plan->faults[i].spec.id, id))
+            return true;
+    }
+    return false;
+}
+
+static bool seen_before(const struct report *report, size_t event)
+{
+    for (size_t i = 0; i < event; i++) {
+        if (base_str_eq(report->events[i].fault_id, report->events[event].fault_id))
+            return true;
+    }
+    return false;
+}
+
+/* Faults that only the timeline knows: plan.json and faults.json may both be lost. */
+static void judge_unplanned(const struct report *report, struct verdict *verdict)
+{
+    for (size_t i = 0; i < report->event_count; i++) {
+        const char *id = report->events[i].fault_id;
+        if (id != NULL && !planned(&report->plan, id) && record_of(report, id) == NULL &&
+            !seen_before(report, i))
+            judge_without_record(report, id, id, verdict);
+    }
+}
+
+static void judge_skipped(const struct plan *plan, struct verdict *verdict)
+{
+    for (size_t i = 0; i < plan->skipped_count; i++) {
+        struct finding finding = {.status = VERDICT_INSUFFICIENT,
+                                  .reason = REASON_NO_DATA,
+                                  .advisory = true,
+                                  .value = (double)NAN};
+        finding.expected = base_str_dup("takes effect, and is gone afterwards");
+        finding.measured = base_str_printf("SKIPPED, not injected: %s", plan->skipped[i].why);
+        judge_add(verdict, VERDICT_FAULT, plan->skipped[i].name, finding);
+    }
+}
+
+void judge_faults(const struct report *report, struct verdict *verdict)
+{
+    bool aborted = report->course.aborted_by != NULL;
+    for (size_t i = 0; i < report->fault_count; i++) {
+        const struct fault_record *record = &report->faults[i];
+        struct fault_facts facts = facts_of(record);
+        struct fault_rule rule = judge_record(&facts, aborted);
+        add_fault(verdict, record->name, &rule, record->error, in_place(record));
+    }
+    for (size_t i = 0; i < report->plan.fault_count; i++) {
+        const struct fault_spec *spec = &report->plan.faults[i].spec;
+        if (record_of(report, spec->id) == NULL)
+            judge_without_record(report, spec->name, spec->id, verdict);
+    }
+    judge_unplanned(report, verdict);
+    judge_skipped(&report->plan, verdict);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of judge.c. */
+#ifndef REPORTS_JUDGE_INTERNAL_H
+#define REPORTS_JUDGE_INTERNAL_H
+
+#include "reports/judge.h"
+
+/* What an objective was found to be; texts are taken over. */
+struct finding {
+    enum verdict_status status;
+    enum verdict_reason reason;
+    bool advisory;
+    char *expected;
+    char *measured;
+    double value;
+};
+
+void judge_add(struct verdict *verdict, enum verdict_source source, const char *name,
+               struct finding finding);
+
+void judge_thresholds(const struct report *report, struct verdict *verdict);
+void judge_slos(const struct report *report, struct verdict *verdict);
+void judge_faults(const struct report *report, struct verdict *verdict);
+
+/* Why what the generator measured must not be judged; NULL when it may be. */
+const char *judge_load_void(const struct report *report, enum verdict_reason *reason);
+
+/* "99.95%", "12", "1.5e+06": six significant digits, the same in every locale. */
+char *judge_percent(double share);
+char *judge_count(double count);
+
+#endif
