@@ -43,6 +43,9 @@ const char *io_exchange_target(const struct io_exchange *exchange); /* path and 
 const char *io_exchange_query(const struct io_exchange *exchange, const char *name);  /* or NULL */
 const char *io_exchange_header(const struct io_exchange *exchange, const char *name); /* or NULL */
 const char *io_exchange_body(const struct io_exchange *exchange, size_t *len); /* "" when none */
+enum { IO_PEER_TEXT = 64 };
+/* "10.0.0.1:40312" or "[::1]:40312"; "" when it is gone. For audit lines. */
+void io_exchange_peer(const struct io_exchange *exchange, char out[static IO_PEER_TEXT]);
 struct mono_ns io_exchange_received(const struct io_exchange *exchange);
 void io_exchange_set_ctx(struct io_exchange *exchange, void *ctx); /* the handler's own pointer */
 void *io_exchange_ctx(const struct io_exchange *exchange);

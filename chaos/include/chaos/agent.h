@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent of one host: takes faults over the control protocol (model/control.h), keeps each no
+ * longer than its lease and its `for`, and reverts what an agent that died has left. Everything
+ * runs on the loop of its owner; no function here blocks for longer than a few milliseconds.
+ */
+#ifndef CHAOS_AGENT_H
+#define CHAOS_AGENT_H
+
+#include <stdint.h>
+
+#include "base/log.h"
+#include "io/loop.h"
+
+struct agent;
+
+struct agent_config {
+    const char *address;        /* literal to listen on; NULL: no server, only recovery (--sweep) */
+    uint16_t port;              /* 0 picks a free one */
+    const char *token_file;     /* NULL: no authentication, on loopback addresses only */
+    const char *topology;       /* path of topology.json, read anew for each fault */
+    const char *journal;        /* folder, made when missing */
+    struct dur_ns max_duration; /* ceiling on a fault's `for` and lease */
+    double max_affected;        /* cap on the share of a service's instances, 0..1 */
+    const struct base_log *log; /* outlives the agent */
+    /* What was found at the start and what became of it, a line each; may be NULL. */
+    void (*on_recovery)(void *ctx, const char *line);
+    void *ctx;
+};
+
+enum { AGENT_MAX_DURATION_S = 3600, AGENT_MAX_AFFECTED_PERCENT = 50 }; /* defaults */
+
+/* Locks the journal, removes tables of ours that nobody owns, starts the replay of the journal, and
+ * listens. Texts in config are copied. BASE_DENIED: a non-loopback address without a token. */
+struct agent *agent_new(struct io_loop *loop, const struct agent_config *config,
+                        struct base_error *err);
+uint16_t agent_port(const struct agent *agent);
+/* Reverts everything, refuses what is new, and calls on_done once when every fault has ended, from
+ * the loop: clean false when one is stuck or something found at the start could not be shown to be
+ * gone. An agent without a server reverts nothing but what it found. */
+void agent_shutdown(struct agent *agent, void (*on_done)(void *ctx, bool clean), void *ctx);
+void agent_free(struct agent *agent); /* reverts nothing; accepts NULL */
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admission.h"
+
+#include "base/text.h"
+#include "journal.h"
+
+static const int64_t shortest_lease_ms = 200; /* under it, scheduling alone would end faults */
+
+static bool check_itself(const struct fault_spec *spec, struct base_error *err)
+{
+    if (!agent_id_valid(spec->id))
+        return base_fail(err, BASE_INVALID,
+                         "a fault's id has 1 to 128 letters, digits, '.', '_' or '-' and starts "
+                         "with a letter or digit");
+    if (spec->duration.ns <= 0)
+        return base_fail(err, BASE_INVALID, "fault %s has no `for`: say how long it may last",
+                         spec->id);
+    if (base_dur_to_ms(spec->lease) < shortest_lease_ms)
+        return base_fail(err, BASE_INVALID, "fault %s: a lease under %lld ms cannot be kept",
+                         spec->id, (long long)shortest_lease_ms);
+    if (spec->target_count == 0)
+        return base_fail(err, BASE_INVALID, "fault %s names no target", spec->id);
+    for (size_t i = 0; i < spec->target_count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (base_str_eq(spec->targets[i], spec->targets[j]))
+                return base_fail(err, BASE_INVALID, "fault %s names the target %s twice", spec->id,
+                                 spec->targets[i]);
+    return true;
+}
+
+static bool check_ceiling(const struct fault_spec *spec, const struct agent_limits *limits,
+                          struct base_error *err)
+{
+    char ceiling[BASE_DUR_TEXT];
+    char asked[BASE_DUR_TEXT];
+    bool lease = spec->lease.ns > limits->max_duration.ns;
+    if (!lease && spec->duration.ns <= limits->max_duration.ns)
+        return true;
+    base_dur_format(limits->max_duration, ceiling);
+    base_dur_format(lease ? spec->lease : spec->duration, asked);
+    return base_fail(err, BASE_LIMIT,
+                     "fault %s: a %s of %s is over this agent's ceiling of %s (--max-duration)",
+                     spec->id, lease ? "lease" : "`for`", asked, ceiling);
+}
+
+static bool names(const struct fault_spec *spec, const char *target)
+{
+    for (size_t i = 0; i < spec->target_count; i++)
+        if (base_str_eq(spec->targets[i], target))
+            return true;
+    return false;
+}
+
+static bool check_targets(const struct fault_spec *spec, const struct topo *topo,
+                          struct base_error *err)
+{
+    if (topo_find_service(topo, spec->service) == NULL)
+        return base_fail(err, BASE_NOT_FOUND,
+                         "fault %s: the platform \"%s\" that this agent serves has no service "
+                         "\"%s\"",
+                         spec->id, topo->name, spec->service);
+    for (size_t i = 0; i < spec->target_count; i++) {
+        const struct topo_service *service = NULL;
+        const char *target = spec->targets[i];
+        if (topo_find_instance(topo, target, &service) == NULL)
+            return base_fail(err, BASE_NOT_FOUND,
+                             "fault %s: target \"%s\" is no instance of the platform \"%s\" that "
+                             "this agent serves",
+                             spec->id, target, topo->name);
+        if (!base_str_eq(service->name, spec->service))
+            return base_fail(err, BASE_INVALID,
+                             "fault %s: target %s belongs to the service %s, not to %s", spec->id,
+                             target, service->name, spec->service);
+    }
+    return true;
+}
+
+static bool check_overlap(const struct fault_spec *spec, const struct fault_spec *const *standing,
+                          size_t standing_count, struct base_error *err)
+{
+    for (size_t i = 0; i < standing_count; i++) {
+        if (standing[i]->kind != spec->kind)
+            continue;
+        for (size_t t = 0; t < spec->target_count; t++)
+            if (names(standing[i], spec->targets[t]))
+                return base_fail(err, BASE_LIMIT,
+                                 "fault %s: %s already has the %s fault %s; two of a kind on one "
+                                 "target would hide each other: revert that one first",
+                                 spec->id, spec->targets[t], fault_kind_name(spec->kind),
+                                 standing[i]->id);
+    }
+    return true;
+}
+
+/* Counts each instance once, however many faults it has. */
+static bool check_share(const struct fault_spec *spec, const struct topo *topo,
+                        const struct agent_limits *limits, const struct fault_spec *const *standing,
+                        size_t standing_count, struct base_error *err)
+{
+    const struct topo_service *service = topo_find_service(topo, spec->service);
+    size_t affected = 0;
+    for (size_t i = 0; i < service->instance_count; i++) {
+        const char *name = service->instances[i].name;
+        bool hit = names(spec, name);
+        for (size_t s = 0; s < standing_count && !hit; s++)
+            hit = names(standing[s], name);
+        affected += hit ? 1 : 0;
+    }
+    bool own = limits->max_affected <= spec->max_affected;
+    double cap = own ? limits->max_affected : spec->max_affected;
+    double share = (double)affected / (double)service->instance_count;
+    if (share <= cap + 1e-9)
+        return true;
+    return base_fail(err, BASE_LIMIT,
+                     "fault %s: %zu of %zu instances of %s would be affected (%.0f %%), the cap is "
+                     "%.0f %% (%s)",
+                     spec->id, affected, service->instance_count, service->name, share * 100,
+                     cap * 100, own ? "this agent's --max-affected" : "the fault's own");
+}
+
+bool agent_admit(const struct fault_spec *spec, const struct topo *topo,
+                 const struct agent_limits *limits, const struct fault_spec *const *standing,
+                 size_t standing_count, struct base_error *err)
+{
+    return check_itself(spec, err) && check_ceiling(spec, limits, err) &&
+           check_targets(spec, topo, err) && check_overlap(spec, standing, standing_count, err) &&
+           check_share(spec, topo, limits, standing, standing_count, err);
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "chaos/agent.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent_state.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "model/control.h"
+#include "sweep.h"
+
+uint16_t agent_port(const struct agent *agent)
+{
+    return agent->server != NULL ? io_server_port(agent->server) : 0;
+}
+
+struct fault *agent_find(const struct agent *agent, const char *id)
+{
+    for (size_t i = 0; i < agent->fault_count; i++)
+        if (base_str_eq(fault_spec_of(agent->faults[i])->id, id))
+            return agent->faults[i];
+    return NULL;
+}
+
+bool agent_has_standing(const struct agent *agent)
+{
+    for (size_t i = 0; i < agent->fault_count; i++)
+        if (!fault_is_final(agent->faults[i]))
+            return true;
+    return false;
+}
+
+bool agent_has_stuck(const struct agent *agent)
+{
+    for (size_t i = 0; i < agent->fault_count; i++)
+        if (fault_record_of(agent->faults[i])->state == FAULT_STUCK)
+            return true;
+    return false;
+}
+
+/* --- the list of faults --- */
+
+static void add_fault(struct agent *agent, struct fault *fault)
+{
+    agent->faults = base_reallocarray(agent->faults, agent->fault_count + 1, sizeof *agent->faults);
+    agent->faults[agent->fault_count++] = fault;
+}
+
+static void drop_fault(struct agent *agent, size_t index)
+{
+    fault_free(agent->faults[index]);
+    agent->fault_count--;
+    memmove(&agent->faults[index], &agent->faults[index + 1],
+            (agent->fault_count - index) * sizeof *agent->faults);
+}
+
+static void on_prune(void *ctx)
+{
+    struct agent *agent = ctx;
+    struct wall_ns now = base_wall_now();
+    for (size_t i = agent->fault_count; i-- > 0;) {
+        const struct fault_record *record = fault_record_of(agent->faults[i]);
+        bool old = now.ns - record->gone_at.ns > AGENT_KEEP_S * BASE_NS_PER_S;
+        bool many = i + AGENT_KEEP_COUNT < agent->fault_count;
+        if (record->state == FAULT_GONE && (old || many))
+            drop_fault(agent, i);
+    }
+    io_timer_start(&agent->prune_timer, base_dur_s(30));
+}
+
+static void check_closed(struct agent *agent)
+{
+    if (agent->closing && !agent_has_standing(agent) && !io_timer_active(&agent->closed_timer))
+        io_timer_start(&agent->closed_timer, (struct dur_ns){0});
+}
+
+static void on_closed_timer(void *ctx)
+{
+    struct agent *agent = ctx;
+    void (*on_closed)(void *ctx, bool clean) = agent->on_closed;
+    agent->on_closed = NULL;
+    if (on_closed != NULL)
+        on_closed(agent->closed_ctx, !agent->unclean && !agent_has_stuck(agent));
+}
+
+/* --- recovery --- */
+
+static void recovery_say(void *ctx, bool ok, const char *line)
+{
+    struct agent *agent = ctx;
+    base_log_text(agent->log, ok ? BASE_WARN : BASE_ERROR, line);
+    if (agent->on_recovery != NULL)
+        agent->on_recovery(agent->recovery_ctx, line);
+    agent->unclean = agent->unclean || !ok;
+}
+
+static void recovery_report(struct agent *agent, const struct fault *fault)
+{
+    const struct fault_record *record = fault_record_of(fault);
+    BASE_AUTO_FREE char *line = base_str_printf(
+        "journal: %s fault %s on %s%s: %s (%s)", fault_kind_name(record->kind), record->id,
+        record->targets[0], record->target_count > 1 ? " and others" : "",
+        fault_state_name(record->state), record->error != NULL ? record->error : "no error");
+    /* agent_has_stuck counts it from the records. */
+    base_log_text(agent->log, BASE_WARN, line);
+    if (agent->on_recovery != NULL)
+        agent->on_recovery(agent->recovery_ctx, line);
+}
+
+static void on_entry(void *ctx, struct agent_journal_entry *entry)
+{
+    struct agent *agent = ctx;
+    add_fault(agent, fault_recover(&agent->env, entry));
+}
+
+static void on_corrupt(void *ctx, const char *file, const struct base_error *why)
+{
+    BASE_AUTO_FREE char *line = base_str_printf(
+        "journal: %s: set aside as %s; nftables tables of ours were swept by name, a fault inside "
+        "an application ends by its own TTL; look at the platform and remove the file",
+        why->message, file);
+    recovery_say(ctx, false, line);
+}
+
+static bool recover(struct agent *agent, struct base_error *err)
+{
+    struct agent_journal_reader reader = {
+        .on_entry = on_entry, .on_corrupt = on_corrupt, .ctx = agent};
+    (void)agent_sweep_tables(&agent->topo, recovery_say, agent);
+    return agent_journal_load(agent->journal, &reader, err);
+}
+
+static void on_settled(void *ctx, struct fault *fault)
+{
+    struct agent *agent = ctx;
+    const struct fault_record *record = fault_record_of(fault);
+    if (fault_is_final(fault) && record->end == FAULT_END_RECOVERY)
+        recovery_report(agent, fault);
+    agent_api_settled(agent, fault);
+    check_closed(agent);
+}
+
+/* --- injecting and halting --- */
+
+static bool refresh_topology(struct agent *agent, struct base_error *err)
+{
+    struct topo fresh = {0};
+    if (!topo_read(agent->topology_path, &fresh, err))
+        return base_fail_context(err, "topology of the agent");
+    topo_fini(&agent->topo);
+    agent->topo = fresh;
+    return true;
+}
+
+static bool admit(struct agent *agent, const struct fault_spec *spec, struct base_error *err)
+{
+    const struct fault_spec *standing[AGENT_MAX_STANDING];
+    size_t count = 0;
+    for (size_t i = 0; i < agent->fault_count; i++) {
+        const struct fault *fault = agent->faults[i];
+        if (fault_record_of(fault)->state == FAULT_GONE)
+            continue;
+        if (count == AGENT_MAX_STANDING)
+            return base_fail(err, BASE_LIMIT, "this agent has %zu faults standing already", count);
+        standing[count++] = fault_spec_of(fault);
+    }
+    return agent_admit(spec, &agent->topo, &agent->limits, standing, count, err);
+}
+
+struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
+                           struct base_error *err)
+{
+    if (!refresh_topology(agent, err)) {
+        if (err != NULL)
+            err->code = BASE_UNAVAILABLE;
+        return NULL;
+    }
+    if (!admit(agent, spec, err))
+        return NULL;
+    struct fault *fault = fault_new(&agent->env, spec, &agent->topo, err);
+    if (fault == NULL)
+        return NULL;
+    add_fault(agent, fault);
+    fault_start(fault);
+    return fault;
+}
+
+bool agent_is_halted(const struct agent *agent, const char *run)
+{
+    for (size_t i = 0; i < agent->halted_count; i++)
+        if (base_str_eq(agent->halted[i], run))
+            return true;
+    return false;
+}
+
+static void mark_halted(struct agent *agent, const char *run)
+{
+    if (agent_is_halted(agent, run))
+        return;
+    if (agent->halted_count == AGENT_MAX_HALTED) {
+        free(agent->halted[0]);
+        agent->halted_count--;
+        memmove(&agent->halted[0], &agent->halted[1], agent->halted_count * sizeof *agent->halted);
+    }
+    agent->halted =
+        base_reallocarray(agent->halted, agent->halted_count + 1, sizeof *agent->halted);
+    agent->halted[agent->halted_count++] = base_str_dup(run);
+}
+
+void agent_halt(struct agent *agent)
+{
+    for (size_t i = 0; i < agent->fault_count; i++)
+        mark_halted(agent, fault_spec_of(agent->faults[i])->run);
+    for (size_t i = 0; i < agent->fault_count; i++)
+        fault_end(agent->faults[i], FAULT_END_HALT);
+}
+
+/* --- birth and death --- */
+
+static bool is_loopback(const char *address)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, address, &v4) == 1)
+        return (ntohl(v4.s_addr) >> 24) == 127;
+    return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static bool read_token(struct agent *agent, const char *path, struct base_error *err)
+{
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, 4096);
+    if (!base_file_read(path, &buf, err))
+        return base_fail_context(err, "token file");
+    while (buf.len > 0 && strchr(" \t\r\n", buf.data[buf.len - 1]) != NULL)
+        buf.data[--buf.len] = '\0';
+    if (buf.len == 0)
+        return base_fail(err, BASE_INVALID, "token file %s is empty: put a secret into it", path);
+    agent->has_token = true;
+    return io_sha256(buf.data, buf.len, agent->token_digest, err);
+}
+
+static bool check_access(struct agent *agent, const struct agent_config *config,
+                         struct base_error *err)
+{
+    if (config->token_file != NULL)
+        return read_token(agent, config->token_file, err);
+    if (!is_loopback(config->address))
+        return base_fail(err, BASE_DENIED,
+                         "refusing to listen on %s without a token: anyone there could break this "
+                         "host; give --token-file",
+                         config->address);
+    base_log_text(agent->log, BASE_WARN,
+                  "no token file: every local user can inject faults through this agent");
+    return true;
+}
+
+static bool listen_on(struct agent *agent, const struct agent_config *config,
+                      struct base_error *err)
+{
+    struct io_server_config server = {
+        .address = config->address,
+        .port = config->port,
+        .max_body = CONTROL_MAX_BODY,
+        .max_connections = 256,
+        .on_request = agent_api_request,
+        .on_abandon = agent_api_abandon,
+        .ctx = agent,
+    };
+    agent->server = io_server_new(agent->loop, &server, err);
+    return agent->server != NULL;
+}
+
+static bool set_up(struct agent *agent, const struct agent_config *config, struct base_error *err)
+{
+    if (config->address != NULL && !check_access(agent, config, err))
+        return false;
+    if (!topo_read(agent->topology_path, &agent->topo, err))
+        return base_fail_context(err, "topology of the agent");
+    agent->http = io_http_new(agent->loop, err);
+    if (agent->http == NULL)
+        return false;
+    agent->journal = agent_journal_open(config->journal, err);
+    if (agent->journal == NULL)
+        return false;
+    agent->env = (struct fault_env){
+        .loop = agent->loop,
+        .http = agent->http,
+        .journal = agent->journal,
+        .log = agent->log,
+        .on_settled = on_settled,
+        .ctx = agent,
+    };
+    /* The address first: when it is in use, nothing of a running platform is touched. */
+    if (config->address != NULL && !listen_on(agent, config, err))
+        return false;
+    return recover(agent, err);
+}
+
+struct agent *agent_new(struct io_loop *loop, const struct agent_config *config,
+                        struct base_error *err)
+{
+    struct agent *agent = base_calloc(1, sizeof *agent);
+    agent->loop = loop;
+    agent->log = config->log;
+    agent->topology_path = base_str_dup(config->topology);
+    agent->limits = (struct agent_limits){config->max_duration, config->max_affected};
+    agent->started = base_wall_now();
+    agent->on_recovery = config->on_recovery;
+    agent->recovery_ctx = config->ctx;
+    io_timer_init(&agent->prune_timer, loop, on_prune, agent);
+    io_timer_init(&agent->closed_timer, loop, on_closed_timer, agent);
+    if (!set_up(agent, config, err)) {
+        agent_free(agent);
+        return NULL;
+    }
+    io_timer_start(&agent->prune_timer, base_dur_s(30));
+    return agent;
+}
+
+void agent_shutdown(struct agent *agent, void (*on_done)(void *ctx, bool clean), void *ctx)
+{
+    if (agent->closing)
+        return;
+    agent->closing = true;
+    agent->on_closed = on_done;
+    agent->closed_ctx = ctx;
+    if (agent->server != NULL)
+        io_server_stop_accepting(agent->server);
+    for (size_t i = 0; agent->server != NULL && i < agent->fault_count; i++)
+        fault_end(agent->faults[i], FAULT_END_HALT);
+    check_closed(agent);
+}
+
+void agent_free(struct agent *agent)
+{
+    if (agent == NULL)
+        return;
+    io_server_free(agent->server);
+    agent_api_fini(agent);
+    for (size_t i = 0; i < agent->fault_count; i++)
+        fault_free(agent->faults[i]);
+    for (size_t i = 0; i < agent->halted_count; i++)
+        free(agent->halted[i]);
+    free(agent->faults);
+    free(agent->halted);
+    io_timer_fini(&agent->prune_timer);
+    io_timer_fini(&agent->closed_timer);
+    io_http_free(agent->http);
+    agent_journal_close(agent->journal);
+    topo_fini(&agent->topo);
+    free(agent->topology_path);
+    free(agent);
+}

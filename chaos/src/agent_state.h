@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What agent.c (the faults of this host) and api.c (requests about them) share. */
+#ifndef CHAOS_AGENT_STATE_H
+#define CHAOS_AGENT_STATE_H
+
+#include "admission.h"
+#include "chaos/agent.h"
+#include "engine.h"
+#include "io/digest.h"
+#include "io/http_server.h"
+
+enum {
+    AGENT_MAX_STANDING = 256, /* faults that have not ended */
+    AGENT_KEEP_S = 3600,      /* how long ended ones are shown */
+    AGENT_KEEP_COUNT = 1024,
+    AGENT_MAX_HALTED = 1024 /* runs remembered as halted; the oldest is forgotten first */
+};
+
+struct agent_waiter; /* of api.c: a request that is answered later */
+
+struct agent {
+    struct io_loop *loop;
+    const struct base_log *log;
+    char *topology_path;
+    struct topo topo; /* as read last */
+    struct agent_limits limits;
+    struct io_http *http;
+    struct agent_journal *journal;
+    struct io_server *server; /* NULL: --sweep */
+    bool has_token;
+    char token_digest[IO_SHA256_TEXT];
+    struct wall_ns started;
+    struct fault_env env;
+    struct fault **faults; /* in the order of their arrival */
+    size_t fault_count;
+    char **halted;
+    size_t halted_count;
+    struct agent_waiter *waiters;
+    struct io_timer prune_timer;
+    void (*on_recovery)(void *ctx, const char *line);
+    void *recovery_ctx;
+    bool unclean; /* something found at the start was not shown to be gone */
+    bool closing;
+    void (*on_closed)(void *ctx, bool clean);
+    void *closed_ctx;
+    struct io_timer closed_timer; /* the answer to agent_shutdown comes from the loop */
+};
+
+/* --- agent.c --- */
+struct fault *agent_find(const struct agent *agent, const char *id);
+/* Reads the topology anew, admits, resolves and starts; NULL with err. */
+struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
+                           struct base_error *err);
+/* Marks every known run as halted and reverts everything. */
+void agent_halt(struct agent *agent);
+bool agent_is_halted(const struct agent *agent, const char *run);
+bool agent_has_standing(const struct agent *agent); /* one that is neither gone nor stuck */
+bool agent_has_stuck(const struct agent *agent);
+
+/* --- api.c --- */
+void agent_api_request(void *agent, struct io_exchange *exchange);
+void agent_api_abandon(void *agent, struct io_exchange *exchange);
+void agent_api_settled(struct agent *agent, struct fault *fault); /* answers who waited for it */
+void agent_api_fini(struct agent *agent);
+
+#endif

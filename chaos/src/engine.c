@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "lifecycle.h"
+
+struct fault {
+    struct fault_env *env;
+    struct fault_spec spec;
+    struct fault_record record;
+    const struct fault_ops *ops;
+    void *state;
+    struct fault_lease lease;
+    bool applied; /* journaled, and perhaps in place */
+    bool renewal_due;
+    bool unknown; /* its journal entry did not tell how to revert: it stays stuck */
+    enum fault_step step;
+    bool step_over; /* the outcome is known, its timer is about to fire */
+    enum fault_outcome outcome;
+    struct base_error step_error;
+    struct io_timer lease_timer;
+    struct io_timer deadline_timer;
+    struct io_timer next_timer; /* goes on in a turn of its own: a step may report from inside */
+};
+
+const struct fault_ops *fault_ops_of(enum fault_kind kind)
+{
+    static const struct fault_ops *const all[] = {
+        [FAULT_KILL] = &fault_kill_ops,
+        [FAULT_PARTITION] = &fault_partition_ops,
+        [FAULT_APP] = &fault_app_ops,
+    };
+    return all[kind];
+}
+
+static const struct {
+    const char *name;
+    int64_t deadline_s;
+} steps[FAULT_STEP_COUNT] = {
+    [FAULT_STEP_NONE] = {"nothing", 1},
+    [FAULT_STEP_PREPARE] = {"measuring before", 10},
+    [FAULT_STEP_APPLY] = {"applying", 5},
+    [FAULT_STEP_VERIFY] = {"measuring the effect", 30},
+    [FAULT_STEP_RENEW] = {"renewing", 2},
+    [FAULT_STEP_REVERT] = {"reverting", 5},
+    [FAULT_STEP_VERIFY_GONE] = {"measuring the absence", 10},
+};
+
+/* --- small things --- */
+
+const struct fault_spec *fault_spec_of(const struct fault *fault)
+{
+    return &fault->spec;
+}
+const struct fault_record *fault_record_of(const struct fault *fault)
+{
+    return &fault->record;
+}
+bool fault_is_final(const struct fault *fault)
+{
+    return fault_state_final(fault->record.state);
+}
+bool fault_is_renewing(const struct fault *fault)
+{
+    return fault->step == FAULT_STEP_RENEW;
+}
+void fault_set_state(struct fault *fault, void *state)
+{
+    fault->state = state;
+}
+void *fault_state_of(const struct fault *fault)
+{
+    return fault->state;
+}
+struct fault_env *fault_env_of(const struct fault *fault)
+{
+    return fault->env;
+}
+struct dur_ns fault_effect_left(const struct fault *fault)
+{
+    return fault_lease_left(&fault->lease, base_mono_now());
+}
+bool fault_is_applied(const struct fault *fault)
+{
+    return fault->applied;
+}
+enum fault_end fault_end_of(const struct fault *fault)
+{
+    return fault->record.end;
+}
+
+void fault_evidence(struct fault *fault, const char *target, const char *when, const char *metric,
+                    const char *value, const char *expected, bool ok)
+{
+    fault_record_add_evidence(&fault->record, target, when, metric, value, expected, ok,
+                              base_wall_now());
+}
+
+void fault_note_error(struct fault *fault, const char *message)
+{
+    char *old = fault->record.error;
+    fault->record.error =
+        old == NULL ? base_str_dup(message) : base_str_printf("%s; then: %s", old, message);
+    free(old);
+}
+
+static void move(struct fault *fault, enum fault_state to)
+{
+    struct base_error err = {0};
+    enum fault_state from = fault->record.state;
+    if (!fault_move(&fault->record, to, base_wall_now(), &err)) {
+        base_log_line(fault->env->log, BASE_ERROR, err.message, BASE_TEXT("fault", fault->spec.id));
+        return;
+    }
+    base_log_line(fault->env->log, to == FAULT_STUCK ? BASE_ERROR : BASE_INFO, "fault moved",
+                  BASE_TEXT("fault", fault->spec.id), BASE_TEXT("from", fault_state_name(from)),
+                  BASE_TEXT("to", fault_state_name(to)),
+                  BASE_TEXT("end", fault_end_name(fault->record.end)),
+                  BASE_TEXT("error", fault->record.error));
+}
+
+static void settled(struct fault *fault)
+{
+    fault->env->on_settled(fault->env->ctx, fault);
+}
+
+/* --- one step --- */
+
+static void step_begin(struct fault *fault, enum fault_step step)
+{
+    fault->step = step;
+    fault->step_over = false;
+    fault->step_error = (struct base_error){0};
+    struct dur_ns deadline = {0};
+    if (fault->ops->deadline != NULL)
+        deadline = fault->ops->deadline(fault, step);
+    if (deadline.ns <= 0)
+        deadline = base_dur_s(steps[step].deadline_s);
+    io_timer_start(&fault->deadline_timer, deadline);
+    fault->ops->step[step](fault);
+}
+
+void fault_step_done(struct fault *fault, enum fault_outcome outcome, const struct base_error *err)
+{
+    if (fault->step == FAULT_STEP_NONE || fault->step_over)
+        return;
+    fault->step_over = true;
+    fault->outcome = outcome;
+    if (err != NULL)
+        fault->step_error = *err;
+    io_timer_stop(&fault->deadline_timer);
+    io_timer_start(&fault->next_timer, (struct dur_ns){0});
+}
+
+static void on_deadline(void *ctx)
+{
+    struct fault *fault = ctx;
+    struct base_error err = {0};
+    if (fault->step_over)
+        return;
+    if (fault->ops->late != NULL)
+        fault->ops->late(fault, fault->step);
+    fault->ops->cancel(fault);
+    (void)base_fail(&err, BASE_TIMEOUT, "%s took too long", steps[fault->step].name);
+    bool verify = fault->step == FAULT_STEP_VERIFY;
+    fault_step_done(fault, verify ? FAULT_OUTCOME_NO_EFFECT : FAULT_OUTCOME_FAILED, &err);
+}
+
+static void step_abandon(struct fault *fault)
+{
+    fault->ops->cancel(fault);
+    io_timer_stop(&fault->deadline_timer);
+    io_timer_stop(&fault->next_timer);
+    fault->step = FAULT_STEP_NONE;
+    fault->step_over = false;
+}
+
+/* --- the way out --- */
+
+static void begin_revert(struct fault *fault)
+{
+    io_timer_stop(&fault->lease_timer);
+    move(fault, FAULT_REVERTING);
+    step_begin(fault, FAULT_STEP_REVERT);
+}
+
+/* Refused or ended before anything was applied: there is nothing to revert. */
+static void end_unapplied(struct fault *fault)
+{
+    if (fault->record.end == FAULT_END_NONE)
+        fault->record.end = FAULT_END_FAILED;
+    if (fault->record.error == NULL)
+        fault_note_error(fault, "ended before it was applied");
+    move(fault, FAULT_FAILED);
+    move(fault, FAULT_GONE);
+    settled(fault);
+}
+
+static void fail(struct fault *fault, enum fault_state as)
+{
+    fault_note_error(fault, fault->step_error.message);
+    if (fault->record.end == FAULT_END_NONE)
+        fault->record.end = FAULT_END_FAILED;
+    if (fault->record.state != FAULT_ACTIVE)
+        move(fault, as);
+    begin_revert(fault);
+}
+
+void fault_end(struct fault *fault, enum fault_end why)
+{
+    if (fault->record.state == FAULT_GONE || fault->record.state == FAULT_REVERTING ||
+        fault->unknown)
+        return;
+    if (fault->record.end == FAULT_END_NONE)
+        fault->record.end = why;
+    /* A half-done apply or renewal must not land behind the revert: they end first, and soon. */
+    if (fault->step == FAULT_STEP_APPLY || fault->step == FAULT_STEP_RENEW)
+        return;
+    if (fault->step == FAULT_STEP_PREPARE || fault->step == FAULT_STEP_VERIFY)
+        step_abandon(fault);
+    if (!fault->applied) {
+        end_unapplied(fault);
+        return;
+    }
+    if (fault->record.state == FAULT_APPLYING)
+        fault_note_error(fault, "ended before its effect was measured");
+    begin_revert(fault);
+}
+
+/* --- the lease --- */
+
+static void lease_watch(struct fault *fault)
+{
+    io_timer_start(&fault->lease_timer, fault_effect_left(fault));
+}
+
+static void on_lease(void *ctx)
+{
+    struct fault *fault = ctx;
+    enum fault_end end = fault_lease_check(&fault->lease, base_mono_now());
+    if (end == FAULT_END_NONE)
+        lease_watch(fault);
+    else
+        fault_end(fault, end);
+}
+
+static void lease_begin(struct fault *fault)
+{
+    struct dur_ns lease = fault->spec.lease;
+    if (fault->ops->instant && lease.ns < fault->spec.duration.ns)
+        lease = fault->spec.duration;
+    fault->lease = fault_lease_start(base_mono_now(), lease, fault->spec.duration);
+    fault->record.expires_at = base_wall_add(fault->record.applied_at, fault->spec.duration);
+    lease_watch(fault);
+}
+
+bool fault_renew(struct fault *fault, struct dur_ns lease, struct base_error *err)
+{
+    bool early = fault->record.state == FAULT_REQUESTED || fault->record.state == FAULT_APPLYING;
+    if (fault->record.end != FAULT_END_NONE || (!early && fault->record.state != FAULT_ACTIVE))
+        return base_fail(err, BASE_NOT_FOUND, "fault %s is %s: there is nothing to renew",
+                         fault->spec.id, fault_state_name(fault->record.state));
+    if (fault->record.state == FAULT_REQUESTED)
+        return true; /* its lease begins when it is applied */
+    if (!fault_lease_renew(&fault->lease, base_mono_now(), lease)) {
+        on_lease(fault); /* a stopped process sees the request before its timer */
+        return base_fail(err, BASE_NOT_FOUND, "fault %s: its lease had lapsed already",
+                         fault->spec.id);
+    }
+    lease_watch(fault);
+    if (fault->step == FAULT_STEP_NONE)
+        step_begin(fault, FAULT_STEP_RENEW);
+    else
+        fault->renewal_due = true; /* after the step that is under way */
+    return true;
+}
+
+/* --- what follows a step --- */
+
+static bool write_journal(struct fault *fault, struct base_error *err)
+{
+    json_t *undo = fault->ops->undo(fault);
+    bool ok = agent_journal_write(fault->env->journal, &fault->spec, &fault->record, undo, err);
+    json_decref(undo);
+    return ok;
+}
+
+/* The record is to say "could not be applied", not "had no effect". */
+static void not_applied(struct fault *fault)
+{
+    fault->record.applied_at = (struct wall_ns){0};
+    fault->record.expires_at = (struct wall_ns){0};
+}
+
+static void after_prepare(struct fault *fault)
+{
+    if (fault->outcome != FAULT_OUTCOME_OK) {
+        fault_note_error(fault, fault->step_error.message);
+        end_unapplied(fault);
+        return;
+    }
+    struct base_error err = {0};
+    move(fault, FAULT_APPLYING);
+    lease_begin(fault);
+    if (!write_journal(fault, &err)) {
+        io_timer_stop(&fault->lease_timer);
+        fault_note_error(fault, err.message);
+        not_applied(fault);
+        end_unapplied(fault);
+        return;
+    }
+    fault->applied = true;
+    step_begin(fault, FAULT_STEP_APPLY);
+}
+
+static void after_apply(struct fault *fault)
+{
+    if (fault->outcome != FAULT_OUTCOME_OK) {
+        not_applied(fault); /* some targets may have it: all are reverted */
+        fail(fault, FAULT_FAILED);
+    } else if (fault->record.end != FAULT_END_NONE) {
+        fault_end(fault, fault->record.end);
+    } else {
+        step_begin(fault, FAULT_STEP_VERIFY);
+    }
+}
+
+static void after_verify(struct fault *fault)
+{
+    struct base_error err = {0};
+    if (fault->outcome != FAULT_OUTCOME_OK) {
+        fail(fault, fault->outcome == FAULT_OUTCOME_NO_EFFECT ? FAULT_INEFFECTIVE : FAULT_FAILED);
+        return;
+    }
+    move(fault, FAULT_ACTIVE);
+    /* The entry from before the apply is on disk in any case: enough to revert by. */
+    if (!write_journal(fault, &err))
+        base_log_line(fault->env->log, BASE_WARN, err.message, BASE_TEXT("fault", fault->spec.id));
+    /* The controller learns of the fault only now: its lease starts anew. */
+    struct mono_ns now = base_mono_now();
+    struct dur_ns left = fault_lease_left(&fault->lease, now);
+    if (left.ns < fault->spec.lease.ns * 3 / 4)
+        fault->renewal_due =
+            fault_lease_renew(&fault->lease, now, fault->spec.lease) || fault->renewal_due;
+    if (fault->renewal_due) {
+        fault->renewal_due = false;
+        lease_watch(fault);
+        step_begin(fault, FAULT_STEP_RENEW);
+        return;
+    }
+    settled(fault);
+}
+
+static void after_renew(struct fault *fault)
+{
+    if (fault->outcome != FAULT_OUTCOME_OK) {
+        fail(fault, FAULT_FAILED);
+        return;
+    }
+    if (fault->record.end != FAULT_END_NONE) {
+        fault_end(fault, fault->record.end);
+        return;
+    }
+    if (fault->renewal_due) {
+        fault->renewal_due = false;
+        step_begin(fault, FAULT_STEP_RENEW);
+        return;
+    }
+    settled(fault);
+}
+
+static void after_revert(struct fault *fault)
+{
+    if (fault->outcome != FAULT_OUTCOME_OK)
+        fault_note_error(fault, fault->step_error.message);
+    step_begin(fault, FAULT_STEP_VERIFY_GONE); /* the absence counts, however it came about */
+}
+
+static void after_gone(struct fault *fault)
+{
+    if (fault->outcome != FAULT_OUTCOME_OK) {
+        fault_note_error(fault, fault->step_error.message);
+        move(fault, FAULT_STUCK);
+        settled(fault);
+        return;
+    }
+    struct base_error err = {0};
+    move(fault, FAULT_GONE);
+    if (!agent_journal_remove(fault->env->journal, fault->spec.id, &err))
+        base_log_line(fault->env->log, BASE_WARN, err.message, BASE_TEXT("fault", fault->spec.id));
+    settled(fault);
+}
+
+static void on_next(void *ctx)
+{
+    static void (*const after[FAULT_STEP_COUNT])(struct fault *) = {
+        [FAULT_STEP_PREPARE] = after_prepare, [FAULT_STEP_APPLY] = after_apply,
+        [FAULT_STEP_VERIFY] = after_verify,   [FAULT_STEP_RENEW] = after_renew,
+        [FAULT_STEP_REVERT] = after_revert,   [FAULT_STEP_VERIFY_GONE] = after_gone,
+    };
+    struct fault *fault = ctx;
+    enum fault_step step = fault->step;
+    if (step == FAULT_STEP_NONE)
+        return;
+    fault->step = FAULT_STEP_NONE;
+    fault->step_over = false;
+    after[step](fault);
+}
+
+/* --- birth and death --- */
+
+static struct fault *fault_alloc(struct fault_env *env, enum fault_kind kind)
+{
+    struct fault *fault = base_calloc(1, sizeof *fault);
+    fault->env = env;
+    fault->ops = fault_ops_of(kind);
+    io_timer_init(&fault->lease_timer, env->loop, on_lease, fault);
+    io_timer_init(&fault->deadline_timer, env->loop, on_deadline, fault);
+    io_timer_init(&fault->next_timer, env->loop, on_next, fault);
+    return fault;
+}
+
+static void record_init(struct fault_record *record, const struct fault_spec *spec)
+{
+    *record = (struct fault_record){
+        .id = base_str_dup(spec->id),
+        .run = base_str_dup(spec->run),
+        .name = base_str_dup(spec->name),
+        .kind = spec->kind,
+        .state = FAULT_REQUESTED,
+        .requested_at = base_wall_now(),
+    };
+    record->targets = base_calloc(spec->target_count, sizeof *record->targets);
+    record->target_count = spec->target_count;
+    for (size_t i = 0; i < spec->target_count; i++)
+        record->targets[i] = base_str_dup(spec->targets[i]);
+}
+
+struct fault *fault_new(struct fault_env *env, const struct fault_spec *spec,
+                        const struct topo *topo, struct base_error *err)
+{
+    struct fault *fault = fault_alloc(env, spec->kind);
+    fault_spec_copy(&fault->spec, spec);
+    record_init(&fault->record, spec);
+    if (!fault->ops->host(topo, err) || !fault->ops->open(fault, topo, err)) {
+        (void)base_fail_context(err, "fault %s", spec->id);
+        fault_free(fault);
+        return NULL;
+    }
+    return fault;
+}
+
+void fault_start(struct fault *fault)
+{
+    step_begin(fault, FAULT_STEP_PREPARE);
+}
+
+struct fault *fault_recover(struct fault_env *env, struct agent_journal_entry *entry)
+{
+    struct fault *fault = fault_alloc(env, entry->spec.kind);
+    fault->spec = entry->spec;
+    fault->record = entry->record;
+    fault->applied = true;
+    fault->record.end = FAULT_END_RECOVERY;
+    fault_note_error(fault, "the agent died while it was in place; found in the journal");
+    struct base_error err = {0};
+    bool ok = fault->ops->reopen(fault, entry->undo, &err);
+    json_decref(entry->undo);
+    *entry = (struct agent_journal_entry){0};
+    move(fault, FAULT_REVERTING);
+    if (ok) {
+        step_begin(fault, FAULT_STEP_REVERT);
+    } else {
+        /* Through the usual way, so that whoever waits for it hears of it. */
+        fault->unknown = true;
+        fault->step = FAULT_STEP_VERIFY_GONE;
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+    }
+    return fault;
+}
+
+void fault_free(struct fault *fault)
+{
+    if (fault == NULL)
+        return;
+    if (fault->state != NULL) {
+        fault->ops->cancel(fault);
+        fault->ops->close(fault);
+    }
+    io_timer_fini(&fault->lease_timer);
+    io_timer_fini(&fault->deadline_timer);
+    io_timer_fini(&fault->next_timer);
+    fault_spec_fini(&fault->spec);
+    fault_record_fini(&fault->record);
+    free(fault);
+}

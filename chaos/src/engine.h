@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drives one fault through its life. A kind of fault is a table of steps; each step starts work on
+ * the loop and reports its outcome once, with fault_step_done; the engine holds the deadline, the
+ * lease, the journal and the order:
+ *
+ *   prepare -> [journal] -> apply -> verify -> (renew)* -> revert -> verify gone -> [journal
+ * removed]
+ *
+ * Everything that goes wrong after the journal was written leads through revert and verify gone.
+ */
+#ifndef CHAOS_ENGINE_H
+#define CHAOS_ENGINE_H
+
+#include "base/log.h"
+#include "io/http_client.h"
+#include "journal.h"
+#include "lease.h"
+#include "model/fault.h"
+#include "model/topology.h"
+
+struct fault;
+
+enum fault_step {
+    FAULT_STEP_NONE,
+    FAULT_STEP_PREPARE, /* resolves, measures "before"; changes nothing */
+    FAULT_STEP_APPLY,
+    FAULT_STEP_VERIFY, /* measures "during" */
+    FAULT_STEP_RENEW,
+    FAULT_STEP_REVERT,     /* must be harmless when little or nothing was applied */
+    FAULT_STEP_VERIFY_GONE /* measures "after" */
+};
+enum { FAULT_STEP_COUNT = FAULT_STEP_VERIFY_GONE + 1 };
+
+enum fault_outcome {
+    FAULT_OUTCOME_OK,
+    FAULT_OUTCOME_NO_EFFECT, /* of verify: applied and measured, but not there */
+    FAULT_OUTCOME_FAILED
+};
+
+struct fault_ops {
+    /* Whether this host and platform can have such a fault at all; err says why not. */
+    bool (*host)(const struct topo *topo, struct base_error *err);
+    /* Names to things, into fault_set_state; a refusal costs nothing yet. */
+    bool (*open)(struct fault *fault, const struct topo *topo, struct base_error *err);
+    /* What a later agent needs to revert; and its reading. */
+    json_t *(*undo)(const struct fault *fault);
+    bool (*reopen)(struct fault *fault, const json_t *undo, struct base_error *err);
+    void (*step[FAULT_STEP_COUNT])(struct fault *fault);
+    /* How long a step may take; NULL or 0: the engine's default. */
+    struct dur_ns (*deadline)(const struct fault *fault, enum fault_step step);
+    /* The deadline has passed: write down as evidence what was seen until then. May be NULL. */
+    void (*late)(struct fault *fault, enum fault_step step);
+    void (*cancel)(struct fault *fault); /* whatever the running step waits for */
+    void (*close)(struct fault *fault);  /* frees the state; it may be NULL */
+    bool instant; /* nothing stays in place that a lease could end before it was verified */
+};
+
+const struct fault_ops *fault_ops_of(enum fault_kind kind); /* one table, in engine.c */
+extern const struct fault_ops fault_kill_ops;
+extern const struct fault_ops fault_partition_ops;
+extern const struct fault_ops fault_app_ops;
+
+struct fault_env { /* outlives every fault */
+    struct io_loop *loop;
+    struct io_http *http;
+    struct agent_journal *journal;
+    const struct base_log *log;
+    /* The fault has become active, was renewed, or has ended. It may be freed inside only when it
+     * has ended. */
+    void (*on_settled)(void *ctx, struct fault *fault);
+    void *ctx;
+};
+
+/* Resolves the spec; NULL with err when it is refused. Nothing happens before fault_start. */
+struct fault *fault_new(struct fault_env *env, const struct fault_spec *spec,
+                        const struct topo *topo, struct base_error *err);
+void fault_start(struct fault *fault);
+/* A fault found in the journal (the entry is consumed), which is reverted at once. */
+struct fault *fault_recover(struct fault_env *env, struct agent_journal_entry *entry);
+/* As if the process had died: nothing is reverted here. Accepts NULL. */
+void fault_free(struct fault *fault);
+
+/* BASE_NOT_FOUND when it is not (or no longer) active or its lease has lapsed. on_settled follows
+ * once the effect was renewed. */
+bool fault_renew(struct fault *fault, struct dur_ns lease, struct base_error *err);
+/* Reverts for this reason; the first reason stays. A stuck fault tries once more. */
+void fault_end(struct fault *fault, enum fault_end why);
+
+const struct fault_spec *fault_spec_of(const struct fault *fault);
+const struct fault_record *fault_record_of(const struct fault *fault);
+bool fault_is_final(const struct fault *fault);
+bool fault_is_renewing(const struct fault *fault);
+
+/* --- for the kinds --- */
+void fault_step_done(struct fault *fault, enum fault_outcome outcome, const struct base_error *err);
+void fault_set_state(struct fault *fault, void *state);
+void *fault_state_of(const struct fault *fault);
+struct fault_env *fault_env_of(const struct fault *fault);
+/* Time the effect may still last: what goes into the kernel's timeouts and the targets' TTLs. */
+struct dur_ns fault_effect_left(const struct fault *fault);
+bool fault_is_applied(const struct fault *fault); /* the journal holds it */
+enum fault_end fault_end_of(const struct fault *fault);
+void fault_evidence(struct fault *fault, const char *target, const char *when, const char *metric,
+                    const char *value, const char *expected, bool ok);
+/* Keeps the first error and appends later ones. */
+void fault_note_error(struct fault *fault, const char *message);
+
+#endif

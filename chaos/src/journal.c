@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "journal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "io/digest.h"
+
+static const char magic[] = "squall-journal 1 ";
+static const char suffix[] = ".fault";
+
+struct agent_journal {
+    char *dir;
+    int lock_fd;
+};
+
+bool agent_id_valid(const char *id)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "._-";
+    size_t len = id != NULL ? strlen(id) : 0;
+    return len > 0 && len <= 128 && strspn(id, allowed) == len && strchr("._-", id[0]) == NULL;
+}
+
+/* --- one entry --- */
+
+void agent_journal_entry_fini(struct agent_journal_entry *entry)
+{
+    fault_spec_fini(&entry->spec);
+    fault_record_fini(&entry->record);
+    json_decref(entry->undo);
+    *entry = (struct agent_journal_entry){0};
+}
+
+bool agent_journal_encode(const struct fault_spec *spec, const struct fault_record *record,
+                          const json_t *undo, struct base_buf *out, struct base_error *err)
+{
+    json_t *body = json_object();
+    json_object_set_new(body, "spec", fault_spec_to_json(spec));
+    json_object_set_new(body, "record", fault_record_to_json(record));
+    json_object_set_new(body, "undo", undo != NULL ? json_deep_copy(undo) : json_null());
+    BASE_AUTO_FREE char *text = model_json_dump_line(body);
+    json_decref(body);
+    char digest[IO_SHA256_TEXT];
+    if (text == NULL)
+        return base_fail(err, BASE_INTERNAL, "fault %s cannot be written as JSON", spec->id);
+    if (!io_sha256(text, strlen(text), digest, err))
+        return false;
+    if (strlen(text) > AGENT_JOURNAL_MAX - 256)
+        return base_fail(err, BASE_LIMIT, "fault %s is too large for the journal", spec->id);
+    if (!base_buf_printf(out, "%s%s %zu\n", magic, digest, strlen(text)) ||
+        !base_buf_str(out, text))
+        return base_fail(err, BASE_LIMIT, "fault %s does not fit into memory", spec->id);
+    return true;
+}
+
+/* Checks the frame and returns where the JSON starts; NULL with err. */
+static const char *check_frame(const char *data, size_t len, struct base_error *err)
+{
+    size_t magic_len = sizeof magic - 1;
+    const char *newline = len > 0 ? memchr(data, '\n', len) : NULL;
+    if (newline == NULL || len < magic_len || memcmp(data, magic, magic_len) != 0) {
+        (void)base_fail(err, BASE_CORRUPT, "this is no journal entry of version 1");
+        return NULL;
+    }
+    const char *body = newline + 1;
+    size_t body_len = len - (size_t)(body - data);
+    char digest[IO_SHA256_TEXT];
+    if (!io_sha256(body, body_len, digest, err))
+        return NULL;
+    /* The whole first line is rebuilt and compared: there is one way to write it. */
+    char expected[sizeof magic + IO_SHA256_TEXT + 32];
+    int n = snprintf(expected, sizeof expected, "%s%s %zu\n", magic, digest, body_len);
+    if ((size_t)n != len - body_len || memcmp(data, expected, (size_t)n) != 0) {
+        (void)base_fail(err, BASE_CORRUPT, "its checksum or length does not fit its content");
+        return NULL;
+    }
+    return body;
+}
+
+static bool read_entry(const json_t *body, struct agent_journal_entry *entry,
+                       struct base_error *err)
+{
+    const json_t *spec = model_get_object(body, "journal entry", "spec", err);
+    const json_t *record =
+        spec != NULL ? model_get_object(body, "journal entry", "record", err) : NULL;
+    if (record == NULL || !fault_spec_from_json(spec, &entry->spec, err) ||
+        !fault_record_from_json(record, &entry->record, err))
+        return false;
+    const json_t *undo = json_object_get(body, "undo");
+    entry->undo = undo != NULL ? json_deep_copy(undo) : json_null();
+    if (!agent_id_valid(entry->spec.id) || !base_str_eq(entry->spec.id, entry->record.id) ||
+        entry->spec.kind != entry->record.kind)
+        return base_fail(err, BASE_CORRUPT, "spec and record are not of one fault");
+    if (entry->record.state != FAULT_APPLYING && entry->record.state != FAULT_ACTIVE)
+        return base_fail(err, BASE_CORRUPT, "a fault that is %s is never journaled",
+                         fault_state_name(entry->record.state));
+    return true;
+}
+
+bool agent_journal_decode(const char *data, size_t len, struct agent_journal_entry *out,
+                          struct base_error *err)
+{
+    const char *text = check_frame(data, len, err);
+    if (text == NULL)
+        return false;
+    json_t *body = model_json_parse(text, len - (size_t)(text - data), "journal entry", err);
+    struct agent_journal_entry entry = {0};
+    bool ok = body != NULL && read_entry(body, &entry, err);
+    json_decref(body);
+    if (!ok) {
+        agent_journal_entry_fini(&entry);
+        if (err != NULL)
+            err->code = BASE_CORRUPT;
+        return false;
+    }
+    *out = entry;
+    return true;
+}
+
+/* --- the folder --- */
+
+struct agent_journal *agent_journal_open(const char *dir, struct base_error *err)
+{
+    if (!base_dir_make(dir, 0700, err)) {
+        (void)base_fail_context(err, "journal");
+        return NULL;
+    }
+    BASE_AUTO_FREE char *path = base_str_printf("%s/lock", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        (void)base_fail_errno(err, "journal: cannot open %s", path);
+        return NULL;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        char owner[32] = "";
+        if (pread(fd, owner, sizeof owner - 1, 0) < 0)
+            owner[0] = '\0';
+        base_fd_close(&fd);
+        (void)base_fail(
+            err, BASE_UNAVAILABLE,
+            "journal %s is in use by another squall-agent (pid %s): use squall halt, or "
+            "stop that one first",
+            dir, owner[0] != '\0' ? owner : "unknown");
+        return NULL;
+    }
+    char pid[32];
+    int n = snprintf(pid, sizeof pid, "%d", (int)getpid());
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) < 0) {
+        (void)base_fail_errno(err, "journal: cannot write %s", path);
+        base_fd_close(&fd);
+        return NULL;
+    }
+    struct agent_journal *journal = base_calloc(1, sizeof *journal);
+    journal->dir = base_str_dup(dir);
+    journal->lock_fd = fd;
+    return journal;
+}
+
+void agent_journal_close(struct agent_journal *journal)
+{
+    if (journal == NULL)
+        return;
+    base_fd_close(&journal->lock_fd);
+    free(journal->dir);
+    free(journal);
+}
+
+static char *entry_path(const struct agent_journal *journal, const char *id)
+{
+    return base_str_printf("%s/%s%s", journal->dir, id, suffix);
+}
+
+bool agent_journal_write(struct agent_journal *journal, const struct fault_spec *spec,
+                         const struct fault_record *record, const json_t *undo,
+                         struct base_error *err)
+{
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, AGENT_JOURNAL_MAX);
+    if (!agent_journal_encode(spec, record, undo, &buf, err))
+        return base_fail_context(err, "journal");
+    BASE_AUTO_FREE char *path = entry_path(journal, spec->id);
+    if (!base_file_write(path, buf.data, buf.len, 0600, err))
+        return base_fail_context(err, "journal");
+    return true;
+}
+
+bool agent_journal_remove(struct agent_journal *journal, const char *id, struct base_error *err)
+{
+    BASE_AUTO_FREE char *path = entry_path(journal, id);
+    if (unlink(path) < 0 && errno != ENOENT)
+        return base_fail_errno(err, "journal: cannot remove %s", path);
+    BASE_AUTO_FD int fd = open(journal->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        return base_fail_errno(err, "journal: cannot sync %s", journal->dir);
+    return true;
+}
+
+static int is_entry(const struct dirent *entry)
+{
+    return base_str_ends(entry->d_name, suffix) ? 1 : 0;
+}
+
+static void load_one(const struct agent_journal *journal, const char *name,
+                     const struct agent_journal_reader *reader)
+{
+    struct base_error why = {0};
+    struct agent_journal_entry entry = {0};
+    BASE_AUTO_FREE char *path = base_str_printf("%s/%s", journal->dir, name);
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, AGENT_JOURNAL_MAX);
+    if (base_file_read(path, &buf, &why) && agent_journal_decode(buf.data, buf.len, &entry, &why)) {
+        reader->on_entry(reader->ctx, &entry);
+        return;
+    }
+    BASE_AUTO_FREE char *aside = base_str_printf("%s.corrupt", path);
+    const char *now_at = rename(path, aside) == 0 ? aside : path;
+    (void)base_fail_context(&why, "journal entry %s", now_at);
+    reader->on_corrupt(reader->ctx, now_at, &why);
+}
+
+bool agent_journal_load(struct agent_journal *journal, const struct agent_journal_reader *reader,
+                        struct base_error *err)
+{
+    struct dirent **names = NULL;
+    int count = scandir(journal->dir, &names, is_entry, alphasort);
+    if (count < 0)
+        return base_fail_errno(err, "journal: cannot read the folder %s", journal->dir);
+    for (int i = 0; i < count; i++) {
+        load_one(journal, names[i]->d_name, reader);
+        free(names[i]);
+    }
+    free(names);
+    return true;
+}

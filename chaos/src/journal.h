@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is in place, on disk before it is put in place: one file for each fault, written atomically
+ * and synced, removed when the fault's absence has been measured. An agent that starts finds what
+ * one that died has left.
+ *
+ * File: "squall-journal 1 <sha256 of the rest, hex> <its length, decimal>\n" and then one JSON
+ * object {"spec":struct fault_spec, "record":struct fault_record, "undo":<of the kind>}. A file
+ * that is anything else, in any bit, is set aside under the name *.corrupt and reported.
+ */
+#ifndef CHAOS_JOURNAL_H
+#define CHAOS_JOURNAL_H
+
+#include "base/buf.h"
+#include "model/fault.h"
+
+enum { AGENT_JOURNAL_MAX = 1024 * 1024 }; /* bytes of one entry */
+
+struct agent_journal; /* holds a lock: two agents never share a folder */
+
+struct agent_journal_entry {
+    struct fault_spec spec;
+    struct fault_record record;
+    json_t *undo;
+};
+
+/* Makes the folder (mode 0700) when missing. BASE_UNAVAILABLE when another agent holds it. */
+struct agent_journal *agent_journal_open(const char *dir, struct base_error *err);
+void agent_journal_close(struct agent_journal *journal); /* accepts NULL */
+
+/* On return the entry is on disk, or, on failure, what was there before still is. */
+bool agent_journal_write(struct agent_journal *journal, const struct fault_spec *spec,
+                         const struct fault_record *record, const json_t *undo,
+                         struct base_error *err);
+bool agent_journal_remove(struct agent_journal *journal, const char *id, struct base_error *err);
+
+struct agent_journal_reader {
+    /* The entry is the callee's from here: agent_journal_entry_fini. */
+    void (*on_entry)(void *ctx, struct agent_journal_entry *entry);
+    /* file is the path it lies under now. */
+    void (*on_corrupt)(void *ctx, const char *file, const struct base_error *why);
+    void *ctx;
+};
+/* Every entry, in the order of their names. false only when the folder itself cannot be read. */
+bool agent_journal_load(struct agent_journal *journal, const struct agent_journal_reader *reader,
+                        struct base_error *err);
+
+bool agent_journal_encode(const struct fault_spec *spec, const struct fault_record *record,
+                          const json_t *undo, struct base_buf *out, struct base_error *err);
+bool agent_journal_decode(const char *data, size_t len, struct agent_journal_entry *out,
+                          struct base_error *err); /* BASE_CORRUPT */
+void agent_journal_entry_fini(struct agent_journal_entry *entry);
+
+/* An id names a file, a table and a path of the API: letters, digits, '.', '_' and '-', at most
+ * 128, the first a letter or digit. */
+bool agent_id_valid(const char *id);
+
+#endif

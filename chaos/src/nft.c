@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nft.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/common.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+#include <libnftnl/set.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netlink.h>
+#include <net/if_arp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+enum {
+    /* FAULT_MAX_PEERS elements twice, with room for table, chains and rules. */
+    batch_bytes = 128 * 1024,
+    /* After conntrack (-200), before anything a host's own firewall does at filter (0). */
+    hook_priority = -150,
+    /* nft(8)'s numbers for ipv4_addr and ipv6_addr, so that `nft list` shows the elements. */
+    type_ipv4 = 7,
+    type_ipv6 = 8
+};
+
+struct fault_nft {
+    struct mnl_socket *socket;
+    uint32_t portid;
+    uint32_t seq;
+};
+
+/* The two address families, alike but for these numbers. */
+static const struct family {
+    int family;
+    uint8_t nfproto;
+    const char *set;
+    uint32_t set_id;
+    uint32_t key_type;
+    uint32_t len;
+    uint32_t source_offset; /* of the source address in the network header */
+    uint32_t destination_offset;
+} families[] = {
+    {AF_INET, NFPROTO_IPV4, "peers4", 1, type_ipv4, 4, 12, 16},
+    {AF_INET6, NFPROTO_IPV6, "peers6", 2, type_ipv6, 16, 8, 24},
+};
+enum { family_count = sizeof families / sizeof *families };
+
+struct batch {
+    struct fault_nft *nft;
+    struct mnl_nlmsg_batch *messages;
+    char *buffer;
+    bool failed; /* out of memory or of room */
+};
+
+struct fault_nft *fault_nft_new(const struct fault_netns *netns, struct base_error *err)
+{
+    int fd = fault_netns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER, err);
+    if (fd < 0)
+        return NULL;
+    struct mnl_socket *socket = mnl_socket_fdopen(fd);
+    if (socket == NULL) {
+        (void)base_fail_errno(err, "cannot use the netlink socket");
+        base_fd_close(&fd);
+        return NULL;
+    }
+    struct timeval patience = {.tv_sec = 2};
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0 ||
+        mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+        (void)base_fail_errno(err, "cannot bind the netlink socket");
+        (void)mnl_socket_close(socket);
+        return NULL;
+    }
+    struct fault_nft *nft = base_calloc(1, sizeof *nft);
+    nft->socket = socket;
+    nft->portid = mnl_socket_get_portid(socket);
+    nft->seq = (uint32_t)time(NULL);
+    return nft;
+}
+
+void fault_nft_free(struct fault_nft *nft)
+{
+    if (nft == NULL)
+        return;
+    (void)mnl_socket_close(nft->socket);
+    free(nft);
+}
+
+/* --- building one transaction --- */
+
+static void batch_next(struct batch *batch)
+{
+    if (!mnl_nlmsg_batch_next(batch->messages))
+        batch->failed = true; /* the whole must fit into one send to be atomic */
+}
+
+static void batch_init(struct batch *batch, struct fault_nft *nft)
+{
+    /* libmnl lets the last message run past the limit, up to the buffer's real end. */
+    batch->buffer = base_calloc(2, batch_bytes);
+    batch->messages = mnl_nlmsg_batch_start(batch->buffer, batch_bytes);
+    batch->nft = nft;
+    batch->failed = batch->messages == NULL;
+    if (batch->failed)
+        return;
+    nftnl_batch_begin(mnl_nlmsg_batch_current(batch->messages), nft->seq++);
+    batch_next(batch);
+}
+
+static struct nlmsghdr *batch_message(struct batch *batch, uint16_t type, uint16_t flags)
+{
+    return nftnl_nlmsg_build_hdr(mnl_nlmsg_batch_current(batch->messages), type, NFPROTO_INET,
+                                 (uint16_t)(flags | NLM_F_ACK), batch->nft->seq++);
+}
+
+static void batch_fini(struct batch *batch)
+{
+    if (batch->messages != NULL)
+        mnl_nlmsg_batch_stop(batch->messages);
+    free(batch->buffer);
+}
+
+/* One acknowledgement or error for each message lies in the socket when the send has returned:
+ * nfnetlink works through a batch inside it. Returns the first error's errno, 0 for none. */
+static int read_replies(struct fault_nft *nft, size_t *acks)
+{
+    char buffer[16384];
+    int first = 0;
+    for (;;) {
+        ssize_t n = recv(mnl_socket_get_fd(nft->socket), buffer, sizeof buffer, MSG_DONTWAIT);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 && errno != EAGAIN && first == 0 ? errno : first;
+        int left = (int)n;
+        for (const struct nlmsghdr *h = (const void *)buffer; mnl_nlmsg_ok(h, left);
+             h = mnl_nlmsg_next(h, &left)) {
+            if (h->nlmsg_type != NLMSG_ERROR)
+                continue;
+            const struct nlmsgerr *reply = mnl_nlmsg_get_payload(h);
+            if (reply->error == 0)
+                (*acks)++;
+            else if (first == 0)
+                first = -reply->error;
+        }
+    }
+}
+
+static bool batch_commit(struct batch *batch, struct base_error *err, const char *what)
+{
+    struct fault_nft *nft = batch->nft;
+    if (!batch->failed) {
+        nftnl_batch_end(mnl_nlmsg_batch_current(batch->messages), nft->seq++);
+        batch_next(batch);
+    }
+    if (batch->failed)
+        return base_fail(err, BASE_LIMIT, "%s: too large for one nftables transaction", what);
+    size_t acks = 0;
+    (void)read_replies(nft, &acks); /* nothing of an earlier exchange may answer for this one */
+    acks = 0;
+    if (mnl_socket_sendto(nft->socket, mnl_nlmsg_batch_head(batch->messages),
+                          mnl_nlmsg_batch_size(batch->messages)) < 0)
+        return base_fail_errno(err, "%s: cannot talk to nf_tables", what);
+    int failed = read_replies(nft, &acks);
+    if (failed == 0 && acks == 0)
+        return base_fail(err, BASE_IO, "%s: nf_tables did not answer", what);
+    errno = failed;
+    return failed == 0 || base_fail_errno(err, "%s: nf_tables refused", what);
+}
+
+/* --- objects --- */
+
+static void put_table(struct batch *batch, uint16_t type, const char *name, uint32_t flags)
+{
+    struct nftnl_table *table = nftnl_table_alloc();
+    if (table == NULL) {
+        batch->failed = true;
+        return;
+    }
+    (void)nftnl_table_set_str(table, NFTNL_TABLE_NAME, name);
+    if (type == NFT_MSG_NEWTABLE)
+        nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, flags);
+    uint16_t create = type == NFT_MSG_NEWTABLE ? NLM_F_CREATE | NLM_F_EXCL : 0;
+    nftnl_table_nlmsg_build_payload(batch_message(batch, type, create), table);
+    nftnl_table_free(table);
+    batch_next(batch);
+}
+
+static void put_set(struct batch *batch, const char *table, const struct family *family)
+{
+    struct nftnl_set *set = nftnl_set_alloc();
+    if (set == NULL) {
+        batch->failed = true;
+        return;
+    }
+    (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
+    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, family->set);
+    nftnl_set_set_u32(set, NFTNL_SET_ID, family->set_id);
+    nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_INET);
+    nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, family->key_type);
+    nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, family->len);
+    nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_TIMEOUT);
+    nftnl_set_nlmsg_build_payload(batch_message(batch, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL),
+                                  set);
+    nftnl_set_free(set);
+    batch_next(batch);
+}
+
+static bool seen_before(const struct fault_peers *peers, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (base_str_eq(peers->list[i].text, peers->list[index].text))
+            return true;
+    return false;
+}
+
+/* Fills the family's set; or, as NFT_MSG_DELSETELEM without elements, empties it. */
+static void put_elements(struct batch *batch, uint16_t type, const char *table,
+                         const struct family *family, const struct fault_peers *peers,
+                         struct dur_ns timeout)
+{
+    struct nftnl_set *set = nftnl_set_alloc();
+    if (set == NULL) {
+        batch->failed = true;
+        return;
+    }
+    (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
+    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, family->set);
+    size_t count = 0;
+    for (size_t i = 0; type == NFT_MSG_NEWSETELEM && i < peers->count; i++) {
+        const struct fault_peer *peer = &peers->list[i];
+        if (peer->family != family->family || seen_before(peers, i))
+            continue;
+        struct nftnl_set_elem *element = nftnl_set_elem_alloc();
+        if (element == NULL) {
+            batch->failed = true;
+            break;
+        }
+        int64_t ms = base_dur_to_ms(timeout);
+        (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, peer->address, family->len);
+        /* 0 would mean "for ever" */
+        nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_TIMEOUT, ms > 0 ? (uint64_t)ms : 1);
+        nftnl_set_elem_add(set, element);
+        count++;
+    }
+    if (count > 0 || type == NFT_MSG_DELSETELEM) {
+        uint16_t create = type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0;
+        nftnl_set_elems_nlmsg_build_payload(batch_message(batch, type, create), set);
+        batch_next(batch);
+    }
+    nftnl_set_free(set);
+}
+
+static void put_chain(struct batch *batch, const char *table, const char *name, uint32_t hook)
+{
+    struct nftnl_chain *chain = nftnl_chain_alloc();
+    if (chain == NULL) {
+        batch->failed = true;
+        return;
+    }
+    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, table);
+    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, name);
+    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, "filter");
+    nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, hook);
+    nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, hook_priority);
+    nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
+    nftnl_chain_nlmsg_build_payload(
+        batch_message(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL), chain);
+    nftnl_chain_free(chain);
+    batch_next(batch);
+}
+
+/* --- rules --- */
+
+static struct nftnl_expr *add_expr(struct batch *batch, struct nftnl_rule *rule, const char *name)
+{
+    struct nftnl_expr *expr = nftnl_expr_alloc(name);
+    if (expr == NULL)
+        batch->failed = true;
+    else
+        nftnl_rule_add_expr(rule, expr); /* the rule owns it from here */
+    return expr;
+}
+
+static void compare(struct batch *batch, struct nftnl_rule *rule, uint32_t op, const void *value,
+                    uint32_t len)
+{
+    struct nftnl_expr *cmp = add_expr(batch, rule, "cmp");
+    if (cmp == NULL)
+        return;
+    nftnl_expr_set_u32(cmp, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(cmp, NFTNL_EXPR_CMP_OP, op);
+    if (nftnl_expr_set(cmp, NFTNL_EXPR_CMP_DATA, value, len) < 0)
+        batch->failed = true;
+}
+
+static void match_meta(struct batch *batch, struct nftnl_rule *rule, uint32_t key,
+                       const void *value, uint32_t len)
+{
+    struct nftnl_expr *meta = add_expr(batch, rule, "meta");
+    if (meta == NULL)
+        return;
+    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_KEY, key);
+    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_DREG, NFT_REG_1);
+    compare(batch, rule, NFT_CMP_EQ, value, len);
+}
+
+static void load_payload(struct batch *batch, struct nftnl_rule *rule, uint32_t base,
+                         uint32_t offset, uint32_t len)
+{
+    struct nftnl_expr *payload = add_expr(batch, rule, "payload");
+    if (payload == NULL)
+        return;
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_BASE, base);
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_LEN, len);
+    nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+}
+
+static void match_peer(struct batch *batch, struct nftnl_rule *rule, const struct family *family,
+                       uint32_t offset)
+{
+    match_meta(batch, rule, NFT_META_NFPROTO, &family->nfproto, sizeof family->nfproto);
+    load_payload(batch, rule, NFT_PAYLOAD_NETWORK_HEADER, offset, family->len);
+    struct nftnl_expr *lookup = add_expr(batch, rule, "lookup");
+    if (lookup == NULL)
+        return;
+    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+    (void)nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, family->set);
+    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SET_ID, family->set_id);
+}
+
+enum ending { END_DROP, END_RESET, END_PROHIBITED };
+
+static void verdict(struct batch *batch, struct nftnl_rule *rule, uint32_t value)
+{
+    struct nftnl_expr *immediate = add_expr(batch, rule, "immediate");
+    if (immediate == NULL)
+        return;
+    nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+    nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_VERDICT, value);
+}
+
+static void end_rule(struct batch *batch, struct nftnl_rule *rule, enum ending ending)
+{
+    static const uint8_t tcp = IPPROTO_TCP;
+    if (ending == END_DROP) {
+        verdict(batch, rule, NF_DROP);
+        return;
+    }
+    if (ending == END_RESET)
+        match_meta(batch, rule, NFT_META_L4PROTO, &tcp, sizeof tcp);
+    struct nftnl_expr *reject = add_expr(batch, rule, "reject");
+    if (reject == NULL)
+        return;
+    if (ending == END_RESET) {
+        nftnl_expr_set_u32(reject, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_TCP_RST);
+    } else {
+        nftnl_expr_set_u32(reject, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
+        nftnl_expr_set_u8(reject, NFTNL_EXPR_REJECT_CODE, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+    }
+}
+
+static struct nftnl_rule *rule_new(struct batch *batch, const char *table, const char *chain)
+{
+    struct nftnl_rule *rule = nftnl_rule_alloc();
+    if (rule == NULL) {
+        batch->failed = true;
+        return NULL;
+    }
+    (void)nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
+    (void)nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
+    nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
+    return rule;
+}
+
+static void rule_put(struct batch *batch, struct nftnl_rule *rule)
+{
+    nftnl_rule_nlmsg_build_payload(
+        batch_message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND), rule);
+    nftnl_rule_free(rule);
+    batch_next(batch);
+}
+
+static void put_rule(struct batch *batch, const char *table, const char *chain,
+                     const struct family *family, uint32_t offset, enum ending ending)
+{
+    struct nftnl_rule *rule = rule_new(batch, table, chain);
+    if (rule == NULL)
+        return;
+    match_peer(batch, rule, family, offset);
+    end_rule(batch, rule, ending);
+    rule_put(batch, rule);
+}
+
+/* A reset made by the output chain reaches the local socket over the loopback device, with the
+ * peer's address as its source: the input chain would swallow it. No peer's own packet comes in
+ * there. */
+static void put_loopback_exception(struct batch *batch, const char *table)
+{
+    static const uint16_t loopback = ARPHRD_LOOPBACK;
+    struct nftnl_rule *rule = rule_new(batch, table, "input");
+    if (rule == NULL)
+        return;
+    match_meta(batch, rule, NFT_META_IIFTYPE, &loopback, sizeof loopback);
+    verdict(batch, rule, NF_ACCEPT);
+    rule_put(batch, rule);
+}
+
+/* Likewise the answers that the input chain sends to a peer pass through the output chain: resets
+ * and ICMP "destination unreachable". */
+static const struct answer {
+    uint8_t protocol;
+    uint32_t offset; /* in the transport header */
+    uint8_t mask;
+    uint8_t value;
+} answers[] = {
+    {IPPROTO_TCP, 13, 0x04, 0x04},   /* RFC 9293, 3.1: the flag RST */
+    {IPPROTO_ICMP, 0, 0xff, 3},      /* RFC 792 */
+    {IPPROTO_ICMPV6, 0, 0xff, 0x01}, /* RFC 4443, 3.1 */
+};
+
+static void put_answer_exception(struct batch *batch, const char *table,
+                                 const struct answer *answer)
+{
+    static const uint8_t zero = 0;
+    struct nftnl_rule *rule = rule_new(batch, table, "output");
+    if (rule == NULL)
+        return;
+    match_meta(batch, rule, NFT_META_L4PROTO, &answer->protocol, sizeof answer->protocol);
+    load_payload(batch, rule, NFT_PAYLOAD_TRANSPORT_HEADER, answer->offset, 1);
+    struct nftnl_expr *mask = add_expr(batch, rule, "bitwise");
+    if (mask != NULL) {
+        nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+        nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+        nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_LEN, 1);
+        nftnl_expr_set_u8(mask, NFTNL_EXPR_BITWISE_MASK, answer->mask);
+        nftnl_expr_set_u8(mask, NFTNL_EXPR_BITWISE_XOR, zero);
+    }
+    compare(batch, rule, NFT_CMP_EQ, &answer->value, 1);
+    verdict(batch, rule, NF_ACCEPT);
+    rule_put(batch, rule);
+}
+
+static void put_direction(struct batch *batch, const struct fault_nft_partition *partition,
+                          bool output)
+{
+    const char *chain = output ? "output" : "input";
+    bool rejects = partition->action == FAULT_REJECT;
+    put_chain(batch, partition->table, chain, output ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN);
+    if (!output)
+        put_loopback_exception(batch, partition->table);
+    for (size_t i = 0; output && rejects && i < sizeof answers / sizeof *answers; i++)
+        put_answer_exception(batch, partition->table, &answers[i]);
+    for (size_t i = 0; i < family_count; i++) {
+        const struct family *family = &families[i];
+        uint32_t offset = output ? family->destination_offset : family->source_offset;
+        if (!rejects) {
+            put_rule(batch, partition->table, chain, family, offset, END_DROP);
+            continue;
+        }
+        put_rule(batch, partition->table, chain, family, offset, END_RESET);
+        put_rule(batch, partition->table, chain, family, offset, END_PROHIBITED);
+    }
+}
+
+/* --- the calls --- */
+
+bool fault_nft_apply(struct fault_nft *nft, const struct fault_nft_partition *partition,
+                     struct dur_ns timeout, struct base_error *err)
+{
+    struct batch batch;
+    batch_init(&batch, nft);
+    put_table(&batch, NFT_MSG_NEWTABLE, partition->table, NFT_TABLE_F_OWNER);
+    for (size_t i = 0; i < family_count; i++) {
+        put_set(&batch, partition->table, &families[i]);
+        put_elements(&batch, NFT_MSG_NEWSETELEM, partition->table, &families[i], partition->peers,
+                     timeout);
+    }
+    if (partition->direction != FAULT_INGRESS)
+        put_direction(&batch, partition, true);
+    if (partition->direction != FAULT_EGRESS)
+        put_direction(&batch, partition, false);
+    bool ok = batch_commit(&batch, err, "making the partition's table");
+    batch_fini(&batch);
+    return ok;
+}
+
+bool fault_nft_renew(struct fault_nft *nft, const struct fault_nft_partition *partition,
+                     struct dur_ns timeout, struct base_error *err)
+{
+    struct batch batch;
+    batch_init(&batch, nft);
+    for (size_t i = 0; i < family_count; i++) {
+        /* Emptying does not mind elements that have just timed out; deleting them by name would. */
+        put_elements(&batch, NFT_MSG_DELSETELEM, partition->table, &families[i], partition->peers,
+                     timeout);
+        put_elements(&batch, NFT_MSG_NEWSETELEM, partition->table, &families[i], partition->peers,
+                     timeout);
+    }
+    bool ok = batch_commit(&batch, err, "renewing the partition's timeouts");
+    batch_fini(&batch);
+    return ok;
+}
+
+bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err)
+{
+    struct batch batch;
+    struct base_error why = {0};
+    batch_init(&batch, nft);
+    put_table(&batch, NFT_MSG_DELTABLE, table, 0);
+    bool ok = batch_commit(&batch, &why, "removing the partition's table");
+    batch_fini(&batch);
+    if (ok || why.sys == ENOENT)
+        return true;
+    if (err != NULL)
+        *err = why;
+    return false;
+}
+
+struct listing {
+    const char *prefix;
+    void (*each)(void *ctx, const char *table);
+    void *ctx;
+};
+
+static int on_table(const struct nlmsghdr *message, void *data)
+{
+    const struct listing *listing = data;
+    struct nftnl_table *table = nftnl_table_alloc();
+    if (table == NULL)
+        return MNL_CB_ERROR;
+    if (nftnl_table_nlmsg_parse(message, table) == 0) {
+        const char *name = nftnl_table_get_str(table, NFTNL_TABLE_NAME);
+        if (name != NULL && base_str_starts(name, listing->prefix))
+            listing->each(listing->ctx, name);
+    }
+    nftnl_table_free(table);
+    return MNL_CB_OK;
+}
+
+bool fault_nft_list(struct fault_nft *nft, const char *prefix,
+                    void (*each)(void *ctx, const char *table), void *ctx, struct base_error *err)
+{
+    char buffer[16384];
+    struct listing listing = {.prefix = prefix, .each = each, .ctx = ctx};
+    size_t acks = 0;
+    (void)read_replies(nft, &acks);
+    uint32_t seq = nft->seq++;
+    struct nlmsghdr *request =
+        nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETTABLE, NFPROTO_INET, NLM_F_DUMP, seq);
+    if (mnl_socket_sendto(nft->socket, request, request->nlmsg_len) < 0)
+        return base_fail_errno(err, "cannot ask nf_tables for its tables");
+    int more = MNL_CB_OK;
+    while (more > MNL_CB_STOP) {
+        ssize_t n = mnl_socket_recvfrom(nft->socket, buffer, sizeof buffer);
+        if (n < 0)
+            return base_fail_errno(err, "nf_tables did not list its tables");
+        more = mnl_cb_run(buffer, (size_t)n, seq, nft->portid, on_table, &listing);
+    }
+    return more == MNL_CB_STOP || base_fail_errno(err, "nf_tables did not list its tables");
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Our own nftables tables in a target's network namespace (adapter of libmnl and libnftnl: nft.c).
+ * Two safety nets of the kernel hold without any process of ours:
+ *  - the table has the OWNER flag (Linux 5.12): it disappears when our socket closes, so when the
+ *    agent dies;
+ *  - the rules only match addresses in sets whose elements time out: when the agent is stopped or
+ *    hangs, they match nothing any more.
+ * All calls block for as long as the kernel takes for one transaction (some milliseconds).
+ */
+#ifndef CHAOS_NFT_H
+#define CHAOS_NFT_H
+
+#include "netns.h"
+#include "resolve.h"
+
+#define FAULT_NFT_PREFIX "squall_"
+
+struct fault_nft; /* a netlink socket inside one namespace; it owns the tables made through it */
+
+struct fault_nft_partition {
+    const char *table;
+    enum fault_action action;
+    enum fault_direction direction;
+    const struct fault_peers *peers;
+};
+
+struct fault_nft *fault_nft_new(const struct fault_netns *netns, struct base_error *err);
+void fault_nft_free(struct fault_nft *nft); /* closes: owned tables vanish; accepts NULL */
+
+/* Table, sets, chains and rules in one transaction: all of it or nothing. */
+bool fault_nft_apply(struct fault_nft *nft, const struct fault_nft_partition *partition,
+                     struct dur_ns timeout, struct base_error *err);
+/* Elements out and in again with a new timeout, in one transaction. Adding an element that is there
+ * already would leave its old timeout in place on every kernel before 6.12. */
+bool fault_nft_renew(struct fault_nft *nft, const struct fault_nft_partition *partition,
+                     struct dur_ns timeout, struct base_error *err);
+/* A table that is not there (any more) is fine. */
+bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err);
+/* Calls each with every table of family inet whose name starts with prefix. */
+bool fault_nft_list(struct fault_nft *nft, const char *prefix,
+                    void (*each)(void *ctx, const char *table), void *ctx, struct base_error *err);
+
+#endif

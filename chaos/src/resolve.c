@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "resolve.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+void fault_target_fini(struct fault_target *target)
+{
+    free(target->name);
+    free(target->service);
+    free(target->address);
+    free(target->netns);
+    free(target->cgroup);
+    free(target->status_file);
+    free(target->admin_token_file);
+    *target = (struct fault_target){0};
+}
+
+bool fault_target_resolve(const struct topo *topo, const char *name, struct fault_target *out,
+                          struct base_error *err)
+{
+    const struct topo_service *service = NULL;
+    const struct topo_instance *instance = topo_find_instance(topo, name, &service);
+    if (instance == NULL)
+        return base_fail(err, BASE_NOT_FOUND,
+                         "target \"%s\" is no instance of the platform \"%s\" that this agent "
+                         "serves; see its topology file",
+                         name, topo->name);
+    *out = (struct fault_target){
+        .name = base_str_dup(instance->name),
+        .service = base_str_dup(service->name),
+        .address = base_str_dup(instance->address),
+        .port = instance->port,
+        .netns = base_str_dup(instance->netns),
+        .cgroup = base_str_dup(instance->cgroup),
+        .status_file = base_str_dup(instance->status_file),
+        .admin_token_file = base_str_dup(service->admin_token_file),
+    };
+    return true;
+}
+
+bool fault_process_ticks(pid_t pid, uint64_t *out)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, 4096);
+    if (!base_file_read(path, &buf, NULL))
+        return false;
+    /* proc(5): the name in parentheses may itself hold spaces and parentheses; field 3 follows the
+     * last one. */
+    char *at = strrchr(buf.data, ')');
+    for (int field = 2; at != NULL && field < 22; field++) {
+        at = strchr(at, ' ');
+        if (at != NULL)
+            at++;
+    }
+    if (at == NULL)
+        return false;
+    char *end = strchr(at, ' ');
+    if (end != NULL)
+        *end = '\0';
+    return base_parse_u64(at, out);
+}
+
+bool fault_process_alive(const struct fault_process *process)
+{
+    uint64_t ticks = 0;
+    return process->pid > 0 && fault_process_ticks(process->pid, &ticks) &&
+           ticks == process->start_ticks;
+}
+
+bool fault_target_process(const struct fault_target *target, struct fault_process *out,
+                          char **state, struct base_error *err)
+{
+    if (target->status_file == NULL)
+        return base_fail(err, BASE_NOT_FOUND,
+                         "%s has no statusFile in the topology: its process cannot be found",
+                         target->name);
+    struct topo_status status = {0};
+    if (!topo_status_read(target->status_file, &status, err))
+        return base_fail_context(err, "process of %s", target->name);
+    struct fault_process found = {.pid = (pid_t)status.pid, .start_ticks = status.start_ticks};
+    bool valid = status.pid >= 0 && (int64_t)found.pid == status.pid && found.pid != 1;
+    if (valid) {
+        *out = found;
+        if (state != NULL) {
+            free(*state);
+            *state = base_str_dup(status.state);
+        }
+    }
+    int64_t pid = status.pid;
+    topo_status_fini(&status);
+    if (!valid)
+        return base_fail(err, BASE_CORRUPT, "%s names process %lld, which can be no service",
+                         target->status_file, (long long)pid);
+    return true;
+}
+
+static bool peers_add(struct fault_peers *peers, const char *label, const char *address,
+                      uint16_t port, const char *own, struct base_error *err)
+{
+    struct fault_peer peer = {.family = AF_INET, .port = port};
+    if (inet_pton(AF_INET, address, peer.address) != 1) {
+        peer.family = AF_INET6;
+        if (inet_pton(AF_INET6, address, peer.address) != 1)
+            return base_fail(err, BASE_INVALID, "peer %s: \"%s\" is no IPv4 or IPv6 address", label,
+                             address);
+    }
+    (void)inet_ntop(peer.family, peer.address, peer.text, sizeof peer.text);
+    if (base_str_eq(peer.text, own))
+        return true;
+    for (size_t i = 0; i < peers->count; i++)
+        if (base_str_eq(peers->list[i].text, peer.text) && peers->list[i].port == port)
+            return true;
+    if (peers->count == FAULT_MAX_PEERS)
+        return base_fail(err, BASE_LIMIT, "a partition takes at most %d peer addresses; name fewer",
+                         FAULT_MAX_PEERS);
+    (void)snprintf(peer.label, sizeof peer.label, "%s:%u", label, (unsigned)port);
+    peers->list = base_reallocarray(peers->list, peers->count + 1, sizeof *peers->list);
+    peers->list[peers->count++] = peer;
+    return true;
+}
+
+static bool add_matching(const struct topo *topo, const char *word, const char *own, bool *found,
+                         struct fault_peers *peers, struct base_error *err)
+{
+    for (size_t s = 0; s < topo->service_count; s++) {
+        const struct topo_service *service = &topo->services[s];
+        bool all = base_str_eq(service->name, word);
+        *found = *found || all;
+        for (size_t i = 0; i < service->instance_count; i++) {
+            const struct topo_instance *instance = &service->instances[i];
+            if (!all && !base_str_eq(instance->name, word) && !base_str_eq(instance->address, word))
+                continue;
+            *found = true;
+            if (!peers_add(peers, instance->name, instance->address, instance->port, own, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* "10.0.0.1:5432" or "[fd00::1]:5432"; *address is word itself, cut. */
+static bool split_port(char *word, char **address, uint16_t *port)
+{
+    char *colon = strrchr(word, ':');
+    uint64_t number = 0;
+    if (colon == NULL || !base_parse_u64(colon + 1, &number) || number == 0 || number > UINT16_MAX)
+        return false;
+    *colon = '\0';
+    *address = word;
+    if (word[0] == '[' && colon > word + 1 && colon[-1] == ']') {
+        colon[-1] = '\0';
+        *address = word + 1;
+    } else if (strchr(word, ':') != NULL) {
+        return false; /* a bare IPv6 address: its last group is no port */
+    }
+    *port = (uint16_t)number;
+    return true;
+}
+
+static bool add_peer(const struct topo *topo, const char *word, const char *own,
+                     struct fault_peers *peers, struct base_error *err)
+{
+    bool found = false;
+    if (!add_matching(topo, word, own, &found, peers, err))
+        return false;
+    if (found)
+        return true;
+    BASE_AUTO_FREE char *copy = base_str_dup(word);
+    char *address = NULL;
+    uint16_t port = 0;
+    if (split_port(copy, &address, &port))
+        return peers_add(peers, address, address, port, own, err);
+    return base_fail(err, BASE_NOT_FOUND,
+                     "peer \"%s\" is no service, instance or address of the platform \"%s\"; for "
+                     "anything else say ADDRESS:PORT, so that the effect can be measured there",
+                     word, topo->name);
+}
+
+bool fault_peers_resolve(const struct topo *topo, char *const *names, size_t count, const char *own,
+                         struct fault_peers *out, struct base_error *err)
+{
+    struct fault_peers peers = {0};
+    for (size_t i = 0; i < count; i++) {
+        if (!add_peer(topo, names[i], own, &peers, err)) {
+            fault_peers_fini(&peers);
+            return false;
+        }
+    }
+    if (peers.count == 0) {
+        fault_peers_fini(&peers);
+        return base_fail(err, BASE_INVALID,
+                         "the peers hold no address but the target's own: name another service");
+    }
+    *out = peers;
+    return true;
+}
+
+void fault_peers_fini(struct fault_peers *peers)
+{
+    free(peers->list);
+    *peers = (struct fault_peers){0};
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From names to what the kernel knows: through the agent's own topology file, never through
+ * anything a request carries. Values are copies: they stay right when the topology is read anew.
+ */
+#ifndef CHAOS_RESOLVE_H
+#define CHAOS_RESOLVE_H
+
+#include <netinet/in.h>
+#include <sys/types.h>
+
+#include "model/fault.h"
+#include "model/topology.h"
+
+struct fault_target {
+    char *name;
+    char *service;
+    char *address;
+    uint16_t port;
+    char *netns;            /* NULL: has none of its own */
+    char *cgroup;           /* NULL: has none of its own */
+    char *status_file;      /* NULL: none */
+    char *admin_token_file; /* NULL: none */
+};
+
+/* A process and what guards against its pid being given to another one. */
+struct fault_process {
+    pid_t pid; /* 0: none */
+    uint64_t start_ticks;
+};
+
+/* Where a peer of a partition is; port for measuring. */
+struct fault_peer {
+    char label[128]; /* "postgres-1:5432" */
+    int family;      /* AF_INET or AF_INET6 */
+    unsigned char address[sizeof(struct in6_addr)];
+    char text[INET6_ADDRSTRLEN];
+    uint16_t port;
+};
+
+enum { FAULT_MAX_PEERS = 256 };
+
+struct fault_peers {
+    struct fault_peer *list;
+    size_t count;
+};
+
+bool fault_target_resolve(const struct topo *topo, const char *name, struct fault_target *out,
+                          struct base_error *err);
+void fault_target_fini(struct fault_target *target); /* accepts a zeroed value */
+
+/* The process of the instance now, as its statusFile says, checked against /proc. state (may be
+ * NULL) becomes the statusFile's word, free() it. pid 0 without error: there is no process. */
+bool fault_target_process(const struct fault_target *target, struct fault_process *out,
+                          char **state, struct base_error *err);
+/* Field 22 of /proc/PID/stat; false when there is no such process. */
+bool fault_process_ticks(pid_t pid, uint64_t *out);
+bool fault_process_alive(const struct fault_process *process);
+
+/* Names of services (all their instances), of instances, or addresses of instances; "ADDR:PORT" for
+ * an address outside the topology. Addresses in `own` (the target itself) are left out. */
+bool fault_peers_resolve(const struct topo *topo, char *const *names, size_t count, const char *own,
+                         struct fault_peers *out, struct base_error *err);
+void fault_peers_fini(struct fault_peers *peers);
+
+#endif

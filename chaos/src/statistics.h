@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How many requests it takes to show a rate, and what counts as having shown it. Pure. */
+#ifndef CHAOS_STATISTICS_H
+#define CHAOS_STATISTICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The counts that a true rate makes likely: outside are fewer than `miss` of all series, half of it
+ * on each side. */
+struct fault_interval {
+    size_t low;
+    size_t high;
+};
+
+/* Requests needed so that a rate that is really there shows up at least once in all but `miss` of
+ * the series, at least `least`; 0 when that would be more than `most`. */
+size_t fault_sample_size(double rate, double miss, size_t least, size_t most);
+/* The central interval of Binomial(n, rate), exact (no normal approximation). */
+struct fault_interval fault_binomial_interval(size_t n, double rate, double miss);
+/* Of count values, which are sorted in place; 0 of none. */
+int64_t fault_median(int64_t *values, size_t count);
+
+#endif
