@@ -123,9 +123,20 @@ static void describe(struct io_http_call *call, CURLcode result, struct io_http_
         .body_len = call->body.len,
         .content_type = content_type != NULL ? content_type : "",
         .elapsed = base_mono_sub(base_mono_now(), call->started),
+        .handle = call->easy,
     };
     if (result != CURLE_OK)
         describe_failure(call, result, response);
+}
+
+const char *io_http_response_header(const struct io_http_response *response, const char *name)
+{
+    struct curl_header *header = NULL;
+    /* The handle is ours and not const underneath; -1: of the last of several responses. */
+    CURL *easy = (CURL *)(uintptr_t)response->handle;
+    if (easy == NULL || curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return NULL;
+    return header->value;
 }
 
 static void call_unlink(struct io_http_call *call)

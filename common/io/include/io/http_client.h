@@ -33,7 +33,12 @@ struct io_http_response {
     size_t body_len;
     const char *content_type; /* "" when absent */
     struct dur_ns elapsed;
+    const void *handle; /* the adapter's, for io_http_response_header */
 };
+
+/* A header of the response by its name in any case, or NULL; of several the first. Valid during the
+ * callback. */
+const char *io_http_response_header(const struct io_http_response *response, const char *name);
 
 struct io_http *io_http_new(struct io_loop *loop, struct base_error *err);
 void io_http_free(struct io_http *client); /* cancels what is under way; accepts NULL */
