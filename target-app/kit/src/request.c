@@ -295,9 +295,10 @@ static bool is_application(const char *path)
 
 static bool target_hostile(const struct kit_request *request)
 {
-    /* A decoded NUL would cut the path that the router sees. */
+    /* A decoded NUL would cut the path that the router sees; a '#' never belongs into a request
+     * (RFC 9112, 3.2), and who forwards it would ask for another path than was matched here. */
     const char *target = kit_request_target(request);
-    return strstr(target, "%00") != NULL || strlen(target) > 4096;
+    return strstr(target, "%00") != NULL || strchr(target, '#') != NULL || strlen(target) > 4096;
 }
 
 void request_begin(void *ctx, struct io_exchange *exchange)
@@ -318,7 +319,7 @@ void request_begin(void *ctx, struct io_exchange *exchange)
     request->route = request->matched == KIT_NO_PATH ? "unmatched" : request->match.pattern;
     if (target_hostile(request)) {
         kit_reply_error(request, 400, "BAD_TARGET", NULL,
-                        "the request target is too long or holds a NUL");
+                        "the request target is too long, or holds a NUL or a fragment");
         return;
     }
     if (control_is_chaos(path) && control_denied(request))
