@@ -23,6 +23,9 @@ void live_questions_init(struct live_questions *questions, struct io_http *http,
         for (size_t j = 0; j < check->planned->url_count; j++)
             check->urls[j] = (struct live_check_url){check, check->planned->urls[j]};
     }
+    questions->scrapes = base_calloc(plan->slo_count, sizeof *questions->scrapes);
+    for (size_t i = 0; i < plan->slo_count; i++)
+        questions->scrapes[i] = (struct live_scrape){run, &plan->slos[i], plan->check_count + i};
     questions->query_count = plan->slo_count * QUERIES_PER_SLO;
     questions->queries = base_calloc(questions->query_count, sizeof *questions->queries);
     for (size_t i = 0; i < questions->query_count; i++)
@@ -38,8 +41,35 @@ void live_questions_fini(struct live_questions *questions)
     for (size_t i = 0; i < questions->query_count; i++)
         free(questions->queries[i].url);
     free(questions->checks);
+    free(questions->scrapes);
     free(questions->queries);
     *questions = (struct live_questions){0};
+}
+
+static char *percent_encode(const char *text)
+{
+    struct base_buf out;
+    base_buf_init(&out, strlen(text) * 3 + 1);
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+        bool plain = (*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') ||
+                     (*p >= 'a' && *p <= 'z') || strchr("-_.~", *p) != NULL;
+        if (plain)
+            base_buf_char(&out, (char)*p);
+        else
+            base_buf_printf(&out, "%%%02X", *p);
+    }
+    return base_buf_steal(&out);
+}
+
+/* The address of an instant query; now when `at` is 0. free() it. */
+static char *query_url(const struct plan *plan, const char *text, struct wall_ns at)
+{
+    BASE_AUTO_FREE char *encoded = percent_encode(text);
+    if (at.ns == 0)
+        return base_str_printf("%s/api/v1/query?query=%s", plan->prometheus_url, encoded);
+    return base_str_printf("%s/api/v1/query?query=%s&time=%" PRId64 ".%03d", plan->prometheus_url,
+                           encoded, at.ns / BASE_NS_PER_S,
+                           (int)(at.ns % BASE_NS_PER_S / BASE_NS_PER_MS));
 }
 
 /* --- checks: every URL must answer with the expected status --- */
@@ -58,7 +88,52 @@ static void on_checked(void *ctx, const struct io_http_response *response)
         run_on_check(check->run, check->index, check->trouble == NULL, check->trouble);
 }
 
-void live_check_start(struct live_questions *questions, size_t index)
+/* Instances with two scrapes in the last three intervals, the newest of them a success. */
+static size_t scraped_instances(const json_t *answer)
+{
+    size_t i;
+    size_t count = 0;
+    const json_t *series;
+    const json_t *data = json_object_get(answer, "data");
+    json_array_foreach(json_object_get(data, "result"), i, series)
+    {
+        const json_t *values = json_object_get(series, "values");
+        size_t n = json_array_size(values);
+        const json_t *newest = n >= 2 ? json_array_get(values, n - 1) : NULL;
+        if (base_str_eq(json_string_value(json_array_get(newest, 1)), "1"))
+            count++;
+    }
+    return count;
+}
+
+static void on_scrapes(void *ctx, const struct io_http_response *response)
+{
+    const struct live_scrape *scrape = ctx;
+    size_t expected = scrape->slo->instances > 0 ? scrape->slo->instances : 1;
+    json_t *answer = response->ok
+                         ? model_json_parse(response->body, response->body_len, "Prometheus", NULL)
+                         : NULL;
+    size_t count = scraped_instances(answer);
+    json_decref(answer);
+    BASE_AUTO_FREE char *detail =
+        response->ok ? base_str_printf("Prometheus scrapes %zu of %zu instances of %s", count,
+                                       expected, scrape->slo->service)
+                     : base_str_printf("Prometheus: %s", response->error.message);
+    run_on_check(scrape->run, scrape->index, count >= expected, detail);
+}
+
+static void start_scrape_check(struct live_questions *questions, size_t slo)
+{
+    const struct plan *plan = questions->plan;
+    struct live_scrape *scrape = &questions->scrapes[slo];
+    BASE_AUTO_FREE char *text = base_str_printf("%s[%" PRId64 "ms]", scrape->slo->up,
+                                                3 * base_dur_to_ms(plan->scrape_interval));
+    BASE_AUTO_FREE char *url = query_url(plan, text, (struct wall_ns){0});
+    const struct io_http_request request = {.url = url, .timeout = base_dur_s(2)};
+    (void)io_http_start(questions->http, &request, on_scrapes, scrape, NULL);
+}
+
+static void start_url_checks(struct live_questions *questions, size_t index)
 {
     struct live_check *check = &questions->checks[index];
     const char *const headers[] = {"X-Traffic: probe", NULL};
@@ -68,27 +143,21 @@ void live_check_start(struct live_questions *questions, size_t index)
     for (size_t i = 0; i < check->planned->url_count; i++) {
         const struct io_http_request request = {
             .url = check->urls[i].url, .headers = headers, .timeout = check->planned->timeout};
-        /* A URL that cannot even be asked leaves the round open: the stage's deadline ends it. */
         (void)io_http_start(questions->http, &request, on_checked, &check->urls[i], NULL);
     }
 }
 
-/* --- Prometheus --- */
-
-static char *percent_encode(const char *text)
+/* What cannot even be asked leaves its round open: the stage's deadline ends it. */
+void live_check_start(struct live_questions *questions, size_t check)
 {
-    struct base_buf out;
-    base_buf_init(&out, strlen(text) * 3 + 1);
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-        bool plain = (*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') ||
-                     (*p >= 'a' && *p <= 'z') || strchr("-_.~", *p) != NULL;
-        if (plain)
-            base_buf_char(&out, (char)*p);
-        else
-            base_buf_printf(&out, "%%%02X", *p);
-    }
-    return base_buf_steal(&out);
+    size_t planned = questions->plan->check_count;
+    if (check < planned)
+        start_url_checks(questions, check);
+    else
+        start_scrape_check(questions, check - planned);
 }
+
+/* --- Prometheus --- */
 
 static void answer_query(struct live_query *query, const char *error, const json_t *answer)
 {
@@ -127,11 +196,8 @@ void live_query_start(struct live_questions *questions, size_t index, const char
                       struct wall_ns at)
 {
     struct live_query *query = &questions->queries[index];
-    BASE_AUTO_FREE char *encoded = percent_encode(text);
     free(query->url);
-    query->url = base_str_printf("%s/api/v1/query?query=%s&time=%" PRId64 ".%03d",
-                                 questions->plan->prometheus_url, encoded, at.ns / BASE_NS_PER_S,
-                                 (int)(at.ns % BASE_NS_PER_S / BASE_NS_PER_MS));
+    query->url = query_url(questions->plan, text, at);
     const struct io_http_request request = {.url = query->url, .timeout = base_dur_s(8)};
     /* A query that cannot even be asked stays open: the stage's deadline ends it, without data. */
     (void)io_http_start(questions->http, &request, on_queried, query, NULL);

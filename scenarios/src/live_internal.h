@@ -80,11 +80,17 @@ struct live_query {
     size_t index;
     char *url;
 };
+struct live_scrape {
+    struct run *run;
+    const struct plan_slo *slo;
+    size_t index; /* as a check */
+};
 struct live_questions {
     struct io_http *http;
     struct run *run;
     const struct plan *plan;
     struct live_check *checks;
+    struct live_scrape *scrapes; /* one for each SLO */
     struct live_query *queries;
     size_t query_count;
 };

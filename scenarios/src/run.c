@@ -110,11 +110,24 @@ void run_abort(struct run *run, enum run_abort by, const char *why)
 
 /* --- the stages --- */
 
+size_t run_check_count(const struct run *run)
+{
+    return run->plan->check_count + run->plan->slo_count;
+}
+
+char *run_check_name(const struct run *run, size_t check)
+{
+    const struct plan *plan = run->plan;
+    if (check < plan->check_count)
+        return base_str_dup(plan->checks[check].name);
+    return base_str_printf("scrapes for SLO %s", plan->slos[check - plan->check_count].name);
+}
+
 static void begin_checks(struct run *run)
 {
     run->checks_ok = true;
-    run->checks_open = run->plan->check_count;
-    for (size_t i = 0; i < run->plan->check_count; i++)
+    run->checks_open = run_check_count(run);
+    for (size_t i = 0; i < run_check_count(run); i++)
         run->fx->check(run->fx->ctx, i);
 }
 
@@ -128,7 +141,7 @@ static void begin_load(struct run *run)
 
 static bool advance_steady(struct run *run, struct mono_ns now)
 {
-    if (run->plan->check_count == 0) {
+    if (run_check_count(run) == 0) {
         begin_load(run);
         return true;
     }
@@ -340,9 +353,10 @@ void run_on_check(struct run *run, size_t check, bool ok, const char *detail)
         return;
     run_note_probe(run, check, ok, detail);
     if (!ok) {
+        char *name = run_check_name(run, check);
         free(run->check_detail);
-        run->check_detail =
-            base_str_printf("%s: %s", run->plan->checks[check].name, detail != NULL ? detail : "");
+        run->check_detail = base_str_printf("%s: %s", name, detail != NULL ? detail : "");
+        free(name);
     }
     run->checks_ok = run->checks_ok && ok;
     if (--run->checks_open == 0)

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "run_internal.h"
 
@@ -23,11 +24,11 @@ void run_event_take(struct run *run, const char *type, json_t *fields)
 void run_note_probe(struct run *run, size_t check, bool ok, const char *detail)
 {
     char at[BASE_WALL_TEXT];
+    BASE_AUTO_FREE char *name = run_check_name(run, check);
     base_wall_format(run->fx->wall(run->fx->ctx), at);
     json_array_append_new(run->probes,
-                          json_pack("{s:o,s:s,s:b,s:o}", "name",
-                                    model_json_text(run->plan->checks[check].name), "at", at, "ok",
-                                    ok, "detail", model_json_text(detail)));
+                          json_pack("{s:o,s:s,s:b,s:o}", "name", model_json_text(name), "at", at,
+                                    "ok", ok, "detail", model_json_text(detail)));
 }
 
 static struct run_query make_query(const struct plan *plan, const struct plan_slo *slo,

@@ -76,6 +76,8 @@ struct run {
 };
 
 /* run.c */
+size_t run_check_count(const struct run *run);
+char *run_check_name(const struct run *run, size_t check); /* free() it */
 void run_abort(struct run *run, enum run_abort by, const char *why);
 struct mono_ns run_now(const struct run *run);
 

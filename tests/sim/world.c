@@ -68,7 +68,7 @@ static bool fx_store(void *ctx, const char *name, const json_t *document)
 
 static void deliver_check(struct world_pending *p)
 {
-    run_on_check(p->world->run, p->index, !p->world->check_fails, "answered 503");
+    run_on_check(p->world->run, p->index, p->world->failing_check != (int)p->index, "answered 503");
 }
 
 static void fx_check(void *ctx, size_t check)
@@ -371,6 +371,7 @@ static void make_plan(struct plan *plan)
 void world_init(struct world *world)
 {
     *world = (struct world){
+        .failing_check = -1,
         .disk_full_at = -1,
         .signal_at = -1,
         .second_signal_at = -1,

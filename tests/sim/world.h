@@ -51,7 +51,7 @@ struct world {
     int64_t halt_at;          /* -1: none */
     int64_t load_dies_at;     /* -1: never */
     bool load_ignores_stop;
-    bool check_fails;
+    int failing_check; /* its number; -1: none */
     bool queries_fail;
     bool queries_hang;
     double error_share; /* of each interval's requests */

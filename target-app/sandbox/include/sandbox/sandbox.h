@@ -28,8 +28,8 @@ struct sandbox_options {
     const char *mode;   /* "netns", "loopback"; NULL or "auto": what this machine and user can */
     const char *subnet; /* "10.20.30.0/24", for loopback "127.20.30.0/24"; NULL: a free one */
     struct dur_ns ready_timeout; /* of each service, from its own start; 0: 30 s */
-    bool detached; /* started by sandbox_up: writes "@ready" or "@busy" as the last line and then
-                    * gives up its standard output and error */
+    bool detached; /* started by sandbox_up: says "@ready", "@busy" or "@error <code> <message>"
+                    * as its last line, and gives up its standard output and error */
 };
 
 struct sandbox_sink {
@@ -66,6 +66,12 @@ void sandbox_status_text(const json_t *status, struct base_buf *out);
 /* The topology.json of a running sandbox; state NULL as in the options. BASE_NOT_FOUND, with the
  * command that starts it, when it is not up. */
 bool sandbox_topology_path(const char *name, const char *state, struct base_buf *out,
+                           struct base_error *err);
+
+/* Calls on_topology with the topology.json of every sandbox (or of the one named) that has one,
+ * also when its supervisor died: its agent may be alive. */
+bool sandbox_each_topology(const char *state, const char *name,
+                           void (*on_topology)(void *ctx, const char *path), void *ctx,
                            struct base_error *err);
 
 #endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* squall check: every mistake of scenario files, with its place. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli.h"
+#include "scenario_file.h"
+
+int cmd_check(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        (void)puts(
+            "usage: squall check FILE...\n"
+            "Reports every mistake of scenario files as file:line:column: what, and what was\n"
+            "expected. What depends on the platform is checked by squall run before it begins.");
+        return EXIT_CODE_PASS;
+    }
+    if (argc < 2)
+        return cli_usage("check: which file? usage: squall check FILE...");
+    int code = EXIT_CODE_PASS;
+    for (int i = 1; i < argc; i++) {
+        struct scn_scenario scenario = {0};
+        if (!scenario_file_load(argv[i], &scenario, NULL)) {
+            code = EXIT_CODE_USAGE;
+            continue;
+        }
+        (void)printf("%s: ok: scenario \"%s\", %zu faults, %zu thresholds, %zu SLOs\n", argv[i],
+                     scenario.name, scenario.fault_count, scenario.threshold_count,
+                     scenario.slo_count);
+        scn_scenario_fini(&scenario);
+    }
+    return code;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* squall doctor: what this machine lacks, and what that switches off. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "chaos/capability.h"
+#include "cli.h"
+
+static const struct {
+    const char *program;
+    const char *folder; /* looked into besides PATH; NULL: none */
+    const char *package;
+    const char *without; /* what is switched off */
+} programs[] = {
+    {"initdb", "/usr/lib/postgresql/15/bin", "postgresql-15", "the sandbox platform"},
+    {"postgres", "/usr/lib/postgresql/15/bin", "postgresql-15", "the sandbox platform"},
+    {"prometheus", NULL, "prometheus", "the sandbox platform"},
+    {"ip", "/usr/sbin", "iproute2", "the sandbox with network namespaces"},
+    {"gnuplot", NULL, "gnuplot-nox", "charts in report.html (the verdict does not need them)"},
+};
+
+static bool is_in(const char *folder, size_t len, const char *program)
+{
+    BASE_AUTO_FREE char *path = base_str_printf("%.*s/%s", (int)len, folder, program);
+    return access(path, X_OK) == 0;
+}
+
+static bool is_here(const char *program, const char *folder)
+{
+    if (folder != NULL && is_in(folder, strlen(folder), program))
+        return true;
+    const char *path = getenv("PATH");
+    while (path != NULL && *path != '\0') {
+        size_t len = strcspn(path, ":");
+        if (len > 0 && is_in(path, len, program))
+            return true;
+        path += len + (path[len] == ':' ? 1 : 0);
+    }
+    return false;
+}
+
+static void say(bool ok, const char *what, const char *detail)
+{
+    (void)printf("%-8s %-22s %s\n", ok ? "ok" : "MISSING", what, detail);
+}
+
+static bool check_programs(void)
+{
+    bool all = true;
+    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
+        bool here = is_here(programs[i].program, programs[i].folder);
+        BASE_AUTO_FREE char *detail =
+            here ? base_str_dup("")
+                 : base_str_printf("install %s; without it: no %s", programs[i].package,
+                                   programs[i].without);
+        say(here, programs[i].program, detail);
+        all = all && here;
+    }
+    return all;
+}
+
+static bool check_siblings(void)
+{
+    static const char *const names[] = {"squall-load", "squall-agent", "squall-users",
+                                        "squall-gateway"};
+    bool all = true;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct base_error err;
+        BASE_AUTO_FREE char *path = cli_sibling(names[i], &err);
+        say(path != NULL, names[i], path != NULL ? "" : err.message);
+        all = all && path != NULL;
+    }
+    return all;
+}
+
+/* Faults as the sandbox of this user would have them: namespaces as root, else loopback. */
+static bool check_faults(bool root)
+{
+    static const enum fault_kind kinds[] = {FAULT_KILL, FAULT_PARTITION, FAULT_APP};
+    char name[] = "sandbox";
+    const struct topo topo = {.name = name, .mode = root ? TOPO_NETNS : TOPO_LOOPBACK};
+    bool all = true;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct base_error why = {0};
+        bool can = fault_kind_available(kinds[i], &topo, &why);
+        BASE_AUTO_FREE char *what = base_str_printf("fault %s", fault_kind_name(kinds[i]));
+        say(can, what, can ? "" : why.message);
+        all = all && can;
+    }
+    return all;
+}
+
+int cmd_doctor(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        (void)puts(
+            "usage: squall doctor\n"
+            "Says what this machine lacks and what that switches off. Exit code 0 when nothing\n"
+            "is missing, 5 otherwise.");
+        return EXIT_CODE_PASS;
+    }
+    if (argc > 1)
+        return cli_usage("doctor: unknown argument \"%s\"", argv[1]);
+    bool root = geteuid() == 0;
+    bool all = check_programs();
+    all = check_siblings() && all;
+    say(root, "root",
+        root ? "" : "the sandbox runs on loopback addresses, without kernel-level faults");
+    all = check_faults(root) && all && root;
+    return all ? EXIT_CODE_PASS : EXIT_CODE_ERROR;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* squall halt: every agent that this machine knows of reverts everything, now. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cli.h"
+#include "model/topology.h"
+#include "sandbox/sandbox.h"
+#include "scenarios/halt.h"
+
+static const char help[] =
+    "usage: squall halt [--name SANDBOX] [--state DIR] [--agent URL --token-file FILE]\n"
+    "Reverts every fault, everywhere, now: on all sandboxes of this machine, on one of them, or "
+    "on\n"
+    "one agent. Needs no controller. Exit code 0 when every agent has measured that nothing is in\n"
+    "place any more, 6 when one has not or cannot be asked.\n";
+
+enum { AGENTS_MAX = 256, HALT_PATIENCE_S = 20 };
+
+struct halt_list {
+    struct halt_agent agents[AGENTS_MAX];
+    struct topo topologies[AGENTS_MAX]; /* own the texts of the agents */
+    size_t count;
+    bool incomplete;
+};
+
+static void add_sandbox(void *ctx, const char *topology)
+{
+    struct halt_list *list = ctx;
+    struct base_error err;
+    struct topo *topo = &list->topologies[list->count];
+    if (list->count == AGENTS_MAX || !topo_read(topology, topo, &err)) {
+        (void)fprintf(stderr, "squall: %s: not asked: %s\n", topology,
+                      list->count == AGENTS_MAX ? "too many sandboxes" : err.message);
+        list->incomplete = true;
+        return;
+    }
+    if (topo->agent_url == NULL) {
+        topo_fini(topo);
+        return;
+    }
+    list->agents[list->count++] =
+        (struct halt_agent){.url = topo->agent_url, .token_file = topo->agent_token_file};
+}
+
+static bool report(const struct halt_agent *agent)
+{
+    switch (agent->result) {
+    case HALT_CLEAN:
+        (void)printf("halted  %s: %zu faults, all measured gone\n", agent->url, agent->faults);
+        return true;
+    case HALT_STUCK:
+        (void)printf("STUCK   %s: %s\n", agent->url, agent->error);
+        return false;
+    case HALT_UNREACHABLE:
+        break;
+    }
+    (void)printf("UNKNOWN %s: %s; on that host run squall-agent --sweep\n", agent->url,
+                 agent->error);
+    return false;
+}
+
+static int halt_all(struct halt_list *list)
+{
+    struct base_error err;
+    bool clean = !list->incomplete;
+    if (!halt_agents(list->agents, list->count, base_dur_s(HALT_PATIENCE_S), &err)) {
+        (void)cli_fail(EXIT_CODE_UNCLEAN, &err);
+        clean = false;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        clean = report(&list->agents[i]) && clean;
+        free(list->agents[i].error);
+        topo_fini(&list->topologies[i]);
+    }
+    return clean ? EXIT_CODE_PASS : EXIT_CODE_UNCLEAN;
+}
+
+struct halt_choice {
+    const char *name, *state, *agent, *token;
+};
+
+static int find_agents(const struct halt_choice *choice, struct halt_list *list)
+{
+    struct base_error err;
+    if (choice->agent != NULL && choice->token == NULL)
+        return cli_usage("halt: --agent needs --token-file");
+    if (choice->agent != NULL) {
+        list->agents[list->count++] =
+            (struct halt_agent){.url = choice->agent, .token_file = choice->token};
+    } else if (!sandbox_each_topology(choice->state, choice->name, add_sandbox, list, &err)) {
+        return cli_fail(EXIT_CODE_ERROR, &err);
+    }
+    if (list->count == 0 && !list->incomplete)
+        return cli_fail(EXIT_CODE_ERROR,
+                        &(struct base_error){.message =
+                                                 "halt: no agent is known here: no sandbox is up; "
+                                                 "name one with --state or --agent"});
+    return -1;
+}
+
+int cmd_halt(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"name", required_argument, NULL, 'n'},  {"state", required_argument, NULL, 's'},
+        {"agent", required_argument, NULL, 'a'}, {"token-file", required_argument, NULL, 't'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
+    struct halt_choice choice = {0};
+    int option;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == 'h') {
+            (void)fputs(help, stdout);
+            return EXIT_CODE_PASS;
+        }
+        const char **field = option == 'n'   ? &choice.name
+                             : option == 's' ? &choice.state
+                             : option == 'a' ? &choice.agent
+                             : option == 't' ? &choice.token
+                                             : NULL;
+        if (field == NULL)
+            return cli_usage("halt: see squall halt --help");
+        *field = optarg;
+    }
+    if (optind < argc)
+        return cli_usage("halt: \"%s\" was not expected", argv[optind]);
+    BASE_AUTO_FREE struct halt_list *list = base_calloc(1, sizeof *list);
+    int code = find_agents(&choice, list);
+    return code >= 0 ? code : halt_all(list);
+}

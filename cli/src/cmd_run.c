@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* squall run: scenario files, one after the other. */
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "cli.h"
+#include "run_one.h"
+
+static const char help[] =
+    "usage: squall run FILE... [OPTIONS]\n"
+    "Runs scenario files: steady state, load, faults, verdict, report.\n\n"
+    "  --out DIR                where run directories go (default: squall-runs)\n"
+    "  --target NAME            the sandbox to use, instead of the scenario's target\n"
+    "  --state DIR              where sandboxes keep their state (default: $SQUALL_STATE)\n"
+    "  --seed N                 instead of the scenario's seed\n"
+    "  --without-kernel-faults  leave out faults that need root; named in every report\n"
+    "  --quiet                  only the verdict\n";
+
+/* Which exit code speaks for several runs: cleanup first, then what was asked for, then trouble. */
+static int worse(int a, int b)
+{
+    static const int order[] = {EXIT_CODE_UNCLEAN, EXIT_CODE_ABORTED, EXIT_CODE_ERROR,
+                                EXIT_CODE_USAGE,   EXIT_CODE_FAIL,    EXIT_CODE_INSUFFICIENT};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        if (a == order[i] || b == order[i])
+            return order[i];
+    }
+    return EXIT_CODE_PASS;
+}
+
+enum choice { OPT_OUT = 1, OPT_TARGET, OPT_STATE, OPT_SEED, OPT_WITHOUT, OPT_QUIET, OPT_HELP };
+
+static const struct option long_options[] = {
+    {"out", required_argument, NULL, OPT_OUT},
+    {"target", required_argument, NULL, OPT_TARGET},
+    {"state", required_argument, NULL, OPT_STATE},
+    {"seed", required_argument, NULL, OPT_SEED},
+    {"without-kernel-faults", no_argument, NULL, OPT_WITHOUT},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+/* An exit code, or -1 to go on. */
+static int take_option(int option, struct run_options *options)
+{
+    switch (option) {
+    case OPT_OUT:
+        options->out = optarg;
+        return -1;
+    case OPT_TARGET:
+        options->target = optarg;
+        return -1;
+    case OPT_STATE:
+        options->state = optarg;
+        return -1;
+    case OPT_SEED:
+        options->seed_given = true;
+        if (base_parse_u64(optarg, &options->seed) && options->seed <= INT64_MAX)
+            return -1;
+        return cli_usage("run: --seed %s is not a whole number below 2^63", optarg);
+    case OPT_WITHOUT:
+        options->without_kernel_faults = true;
+        return -1;
+    case OPT_QUIET:
+        options->quiet = true;
+        return -1;
+    case OPT_HELP:
+        (void)fputs(help, stdout);
+        return EXIT_CODE_PASS;
+    default:
+        return cli_usage("run: see squall run --help");
+    }
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run_options options = {.out = "squall-runs"};
+    int option;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        int code = take_option(option, &options);
+        if (code >= 0)
+            return code;
+    }
+    if (optind >= argc)
+        return cli_usage("run: which scenario? usage: squall run FILE...");
+    int code = EXIT_CODE_PASS;
+    for (int i = optind; i < argc; i++)
+        code = worse(code, run_one(argv[i], &options));
+    return code;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run_one.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "cli.h"
+#include "progress.h"
+#include "reports/report.h"
+#include "sandbox/sandbox.h"
+#include "scenario_file.h"
+#include "scenarios/live.h"
+#include "scenarios/plan.h"
+
+/* Everything one run holds, so that one function can let it all go. */
+struct one {
+    struct base_buf bytes;
+    struct scn_scenario scenario;
+    struct topo topo;
+    struct plan plan;
+    char *id;
+    char *dir;
+};
+
+static void one_fini(struct one *one)
+{
+    base_buf_fini(&one->bytes);
+    scn_scenario_fini(&one->scenario);
+    topo_fini(&one->topo);
+    plan_fini(&one->plan);
+    free(one->id);
+    free(one->dir);
+}
+
+static bool resolve(void *ctx, const char *host, char *out, size_t size, struct base_error *err)
+{
+    (void)ctx;
+    struct addrinfo *found = NULL;
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    int code = getaddrinfo(host, NULL, &hints, &found);
+    if (code != 0)
+        return base_fail(err, BASE_NOT_FOUND, "%s: %s", host, gai_strerror(code));
+    code = getnameinfo(found->ai_addr, found->ai_addrlen, out, (socklen_t)size, NULL, 0,
+                       NI_NUMERICHOST);
+    freeaddrinfo(found);
+    return code == 0 || base_fail(err, BASE_INTERNAL, "%s: %s", host, gai_strerror(code));
+}
+
+/* An exit code, or -1 to go on. */
+static int find_platform(struct one *one, const struct run_options *options)
+{
+    struct base_error err;
+    if (one->scenario.target.kind == SCN_TARGET_EXTERNAL && options->target == NULL) {
+        struct scn_problems problems = {0};
+        bool ok = scn_external_topology(&one->scenario, resolve, NULL, &one->topo, &problems);
+        if (!ok)
+            scenario_file_complain(&problems);
+        scn_problems_fini(&problems);
+        return ok ? -1 : EXIT_CODE_USAGE;
+    }
+    const char *name = options->target != NULL ? options->target : one->scenario.target.name;
+    BASE_AUTO_BUF struct base_buf path;
+    base_buf_init(&path, 4096);
+    if (!sandbox_topology_path(name, options->state, &path, &err) ||
+        !topo_read(path.data, &one->topo, &err))
+        return cli_fail(EXIT_CODE_ERROR, &err);
+    return -1;
+}
+
+static char *make_run_id(const char *scenario)
+{
+    char id[BASE_ID_TEXT];
+    char stamp[32];
+    time_t now = (time_t)(base_wall_now().ns / BASE_NS_PER_S);
+    struct tm tm;
+    base_random_id(id);
+    if (gmtime_r(&now, &tm) == NULL || strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm) == 0)
+        stamp[0] = '\0';
+    return base_str_printf("%s-%s-%.4s", stamp, scenario, id);
+}
+
+static int make_plan(struct one *one, const struct run_options *options)
+{
+    one->id = make_run_id(one->scenario.name);
+    const struct scn_plan_options choices = {
+        .run = one->id,
+        .seed_given = options->seed_given,
+        .seed = options->seed,
+        .without_kernel_faults = options->without_kernel_faults,
+        .target_given = options->target != NULL,
+    };
+    struct scn_problems problems = {0};
+    bool ok = scn_plan(&one->scenario, &one->topo, &choices, &one->plan, &problems);
+    if (!ok)
+        scenario_file_complain(&problems);
+    scn_problems_fini(&problems);
+    return ok ? -1 : EXIT_CODE_USAGE;
+}
+
+static bool open_run_dir(struct one *one, const struct run_options *options, struct base_error *err)
+{
+    one->dir = base_str_printf("%s/%s", options->out, one->id);
+    BASE_AUTO_FREE char *scenario = base_str_printf("%s/scenario.yaml", one->dir);
+    BASE_AUTO_FREE char *plan = base_str_printf("%s/plan.json", one->dir);
+    if (!base_dir_make(one->dir, 0755, err) ||
+        !base_file_write(scenario, one->bytes.data, one->bytes.len, 0644, err))
+        return false;
+    json_t *json = plan_to_json(&one->plan);
+    bool ok = model_json_write(plan, json, err);
+    json_decref(json);
+    return ok;
+}
+
+static void announce(const struct one *one, const struct run_options *options)
+{
+    if (options->quiet)
+        return;
+    (void)printf("run     %s\ntarget  %s (%s)\n", one->id, one->plan.target_name,
+                 one->plan.target_mode);
+    for (size_t i = 0; i < one->plan.fault_count; i++) {
+        const struct plan_fault *fault = &one->plan.faults[i];
+        char at[BASE_DUR_TEXT];
+        char duration[BASE_DUR_TEXT];
+        base_dur_format(fault->at, at);
+        base_dur_format(fault->spec.duration, duration);
+        (void)printf("fault   at %s for %s: %s (%s) on", at, duration, fault->spec.name,
+                     fault_kind_name(fault->spec.kind));
+        for (size_t j = 0; j < fault->spec.target_count; j++)
+            (void)printf(" %s", fault->spec.targets[j]);
+        (void)putchar('\n');
+    }
+    for (size_t i = 0; i < one->plan.skipped_count; i++)
+        (void)printf("SKIPPED fault %s: %s\n", one->plan.skipped[i].name, one->plan.skipped[i].why);
+    (void)fflush(stdout);
+}
+
+/* What the runner knows outranks what it could still write down. */
+static int exit_code_of(const struct run_outcome *outcome, int verdict)
+{
+    if (outcome->unclean || verdict == EXIT_CODE_UNCLEAN)
+        return EXIT_CODE_UNCLEAN;
+    if (outcome->evidence_lost)
+        return EXIT_CODE_ERROR;
+    return verdict;
+}
+
+static int judge(const struct one *one, const struct run_outcome *outcome,
+                 const struct run_options *options)
+{
+    struct base_error err;
+    struct verdict verdict = {0};
+    int code = EXIT_CODE_ERROR;
+    BASE_AUTO_BUF struct base_buf text;
+    base_buf_init(&text, (size_t)4 << 20);
+    const struct report_options choices = {.colour = isatty(STDOUT_FILENO) == 1, .terminal = &text};
+    if (outcome->evidence_lost)
+        (void)fprintf(stderr, "squall: evidence could not be written to %s: is the disk full?\n",
+                      one->dir);
+    if (report_write(one->dir, &choices, &verdict, &err)) {
+        code = (int)verdict.exit_code;
+        (void)printf("\n%sreport  %s/report.html\n", text.data, one->dir);
+    } else {
+        (void)cli_fail(EXIT_CODE_ERROR, &err);
+    }
+    verdict_fini(&verdict);
+    if (outcome->aborted != RUN_NOT_ABORTED && options->quiet)
+        (void)fprintf(stderr, "squall: ended early by %s: %s\n", run_abort_name(outcome->aborted),
+                      outcome->why);
+    return exit_code_of(outcome, code);
+}
+
+static int carry_out(struct one *one, const struct run_options *options)
+{
+    struct base_error err;
+    struct run_outcome outcome = {0};
+    struct progress progress;
+    BASE_AUTO_FREE char *load_program = cli_sibling("squall-load", &err);
+    if (load_program == NULL || !open_run_dir(one, options, &err))
+        return cli_fail(EXIT_CODE_ERROR, &err);
+    announce(one, options);
+    progress_start(&progress, stdout, options->quiet);
+    const struct live_config config = {
+        .plan = &one->plan,
+        .run_dir = one->dir,
+        .load_program = load_program,
+        .on_event = progress_event,
+        .ctx = &progress,
+    };
+    if (!live_run(&config, &outcome, &err))
+        return cli_fail(EXIT_CODE_ERROR, &err);
+    int code = judge(one, &outcome, options);
+    free(outcome.why);
+    return code;
+}
+
+int run_one(const char *file, const struct run_options *options)
+{
+    struct one one = {0};
+    int code = EXIT_CODE_USAGE;
+    if (scenario_file_load(file, &one.scenario, &one.bytes)) {
+        code = find_platform(&one, options);
+        if (code < 0)
+            code = make_plan(&one, options);
+        if (code < 0)
+            code = carry_out(&one, options);
+    }
+    one_fini(&one);
+    return code;
+}

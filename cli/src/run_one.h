@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One scenario file from its bytes to its exit code. */
+#ifndef CLI_RUN_ONE_H
+#define CLI_RUN_ONE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct run_options {
+    const char *out;    /* folder of run directories */
+    const char *target; /* sandbox to use instead of the scenario's; NULL: the scenario's */
+    const char *state;  /* state root; NULL: as the environment says */
+    bool seed_given;
+    uint64_t seed;
+    bool without_kernel_faults;
+    bool quiet;
+};
+
+int run_one(const char *file, const struct run_options *options);
+
+#endif
