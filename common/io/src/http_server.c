@@ -9,11 +9,9 @@
  * - An exchange is allocated when MHD has read the request line (the only place where the target
  *   is seen undecoded) and freed when MHD reports the request completed, however it ended.
  * - A handler that does not reply at once leaves its connection suspended; MHD then no longer looks
- *   at the socket, so a peer that goes away would not be noticed. Such sockets are put into a
- *   second epoll set, edge-triggered for EPOLLRDHUP alone, once in a connection's life: noticing
- *   costs nothing on each request. A peer that only shuts down its sending side counts as gone, as
- *   in nginx.
- * - io_server_free called from one of our callbacks takes effect when MHD_run has returned.
+ *   at the socket, so that a peer's hang-up is watched for by hang_up.c.
+ * - io_server_free called from one of our callbacks abandons at once, and releases when MHD_run has
+ *   returned.
  */
 #include "io/http_server.h"
 
@@ -22,13 +20,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "base/buf.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "exchange.h"
+#include "hang_up.h"
 #include "listen.h"
 
 enum {
@@ -37,7 +34,6 @@ enum {
     DEFAULT_CONNECTIONS = 4096,
     HEADERS_MAX = 16 * 1024,
     RUNS_PER_TURN = 8,
-    HANG_UPS_PER_TURN = 64,
     STATUS_OK_MIN = 200,
     STATUS_MAX = 999,
     STATUS_INTERNAL = 500,
@@ -46,20 +42,12 @@ enum {
  * reset connection; a larger one is refused at its headers, or cut off. */
 static const uint64_t drain_max = (uint64_t)64 << 20;
 
-struct peer { /* one connection */
-    struct io_exchange *waiting;
-    int fd;
-    bool watched;  /* in the hang-up set */
-    bool reported; /* its edge has been seen: arm again before relying on it */
-};
-
 struct io_server {
     struct io_server_config config;
     struct io_loop *loop;
     struct MHD_Daemon *daemon;
-    int hang_up_fd;
     struct io_watch run_watch;
-    struct io_watch hang_up_watch;
+    struct io_hang_ups hang_ups;
     struct io_timer timer;
     struct mono_ns timer_due;
     struct io_exchange *waiting; /* suspended exchanges */
@@ -69,45 +57,8 @@ struct io_server {
     bool resumed;    /* a connection, since MHD last ran */
     bool stopping;   /* no new connections; kept ones are closed after their reply */
     unsigned inside; /* depth of our callbacks that run MHD or the handler */
-    bool free_later;
+    bool freed;      /* by its owner: no callback any more */
 };
-
-enum phase { RECEIVING, HANDLING, WAITING, REPLIED, ABANDONED, PHASES };
-
-static const bool allowed[PHASES][PHASES] = {
-    [RECEIVING] = {[HANDLING] = true, [REPLIED] = true}, /* replied: refused by ourselves */
-    [HANDLING] = {[WAITING] = true, [REPLIED] = true},
-    [WAITING] = {[REPLIED] = true, [ABANDONED] = true},
-};
-
-struct io_exchange {
-    struct io_server *server;
-    struct MHD_Connection *connection;
-    struct peer *peer;
-    struct io_exchange *next, **link; /* in server->waiting */
-    enum phase phase;
-    bool begun;   /* the headers have been seen */
-    bool counted; /* in server->in_flight */
-    bool too_large;
-    const char *method;
-    const char *path;
-    struct base_buf body;
-    uint64_t body_seen;
-    struct base_buf headers; /* of the reply: name NUL value NUL ... */
-    struct MHD_Response *response;
-    unsigned status;
-    struct mono_ns received;
-    void *ctx;
-    char target[];
-};
-
-static bool exchange_move(struct io_exchange *exchange, enum phase to)
-{
-    if (!allowed[exchange->phase][to])
-        return false;
-    exchange->phase = to;
-    return true;
-}
 
 /* --- when MHD runs --- */
 
@@ -124,17 +75,6 @@ static void server_arm(struct io_server *server, struct dur_ns after)
 
 /* --- suspended exchanges and peers that hang up --- */
 
-static void peer_watch(struct io_server *server, struct peer *peer)
-{
-    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data = {.ptr = peer}};
-    int op = peer->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (peer->watched && !peer->reported)
-        return;
-    /* Out of memory is the only way to fail; then a hang-up is noticed when the reply is sent. */
-    peer->watched = epoll_ctl(server->hang_up_fd, op, peer->fd, &event) == 0;
-    peer->reported = false;
-}
-
 static void exchange_wait(struct io_exchange *exchange)
 {
     struct io_server *server = exchange->server;
@@ -145,7 +85,7 @@ static void exchange_wait(struct io_exchange *exchange)
     server->waiting = exchange;
     exchange->peer->waiting = exchange;
     MHD_suspend_connection(exchange->connection);
-    peer_watch(server, exchange->peer);
+    io_hang_ups_add(&server->hang_ups, exchange->peer);
 }
 
 /* When MHD runs next, it calls on_access again, which queues the reply or closes the connection.
@@ -164,11 +104,11 @@ static void exchange_resume(struct io_exchange *exchange)
 static void exchange_abandon(struct io_exchange *exchange)
 {
     const struct io_server_config *config = &exchange->server->config;
-    if (!exchange_move(exchange, ABANDONED))
+    if (!io_exchange_move(exchange, ABANDONED))
         return;
+    exchange_resume(exchange);
     if (config->on_abandon != NULL)
         config->on_abandon(config->ctx, exchange);
-    exchange_resume(exchange);
 }
 
 /* --- MHD's callbacks --- */
@@ -239,13 +179,17 @@ static enum MHD_Result handle(struct io_exchange *exchange)
         reply_text(exchange, MHD_HTTP_BAD_REQUEST, "the request target holds a NUL\n");
         return queue_reply(exchange);
     }
-    (void)exchange_move(exchange, HANDLING);
+    if (server->freed)
+        return MHD_NO;
+    (void)io_exchange_move(exchange, HANDLING);
     exchange->counted = true;
     server->in_flight++;
     server->config.on_request(server->config.ctx, exchange);
     if (exchange->phase == REPLIED)
         return queue_reply(exchange);
-    (void)exchange_move(exchange, WAITING);
+    if (server->freed)
+        return MHD_NO;
+    (void)io_exchange_move(exchange, WAITING);
     exchange_wait(exchange);
     return MHD_YES;
 }
@@ -314,7 +258,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **c
                           enum MHD_ConnectionNotificationCode code)
 {
     struct io_server *server = ctx;
-    struct peer *peer = *context;
+    struct io_peer *peer = *context;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         server->connections++;
         const union MHD_ConnectionInfo *info =
@@ -326,10 +270,8 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **c
         return;
     }
     server->connections--;
-    /* Not left to close(2): a child between fork and exec may still hold the descriptor, and the
-     * set would then report a peer that is freed. */
-    if (peer != NULL && peer->watched)
-        (void)epoll_ctl(server->hang_up_fd, EPOLL_CTL_DEL, peer->fd, NULL);
+    if (peer != NULL)
+        io_hang_ups_remove(&server->hang_ups, peer);
     free(peer);
     *context = NULL;
 }
@@ -338,21 +280,18 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **c
 
 static void server_destroy(struct io_server *server)
 {
-    server->inside = 1; /* callbacks may try to free us again */
-    while (server->waiting != NULL)
-        exchange_abandon(server->waiting);
     io_watch_fini(&server->run_watch);
-    io_watch_fini(&server->hang_up_watch);
-    io_timer_fini(&server->timer);
+    io_timer_stop(&server->timer);
     if (server->daemon != NULL)
-        MHD_stop_daemon(server->daemon);
-    base_fd_close(&server->hang_up_fd);
+        MHD_stop_daemon(server->daemon); /* closes the connections, resumed ones included */
+    io_hang_ups_fini(&server->hang_ups);
+    io_timer_fini(&server->timer);
     free(server);
 }
 
 static void server_leave(struct io_server *server)
 {
-    if (--server->inside == 0 && server->free_later)
+    if (--server->inside == 0 && server->freed)
         server_destroy(server);
 }
 
@@ -371,7 +310,7 @@ static void server_run(struct io_server *server)
     struct dur_ns after = {0};
     bool timed = true;
     server->inside++;
-    for (int run = 0; run < RUNS_PER_TURN && timed && after.ns == 0; run++) {
+    for (int run = 0; run < RUNS_PER_TURN && timed && after.ns == 0 && !server->freed; run++) {
         server->resumed = false;
         (void)MHD_run(server->daemon);
         timed = server_timeout(server, &after);
@@ -389,20 +328,14 @@ static void run_ready(void *ctx, unsigned events)
     server_run(ctx);
 }
 
-static void hang_up_ready(void *ctx, unsigned events)
+/* What the callback asks for, freeing included, waits for the timer that resuming has set: the set
+ * is not done with its peers yet. */
+static void peer_hung_up(void *ctx, void *waiting)
 {
-    (void)events;
     struct io_server *server = ctx;
-    struct epoll_event hang_ups[HANG_UPS_PER_TURN];
-    int count = epoll_wait(server->hang_up_fd, hang_ups, HANG_UPS_PER_TURN, 0);
     server->inside++;
-    for (int i = 0; i < count; i++) {
-        struct peer *peer = hang_ups[i].data.ptr;
-        peer->reported = true;
-        if (peer->waiting != NULL)
-            exchange_abandon(peer->waiting);
-    }
-    server_leave(server);
+    exchange_abandon(waiting);
+    server->inside--;
 }
 
 /* --- the server --- */
@@ -435,18 +368,15 @@ static bool server_start(struct io_server *server, struct base_error *err)
     int listen_fd = io_listen(server->config.address, server->config.port, &server->port, err);
     if (listen_fd < 0)
         return false;
-    server->hang_up_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (server->hang_up_fd < 0) {
+    if (!io_hang_ups_init(&server->hang_ups, server->loop, peer_hung_up, server, err)) {
         base_fd_close(&listen_fd);
-        return base_fail_errno(err, "cannot make an epoll set");
+        return false;
     }
     if (!start_daemon(server, listen_fd, err)) {
         if (server->daemon == NULL)
             base_fd_close(&listen_fd);
         return false;
     }
-    io_watch_init(&server->hang_up_watch, server->loop, server->hang_up_fd, hang_up_ready, server);
-    io_watch_set(&server->hang_up_watch, IO_READ);
     return true;
 }
 
@@ -459,7 +389,7 @@ struct io_server *io_server_new(struct io_loop *loop, const struct io_server_con
                                 struct base_error *err)
 {
     struct io_server *server = base_calloc(1, sizeof *server);
-    *server = (struct io_server){.config = *config, .loop = loop, .hang_up_fd = -1};
+    *server = (struct io_server){.config = *config, .loop = loop};
     struct io_server_config *mine = &server->config;
     if (mine->max_body == 0)
         mine->max_body = DEFAULT_MAX_BODY;
@@ -504,28 +434,16 @@ void io_server_free(struct io_server *server)
 {
     if (server == NULL)
         return;
-    if (server->inside > 0)
-        server->free_later = true;
-    else
+    if (server->freed)
+        return;
+    server->freed = true;
+    while (server->waiting != NULL)
+        exchange_abandon(server->waiting);
+    if (server->inside == 0)
         server_destroy(server);
 }
 
 /* --- exchanges --- */
-
-const char *io_exchange_method(const struct io_exchange *exchange)
-{
-    return exchange->method;
-}
-
-const char *io_exchange_path(const struct io_exchange *exchange)
-{
-    return exchange->path;
-}
-
-const char *io_exchange_target(const struct io_exchange *exchange)
-{
-    return exchange->target;
-}
 
 static const char *lookup(const struct io_exchange *exchange, enum MHD_ValueKind kind,
                           const char *name)
@@ -548,13 +466,6 @@ const char *io_exchange_header(const struct io_exchange *exchange, const char *n
     return lookup(exchange, MHD_HEADER_KIND, name);
 }
 
-const char *io_exchange_body(const struct io_exchange *exchange, size_t *len)
-{
-    if (len != NULL)
-        *len = exchange->body.len;
-    return exchange->body.data;
-}
-
 void io_exchange_peer(const struct io_exchange *exchange, char out[static IO_PEER_TEXT])
 {
     struct sockaddr_storage address;
@@ -567,31 +478,6 @@ void io_exchange_peer(const struct io_exchange *exchange, char out[static IO_PEE
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return;
     (void)snprintf(out, IO_PEER_TEXT, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
-}
-
-struct mono_ns io_exchange_received(const struct io_exchange *exchange)
-{
-    return exchange->received;
-}
-
-void io_exchange_set_ctx(struct io_exchange *exchange, void *ctx)
-{
-    exchange->ctx = ctx;
-}
-
-void *io_exchange_ctx(const struct io_exchange *exchange)
-{
-    return exchange->ctx;
-}
-
-void io_exchange_add_header(struct io_exchange *exchange, const char *name, const char *value)
-{
-    size_t before = exchange->headers.len;
-    if (base_buf_append(&exchange->headers, name, strlen(name) + 1) &&
-        base_buf_append(&exchange->headers, value, strlen(value) + 1))
-        return;
-    exchange->headers.failed = false; /* this one is left out, whole */
-    exchange->headers.len = before;
 }
 
 /* MHD refuses a name or value with CR or LF in it, so that a reply cannot be split. */
@@ -612,7 +498,7 @@ void io_exchange_reply(struct io_exchange *exchange, unsigned status, const char
                        const void *body, size_t len)
 {
     bool waited = exchange->phase == WAITING;
-    if (!exchange_move(exchange, REPLIED))
+    if (!io_exchange_move(exchange, REPLIED))
         return;
     union { /* MHD copies it, yet asks for a pointer to non-const */
         const void *from;
