@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,17 +35,19 @@ char *base_buf_reserve(struct base_buf *buf, size_t more)
         return NULL;
     }
     size_t need = buf->len + more + 1;
-    if (need > buf->cap) {
+    if (need == 0 || need > buf->cap) {
         size_t cap = buf->cap == 0 ? 64 : buf->cap;
-        while (cap < need)
+        while (cap < need && cap <= SIZE_MAX / 2)
             cap *= 2;
-        char *data = realloc(buf->cap > 0 ? buf->data : NULL, cap);
+        /* need is 0 and cap too small where the sizes themselves overflow. */
+        char *data = need == 0 || cap < need ? NULL : realloc(buf->cap > 0 ? buf->data : NULL, cap);
         if (data == NULL) {
             buf->failed = true;
             return NULL;
         }
         buf->data = data;
         buf->cap = cap;
+        data[buf->len] = '\0';
     }
     return buf->data + buf->len;
 }

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static void fill(struct base_error *err, enum base_code code, int sys, const char *format,
-                 va_list args)
+__attribute__((format(printf, 4, 0))) static void fill(struct base_error *err, enum base_code code,
+                                                       int sys, const char *format, va_list args)
 {
+    /* By way of a copy: err->message itself may be among the arguments. */
+    char message[sizeof err->message];
+    (void)vsnprintf(message, sizeof message, format, args);
     err->code = code;
     err->sys = sys;
-    (void)vsnprintf(err->message, sizeof err->message, format, args);
+    memcpy(err->message, message, strlen(message) + 1);
 }
 
 bool base_fail(struct base_error *err, enum base_code code, const char *format, ...)

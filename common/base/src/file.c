@@ -45,12 +45,22 @@ bool base_fd_write_all(int fd, const void *data, size_t len, struct base_error *
     return true;
 }
 
+/* As if nothing had been appended since len was what it is given as. */
+static void take_back(struct base_buf *buf, size_t len, bool failed)
+{
+    buf->len = len;
+    buf->failed = failed;
+    if (buf->cap > 0)
+        buf->data[len] = '\0';
+}
+
 bool base_file_read(const char *path, struct base_buf *buf, struct base_error *err)
 {
     BASE_AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return base_fail_errno(err, "cannot open %s", path);
     size_t before = buf->len;
+    bool failed_before = buf->failed;
     for (;;) {
         char chunk[16384];
         ssize_t n = read(fd, chunk, sizeof chunk);
@@ -59,11 +69,12 @@ bool base_file_read(const char *path, struct base_buf *buf, struct base_error *e
         if (n == 0)
             return true;
         if (n < 0) {
-            buf->len = before;
-            return base_fail_errno(err, "cannot read %s", path);
+            (void)base_fail_errno(err, "cannot read %s", path);
+            take_back(buf, before, failed_before);
+            return false;
         }
         if (!base_buf_append(buf, chunk, (size_t)n)) {
-            buf->len = before;
+            take_back(buf, before, failed_before);
             return base_fail(err, BASE_LIMIT, "%s is larger than the %zu bytes that are accepted",
                              path, buf->max - before);
         }
@@ -133,7 +144,8 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
     (void)st;
     (void)type;
     (void)ftw;
-    return remove(path);
+    /* What somebody else removed meanwhile is gone too; an error would end the walk early. */
+    return remove(path) < 0 && errno != ENOENT ? -1 : 0;
 }
 
 bool base_dir_remove(const char *path, struct base_error *err)

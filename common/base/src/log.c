@@ -14,32 +14,64 @@ const char *base_level_name(enum base_level level)
     return (size_t)level < sizeof names / sizeof names[0] ? names[level] : "unknown";
 }
 
-static void append_text(struct base_buf *line, const char *text)
+enum { LINE_MAX_BYTES = 16384, TAIL = 32 };
+
+/* How many bytes the UTF-8 sequence at p has, 0 when there is none (RFC 3629, section 4). */
+static size_t sequence_len(const unsigned char *p)
 {
-    if (text == NULL) {
-        base_buf_str(line, "null");
-        return;
+    static const struct {
+        unsigned char first_low, first_high, second_low, second_high;
+        size_t len;
+    } forms[] = {
+        {0x00, 0x7f, 0x00, 0xff, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        if (*p < forms[i].first_low || *p > forms[i].first_high)
+            continue;
+        for (size_t k = 1; k < forms[i].len; k++) {
+            unsigned char low = k == 1 ? forms[i].second_low : 0x80;
+            unsigned char high = k == 1 ? forms[i].second_high : 0xbf;
+            if (p[k] < low || p[k] > high)
+                return 0; /* the NUL at the end of the text is such a byte too */
+        }
+        return forms[i].len;
     }
+    return 0;
+}
+
+/* As a JSON string. false when the rest was left out because the line would be longer than limit;
+ * the string is closed all the same. */
+static bool append_text(struct base_buf *line, const char *text, size_t limit)
+{
+    if (text == NULL)
+        return base_buf_str(line, "null");
     base_buf_char(line, '"');
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\')
+    const unsigned char *p = (const unsigned char *)text;
+    while (*p != '\0' && line->len < limit) {
+        size_t len = sequence_len(p);
+        if (len == 0)
+            base_buf_str(line, "\\ufffd");
+        else if (*p == '"' || *p == '\\')
             base_buf_printf(line, "\\%c", *p);
         else if (*p < 0x20)
             base_buf_printf(line, "\\u%04x", *p);
         else
-            base_buf_char(line, (char)*p);
+            base_buf_append(line, p, len);
+        p += len == 0 ? 1 : len;
     }
     base_buf_char(line, '"');
+    return *p == '\0';
 }
 
 static void append_field(struct base_buf *line, const struct base_field *field)
 {
     base_buf_char(line, ',');
-    append_text(line, field->key);
+    append_text(line, field->key, LINE_MAX_BYTES);
     base_buf_char(line, ':');
     switch (field->type) {
     case BASE_FIELD_TEXT:
-        append_text(line, field->text);
+        append_text(line, field->text, LINE_MAX_BYTES);
         break;
     case BASE_FIELD_INT:
         base_buf_printf(line, "%" PRId64, field->integer);
@@ -53,38 +85,39 @@ static void append_field(struct base_buf *line, const struct base_field *field)
     }
 }
 
-static void begin_line(struct base_buf *line, const struct base_log *log, enum base_level level,
+/* false when the message had to be cut. */
+static bool begin_line(struct base_buf *line, const struct base_log *log, enum base_level level,
                        const char *message)
 {
     char time[BASE_WALL_TEXT];
     base_wall_format(base_wall_now(), time);
     base_buf_printf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"service\":", time,
                     base_level_name(level));
-    append_text(line, log->service);
+    (void)append_text(line, log->service, LINE_MAX_BYTES / 4);
     base_buf_str(line, ",\"message\":");
-    append_text(line, message);
+    return append_text(line, message, LINE_MAX_BYTES - 2 * TAIL);
 }
 
 void base_log_fields(const struct base_log *log, enum base_level level, const char *message,
                      const struct base_field *fields)
 {
-    enum { LINE_MAX_BYTES = 16384, TAIL = 32 };
     if (log == NULL || log->fd < 0 || level < log->min)
         return;
     BASE_AUTO_BUF struct base_buf line;
     base_buf_init(&line, LINE_MAX_BYTES);
-    begin_line(&line, log, level, message);
-    for (const struct base_field *f = fields; f != NULL && f->key != NULL; f++) {
+    bool whole = begin_line(&line, log, level, message);
+    for (const struct base_field *f = fields; whole && f != NULL && f->key != NULL; f++) {
         size_t before = line.len;
         append_field(&line, f);
         if (line.failed || line.len > LINE_MAX_BYTES - TAIL) {
             /* A field that does not fit is left out whole, so that the line stays valid JSON. */
             line.failed = false;
             line.len = before;
-            base_buf_str(&line, ",\"cut\":true");
-            break;
+            whole = false;
         }
     }
+    if (!whole)
+        base_buf_str(&line, ",\"cut\":true");
     base_buf_str(&line, "}\n");
     (void)base_fd_write_all(log->fd, line.data, line.len, NULL); /* nowhere left to complain */
 }

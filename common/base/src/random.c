@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/random.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -64,8 +65,12 @@ uint64_t base_rng_below(struct base_rng *rng, uint64_t n)
 uint64_t base_random_u64(void)
 {
     uint64_t value;
-    if (getrandom(&value, sizeof value, 0) != (ssize_t)sizeof value)
-        abort(); /* getrandom of 8 bytes fails only where the kernel has no such call */
+    ssize_t got;
+    do {
+        got = getrandom(&value, sizeof value, 0);
+    } while (got < 0 && errno == EINTR); /* a signal while the kernel still gathers, getrandom(2) */
+    if (got != (ssize_t)sizeof value)
+        abort(); /* otherwise 8 bytes fail only where the kernel has no such call */
     return value;
 }
 

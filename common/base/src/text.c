@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdarg.h>
@@ -105,21 +106,25 @@ struct unit {
     double factor;
 };
 
+/* The unit behind the number that text starts with, or NULL. */
+static const struct unit *unit_of(const char *text, const struct unit *units, size_t count)
+{
+    size_t len = decimal_prefix(text, false);
+    for (size_t i = 0; i < count; i++) {
+        if (len > 0 && strcmp(text + len, units[i].name) == 0)
+            return &units[i];
+    }
+    return NULL;
+}
+
 static bool parse_with_unit(const char *text, const struct unit *units, size_t count, double *out)
 {
-    if (text == NULL)
-        return false;
-    size_t len = decimal_prefix(text, false);
+    const struct unit *unit = text == NULL ? NULL : unit_of(text, units, count);
     double value;
-    if (len == 0 || !decimal_value(text, len, &value))
+    if (unit == NULL || !decimal_value(text, decimal_prefix(text, false), &value))
         return false;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(text + len, units[i].name) == 0) {
-            *out = value * units[i].factor;
-            return true;
-        }
-    }
-    return false;
+    *out = value * unit->factor;
+    return true;
 }
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -128,10 +133,27 @@ bool base_parse_duration(const char *text, struct dur_ns *out)
 {
     static const struct unit units[] = {{"ns", 1},  {"us", 1e3}, {"ms", 1e6},
                                         {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
-    double ns;
-    if (!parse_with_unit(text, units, COUNT(units), &ns) || ns < 0 || ns > 0x1p62)
+    static const int64_t longest = INT64_C(1) << 62;
+    const struct unit *unit = text == NULL ? NULL : unit_of(text, units, COUNT(units));
+    if (unit == NULL || *text == '-')
         return false;
-    out->ns = (int64_t)(ns + 0.5);
+    /* A double is exact up to 104 days of nanoseconds only: the whole units are counted apart. */
+    int64_t whole = 0;
+    const char *p = text;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        if (__builtin_mul_overflow(whole, 10, &whole) ||
+            __builtin_add_overflow(whole, *p - '0', &whole))
+            return false;
+    }
+    double fraction = 0;
+    if (*p == '.' && p[1] >= '0' && p[1] <= '9' &&
+        !decimal_value(p, decimal_prefix(p, false), &fraction))
+        return false;
+    if (__builtin_mul_overflow(whole, (int64_t)unit->factor, &whole) ||
+        __builtin_add_overflow(whole, (int64_t)(fraction * unit->factor + 0.5), &whole) ||
+        whole > longest)
+        return false;
+    out->ns = whole;
     return true;
 }
 
@@ -161,10 +183,13 @@ bool base_parse_bytes(const char *text, uint64_t *out)
                                         {"MB", 1e6},     {"GB", 1e9},    {"KiB", 0x1p10},
                                         {"MiB", 0x1p20}, {"GiB", 0x1p30}};
     double bytes;
-    if (!parse_with_unit(text, units, COUNT(units), &bytes) || bytes < 0 || bytes > 0x1p53 ||
-        bytes != floor(bytes))
+    if (!parse_with_unit(text, units, COUNT(units), &bytes) || bytes < 0 || bytes > 0x1p53)
         return false;
-    *out = (uint64_t)bytes;
+    /* 1.001 * 1000 is 1000.9999999999999 in binary, and means 1001. */
+    double whole = nearbyint(bytes);
+    if (fabs(bytes - whole) > 4 * DBL_EPSILON * whole)
+        return false;
+    *out = (uint64_t)whole;
     return true;
 }
 
@@ -230,31 +255,36 @@ void *base_reallocarray(void *old, size_t count, size_t size)
 
 enum { NEAREST_MAX = 64 };
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Inserted, dropped, changed and swapped neighbouring letters (optimal string alignment): swaps
+ * are the commonest slips, and would count as two without being looked at. */
 static size_t edit_distance(const char *a, size_t n, const char *b, size_t m)
 {
-    size_t row[NEAREST_MAX + 1];
+    size_t rows[3][NEAREST_MAX + 1] = {{0}};
     for (size_t j = 0; j <= m; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
+        size_t *row = rows[i % 3];
+        const size_t *above = rows[(i + 2) % 3];
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            size_t best = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
+            row[j] = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+            row[j] = least(row[j], least(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], rows[(i + 1) % 3][j - 2] + 1);
         }
     }
-    return row[m];
+    return rows[n % 3][m];
 }
 
 const char *base_str_nearest(const char *word, const char *const *names, size_t count)
 {
     size_t n = strlen(word);
-    size_t limit = n / 3 + 1;
+    size_t limit = n / 3;
     const char *best = NULL;
     if (n > NEAREST_MAX)
         return NULL;
@@ -265,9 +295,9 @@ const char *base_str_nearest(const char *word, const char *const *names, size_t 
         size_t distance = edit_distance(word, n, names[i], m);
         if (distance <= limit && distance < (n > m ? n : m)) {
             best = names[i];
-            limit = distance - (distance > 0 ? 1 : 0);
             if (distance == 0)
                 break;
+            limit = distance - 1;
         }
     }
     return best;
