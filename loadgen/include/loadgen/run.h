@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A load run: threads that send requests by a schedule fixed beforehand, and a reader on the
+ * caller's loop that merges what they record at each interval.
+ *
+ * Design notes. All functions belong to the loop's thread; callbacks come from it, none of them
+ * from inside load_run_start. The worker threads are private: each has its own loop, connections
+ * and histograms, and meets the reader at interval boundaries only.
+ *
+ * Order of events: on_started once connections are open (or have failed once), then on_interval
+ * about every spec->interval, last on_finished. on_error may come at any time, ends the run, and
+ * is the last call; what was recorded until then is in the log.
+ *
+ * A sample lies in the interval in which its request ended; its phase is the one in force when the
+ * request was due. A request for which no connection could be made at all (every attempt of the
+ * thread's connections failed) counts as sent and failed with "connect"; one that waited `timeout`
+ * for a connection that was busy counts as missed.
+ */
+#ifndef LOADGEN_RUN_H
+#define LOADGEN_RUN_H
+
+#include "io/loop.h"
+#include "model/hdr.h"
+#include "model/load.h"
+
+struct load_run;
+
+enum load_kind {
+    LOAD_KIND_RESPONSE, /* from the intended send, successful */
+    LOAD_KIND_SERVICE,  /* from the actual send, successful */
+    LOAD_KIND_FAILED,   /* from the intended send */
+    LOAD_KIND_SCHEDULE, /* actual minus intended send */
+    LOAD_KIND_COUNT
+};
+
+struct load_events {
+    void *ctx;
+    void (*on_started)(void *ctx, struct mono_ns mono, struct wall_ns wall);
+    void (*on_interval)(void *ctx, const struct load_interval *interval);
+    void (*on_finished)(void *ctx);
+    void (*on_error)(void *ctx, const struct base_error *err);
+};
+
+/* spec must outlive the run. hlog_fd: where the histogram log goes (the caller's; -1: nowhere),
+ * its lines written before each on_interval. Raises the soft limit of open files as needed. NULL
+ * with err: BASE_INVALID for what cannot be sent, BASE_LIMIT for too few file descriptors. */
+struct load_run *load_run_start(struct io_loop *loop, const struct load_spec *spec, int hlog_fd,
+                                const struct load_events *events, struct base_error *err);
+/* Requests intended from now on belong to this phase; a name may come back. BASE_INVALID when it
+ * cannot be part of a tag. */
+bool load_run_phase(struct load_run *run, const char *name, struct base_error *err);
+void load_run_stop(struct load_run *run); /* no new requests; on_finished within timeout */
+/* After on_finished; owned by the run. */
+const struct load_result *load_run_result(const struct load_run *run);
+/* All samples of a kind so far, over phases and routes; NULL when there are none. */
+const struct hdr *load_run_total(const struct load_run *run, enum load_kind kind);
+void load_run_free(struct load_run *run); /* accepts NULL; ends the threads, in-flight or not */
+
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "collector.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "model/hlog.h"
+
+/* A histogram line is some 10 KiB at most in practice; phases and routes multiply it. */
+static const size_t text_max = (size_t)256 * 1024 * 1024;
+static const size_t tag_word_max = 100;
+
+bool load_tag_word(const char *word)
+{
+    size_t len = word == NULL ? 0 : strlen(word);
+    if (len == 0 || len > tag_word_max)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)word[i] <= ' ' || word[i] == 0x7f || strchr("/,\"", word[i]) != NULL)
+            return false;
+    return true;
+}
+
+static bool init_histograms(struct load_collector *c, struct base_error *err)
+{
+    for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
+        if (!hdr_init_latency(&c->totals[kind], err))
+            return false;
+    return hdr_init_latency(&c->own_late, err) && hdr_init_latency(&c->scratch, err);
+}
+
+bool load_collector_init(struct load_collector *c, const struct load_spec *spec, int hlog_fd,
+                         uint32_t workers, struct base_error *err)
+{
+    uint32_t routes = (uint32_t)spec->route_count;
+    uint32_t first;
+    *c = (struct load_collector){.spec = spec, .hlog_fd = hlog_fd, .workers = workers};
+    c->busy = base_calloc(workers, sizeof *c->busy);
+    if (init_histograms(c, err) && load_shard_init(&c->interval, routes, err) &&
+        load_shard_init(&c->counts, routes, err) &&
+        load_collector_phase(c, spec->first_phase, &first, err))
+        return true;
+    load_collector_fini(c);
+    return false;
+}
+
+void load_collector_fini(struct load_collector *c)
+{
+    for (uint32_t i = 0; i < c->phase_count; i++)
+        free(c->phases[i]);
+    free(c->phases);
+    free(c->busy);
+    load_shard_fini(&c->interval);
+    load_shard_fini(&c->counts);
+    for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
+        hdr_fini(&c->totals[kind]);
+    hdr_fini(&c->own_late);
+    hdr_fini(&c->scratch);
+    load_result_fini(&c->result);
+    *c = (struct load_collector){0};
+}
+
+bool load_collector_phase(struct load_collector *c, const char *name, uint32_t *phase,
+                          struct base_error *err)
+{
+    for (uint32_t i = 0; i < c->phase_count; i++) {
+        if (base_str_eq(c->phases[i], name)) {
+            *phase = i;
+            return true;
+        }
+    }
+    if (!load_tag_word(name))
+        return base_fail(err, BASE_INVALID,
+                         "phase \"%s\": a name has 1 to 100 letters without '/', ',', quotes and "
+                         "white space",
+                         name == NULL ? "" : name);
+    c->phases = base_reallocarray(c->phases, c->phase_count + 1, sizeof *c->phases);
+    c->phases[c->phase_count] = base_str_dup(name);
+    *phase = c->phase_count++;
+    return true;
+}
+
+static bool flush(struct load_collector *c, const struct base_buf *text, struct base_error *err)
+{
+    if (text->failed)
+        return base_fail(err, BASE_LIMIT, "histogram log: no memory for an interval's lines");
+    if (c->hlog_fd >= 0 && !base_fd_write_all(c->hlog_fd, text->data, text->len, err))
+        return base_fail_context(err, "histogram log");
+    return true;
+}
+
+bool load_collector_begin(struct load_collector *c, struct mono_ns mono, struct wall_ns wall,
+                          struct base_error *err)
+{
+    BASE_AUTO_BUF struct base_buf text;
+    base_buf_init(&text, text_max);
+    c->result.start = wall;
+    c->result.start_mono = mono;
+    c->begun = mono;
+    (void)hlog_write_header(&text, wall);
+    return flush(c, &text, err);
+}
+
+bool load_collector_take(struct load_collector *c, uint32_t worker, struct load_shard *shard,
+                         struct base_error *err)
+{
+    if (shard->span.ns > 0)
+        load_busy_add(&c->busy[worker], shard->cpu, shard->span);
+    if (!load_shard_add(&c->interval, shard, err))
+        return false;
+    load_shard_reset(shard);
+    return true;
+}
+
+static struct wall_ns wall_at(const struct load_collector *c, struct mono_ns mono)
+{
+    return base_wall_add(c->result.start, base_mono_sub(mono, c->result.start_mono));
+}
+
+/* One line for each histogram of the cell that has samples. */
+static bool write_cell(struct load_collector *c, struct base_buf *text, uint32_t phase,
+                       uint32_t route, struct dur_ns length, struct base_error *err)
+{
+    const struct load_cell *cell = load_shard_peek(&c->interval, phase, route);
+    const char *name = route < c->interval.routes ? c->spec->routes[route].name : "-";
+    for (int kind = 0; cell != NULL && kind < LOAD_KIND_COUNT; kind++) {
+        const struct hdr *hdr = &cell->histograms[kind];
+        if (hdr->total == 0)
+            continue;
+        BASE_AUTO_FREE char *tag = base_str_printf("%s/%s/%s", c->phases[phase], name,
+                                                   load_kind_name((enum load_kind)kind));
+        if (!hlog_write_entry(text, tag, wall_at(c, c->begun), length, hdr, err) ||
+            !hdr_add(&c->totals[kind], hdr, err))
+            return false;
+    }
+    return true;
+}
+
+static bool write_interval(struct load_collector *c, struct dur_ns length, struct base_error *err)
+{
+    BASE_AUTO_BUF struct base_buf text;
+    base_buf_init(&text, text_max);
+    for (uint32_t phase = 0; phase < c->interval.phases; phase++)
+        for (uint32_t route = 0; route <= c->interval.routes; route++)
+            if (!write_cell(c, &text, phase, route, length, err))
+                return false;
+    return flush(c, &text, err);
+}
+
+/* All cells of the interval in one histogram, in c->scratch. */
+static bool merge_kind(struct load_collector *c, enum load_kind kind, struct base_error *err)
+{
+    hdr_reset(&c->scratch);
+    for (uint32_t phase = 0; phase < c->interval.phases; phase++) {
+        for (uint32_t route = 0; route <= c->interval.routes; route++) {
+            const struct load_cell *cell = load_shard_peek(&c->interval, phase, route);
+            if (cell != NULL && cell->histograms[kind].total > 0 &&
+                !hdr_add(&c->scratch, &cell->histograms[kind], err))
+                return false;
+        }
+    }
+    return true;
+}
+
+static struct dur_ns at_quantile(const struct hdr *hdr, double quantile)
+{
+    return (struct dur_ns){hdr_value_at_quantile(hdr, quantile)};
+}
+
+static void add_counts(struct load_collector *c, struct load_counts *sum)
+{
+    for (uint32_t phase = 0; phase < c->interval.phases; phase++) {
+        for (uint32_t route = 0; route < c->interval.routes; route++) {
+            const struct load_cell *cell = load_shard_peek(&c->interval, phase, route);
+            if (cell == NULL)
+                continue;
+            load_counts_add(sum, &cell->counts);
+            load_counts_add(&load_shard_cell(&c->counts, phase, route)->counts, &cell->counts);
+        }
+    }
+}
+
+static bool add_histograms(struct load_collector *c, struct load_interval *interval,
+                           struct base_error *err)
+{
+    if (!merge_kind(c, LOAD_KIND_RESPONSE, err))
+        return false;
+    interval->p50 = at_quantile(&c->scratch, 0.5);
+    interval->p99 = at_quantile(&c->scratch, 0.99);
+    interval->max = (struct dur_ns){hdr_max(&c->scratch)};
+    if (!merge_kind(c, LOAD_KIND_SCHEDULE, err))
+        return false;
+    interval->late_p99 = at_quantile(&c->scratch, 0.99);
+    return hdr_add(&c->own_late, &c->interval.own_late, err);
+}
+
+static struct load_interval *append(struct load_collector *c, const struct load_interval *interval)
+{
+    struct load_result *result = &c->result;
+    if (result->interval_count == c->interval_cap) {
+        c->interval_cap = c->interval_cap == 0 ? 64 : c->interval_cap * 2;
+        result->intervals =
+            base_reallocarray(result->intervals, c->interval_cap, sizeof *result->intervals);
+    }
+    result->intervals[result->interval_count] = *interval;
+    return &result->intervals[result->interval_count++];
+}
+
+static void absorb(struct load_collector *c)
+{
+    c->missed_busy += c->interval.missed_busy;
+    c->out_of_ports += c->interval.out_of_ports;
+    if (c->interval.last_end > c->last_end)
+        c->last_end = c->interval.last_end;
+    load_shard_reset(&c->interval);
+}
+
+const struct load_interval *load_collector_close(struct load_collector *c, struct mono_ns end,
+                                                 uint32_t phase, struct base_error *err)
+{
+    struct dur_ns length = base_mono_sub(end, c->begun);
+    if (length.ns < 1)
+        length.ns = 1;
+    struct load_interval interval = {
+        .start = wall_at(c, c->begun), .start_mono = c->begun, .length = length};
+    if (!write_interval(c, length, err) || !add_histograms(c, &interval, err))
+        return NULL;
+    add_counts(c, &interval.counts);
+    load_counts_add(&c->result.total, &interval.counts);
+    const struct load_counts *total = &c->result.total;
+    interval.in_flight = total->sent - total->ok - load_counts_failed(total);
+    interval.phase = base_str_dup(c->phases[phase]);
+    absorb(c);
+    c->begun = end;
+    return append(c, &interval);
+}
+
+static void list_parts(struct load_collector *c)
+{
+    struct load_result *result = &c->result;
+    size_t most = (size_t)c->counts.phases * c->counts.routes;
+    result->parts = base_calloc(most > 0 ? most : 1, sizeof *result->parts);
+    for (uint32_t phase = 0; phase < c->counts.phases; phase++) {
+        for (uint32_t route = 0; route < c->counts.routes; route++) {
+            const struct load_cell *cell = load_shard_peek(&c->counts, phase, route);
+            if (cell == NULL)
+                continue;
+            result->parts[result->part_count++] =
+                (struct load_part){.phase = base_str_dup(c->phases[phase]),
+                                   .route = base_str_dup(c->spec->routes[route].name),
+                                   .counts = cell->counts};
+        }
+    }
+}
+
+void load_collector_finish(struct load_collector *c, bool complete, struct dur_ns scheduled,
+                           struct dur_ns cpu)
+{
+    struct load_result *result = &c->result;
+    const struct load_evidence evidence = {
+        .own_late = &c->own_late,
+        .intended = result->total.intended,
+        .missed_busy = c->missed_busy,
+        .out_of_ports = c->out_of_ports,
+        .threads = c->busy,
+        .thread_count = c->workers,
+    };
+    result->complete = complete;
+    result->scheduled = scheduled;
+    result->cpu = cpu;
+    result->end_mono = c->last_end > 0 ? (struct mono_ns){c->last_end} : c->begun;
+    result->end = wall_at(c, result->end_mono);
+    result->client_limited_why = load_limits_judge(&evidence);
+    result->client_limited = result->client_limited_why != NULL;
+    list_parts(c);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One connection to one target: connect, send, receive, and come back after failure. Belongs to
+ * its worker's thread. The hot path is one send and one recv; the epoll registration is made when
+ * the connection is established and not touched again unless a send would block.
+ *
+ * Design notes. A connection is one state (table in conn.c) and carries one request at most. It
+ * reports to its pool's owner: on_ready when it may take a request, on_end once for each request
+ * given to it, on_unready when it was lost without a request, on_refused when connecting failed.
+ * After on_ready or on_end the connection may be in any state, since the owner may have sent.
+ *
+ * A connection that answered before it was lost is opened again at once; one that was lost before
+ * its first answer, or could not be made, waits (backoff.h). So a target that accepts and resets
+ * cannot spin.
+ */
+#ifndef LOAD_CONN_H
+#define LOAD_CONN_H
+
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include "backoff.h"
+#include "http_request.h"
+#include "http_response.h"
+#include "io/loop.h"
+#include "model/load.h"
+#include "waiting.h"
+
+enum load_conn_state {
+    LOAD_CONN_COLD, /* never tried */
+    LOAD_CONN_CONNECTING,
+    LOAD_CONN_IDLE,
+    LOAD_CONN_SENDING,
+    LOAD_CONN_WAITING, /* for the response's end */
+    LOAD_CONN_BACKOFF,
+    LOAD_CONN_CLOSED,
+    LOAD_CONN_STATES
+};
+
+struct load_address {
+    struct sockaddr_storage storage;
+    socklen_t len;
+};
+
+/* What became of a request. */
+struct load_outcome {
+    bool answered; /* a whole response came */
+    bool ok;
+    enum load_failure failure; /* when not ok */
+    int64_t at;                /* monotonic ns */
+    uint64_t bytes_in;
+};
+
+struct load_conn;
+
+/* What the connections of one worker share. */
+struct load_pool {
+    struct io_loop *loop;
+    char *buffer; /* for recv; the parser keeps no bytes, so one serves all */
+    size_t buffer_len;
+    struct dur_ns connect_limit;
+    struct base_rng rng;
+    size_t count;
+    size_t settled;     /* connections whose first attempt has ended */
+    size_t established; /* idle or with a request */
+    size_t unreachable; /* last attempt to connect failed */
+    uint64_t out_of_ports;
+    void *ctx;
+    void (*on_ready)(void *ctx, struct load_conn *conn);
+    void (*on_unready)(void *ctx, struct load_conn *conn);
+    void (*on_end)(void *ctx, struct load_conn *conn, const struct load_outcome *outcome);
+    void (*on_refused)(void *ctx);
+};
+
+struct load_conn {
+    struct io_watch watch;
+    struct io_timer timer; /* the connect limit, or the back-off */
+    struct load_pool *pool;
+    const struct load_address *address;
+    TAILQ_ENTRY(load_conn) link; /* the owner's */
+    struct load_due due;         /* the owner's: whose request this is */
+    const struct load_request *request;
+    size_t written;
+    int64_t sent_at;
+    uint64_t bytes_in;
+    uint64_t answers; /* on this connection since it was established */
+    struct load_backoff backoff;
+    int fd;
+    enum load_conn_state state;
+    bool settled;
+    bool unreachable;
+    struct load_response response;
+};
+
+bool load_address_parse(const struct load_target *target, struct load_address *out,
+                        struct base_error *err);
+void load_conn_init(struct load_conn *conn, struct load_pool *pool,
+                    const struct load_address *address);
+void load_conn_open(struct load_conn *conn); /* cold or backing off */
+/* The connection is idle; request stays the caller's. on_end may come from inside. */
+void load_conn_send(struct load_conn *conn, const struct load_request *request, int64_t now);
+/* Ends the request in flight as failed, closing the connection. */
+void load_conn_abort(struct load_conn *conn, enum load_failure failure, int64_t now);
+void load_conn_fini(struct load_conn *conn); /* without callbacks */
+/* Every target refuses every connection: waiting for one is of no use. */
+static inline bool load_pool_is_down(const struct load_pool *pool)
+{
+    return pool->unreachable == pool->count;
+}
+
+#endif

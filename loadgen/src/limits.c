@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "limits.h"
+
+#include <inttypes.h>
+
+#include "base/text.h"
+
+static const double busy_limit = 0.95;
+static const int64_t late_limit = 10 * BASE_NS_PER_MS;
+static const double missed_limit = 0.01;
+enum { STREAK_LIMIT = 3 };
+
+static double share(struct dur_ns cpu, struct dur_ns span)
+{
+    return span.ns > 0 ? (double)cpu.ns / (double)span.ns : 0.0;
+}
+
+void load_busy_add(struct load_busy *busy, struct dur_ns cpu, struct dur_ns span)
+{
+    busy->cpu.ns += cpu.ns;
+    busy->span.ns += span.ns;
+    busy->streak = share(cpu, span) > busy_limit ? busy->streak + 1 : 0;
+    if (busy->streak >= STREAK_LIMIT)
+        busy->saturated = true;
+}
+
+static char *judge_threads(const struct load_evidence *evidence)
+{
+    for (size_t i = 0; i < evidence->thread_count; i++) {
+        const struct load_busy *busy = &evidence->threads[i];
+        double all = share(busy->cpu, busy->span);
+        if (busy->saturated || all > busy_limit)
+            return base_str_printf("load thread %zu used its whole CPU (%.0f %% over the run, more "
+                                   "than %.0f %% %s): use more threads or machines",
+                                   i, all * 100, busy_limit * 100,
+                                   all > busy_limit ? "allowed" : "for 3 intervals in a row");
+    }
+    return NULL;
+}
+
+char *load_limits_judge(const struct load_evidence *evidence)
+{
+    int64_t late = hdr_value_at_quantile(evidence->own_late, 0.99);
+    if (late > late_limit)
+        return base_str_printf("the generator was late by itself: p99 of its own schedule error is "
+                               "%.1f ms (10 ms allowed): lower the rate or use more cores",
+                               (double)late / (double)BASE_NS_PER_MS);
+    if ((double)evidence->missed_busy > missed_limit * (double)evidence->intended)
+        return base_str_printf("%" PRIu64 " of %" PRIu64 " requests found no free connection in "
+                               "time while the target was answering: use more connections",
+                               evidence->missed_busy, evidence->intended);
+    if (evidence->out_of_ports > 0)
+        return base_str_printf("%" PRIu64 " connects found no free local port or descriptor: use "
+                               "fewer connections, more targets or a wider "
+                               "net.ipv4.ip_local_port_range",
+                               evidence->out_of_ports);
+    return judge_threads(evidence);
+}

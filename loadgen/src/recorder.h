@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one thread records between two swaps: counts and histograms by phase and route. Plain
+ * memory, written by one thread at a time: each worker has two shards and writes into one of them
+ * while the reader merges and empties the other (Gil Tene's interval recorder); who holds which is
+ * settled under the worker's mailbox lock, so recording needs neither lock nor atomic.
+ *
+ * Cells are made when first written to, and those that an interval did not touch are freed when it
+ * is merged: memory follows the phases in use, not the phases there ever were.
+ */
+#ifndef LOAD_RECORDER_H
+#define LOAD_RECORDER_H
+
+#include "loadgen/run.h"
+#include "model/hdr.h"
+#include "model/load.h"
+
+/* One phase and route. The schedule errors of a phase lie in a cell of its own: route index
+ * `routes`, written "-" in tags. A histogram without counts has not been used. */
+struct load_cell {
+    struct load_counts counts;
+    struct hdr histograms[LOAD_KIND_COUNT];
+};
+
+struct load_shard {
+    uint32_t routes;
+    uint32_t phases;          /* cells are there (or NULL) for this many */
+    struct load_cell **cells; /* [phase * (routes + 1) + route] */
+    struct hdr own_late;      /* lateness of the generator's own making: timer late, loop busy */
+    uint64_t missed_busy;     /* missed for want of a connection while responses were coming */
+    uint64_t out_of_ports;    /* connects that failed for want of a local port or descriptor */
+    int64_t last_end;         /* monotonic ns; 0: no request ended */
+    struct dur_ns cpu;        /* of the thread, while it wrote here */
+    struct dur_ns span;
+};
+
+bool load_shard_init(struct load_shard *shard, uint32_t routes, struct base_error *err);
+void load_shard_fini(struct load_shard *shard); /* accepts a zeroed value */
+struct load_cell *load_shard_make_cell(struct load_shard *shard, uint32_t phase, uint32_t route);
+void load_cell_prepare(struct load_cell *cell, enum load_kind kind);
+/* Empties the shard; cells without a count are freed. */
+void load_shard_reset(struct load_shard *shard);
+bool load_shard_is_empty(const struct load_shard *shard); /* nothing happened in it */
+/* Adds all of from, which has as many routes. */
+bool load_shard_add(struct load_shard *shard, const struct load_shard *from,
+                    struct base_error *err);
+const char *load_kind_name(enum load_kind kind);
+
+static inline size_t load_shard_index(const struct load_shard *shard, uint32_t phase,
+                                      uint32_t route)
+{
+    return (size_t)phase * (shard->routes + 1) + route;
+}
+
+/* The cell, made if need be. */
+static inline struct load_cell *load_shard_cell(struct load_shard *shard, uint32_t phase,
+                                                uint32_t route)
+{
+    if (__builtin_expect(phase < shard->phases, 1)) {
+        struct load_cell *cell = shard->cells[load_shard_index(shard, phase, route)];
+        if (__builtin_expect(cell != NULL, 1))
+            return cell;
+    }
+    return load_shard_make_cell(shard, phase, route);
+}
+
+/* The cell or NULL when nothing was recorded there. */
+static inline const struct load_cell *load_shard_peek(const struct load_shard *shard,
+                                                      uint32_t phase, uint32_t route)
+{
+    return phase < shard->phases ? shard->cells[load_shard_index(shard, phase, route)] : NULL;
+}
+
+static inline void load_cell_record(struct load_cell *cell, enum load_kind kind, int64_t ns)
+{
+    if (__builtin_expect(cell->histograms[kind].counts == NULL, 0))
+        load_cell_prepare(cell, kind);
+    hdr_record(&cell->histograms[kind], ns);
+}
+
+#endif

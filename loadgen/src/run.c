@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loadgen/run.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "base/text.h"
+#include "collector.h"
+#include "worker.h"
+
+/* Long enough for every thread to have set its first alarm before the first arrival is due. */
+static const struct dur_ns lead = {5 * BASE_NS_PER_MS};
+
+enum { DESCRIPTORS_APART = 64, DESCRIPTORS_A_THREAD = 8 };
+
+enum stage { WARMING, RUNNING, OVER };
+
+struct load_run {
+    struct io_loop *loop;
+    const struct load_spec *spec;
+    struct load_events events;
+    struct load_request *requests;
+    struct load_address *addresses;
+    struct load_worker *workers;
+    uint32_t worker_count;
+    struct io_wake wake;
+    struct io_timer tick;
+    struct load_collector collector;
+    enum stage stage;
+    uint32_t phase;  /* in force */
+    bool collecting; /* a swap is under way */
+    struct mono_ns swap_at;
+    struct mono_ns start;
+    bool stopped;
+    struct mono_ns stop_at;
+    struct dur_ns cpu_before;
+};
+
+static struct dur_ns process_cpu(void)
+{
+    struct rusage usage = {0};
+    (void)getrusage(RUSAGE_SELF, &usage);
+    int64_t s = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec;
+    int64_t us = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+    return (struct dur_ns){s * BASE_NS_PER_S + us * BASE_NS_PER_US};
+}
+
+/* --- orders to workers --- */
+
+static void quit_workers(struct load_run *run)
+{
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        struct load_worker *worker = &run->workers[i];
+        if (!worker->running)
+            continue;
+        pthread_mutex_lock(&worker->mail.lock);
+        worker->mail.quit = true;
+        pthread_mutex_unlock(&worker->mail.lock);
+        io_wake_send(&worker->wake);
+    }
+    for (uint32_t i = 0; i < run->worker_count; i++)
+        load_worker_join(&run->workers[i]);
+}
+
+static void order_go(struct load_run *run)
+{
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        struct load_worker *worker = &run->workers[i];
+        pthread_mutex_lock(&worker->mail.lock);
+        worker->mail.go = true;
+        worker->mail.start = run->start.ns;
+        pthread_mutex_unlock(&worker->mail.lock);
+        io_wake_send(&worker->wake);
+    }
+}
+
+static void order_stop(struct load_run *run)
+{
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        struct load_worker *worker = &run->workers[i];
+        pthread_mutex_lock(&worker->mail.lock);
+        worker->mail.stop = true;
+        worker->mail.stop_at = run->stop_at.ns;
+        pthread_mutex_unlock(&worker->mail.lock);
+        io_wake_send(&worker->wake);
+    }
+}
+
+static void order_swap(struct load_run *run)
+{
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        struct load_worker *worker = &run->workers[i];
+        pthread_mutex_lock(&worker->mail.lock);
+        worker->mail.swap = true;
+        worker->mail.swapped = false;
+        pthread_mutex_unlock(&worker->mail.lock);
+        io_wake_send(&worker->wake);
+    }
+}
+
+static void order_phase(struct load_run *run, const struct load_segment *segment)
+{
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        struct load_worker *worker = &run->workers[i];
+        struct load_mailbox *mail = &worker->mail;
+        pthread_mutex_lock(&mail->lock);
+        mail->segments =
+            base_reallocarray(mail->segments, mail->segment_count + 1, sizeof *mail->segments);
+        mail->segments[mail->segment_count++] = *segment;
+        pthread_mutex_unlock(&mail->lock);
+        io_wake_send(&worker->wake);
+    }
+}
+
+/* Whether every worker has raised the flag at this offset of its mailbox. */
+static bool all_report(struct load_run *run, size_t flag)
+{
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        struct load_mailbox *mail = &run->workers[i].mail;
+        pthread_mutex_lock(&mail->lock);
+        bool raised = *(const bool *)((const char *)mail + flag);
+        pthread_mutex_unlock(&mail->lock);
+        if (!raised)
+            return false;
+    }
+    return true;
+}
+
+/* --- the course of a run; what calls on_finished or on_error does not touch the run after it, for
+ * the callback may free it --- */
+
+static void fail_run(struct load_run *run, const struct base_error *err)
+{
+    run->stage = OVER;
+    io_timer_stop(&run->tick);
+    quit_workers(run);
+    run->events.on_error(run->events.ctx, err);
+}
+
+/* Intervals end at multiples from the start, however late a tick was. */
+static void set_tick(struct load_run *run)
+{
+    int64_t since = base_mono_sub(base_mono_now(), run->start).ns;
+    int64_t length = run->spec->interval.ns;
+    int64_t left = since < 0 ? length - since : length - since % length;
+    if (left < length / 10) /* the last tick was a little early, or very late */
+        left += length;
+    io_timer_start(&run->tick, (struct dur_ns){left});
+}
+
+static bool begin(struct load_run *run, struct base_error *err)
+{
+    struct mono_ns mono = base_mono_now();
+    struct wall_ns wall = base_wall_now();
+    run->start = base_mono_add(mono, lead);
+    run->stage = RUNNING;
+    if (!load_collector_begin(&run->collector, run->start, base_wall_add(wall, lead), err))
+        return false;
+    order_go(run);
+    set_tick(run);
+    run->events.on_started(run->events.ctx, run->start, base_wall_add(wall, lead));
+    return true;
+}
+
+static void on_tick(void *ctx)
+{
+    struct load_run *run = ctx;
+    if (run->stage != RUNNING || run->collecting)
+        return;
+    run->collecting = true;
+    run->swap_at = base_mono_now();
+    order_swap(run);
+}
+
+static bool close_interval(struct load_run *run, struct mono_ns end, struct base_error *err)
+{
+    const struct load_interval *interval =
+        load_collector_close(&run->collector, end, run->phase, err);
+    if (interval == NULL)
+        return false;
+    run->events.on_interval(run->events.ctx, interval);
+    return true;
+}
+
+static bool collect(struct load_run *run, struct base_error *err)
+{
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        struct load_worker *worker = &run->workers[i];
+        pthread_mutex_lock(&worker->mail.lock);
+        struct load_shard *full = &worker->shards[worker->active ^ 1U];
+        pthread_mutex_unlock(&worker->mail.lock);
+        if (!load_collector_take(&run->collector, i, full, err))
+            return false;
+    }
+    run->collecting = false;
+    if (!close_interval(run, run->swap_at, err))
+        return false;
+    set_tick(run);
+    return true;
+}
+
+static bool collect_rest(struct load_run *run, struct base_error *err)
+{
+    for (uint32_t i = 0; i < run->worker_count; i++)
+        for (int side = 0; side < 2; side++)
+            if (!load_collector_take(&run->collector, i, &run->workers[i].shards[side], err))
+                return false;
+    /* Most often the last tick was at the end, and a few idle milliseconds are no interval. */
+    if (run->collector.result.interval_count > 0 && load_shard_is_empty(&run->collector.interval))
+        return true;
+    return close_interval(run, base_mono_now(), err);
+}
+
+static void finish(struct load_run *run)
+{
+    struct base_error err;
+    run->stage = OVER;
+    io_timer_stop(&run->tick);
+    quit_workers(run);
+    if (!collect_rest(run, &err)) {
+        fail_run(run, &err);
+        return;
+    }
+    struct dur_ns scheduled = run->spec->duration;
+    bool complete = true;
+    if (run->stopped) {
+        struct dur_ns ran = base_mono_sub(run->stop_at, run->start);
+        complete = ran.ns >= scheduled.ns;
+        scheduled = complete ? scheduled : ran.ns > 0 ? ran : (struct dur_ns){0};
+    }
+    struct dur_ns cpu = {process_cpu().ns - run->cpu_before.ns};
+    load_collector_finish(&run->collector, complete, scheduled, cpu);
+    run->events.on_finished(run->events.ctx);
+}
+
+static void on_wake(void *ctx)
+{
+    struct load_run *run = ctx;
+    struct base_error err;
+    if (run->stage == WARMING && all_report(run, offsetof(struct load_mailbox, ready)) &&
+        !begin(run, &err)) {
+        fail_run(run, &err);
+        return;
+    }
+    if (run->stage != RUNNING)
+        return;
+    if (run->collecting && all_report(run, offsetof(struct load_mailbox, swapped)) &&
+        !collect(run, &err)) {
+        fail_run(run, &err);
+        return;
+    }
+    if (all_report(run, offsetof(struct load_mailbox, done)))
+        finish(run);
+}
+
+/* --- beginning --- */
+
+static uint32_t thread_count(const struct load_spec *spec)
+{
+    uint32_t threads = spec->threads;
+    cpu_set_t cpus;
+    if (threads == 0)
+        threads = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (uint32_t)CPU_COUNT(&cpus) : 1;
+    return threads < spec->connections ? threads : spec->connections;
+}
+
+static bool check_spec(const struct load_spec *spec, struct base_error *err)
+{
+    if (!(spec->rate > 0) || spec->rate > 1e8)
+        return base_fail(err, BASE_INVALID,
+                         "rate must be above 0 and at most 100 million a second");
+    if (spec->duration.ns <= 0 || spec->timeout.ns <= 0)
+        return base_fail(err, BASE_INVALID, "duration and timeout must be above 0");
+    if (spec->interval.ns < 10 * BASE_NS_PER_MS)
+        return base_fail(err, BASE_INVALID, "interval must be 10 ms or more");
+    if (spec->connections == 0 || spec->target_count == 0 || spec->route_count == 0)
+        return base_fail(err, BASE_INVALID,
+                         "at least one connection, one target and one route are needed");
+    for (size_t i = 0; i < spec->route_count; i++)
+        if (!load_tag_word(spec->routes[i].name) || spec->routes[i].weight == 0)
+            return base_fail(err, BASE_INVALID,
+                             "route \"%s\": a name has 1 to 100 letters without '/', ',', quotes "
+                             "and white space, and a weight above 0",
+                             spec->routes[i].name);
+    return true;
+}
+
+static bool raise_descriptors(const struct load_spec *spec, uint32_t threads,
+                              struct base_error *err)
+{
+    rlim_t need =
+        (rlim_t)spec->connections + (rlim_t)threads * DESCRIPTORS_A_THREAD + DESCRIPTORS_APART;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
+        return true;
+    if (limit.rlim_max < need)
+        return base_fail(err, BASE_LIMIT,
+                         "%u connections need %llu open files, but the limit is %llu: raise it "
+                         "(ulimit -n) or use fewer connections",
+                         spec->connections, (unsigned long long)need,
+                         (unsigned long long)limit.rlim_max);
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return base_fail_errno(err, "cannot raise the limit of open files");
+    return true;
+}
+
+static bool prepare(struct load_run *run, struct base_error *err)
+{
+    const struct load_spec *spec = run->spec;
+    run->requests = base_calloc(spec->route_count, sizeof *run->requests);
+    run->addresses = base_calloc(spec->target_count, sizeof *run->addresses);
+    for (size_t i = 0; i < spec->route_count; i++)
+        if (!load_request_build(&run->requests[i], spec->host, &spec->routes[i], err))
+            return false;
+    for (size_t i = 0; i < spec->target_count; i++)
+        if (!load_address_parse(&spec->targets[i], &run->addresses[i], err))
+            return false;
+    return true;
+}
+
+/* Connections are numbered over all threads and given out in blocks, so that each thread has its
+ * share of every target. */
+static bool start_workers(struct load_run *run, uint32_t threads, struct base_error *err)
+{
+    uint32_t first = 0;
+    run->workers = base_calloc(threads, sizeof *run->workers);
+    for (uint32_t i = 0; i < threads; i++) {
+        uint32_t conns = run->spec->connections / threads + (i < run->spec->connections % threads);
+        const struct load_worker_setup setup = {.spec = run->spec,
+                                                .requests = run->requests,
+                                                .addresses = run->addresses,
+                                                .index = i,
+                                                .count = threads,
+                                                .first = first,
+                                                .conns = conns,
+                                                .reader = &run->wake};
+        if (!load_worker_start(&run->workers[i], &setup, err))
+            return false;
+        run->worker_count = i + 1;
+        first += conns;
+    }
+    return true;
+}
+
+static bool assemble(struct load_run *run, int hlog_fd, struct base_error *err)
+{
+    uint32_t threads = thread_count(run->spec);
+    io_timer_init(&run->tick, run->loop, on_tick, run);
+    return raise_descriptors(run->spec, threads, err) && prepare(run, err) &&
+           load_collector_init(&run->collector, run->spec, hlog_fd, threads, err) &&
+           io_wake_init(&run->wake, run->loop, on_wake, run, err) &&
+           start_workers(run, threads, err);
+}
+
+struct load_run *load_run_start(struct io_loop *loop, const struct load_spec *spec, int hlog_fd,
+                                const struct load_events *events, struct base_error *err)
+{
+    if (!check_spec(spec, err))
+        return NULL;
+    struct load_run *run = base_calloc(1, sizeof *run);
+    run->loop = loop;
+    run->spec = spec;
+    run->events = *events;
+    run->cpu_before = process_cpu();
+    if (!assemble(run, hlog_fd, err)) {
+        load_run_free(run);
+        return NULL;
+    }
+    return run;
+}
+
+bool load_run_phase(struct load_run *run, const char *name, struct base_error *err)
+{
+    struct load_segment segment = {.from = base_mono_now().ns};
+    if (!load_collector_phase(&run->collector, name, &segment.phase, err))
+        return false;
+    run->phase = segment.phase;
+    if (run->stage != OVER)
+        order_phase(run, &segment);
+    return true;
+}
+
+void load_run_stop(struct load_run *run)
+{
+    struct base_error err;
+    if (run->stopped || run->stage == OVER)
+        return;
+    run->stopped = true;
+    if (run->stage == WARMING && !begin(run, &err)) {
+        fail_run(run, &err);
+        return;
+    }
+    run->stop_at = base_mono_now();
+    order_stop(run);
+}
+
+const struct load_result *load_run_result(const struct load_run *run)
+{
+    return &run->collector.result;
+}
+
+const struct hdr *load_run_total(const struct load_run *run, enum load_kind kind)
+{
+    const struct hdr *total = &run->collector.totals[kind];
+    return total->total > 0 ? total : NULL;
+}
+
+void load_run_free(struct load_run *run)
+{
+    if (run == NULL)
+        return;
+    quit_workers(run);
+    for (uint32_t i = 0; i < run->worker_count; i++)
+        load_worker_fini(&run->workers[i]);
+    free(run->workers);
+    io_wake_fini(&run->wake);
+    io_timer_fini(&run->tick);
+    load_collector_fini(&run->collector);
+    for (size_t i = 0; run->requests != NULL && i < run->spec->route_count; i++)
+        load_request_fini(&run->requests[i]);
+    free(run->requests);
+    free(run->addresses);
+    free(run);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "loadgen/adhoc.h"
+#include "recorder.h"
+
+static const struct {
+    const char *label;
+    const char *key;
+    double quantile;
+} rows[] = {
+    {"p50", "p50Ns", 0.5},       {"p90", "p90Ns", 0.9},          {"p99", "p99Ns", 0.99},
+    {"p99.9", "p99_9Ns", 0.999}, {"p99.99", "p99_99Ns", 0.9999}, {"max", "maxNs", 1.0},
+};
+enum { ROWS = sizeof rows / sizeof *rows, TIME_TEXT = 24 };
+
+/* Three figures and a unit that a person reads: 412us, 1.23ms, 2.5s. */
+static void time_text(int64_t ns, char out[static TIME_TEXT])
+{
+    double value = (double)ns;
+    if (ns < 1000)
+        (void)snprintf(out, TIME_TEXT, "%" PRId64 "ns", ns);
+    else if (ns < 1000 * 1000)
+        (void)snprintf(out, TIME_TEXT, "%.3gus", value / 1e3);
+    else if (ns < INT64_C(1000) * 1000 * 1000)
+        (void)snprintf(out, TIME_TEXT, "%.4gms", value / 1e6);
+    else
+        (void)snprintf(out, TIME_TEXT, "%.4gs", value / 1e9);
+}
+
+bool load_interval_line(struct base_buf *out, const struct load_interval *interval,
+                        struct mono_ns start)
+{
+    char p50[TIME_TEXT], p99[TIME_TEXT], max[TIME_TEXT], late[TIME_TEXT];
+    struct mono_ns end = base_mono_add(interval->start_mono, interval->length);
+    const struct load_counts *counts = &interval->counts;
+    time_text(interval->p50.ns, p50);
+    time_text(interval->p99.ns, p99);
+    time_text(interval->max.ns, max);
+    time_text(interval->late_p99.ns, late);
+    return base_buf_printf(out,
+                           "%7.1fs %10.1f/s  ok %" PRIu64 "  failed %" PRIu64 "  missed %" PRIu64
+                           "  in flight %" PRIu64 "  p50 %s  p99 %s  max %s  late p99 %s\n",
+                           base_dur_to_s(base_mono_sub(end, start)),
+                           (double)counts->sent / base_dur_to_s(interval->length), counts->ok,
+                           load_counts_failed(counts), counts->missed, interval->in_flight, p50,
+                           p99, max, late);
+}
+
+static void write_failures(struct base_buf *out, const struct load_counts *total)
+{
+    if (load_counts_failed(total) == 0)
+        return;
+    base_buf_str(out, "failures ");
+    for (int i = 0; i < LOAD_FAIL_COUNT; i++)
+        if (total->failed[i] > 0)
+            base_buf_printf(out, "  %s %" PRIu64, load_failure_name((enum load_failure)i),
+                            total->failed[i]);
+    base_buf_char(out, '\n');
+}
+
+static void write_table(struct base_buf *out, const struct load_run *run)
+{
+    base_buf_printf(out, "%-9s", "");
+    for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
+        base_buf_printf(out, "%12s", load_kind_name((enum load_kind)kind));
+    base_buf_char(out, '\n');
+    for (size_t row = 0; row < ROWS; row++) {
+        base_buf_printf(out, "%-9s", rows[row].label);
+        for (int kind = 0; kind < LOAD_KIND_COUNT; kind++) {
+            const struct hdr *hdr = load_run_total(run, (enum load_kind)kind);
+            char text[TIME_TEXT] = "-";
+            if (hdr != NULL)
+                time_text(hdr_value_at_quantile(hdr, rows[row].quantile), text);
+            base_buf_printf(out, "%12s", text);
+        }
+        base_buf_char(out, '\n');
+    }
+}
+
+bool load_summary_text(struct base_buf *out, const struct load_adhoc *adhoc,
+                       const struct load_run *run)
+{
+    const struct load_result *result = load_run_result(run);
+    const struct load_counts *total = &result->total;
+    double seconds = base_dur_to_s(result->scheduled);
+    base_buf_printf(out, "%s\n", adhoc->url);
+    base_buf_printf(out, "schedule   %.6g/s %s over %.4gs, seed %" PRIu64 ", %u connections%s\n",
+                    adhoc->spec.rate, load_arrivals_name(adhoc->spec.arrivals), seconds,
+                    adhoc->spec.seed, adhoc->spec.connections,
+                    result->complete ? "" : " (stopped early)");
+    base_buf_printf(out,
+                    "requests   %" PRIu64 " intended, %" PRIu64 " sent, %" PRIu64 " ok, %" PRIu64
+                    " failed, %" PRIu64 " missed\n",
+                    total->intended, total->sent, total->ok, load_counts_failed(total),
+                    total->missed);
+    write_failures(out, total);
+    if (seconds > 0)
+        base_buf_printf(out, "rate       %.6g/s sent, %.6g/s ok, %.4g MB/s in, %.4g MB/s out\n",
+                        (double)total->sent / seconds, (double)total->ok / seconds,
+                        (double)total->bytes_in / seconds / 1e6,
+                        (double)total->bytes_out / seconds / 1e6);
+    if (total->sent > 0)
+        base_buf_printf(out, "CPU        %.3fs, %.2fus a request\n", base_dur_to_s(result->cpu),
+                        (double)result->cpu.ns / 1e3 / (double)total->sent);
+    write_table(out, run);
+    if (result->client_limited)
+        base_buf_printf(out, "client limited: %s\n", result->client_limited_why);
+    return !out->failed;
+}
+
+json_t *load_summary_json(const struct load_run *run)
+{
+    json_t *json = load_result_to_json(load_run_result(run));
+    json_t *latency = json_object();
+    for (int kind = 0; kind < LOAD_KIND_COUNT; kind++) {
+        const struct hdr *hdr = load_run_total(run, (enum load_kind)kind);
+        if (hdr == NULL)
+            continue;
+        json_t *one = json_object();
+        (void)json_object_set_new(one, "count", json_integer(hdr->total));
+        (void)json_object_set_new(one, "meanNs", json_real(hdr_mean(hdr)));
+        for (size_t row = 0; row < ROWS; row++)
+            (void)json_object_set_new(one, rows[row].key,
+                                      json_integer(hdr_value_at_quantile(hdr, rows[row].quantile)));
+        (void)json_object_set_new(latency, load_kind_name((enum load_kind)kind), one);
+    }
+    (void)json_object_set_new(json, "latency", latency);
+    return json;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "url.h"
+
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+static bool bad(const char *text, const char *why, struct base_error *err)
+{
+    return base_fail(err, BASE_INVALID, "URL \"%s\": %s", text, why);
+}
+
+static bool take_port(const char *text, const char *digits, size_t len, uint16_t *port,
+                      struct base_error *err)
+{
+    BASE_AUTO_FREE char *copy = base_str_ndup(digits, len);
+    uint64_t value;
+    if (!base_parse_u64(copy, &value) || value == 0 || value > UINT16_MAX)
+        return bad(text, "the port must be a number from 1 to 65535", err);
+    *port = (uint16_t)value;
+    return true;
+}
+
+/* host, host:port, [v6] or [v6]:port */
+static bool take_authority(const char *text, const char *at, size_t len, struct load_url *url,
+                           struct base_error *err)
+{
+    const char *end = at + len;
+    const char *host = at;
+    const char *host_end = end;
+    const char *after;
+    if (memchr(at, '@', len) != NULL)
+        return bad(text, "user names are not supported: give the header with -H", err);
+    if (len > 0 && *at == '[') {
+        host = at + 1;
+        host_end = memchr(at, ']', len);
+        if (host_end == NULL)
+            return bad(text, "'[' without ']'", err);
+        after = host_end + 1;
+    } else {
+        const char *colon = memchr(at, ':', len);
+        host_end = colon == NULL ? end : colon;
+        after = host_end;
+    }
+    if (host_end == host)
+        return bad(text, "there is no host", err);
+    if (after < end && *after != ':')
+        return bad(text, "a port must follow the host after ':'", err);
+    url->port = 80;
+    if (after < end && !take_port(text, after + 1, (size_t)(end - after) - 1, &url->port, err))
+        return false;
+    url->host = base_str_ndup(host, (size_t)(host_end - host));
+    url->authority = base_str_ndup(at, len);
+    return true;
+}
+
+bool load_url_parse(const char *text, struct load_url *out, struct base_error *err)
+{
+    static const char scheme[] = "http://";
+    struct load_url url = {0};
+    if (strncasecmp(text, "https://", 8) == 0)
+        return bad(text, "TLS is not supported by this engine: use http://", err);
+    if (strncasecmp(text, scheme, sizeof scheme - 1) != 0)
+        return bad(text, "it must begin with http://", err);
+    const char *authority = text + sizeof scheme - 1;
+    size_t len = strcspn(authority, "/?#");
+    const char *path = authority + len;
+    if (!take_authority(text, authority, len, &url, err))
+        return false;
+    size_t path_len = strcspn(path, "#");
+    BASE_AUTO_FREE char *given = base_str_ndup(path, path_len);
+    url.path = base_str_printf("%s%s", *given == '/' ? "" : "/", given);
+    *out = url;
+    return true;
+}
+
+void load_url_fini(struct load_url *url)
+{
+    free(url->host);
+    free(url->authority);
+    free(url->path);
+    *url = (struct load_url){0};
+}
+
+static bool takes_connection(const struct addrinfo *address)
+{
+    BASE_AUTO_FD int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    if (connect(fd, address->ai_addr, address->ai_addrlen) == 0)
+        return true;
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    int error = 0;
+    socklen_t len = sizeof error;
+    return poll(&wait, 1, 1000) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 &&
+           error == 0;
+}
+
+/* A name such as localhost has addresses of both families where a server often has but one. */
+static int usable_family(const struct addrinfo *addresses)
+{
+    for (const struct addrinfo *a = addresses; a != NULL; a = a->ai_next)
+        if (takes_connection(a))
+            return a->ai_family;
+    return addresses->ai_family;
+}
+
+bool load_url_resolve(const struct load_url *url, struct load_target **targets, size_t *count,
+                      struct base_error *err)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *addresses;
+    char port[8];
+    (void)snprintf(port, sizeof port, "%u", url->port);
+    int error = getaddrinfo(url->host, port, &hints, &addresses);
+    if (error != 0)
+        return base_fail(err, BASE_UNAVAILABLE, "host \"%s\" does not resolve: %s", url->host,
+                         gai_strerror(error));
+    int family = usable_family(addresses);
+    struct load_target *list = NULL;
+    size_t n = 0;
+    for (const struct addrinfo *a = addresses; a != NULL; a = a->ai_next) {
+        char text[NI_MAXHOST];
+        if (a->ai_family != family ||
+            getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0)
+            continue;
+        list = base_reallocarray(list, n + 1, sizeof *list);
+        list[n++] = (struct load_target){.address = base_str_dup(text), .port = url->port};
+    }
+    freeaddrinfo(addresses);
+    *targets = list;
+    *count = n;
+    return n > 0 ||
+           base_fail(err, BASE_UNAVAILABLE, "host \"%s\" has no usable address", url->host);
+}

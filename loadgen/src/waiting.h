@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests that are due but have no connection yet: first in, first out, with a declared bound. */
+#ifndef LOAD_WAITING_H
+#define LOAD_WAITING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A request that is due. */
+struct load_due {
+    int64_t intended;  /* monotonic ns */
+    uint64_t answered; /* responses the worker had seen when it was due */
+    uint32_t phase;
+    uint32_t route;
+};
+
+struct load_waiting {
+    struct load_due *ring; /* owned */
+    size_t cap;            /* 0 or a power of two */
+    size_t head;
+    size_t count;
+    size_t max;
+};
+
+void load_waiting_init(struct load_waiting *waiting, size_t max);
+void load_waiting_fini(struct load_waiting *waiting);
+bool load_waiting_push(struct load_waiting *waiting, const struct load_due *due); /* false: full */
+/* NULL when empty; valid until the next push or pop. */
+const struct load_due *load_waiting_head(const struct load_waiting *waiting);
+void load_waiting_pop(struct load_waiting *waiting); /* not empty */
+
+#endif

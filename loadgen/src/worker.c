@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker_core.h"
+
+enum {
+    DISPATCH_BATCH = 64,      /* arrivals sent before responses are looked at again */
+    CONNECTING_AT_ONCE = 256, /* while warming up: a listen queue holds no more as a rule */
+};
+
+static const int64_t warm_limit = 5 * BASE_NS_PER_S;
+
+static struct load_cell *cell_of(struct load_worker *w, const struct load_due *due)
+{
+    return load_shard_cell(load_worker_shard(w), due->phase, due->route);
+}
+
+void load_worker_report(struct load_worker *w, bool *what)
+{
+    pthread_mutex_lock(&w->mail.lock);
+    *what = true;
+    pthread_mutex_unlock(&w->mail.lock);
+    io_wake_send(w->reader);
+}
+
+/* --- the end --- */
+
+static void check_over(struct load_worker *w)
+{
+    if (!w->draining || w->over || !TAILQ_EMPTY(&w->in_flight) || w->waiting.count > 0)
+        return;
+    w->over = true;
+    io_alarm_clear(&w->alarm);
+    load_worker_report(w, &w->mail.done);
+}
+
+/* --- a request's ways to end without a response --- */
+
+static void count_missed(struct load_worker *w, const struct load_due *due, bool own_limit)
+{
+    cell_of(w, due)->counts.missed++;
+    if (own_limit)
+        load_worker_shard(w)->missed_busy++;
+}
+
+static void count_refused(struct load_worker *w, const struct load_due *due, int64_t now)
+{
+    struct load_cell *cell = cell_of(w, due);
+    cell->counts.sent++;
+    cell->counts.failed[LOAD_FAIL_CONNECT]++;
+    load_cell_record(cell, LOAD_KIND_FAILED, now - due->intended);
+}
+
+/* It waited `timeout`. With no connection established at all that is the target's doing. */
+static void give_up(struct load_worker *w, const struct load_due *due, int64_t now)
+{
+    if (w->pool.established == 0)
+        count_refused(w, due, now);
+    else
+        count_missed(w, due, w->answered > due->answered);
+}
+
+static void drop_expired(struct load_worker *w, int64_t now)
+{
+    const struct load_due *due;
+    while ((due = load_waiting_head(&w->waiting)) != NULL &&
+           now - due->intended >= w->spec->timeout.ns) {
+        give_up(w, due, now);
+        load_waiting_pop(&w->waiting);
+    }
+}
+
+/* --- timeouts: both lists are in the order of their deadlines, so one timer serves --- */
+
+static void start_sweep(struct load_worker *w, struct dur_ns after)
+{
+    if (w->sweeping)
+        return;
+    w->sweeping = true;
+    io_timer_start(&w->sweep, after);
+}
+
+static void sweep_again(struct load_worker *w, int64_t now)
+{
+    const struct load_due *due = load_waiting_head(&w->waiting);
+    const struct load_conn *conn = TAILQ_FIRST(&w->in_flight);
+    if (due == NULL && conn == NULL)
+        return;
+    int64_t oldest = due == NULL                     ? conn->sent_at
+                     : conn == NULL                  ? due->intended
+                     : due->intended < conn->sent_at ? due->intended
+                                                     : conn->sent_at;
+    start_sweep(w, (struct dur_ns){oldest + w->spec->timeout.ns - now});
+}
+
+static void report_warm(struct load_worker *w)
+{
+    if (w->warm)
+        return;
+    w->warm = true;
+    load_worker_report(w, &w->mail.ready);
+}
+
+static void on_sweep(void *ctx)
+{
+    struct load_worker *w = ctx;
+    w->sweeping = false;
+    if (!w->started) {
+        report_warm(w);
+        return;
+    }
+    int64_t now = base_mono_now().ns;
+    struct load_conn *conn;
+    while ((conn = TAILQ_FIRST(&w->in_flight)) != NULL &&
+           now - conn->sent_at >= w->spec->timeout.ns)
+        load_conn_abort(conn, LOAD_FAIL_TIMEOUT, now);
+    drop_expired(w, now);
+    sweep_again(w, now);
+    check_over(w);
+}
+
+/* --- sending --- */
+
+static void launch(struct load_worker *w, struct load_conn *conn, const struct load_due *due,
+                   int64_t now)
+{
+    struct load_shard *shard = load_worker_shard(w);
+    const struct load_request *request = &w->requests[due->route];
+    struct load_cell *cell = cell_of(w, due);
+    cell->counts.sent++;
+    cell->counts.bytes_out += request->len;
+    load_cell_record(load_shard_cell(shard, due->phase, shard->routes), LOAD_KIND_SCHEDULE,
+                     now - due->intended);
+    conn->due = *due;
+    TAILQ_INSERT_TAIL(&w->in_flight, conn, link);
+    start_sweep(w, w->spec->timeout);
+    load_conn_send(conn, request, now);
+}
+
+static void place(struct load_worker *w, const struct load_due *due, int64_t now)
+{
+    struct load_conn *conn = TAILQ_FIRST(&w->free_conns);
+    if (conn != NULL) {
+        TAILQ_REMOVE(&w->free_conns, conn, link);
+        launch(w, conn, due, now);
+    } else if (load_pool_is_down(&w->pool)) {
+        count_refused(w, due, now);
+    } else if (load_waiting_push(&w->waiting, due)) {
+        start_sweep(w, w->spec->timeout);
+    } else {
+        count_missed(w, due, true);
+    }
+}
+
+static uint32_t phase_at(struct load_worker *w, int64_t intended)
+{
+    while (w->segment + 1 < w->segment_count && w->segments[w->segment + 1].from <= intended)
+        w->segment++;
+    return w->segments[w->segment].phase;
+}
+
+static void set_alarm(struct load_worker *w)
+{
+    int64_t at = w->pending    ? w->start + w->next.at
+                 : w->draining ? w->end + w->spec->timeout.ns
+                               : w->end;
+    io_alarm_set(&w->alarm, (struct mono_ns){at});
+}
+
+static void dispatch(struct load_worker *w)
+{
+    int64_t now = base_mono_now().ns;
+    for (int n = 0; n < DISPATCH_BATCH && w->pending && w->start + w->next.at <= now; n++) {
+        int64_t intended = w->start + w->next.at;
+        struct load_due due = {.intended = intended,
+                               .answered = w->answered,
+                               .phase = phase_at(w, intended),
+                               .route = w->next.route};
+        cell_of(w, &due)->counts.intended++;
+        hdr_record(&load_worker_shard(w)->own_late, now - intended);
+        w->pending = load_schedule_next(&w->schedule, &w->next);
+        place(w, &due, now);
+        now = base_mono_now().ns;
+    }
+}
+
+/* The last moment has come: what is still under way had its time. */
+static void cut(struct load_worker *w, int64_t now)
+{
+    struct load_conn *conn;
+    while ((conn = TAILQ_FIRST(&w->in_flight)) != NULL)
+        load_conn_abort(conn, LOAD_FAIL_TIMEOUT, now);
+    const struct load_due *due;
+    while ((due = load_waiting_head(&w->waiting)) != NULL) {
+        give_up(w, due, now);
+        load_waiting_pop(&w->waiting);
+    }
+    check_over(w);
+}
+
+static void on_alarm(void *ctx)
+{
+    struct load_worker *w = ctx;
+    if (w->over)
+        return;
+    if (w->pending) {
+        dispatch(w);
+    } else if (!w->draining) {
+        w->draining = true;
+        check_over(w);
+    } else {
+        cut(w, base_mono_now().ns);
+    }
+    if (!w->over)
+        set_alarm(w);
+}
+
+/* --- what connections report --- */
+
+static void warm_up(struct load_worker *w)
+{
+    if (w->opening) /* an attempt that failed at once: the loop below goes on */
+        return;
+    w->opening = true;
+    while (w->opened < w->pool.count && w->opened - w->pool.settled < CONNECTING_AT_ONCE)
+        load_conn_open(&w->conns[w->opened++]);
+    w->opening = false;
+    if (w->pool.settled == w->pool.count)
+        report_warm(w);
+}
+
+static void on_ready(void *ctx, struct load_conn *conn)
+{
+    struct load_worker *w = ctx;
+    if (w->opened < w->pool.count || !w->warm)
+        warm_up(w);
+    if (w->waiting.count > 0) {
+        int64_t now = base_mono_now().ns;
+        drop_expired(w, now);
+        const struct load_due *due = load_waiting_head(&w->waiting);
+        if (due != NULL) {
+            struct load_due taken = *due;
+            load_waiting_pop(&w->waiting);
+            launch(w, conn, &taken, now);
+            return;
+        }
+    }
+    TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
+    check_over(w);
+}
+
+static void on_unready(void *ctx, struct load_conn *conn)
+{
+    struct load_worker *w = ctx;
+    TAILQ_REMOVE(&w->free_conns, conn, link);
+}
+
+static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome *outcome)
+{
+    struct load_worker *w = ctx;
+    struct load_cell *cell = cell_of(w, &conn->due);
+    TAILQ_REMOVE(&w->in_flight, conn, link);
+    w->answered += outcome->answered;
+    load_worker_shard(w)->last_end = outcome->at;
+    cell->counts.bytes_in += outcome->bytes_in;
+    int64_t response = outcome->at - conn->due.intended;
+    if (outcome->ok) {
+        cell->counts.ok++;
+        load_cell_record(cell, LOAD_KIND_RESPONSE, response);
+        load_cell_record(cell, LOAD_KIND_SERVICE, outcome->at - conn->sent_at);
+    } else {
+        cell->counts.failed[outcome->failure]++;
+        load_cell_record(cell, LOAD_KIND_FAILED, response);
+    }
+    if (w->draining)
+        check_over(w);
+}
+
+static void on_refused(void *ctx)
+{
+    struct load_worker *w = ctx;
+    if (w->opened < w->pool.count || !w->warm)
+        warm_up(w);
+    if (!load_pool_is_down(&w->pool) || w->waiting.count == 0)
+        return;
+    int64_t now = base_mono_now().ns;
+    const struct load_due *due;
+    while ((due = load_waiting_head(&w->waiting)) != NULL) {
+        count_refused(w, due, now);
+        load_waiting_pop(&w->waiting);
+    }
+    check_over(w);
+}
+
+/* --- what the mailbox orders --- */
+
+void load_worker_go(struct load_worker *w, int64_t start)
+{
+    w->started = true;
+    w->start = start;
+    w->end = start + w->spec->duration.ns;
+    io_timer_stop(&w->sweep);
+    w->sweeping = false;
+    w->pending = load_schedule_next(&w->schedule, &w->next);
+    set_alarm(w);
+}
+
+void load_worker_end(struct load_worker *w, int64_t at)
+{
+    if (w->draining)
+        return;
+    w->pending = false;
+    w->draining = true;
+    w->end = at < w->end ? at : w->end;
+    const struct load_due *due;
+    while ((due = load_waiting_head(&w->waiting)) != NULL) {
+        count_missed(w, due, false);
+        load_waiting_pop(&w->waiting);
+    }
+    set_alarm(w);
+    check_over(w);
+}
+
+/* --- the beginning --- */
+
+bool load_worker_arm(struct load_worker *w, struct base_error *err)
+{
+    w->pool.ctx = w;
+    w->pool.on_ready = on_ready;
+    w->pool.on_unready = on_unready;
+    w->pool.on_end = on_end;
+    w->pool.on_refused = on_refused;
+    io_timer_init(&w->sweep, w->loop, on_sweep, w);
+    return io_alarm_init(&w->alarm, w->loop, on_alarm, w, err);
+}
+
+void load_worker_warm(struct load_worker *w)
+{
+    start_sweep(w, (struct dur_ns){warm_limit});
+    warm_up(w);
+}

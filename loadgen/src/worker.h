@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One thread of a run: its share of the schedule, its connections, its loop, its records.
+ *
+ * Design notes. A worker shares nothing while it works. It meets the reader through a mailbox
+ * under a lock, looked at only when the reader wakes it: orders go in (start, phases, swap, stop,
+ * quit), reports come out (ready, swapped, done). The two shards change hands in the swap, so at
+ * every moment each of them belongs to one side.
+ *
+ * A due request takes the connection that has been free longest; that spreads requests evenly over
+ * targets and keeps none from going stale. Without one it waits in line.
+ */
+#ifndef LOAD_WORKER_H
+#define LOAD_WORKER_H
+
+#include <pthread.h>
+
+#include "conn.h"
+#include "recorder.h"
+#include "schedule.h"
+
+TAILQ_HEAD(load_conn_list, load_conn);
+
+/* From this intended time (monotonic ns) on, requests belong to this phase. */
+struct load_segment {
+    int64_t from;
+    uint32_t phase;
+};
+
+struct load_mailbox {
+    pthread_mutex_t lock;
+    struct load_segment *segments; /* owned */
+    size_t segment_count;
+    bool go;
+    int64_t start;
+    bool stop;
+    int64_t stop_at;
+    bool swap;
+    bool quit;
+    bool ready; /* connections are open, or have failed once */
+    bool swapped;
+    bool done; /* no request will end any more */
+};
+
+struct load_worker {
+    struct load_mailbox mail;
+    struct io_wake wake; /* reader wakes worker */
+    pthread_t thread;
+    bool running;           /* thread is to be joined */
+    struct io_wake *reader; /* worker wakes reader */
+    struct load_shard shards[2];
+    unsigned active; /* worker's between swaps; the reader knows it is the one it did not get */
+
+    /* Below: the worker's thread only. */
+    const struct load_spec *spec;
+    const struct load_request *requests;
+    struct io_loop *loop;
+    struct load_schedule schedule;
+    struct io_alarm alarm; /* the next arrival, the end, or the last moment */
+    struct io_timer sweep; /* timeouts, and the end of warming up */
+    bool sweeping;
+    bool opening; /* warm_up is at work */
+    bool warm;    /* ready has been reported */
+    bool started;
+    bool pending;  /* `next` is the next arrival */
+    bool draining; /* nothing more becomes due */
+    bool over;     /* done has been reported */
+    bool quitting;
+    struct load_arrival next;
+    int64_t start;
+    int64_t end; /* of the schedule */
+    struct load_segment *segments;
+    size_t segment_count;
+    size_t segment; /* in force at the last arrival */
+    struct load_pool pool;
+    struct load_conn *conns;
+    size_t opened;
+    struct load_conn_list free_conns; /* longest free first */
+    struct load_conn_list in_flight;  /* longest sent first */
+    struct load_waiting waiting;
+    uint64_t answered;
+    int64_t cpu_mark;
+    int64_t span_mark;
+};
+
+struct load_worker_setup {
+    const struct load_spec *spec;
+    const struct load_request *requests;  /* one a route */
+    const struct load_address *addresses; /* one a target */
+    uint32_t index;
+    uint32_t count; /* of workers */
+    uint32_t first; /* number of its first connection over all workers */
+    uint32_t conns;
+    struct io_wake *reader;
+};
+
+/* Makes everything and starts the thread; on failure nothing is left. */
+bool load_worker_start(struct load_worker *worker, const struct load_worker_setup *setup,
+                       struct base_error *err);
+void load_worker_join(struct load_worker *worker); /* after an order to quit */
+void load_worker_fini(struct load_worker *worker); /* joined, or never started; accepts zeroed */
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between worker_thread.c (the thread and its mailbox) and worker.c (requests and connections). All
+ * on the worker's thread but load_worker_arm, which runs before there is one. */
+#ifndef LOAD_WORKER_CORE_H
+#define LOAD_WORKER_CORE_H
+
+#include "worker.h"
+
+bool load_worker_arm(struct load_worker *worker, struct base_error *err);
+void load_worker_warm(struct load_worker *worker); /* opens connections, then reports ready */
+void load_worker_go(struct load_worker *worker, int64_t start);
+void load_worker_end(struct load_worker *worker, int64_t at); /* nothing becomes due any more */
+/* Raises a flag of the mailbox and wakes the reader. */
+void load_worker_report(struct load_worker *worker, bool *what);
+
+static inline struct load_shard *load_worker_shard(struct load_worker *worker)
+{
+    return &worker->shards[worker->active];
+}
+
+#endif

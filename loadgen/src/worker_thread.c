@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A worker's thread: how it is made, what it obeys, how it ends. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "worker_core.h"
+
+enum { RECEIVE_BYTES = 65536, WAITING_MAX = 1 << 20 };
+
+/* Lets a lost first SYN (sent again after 1 s: RFC 6298) be answered. */
+static const int64_t connect_limit = 3 * BASE_NS_PER_S;
+
+static int64_t thread_cpu_now(void)
+{
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * BASE_NS_PER_S + t.tv_nsec;
+}
+
+static void obey_go(struct load_worker *w, int64_t start)
+{
+    w->cpu_mark = thread_cpu_now();
+    w->span_mark = base_mono_now().ns;
+    load_worker_go(w, start);
+}
+
+static void close_account(struct load_worker *w)
+{
+    int64_t cpu = thread_cpu_now();
+    int64_t now = base_mono_now().ns;
+    struct load_shard *shard = load_worker_shard(w);
+    shard->cpu.ns = cpu - w->cpu_mark;
+    shard->span.ns = now - w->span_mark;
+    shard->out_of_ports += w->pool.out_of_ports;
+    w->pool.out_of_ports = 0;
+    w->cpu_mark = cpu;
+    w->span_mark = now;
+}
+
+static void obey_swap(struct load_worker *w)
+{
+    close_account(w);
+    pthread_mutex_lock(&w->mail.lock);
+    w->active ^= 1U;
+    w->mail.swapped = true;
+    pthread_mutex_unlock(&w->mail.lock);
+    io_wake_send(w->reader);
+}
+
+static void obey_quit(struct load_worker *w)
+{
+    close_account(w);
+    w->over = true;
+    for (size_t i = 0; i < w->pool.count; i++)
+        load_conn_fini(&w->conns[i]);
+    io_loop_stop(w->loop);
+}
+
+static void learn_segments(struct load_worker *w)
+{
+    if (w->segment_count == w->mail.segment_count)
+        return;
+    size_t count = w->mail.segment_count;
+    w->segments = base_reallocarray(w->segments, count, sizeof *w->segments);
+    memcpy(w->segments, w->mail.segments, count * sizeof *w->segments);
+    w->segment_count = count;
+}
+
+static void on_wake(void *ctx)
+{
+    struct load_worker *w = ctx;
+    if (w->quitting)
+        return;
+    pthread_mutex_lock(&w->mail.lock);
+    learn_segments(w);
+    bool go = w->mail.go && !w->started;
+    bool swap = w->mail.swap;
+    bool stop = w->mail.stop;
+    int64_t start = w->mail.start, stop_at = w->mail.stop_at;
+    w->quitting = w->mail.quit;
+    w->mail.swap = false;
+    pthread_mutex_unlock(&w->mail.lock);
+    if (go)
+        obey_go(w, start);
+    if (stop && w->started)
+        load_worker_end(w, stop_at);
+    if (swap)
+        obey_swap(w);
+    if (w->quitting)
+        obey_quit(w);
+}
+
+/* --- the thread --- */
+
+static void *work(void *arg)
+{
+    struct load_worker *w = arg;
+    /* Without it the kernel may be 50 us late on purpose: prctl(2), PR_SET_TIMERSLACK. */
+    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+    load_worker_warm(w);
+    io_loop_run(w->loop);
+    return NULL;
+}
+
+static void setup_pool(struct load_worker *w, const struct load_worker_setup *setup)
+{
+    int64_t timeout = setup->spec->timeout.ns;
+    w->pool = (struct load_pool){
+        .loop = w->loop,
+        .buffer = base_calloc(RECEIVE_BYTES, 1),
+        .buffer_len = RECEIVE_BYTES,
+        .connect_limit = {timeout < connect_limit ? timeout : connect_limit},
+    };
+    base_rng_seed(&w->pool.rng, setup->spec->seed + setup->index);
+    w->conns = base_calloc(setup->conns, sizeof *w->conns);
+    for (uint32_t i = 0; i < setup->conns; i++)
+        load_conn_init(&w->conns[i], &w->pool,
+                       &setup->addresses[(setup->first + i) % setup->spec->target_count]);
+}
+
+static void setup_plain(struct load_worker *w, const struct load_worker_setup *setup)
+{
+    *w = (struct load_worker){
+        .spec = setup->spec, .requests = setup->requests, .reader = setup->reader};
+    TAILQ_INIT(&w->free_conns);
+    TAILQ_INIT(&w->in_flight);
+    load_waiting_init(&w->waiting, WAITING_MAX);
+    load_schedule_init(&w->schedule, setup->spec, setup->index, setup->count);
+    /* The first phase holds from before the beginning. */
+    w->segments = base_calloc(1, sizeof *w->segments);
+    w->segments[0] = (struct load_segment){.from = INT64_MIN, .phase = 0};
+    w->segment_count = 1;
+    w->mail.segments = base_calloc(1, sizeof *w->mail.segments);
+    w->mail.segments[0] = w->segments[0];
+    w->mail.segment_count = 1;
+    (void)pthread_mutex_init(&w->mail.lock, NULL); /* cannot fail on Linux */
+}
+
+static bool setup_loop(struct load_worker *w, const struct load_worker_setup *setup,
+                       struct base_error *err)
+{
+    uint32_t routes = (uint32_t)setup->spec->route_count;
+    w->loop = io_loop_new(err);
+    if (w->loop == NULL || !io_wake_init(&w->wake, w->loop, on_wake, w, err) ||
+        !load_shard_init(&w->shards[0], routes, err) ||
+        !load_shard_init(&w->shards[1], routes, err))
+        return false;
+    setup_pool(w, setup);
+    return load_worker_arm(w, err);
+}
+
+/* Signals are for the threads of the caller: libev's handlers would interrupt system calls here. */
+static int start_thread(struct load_worker *w, uint32_t index)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&w->thread, NULL, work, w);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "load-%u", index % 1000000);
+        (void)pthread_setname_np(w->thread, name);
+    }
+    return error;
+}
+
+bool load_worker_start(struct load_worker *worker, const struct load_worker_setup *setup,
+                       struct base_error *err)
+{
+    setup_plain(worker, setup);
+    if (!setup_loop(worker, setup, err)) {
+        load_worker_fini(worker);
+        return base_fail_context(err, "load thread %u", setup->index);
+    }
+    int error = start_thread(worker, setup->index);
+    if (error != 0) {
+        load_worker_fini(worker);
+        return base_fail(err, BASE_IO, "cannot start load thread %u: %s (see ulimit -u)",
+                         setup->index, strerrordesc_np(error));
+    }
+    worker->running = true;
+    return true;
+}
+
+void load_worker_join(struct load_worker *worker)
+{
+    if (worker->running)
+        (void)pthread_join(worker->thread, NULL);
+    worker->running = false;
+}
+
+void load_worker_fini(struct load_worker *worker)
+{
+    if (worker->spec == NULL)
+        return;
+    for (size_t i = 0; worker->conns != NULL && i < worker->pool.count; i++)
+        load_conn_fini(&worker->conns[i]);
+    free(worker->conns);
+    free(worker->pool.buffer);
+    io_timer_fini(&worker->sweep);
+    io_alarm_fini(&worker->alarm);
+    io_wake_fini(&worker->wake);
+    io_loop_free(worker->loop);
+    load_shard_fini(&worker->shards[0]);
+    load_shard_fini(&worker->shards[1]);
+    load_schedule_fini(&worker->schedule);
+    load_waiting_fini(&worker->waiting);
+    free(worker->segments);
+    free(worker->mail.segments);
+    (void)pthread_mutex_destroy(&worker->mail.lock);
+    *worker = (struct load_worker){0};
+}

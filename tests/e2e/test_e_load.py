@@ -1,0 +1,681 @@
+# SPDX-License-Identifier: Apache-2.0
+"""squall-load against real servers that answer, stall, reset, dribble or are not there."""
+
+import asyncio
+import base64
+import collections
+import errno
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+import zlib
+
+import pytest
+
+from conftest import BIN, run, wait_until
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Peer(asyncio.Protocol):
+    """One connection: calls server.behave(peer, head) for each request without a body."""
+
+    def __init__(self, server):
+        self.server = server
+        self.seen = b""
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.server.peers.add(self)
+
+    def connection_lost(self, exc):
+        self.server.peers.discard(self)
+
+    def data_received(self, data):
+        self.seen += data
+        while b"\r\n\r\n" in self.seen:
+            head, self.seen = self.seen.split(b"\r\n\r\n", 1)
+            self.server.requests += 1
+            self.server.behave(self, head)
+
+    def send(self, data):
+        self.transport.write(data)
+
+    def reset(self):
+        self.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+
+class Server:
+    """An HTTP server on a free loopback port, on a loop in a thread of its own."""
+
+    def __init__(self, behave, port=0):
+        self.behave = behave
+        self.requests = 0
+        self.peers = set()
+        self.loop = asyncio.new_event_loop()
+        self.listener = self.loop.run_until_complete(
+            self.loop.create_server(lambda: Peer(self), "127.0.0.1", port, backlog=1024))
+        self.port = self.listener.sockets[0].getsockname()[1]
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+
+    def _die(self):
+        self.listener.close()
+        for peer in list(self.peers):
+            peer.reset()
+
+    def die(self):
+        """As kill -9 looks from outside: connections reset, new ones refused."""
+        self.loop.call_soon_threadsafe(self._die)
+
+    def close(self):
+        self.die()
+        self.loop.call_soon_threadsafe(self.loop.call_later, 0.05, self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(behave=lambda peer, head: peer.send(OK), port=0):
+        servers.append(Server(behave, port))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def closed_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def make_plan(ports, rate=200, seconds=1.0, connections=10, timeout=2.0, **more):
+    plan = {
+        "arrivals": "constant", "rate": rate, "durationNs": int(seconds * 1e9),
+        "connections": connections, "threads": min(2, connections), "seed": 1,
+        "timeoutNs": int(timeout * 1e9), "intervalNs": int(0.25e9), "host": "test.example",
+        "targets": [{"address": "127.0.0.1", "port": port} for port in ports],
+        "routes": [{"name": "home", "method": "GET", "path": "/", "body": None, "headers": [],
+                    "weight": 1}],
+        "firstPhase": "steady"}
+    plan.update(more)
+    return plan
+
+
+class Load:
+    """A running squall-load with its standard input held open."""
+
+    def __init__(self, folder, plan, hlog=None, result=None):
+        self.hlog_path = hlog or folder / "latency.hlog"
+        self.result_path = result or folder / "load.json"
+        (folder / "plan.json").write_text(json.dumps(plan))
+        self.errors = open(folder / "stderr", "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [BIN / "squall-load", "--plan", folder / "plan.json", "--hlog", self.hlog_path,
+             "--result", self.result_path],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+
+    def command(self, **fields):
+        self.process.stdin.write(json.dumps(fields) + "\n")
+        self.process.stdin.flush()
+
+    def line(self, kind):
+        for text in self.process.stdout:
+            line = json.loads(text)
+            if line["type"] == kind:
+                return line
+        pytest.fail(f"no line of type {kind}: {self.stderr()}")
+
+    def stderr(self):
+        self.errors.flush()
+        self.errors.seek(0)
+        return self.errors.read()
+
+    def wait(self, timeout=30):
+        """Lets it end by itself; lines that came, by type."""
+        lines = [json.loads(text) for text in self.process.stdout]
+        code = self.process.wait(timeout)
+        self.process.stdin.close()
+        return code, lines
+
+    def result(self):
+        return json.loads(self.result_path.read_text())
+
+    def histograms(self):
+        return read_hlog(self.hlog_path.read_text())
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.process.stdin.close()
+        self.errors.close()
+
+
+@pytest.fixture
+def load(tmp_path):
+    started = []
+
+    def start(plan, **paths):
+        folder = tmp_path / str(len(started))
+        folder.mkdir()
+        started.append(Load(folder, plan, **paths))
+        return started[-1]
+
+    def finish(plan, **paths):
+        one = start(plan, **paths)
+        code, lines = one.wait()
+        assert code == 0, one.stderr()
+        assert lines[-1] == {"type": "finished", "status": "complete"}
+        return one
+
+    start.finish = finish
+    yield start
+    for one in started:
+        one.close()
+
+
+def decode(text):
+    """The counts of a histogram (3 significant figures from 1), independently of our decoder."""
+    raw = base64.b64decode(text)
+    cookie, length = struct.unpack(">ii", raw[:8])
+    assert cookie == 0x1c849314 and length == len(raw) - 8
+    payload = zlib.decompress(raw[8:])
+    cookie, length, _, figures, lowest = struct.unpack(">iiiiq", payload[:24])
+    assert (cookie, figures, lowest) == (0x1c849313, 3, 1)
+    counts, index, at = {}, 0, 40
+    while at < 40 + length:
+        value, shift = 0, 0
+        while True:
+            byte = payload[at]
+            at += 1
+            if shift == 56:
+                value |= byte << shift
+                break
+            value |= (byte & 0x7f) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        value = (value >> 1) ^ -(value & 1)
+        if value < 0:
+            index -= value
+        else:
+            if value:
+                counts[index] = value
+            index += 1
+    return counts
+
+
+def value_of(index):
+    """The middle of a bucket, in ns."""
+    if index < 2048:
+        return index
+    bucket, sub = (index >> 10) - 1, (index & 1023) + 1024
+    return (sub << bucket) + (1 << bucket >> 1)
+
+
+def read_hlog(text):
+    """Tag -> counts by bucket index, summed over intervals."""
+    sums = collections.defaultdict(collections.Counter)
+    for line in text.splitlines():
+        if line.startswith("Tag="):
+            tag, _, _, _, histogram = line.split(",")
+            sums[tag[4:]].update(decode(histogram))
+    return sums
+
+
+def total(counts):
+    return sum(counts.values())
+
+
+def quantile(counts, q):
+    """In seconds."""
+    left = q * total(counts)
+    for index in sorted(counts):
+        left -= counts[index]
+        if left <= 0:
+            return value_of(index) / 1e9
+    raise AssertionError("empty histogram")
+
+
+def failed(counts):
+    return sum(counts["failed"].values())
+
+
+def check_sums(one):
+    """Every request is accounted for, in the result, its parts, its intervals and the log."""
+    result = one.result()
+    whole = result["total"]
+    assert whole["intended"] == whole["sent"] + whole["missed"]
+    assert whole["sent"] == whole["ok"] + failed(whole)
+    for key in ("intended", "sent", "ok", "missed", "bytesIn", "bytesOut"):
+        assert whole[key] == sum(part["counts"][key] for part in result["parts"])
+        assert whole[key] == sum(i["counts"][key] for i in result["intervals"])
+    for kind, expected in (("response", whole["ok"]), ("service", whole["ok"]),
+                           ("failed", failed(whole))):
+        seen = sum(total(counts) for tag, counts in one.histograms().items()
+                   if tag.endswith("/" + kind))
+        assert seen == expected, kind
+    return result
+
+
+def test_every_request_is_accounted_for(serve, load):
+    server = serve()
+    one = load.finish(make_plan([server.port], rate=400, seconds=1.5))
+    result = check_sums(one)
+    assert result["complete"] and not result["clientLimited"], result["clientLimitedWhy"]
+    assert result["total"]["intended"] == result["total"]["ok"] == 600 == server.requests
+    assert result["total"]["bytesIn"] == 600 * len(OK)
+    assert set(one.histograms()) == {"steady/home/response", "steady/home/service",
+                                     "steady/-/schedule"}
+    assert total(one.histograms()["steady/-/schedule"]) == 600
+    assert result["scheduledNs"] == 1_500_000_000
+    assert 0 < result["cpuNs"]
+
+
+def test_poisson_schedule_is_the_same_for_any_number_of_threads(serve, load):
+    server = serve()
+    counts = set()
+    for threads in (1, 2, 5):
+        plan = make_plan([server.port], arrivals="poisson", seed=77, threads=threads)
+        counts.add(load.finish(plan).result()["total"]["intended"])
+    assert len(counts) == 1 and 130 < counts.pop() < 270
+
+
+def test_request_bytes_and_routes_by_weight(serve, load):
+    heads = collections.Counter()
+
+    def behave(peer, head):
+        heads[head] += 1
+        peer.send(OK)
+
+    server = serve(behave)
+    routes = [
+        {"name": "a", "method": "GET", "path": "/a?x=1", "body": None, "headers": ["A: b"],
+         "weight": 3},
+        {"name": "b", "method": "DELETE", "path": "/b", "body": None, "headers": [], "weight": 1}]
+    one = load.finish(make_plan([server.port], rate=800, routes=routes))
+    check_sums(one)
+    parts = {part["route"]: part["counts"]["ok"] for part in one.result()["parts"]}
+    assert parts["a"] + parts["b"] == 800
+    assert 140 < parts["b"] < 260
+    common = b"Host: test.example\r\nUser-Agent: squall-load\r\nX-Traffic: load"
+    assert heads == {b"GET /a?x=1 HTTP/1.1\r\n" + common + b"\r\nA: b": parts["a"],
+                     b"DELETE /b HTTP/1.1\r\n" + common: parts["b"]}
+
+
+def test_a_stall_is_in_response_times_and_not_in_service_times(serve, load):
+    """Constant 1000/s for 4 s, all answers held back for 1 s: a quarter of the requests fall into
+    the stall, at times spread evenly, so that quantile 0.75 + x/4 of response times is x seconds
+    (a little more for the backlog that must be worked off). The few requests in flight are all
+    that service times see."""
+
+    def behave(peer, head):
+        if server.requests == 1000:
+            time.sleep(1.0)  # the stall, on the server's only thread
+        peer.send(OK)
+
+    server = serve(behave)
+    one = load.finish(make_plan([server.port], rate=1000, seconds=4, connections=10, timeout=10))
+    check_sums(one)
+    response = one.histograms()["steady/home/response"]
+    service = one.histograms()["steady/home/service"]
+    assert total(response) == 4000
+    for x in (0.4, 0.6, 0.8, 0.96):
+        measured = quantile(response, 0.75 + x / 4)
+        assert x - 0.05 < measured < x + 0.3 * (1 - x) + 0.15, (x, measured)
+    assert quantile(response, 1) > 0.95
+    assert quantile(response, 0.5) < 0.1
+    assert quantile(service, 0.99) < 0.1
+    assert quantile(service, 1) > 0.95
+    assert sum(n for i, n in service.items() if value_of(i) > 0.5e9) <= 10
+
+
+def test_resets_are_counted_and_the_load_goes_on(serve, load):
+    def behave(peer, head):
+        if server.requests % 10 == 0:
+            peer.reset()
+        else:
+            peer.send(OK)
+
+    server = serve(behave)
+    result = check_sums(load.finish(make_plan([server.port], rate=400)))
+    assert result["total"]["failed"]["reset"] == 40 == failed(result["total"])
+    assert result["total"]["ok"] == 360
+
+
+def test_nobody_listens(load):
+    begin = time.monotonic()
+    one = load.finish(make_plan([closed_port()], timeout=20))
+    assert time.monotonic() - begin < 15, "refused connects must fail at once, not by timeout"
+    result = check_sums(one)
+    assert result["total"]["failed"]["connect"] == 200 == result["total"]["intended"]
+    assert not result["clientLimited"], "the target's fault, not ours"
+    assert set(one.histograms()) == {"steady/home/failed"}
+
+
+def test_a_target_that_refuses_gets_no_requests(serve, load):
+    """Fast-failing connects are no black hole: all requests go to the instance that is there."""
+    server = serve()
+    result = check_sums(load.finish(make_plan([closed_port(), server.port], rate=400)))
+    assert result["total"]["ok"] == 400 == server.requests
+    assert failed(result["total"]) == 0
+
+
+def test_a_target_dies_in_the_middle(serve, load):
+    servers = [serve(), serve()]
+    one = load(make_plan([s.port for s in servers], rate=400, seconds=2))
+    wait_until(lambda: servers[0].requests > 200, 10, "the first target has its share")
+    servers[0].die()
+    code, _ = one.wait()
+    assert code == 0
+    result = check_sums(one)
+    assert failed(result["total"]) <= 10, "no more than were in flight"
+    assert result["total"]["ok"] >= 790
+    assert servers[1].requests > 500
+
+
+def test_a_target_comes_back(serve, load):
+    """All refuse, then somebody listens on that port: connections return within their back-off."""
+    port = closed_port()
+    one = load(make_plan([port], rate=100, seconds=20, timeout=1))
+    one.line("started")
+    while one.line("interval")["counts"]["failed"]["connect"] == 0:
+        pass
+    serve(port=port)
+    begin = time.monotonic()
+    while one.line("interval")["counts"]["ok"] == 0:
+        assert time.monotonic() - begin < 5
+    one.command(type="stop")
+    code, _ = one.wait()
+    assert code == 0
+    check_sums(one)
+
+
+def test_slow_bodies(serve, load):
+    """Service time runs to the end of the response, however it is framed and cut."""
+    pieces = {
+        "/length": [b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 6\r\n\r", b"\nabc", b"def"],
+        "/chunked": [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r", b"\nabc\r\n",
+                     b"3;x\r\ndef\r\n0\r\nT: 1\r\n", b"\r\n"],
+        "/close": [b"HTTP/1.1 200 OK\r\n\r\n", b"abc", b"def", None]}
+
+    def behave(peer, head):
+        path = head.split()[1].decode()
+        for i, piece in enumerate(pieces[path]):
+            act = peer.transport.close if piece is None else lambda p=piece: peer.send(p)
+            server.loop.call_later(0.1 * i, act)
+
+    server = serve(behave)
+    routes = [{"name": path[1:], "method": "GET", "path": path, "body": None, "headers": [],
+               "weight": 1} for path in pieces]
+    one = load.finish(make_plan([server.port], rate=30, connections=30, routes=routes))
+    result = check_sums(one)
+    assert result["total"]["ok"] == 30
+    for path in pieces:
+        service = one.histograms()[f"steady/{path[1:]}/service"]
+        assert quantile(service, 0) > 0.28 and quantile(service, 1) < 1.5
+
+
+def test_status_classes_and_protocol_errors(serve, load):
+    answers = {
+        "/ok": b"HTTP/1.1 204 No Content\r\n\r\n",
+        "/moved": b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n",
+        "/http_4xx": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        "/http_5xx": b"HTTP/1.1 503 Unavailable\r\nContent-Length: 3\r\n\r\nbad",
+        "/status": b"HTTP/1.1 700 What\r\nContent-Length: 0\r\n\r\n",
+        "/protocol": b"SSH-2.0-OpenSSH\r\n",
+        "/protocol2": OK + b"HTTP/1.1 200 OK\r\n"}
+    server = serve(lambda peer, head: peer.send(answers[head.split()[1].decode()]))
+    routes = [{"name": path[1:], "method": "GET", "path": path, "body": None, "headers": [],
+               "weight": 1} for path in answers]
+    result = check_sums(load.finish(make_plan([server.port], rate=280, routes=routes)))
+    for part in result["parts"]:
+        name = part["route"].rstrip("2")
+        counts = part["counts"]
+        seen = counts["ok"] if name in ("ok", "moved") else counts["failed"][name]
+        assert seen == counts["sent"] > 10, part
+
+
+def test_connection_close_is_not_a_failure(serve, load):
+    def behave(peer, head):
+        peer.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+        peer.transport.close()
+
+    server = serve(behave)
+    result = check_sums(load.finish(make_plan([server.port], rate=200)))
+    assert result["total"]["ok"] == 200
+
+
+def test_idle_connections_closed_by_the_server_cost_no_request(serve, load):
+    def behave(peer, head):
+        peer.send(OK)
+        server.loop.call_later(0.05, peer.transport.close)
+
+    server = serve(behave)
+    result = check_sums(load.finish(make_plan([server.port], rate=20, connections=10, threads=1)))
+    assert result["total"]["ok"] == 20
+
+
+def test_timeouts(serve, load):
+    """Nobody is answered: what was sent times out; what found no connection is missed, and that is
+    not the generator's doing."""
+    server = serve(lambda peer, head: None)
+    one = load.finish(make_plan([server.port], rate=100, connections=4, timeout=0.3))
+    result = check_sums(one)
+    counts = result["total"]
+    assert counts["ok"] == 0 and counts["failed"]["timeout"] >= 4
+    assert counts["failed"]["timeout"] + counts["failed"]["connect"] + counts["missed"] == 100
+    assert not result["clientLimited"]
+    times = one.histograms()["steady/home/failed"]
+    assert 0.28 < quantile(times, 1) < 1.5
+    assert (result["endMonoNs"] - result["startMonoNs"]) / 1e9 < 1.0 + 0.3 + 1.0
+
+
+def test_too_few_connections_make_the_generator_the_limit(serve, load):
+    def behave(peer, head):
+        server.loop.call_later(0.1, peer.send, OK)
+
+    server = serve(behave)
+    one = load.finish(make_plan([server.port], rate=100, connections=1, timeout=0.4, seconds=1.5))
+    result = check_sums(one)
+    assert result["total"]["missed"] > 50
+    assert result["clientLimited"]
+    assert "no free connection" in result["clientLimitedWhy"]
+
+
+def test_phases_by_command(serve, load):
+    server = serve()
+    one = load(make_plan([server.port], rate=200, seconds=30))
+    start = one.line("started")
+    assert start["mono"] > 0 and start["wall"] > 1.6e18
+    assert one.line("interval")["phase"] == "steady"
+    before = server.requests
+    one.command(type="phase", name="lose-one")
+    while one.line("interval")["phase"] != "lose-one":
+        pass
+    wait_until(lambda: server.requests > before + 100, 10, "load in the second phase")
+    one.command(type="phase", name="after-lose-one")
+    wait_until(lambda: server.requests > before + 200, 10, "load in the third phase")
+    one.command(type="stop")
+    code, lines = one.wait()
+    assert code == 0 and lines[-1] == {"type": "finished", "status": "stopped"}
+    result = check_sums(one)
+    assert not result["complete"]
+    assert 0 < result["scheduledNs"] < 30e9
+    phases = {part["phase"]: part["counts"]["ok"] for part in result["parts"]}
+    assert set(phases) == {"steady", "lose-one", "after-lose-one"}
+    for phase, ok in phases.items():
+        assert total(one.histograms()[f"{phase}/home/response"]) == ok > 0
+    # Due times decide: at 200/s each phase has its length's worth, whatever the threads were doing.
+    assert abs(result["total"]["intended"] - 200 * result["scheduledNs"] / 1e9) <= 2
+
+
+@pytest.mark.parametrize("how", ["eof", "SIGTERM", "SIGINT", "output"])
+def test_stops_when_told_or_abandoned(serve, load, how):
+    server = serve()
+    one = load(make_plan([server.port], rate=100, seconds=600))
+    one.line("interval")
+    if how == "eof":
+        one.process.stdin.close()
+    elif how == "output":
+        one.process.stdout.close()
+    else:
+        one.process.send_signal(getattr(signal, how))
+    assert one.process.wait(10) == 0, one.stderr()
+    result = check_sums(one)
+    assert not result["complete"]
+    assert result["total"]["ok"] == result["total"]["sent"] > 10
+
+
+def test_stop_waits_for_what_is_under_way(serve, load):
+    def behave(peer, head):
+        server.loop.call_later(0.6, peer.send, OK)
+
+    server = serve(behave)
+    one = load(make_plan([server.port], rate=100, seconds=60, connections=200, timeout=5))
+    wait_until(lambda: server.requests > 20, 10, "requests under way")
+    one.command(type="stop")
+    code, _ = one.wait()
+    result = check_sums(one)
+    assert code == 0 and failed(result["total"]) == 0 and result["total"]["ok"] > 20
+
+
+def test_the_log_is_flushed_at_each_interval(serve, load):
+    server = serve()
+    one = load(make_plan([server.port], rate=100, seconds=30))
+    for _ in range(3):
+        one.line("interval")
+    text = one.hlog_path.read_text()
+    assert text.startswith("#[Histogram log format version 1.3]\n")
+    assert text.endswith("\n")
+    starts = [line.split(",")[1] for line in text.splitlines() if "/response," in line]
+    assert len(starts) >= 3 and starts == sorted(starts)
+
+
+def fill_up(folder):
+    try:
+        with open(folder / "filler", "wb", buffering=0) as filler:
+            while True:
+                filler.write(b"x" * 4096)
+    except OSError as error:
+        assert error.errno == errno.ENOSPC
+
+
+def expect_error(one, words):
+    code, lines = one.wait(10)
+    assert code == 5, one.stderr()
+    assert lines[-1]["type"] == "error"
+    for word in words:
+        assert word in lines[-1]["message"]
+
+
+def test_disk_full_at_the_first_byte(serve, load, tmp_path):
+    server = serve()
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    expect_error(load(make_plan([server.port], seconds=60), hlog=full), ["histogram log", "space"])
+
+
+def test_disk_full_on_the_way(serve, load, tmp_path, is_root):
+    if not is_root:
+        pytest.skip("mounting a small file system needs root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "squall-e2e-load", disk], check=True)
+    try:
+        server = serve()
+        one = load(make_plan([server.port], seconds=60), hlog=disk / "latency.hlog")
+        one.line("interval")
+        fill_up(disk)
+        expect_error(one, ["histogram log", "space"])
+        (disk / "latency.hlog").unlink()
+        (disk / "filler").unlink()
+        fill_up(disk)
+        done = load(make_plan([server.port], seconds=0.3), result=disk / "load.json")
+        expect_error(done, ["load.json"])
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"rate": -1}, "rate"), ({"connections": 0}, "connections"), ({"targets": []}, "targets"),
+    ({"targets": [{"address": "example.org", "port": 80}]}, "address"),
+    ({"firstPhase": "a/b"}, "firstPhase"), ({"arrivals": "often"}, "often"),
+    ({"host": "a b"}, "host"), ({"intervalNs": 1}, "interval")])
+def test_bad_plans(load, change, words):
+    one = load(make_plan([1], **change))
+    code, lines = one.wait()
+    assert code == 2, one.stderr()
+    assert [line["type"] for line in lines] == ["error"]
+    assert words in lines[0]["message"]
+
+
+def test_bad_commands_end_the_run(serve, load):
+    server = serve()
+    for text in ("not json", '{"type":"jump"}', '{"type":"phase","name":"a,b"}', "[]", "{}"):
+        one = load(make_plan([server.port], seconds=60))
+        one.line("started")
+        one.process.stdin.write(text + "\n")
+        one.process.stdin.flush()
+        expect_error(one, [])
+
+
+def test_plan_on_standard_input(serve, tmp_path):
+    server = serve()
+    with subprocess.Popen(
+            [BIN / "squall-load", "--plan", "-", "--hlog", tmp_path / "h", "--result",
+             tmp_path / "r"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdin.write(json.dumps(make_plan([server.port], seconds=0.5)) + "\n")
+        process.stdin.flush()
+        lines = [json.loads(line) for line in process.stdout]
+    assert lines[-1] == {"type": "finished", "status": "complete"}
+    assert json.loads((tmp_path / "r").read_text())["total"]["ok"] == 100
+
+
+def test_usage():
+    for args in ([], ["--plan", "x"], ["--bogus"], ["--plan", "x", "--hlog", "y", "--result"]):
+        done = run("squall-load", *args, stdin=subprocess.DEVNULL)
+        assert done.returncode == 2 and "usage:" in done.stderr and done.stdout == ""
+
+
+needs_squall = pytest.mark.skipif(not os.access(BIN / "squall", os.X_OK),
+                                  reason="squall is not built")
+
+
+@needs_squall
+def test_ad_hoc(serve):
+    server = serve()
+    url = f"http://localhost:{server.port}/x"
+    done = run("squall", "load", url, "-r", "100", "-c", "5", "-d", "1", "--arrivals", "constant")
+    assert done.returncode == 0, done.stderr
+    assert "100 intended, 100 sent, 100 ok, 0 failed, 0 missed" in done.stdout
+    assert "p99.9" in done.stdout and "ok " in done.stderr
+    done = run("squall", "load", url, "-r", "100", "-d", "0.5", "--json", "--quiet")
+    assert done.returncode == 0 and done.stderr == ""
+    value = json.loads(done.stdout)
+    assert value["latency"]["response"]["count"] == value["total"]["ok"] > 20
+
+
+@needs_squall
+def test_ad_hoc_exit_codes(tmp_path):
+    refused = f"http://127.0.0.1:{closed_port()}/"
+    assert run("squall", "load", refused, "-r", "50", "-d", "0.3").returncode == 3
+    assert run("squall", "load", refused, "-r", "0").returncode == 2
+    assert run("squall", "load", "https://127.0.0.1/", "-r", "5").returncode == 2
+    assert run("squall", "load", refused, "-r", "5", "-d", "0.3", "--hlog",
+               tmp_path / "no" / "such").returncode == 5
+    assert run("squall", "load", "--help").returncode == 0
