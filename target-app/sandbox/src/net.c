@@ -2,6 +2,7 @@
 #include "net.h"
 
 #include <jansson.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -162,10 +163,10 @@ bool sandbox_net_create(const char *ip, const struct sandbox_place *place,
     return true;
 }
 
+/* Not by /sys/class/net, which shows the namespace that sysfs was mounted in. */
 static bool link_exists(const char *name)
 {
-    BASE_AUTO_FREE char *path = base_str_printf("/sys/class/net/%s", name);
-    return access(path, F_OK) == 0;
+    return if_nametoindex(name) != 0;
 }
 
 /* One "link delete" or "netns delete" for each thing that is there: deleting a veth end takes its

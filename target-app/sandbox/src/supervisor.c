@@ -161,7 +161,9 @@ static void on_failed(void *ctx, struct sandbox_unit *unit, const char *why)
         tail.data[tail.len - 1] = '\0'; /* its last newline */
         say(super, "  last lines of %s:\n%s", unit->log_file, tail.data);
     }
-    const char *caution = super->setup.roster.loopback ? NULL : sandbox_net_caution();
+    /* It ran, but did not hear those it needs, or was not heard. */
+    bool deaf = unit->after != 0 && unit->netns != NULL && (unit->job || unit->child != NULL);
+    const char *caution = deaf ? sandbox_net_caution() : NULL;
     if (caution != NULL)
         say(super, "  note: %s", caution);
     base_fail(&super->error, BASE_UNAVAILABLE, "%s %s; its log: %s", unit->name, why,
@@ -291,7 +293,7 @@ enum sandbox_result sandbox_supervise(const struct sandbox_options *options,
     if (options->detached && super.result == SANDBOX_BUSY)
         say(&super, "@busy");
     else if (options->detached && super.result == SANDBOX_FAILED)
-        say(&super, "@error %s", super.error.message);
+        say(&super, "@error %d %s", (int)super.error.code, super.error.message);
     if (err != NULL)
         *err = super.error;
     sandbox_place_fini(&super.place);

@@ -12,7 +12,13 @@
 #include "cgroup.h"
 #include "store.h"
 
-enum { FIRST_PROBES_MS = 25, HTTP_PROBES_MS = 500, POSTGRES_PROBES_MS = 2000, STOP_GRACE_S = 10 };
+enum {
+    FIRST_PROBES_MS = 25,
+    HTTP_PROBES_MS = 500,
+    POSTGRES_PROBES_MS = 2000,
+    STOP_GRACE_S = 10,
+    JOB_S = 120
+};
 
 static void write_status(struct sandbox_unit *unit)
 {
@@ -147,6 +153,14 @@ static void kill_hard(struct sandbox_unit *unit)
     (void)io_child_signal(unit->child, SIGKILL);
 }
 
+/* initdb on a slow disk is no sign of trouble. */
+static struct dur_ns time_to_start(const struct sandbox_unit *unit)
+{
+    struct dur_ns limit = unit->owner->ready_timeout;
+    struct dur_ns least = base_dur_s(JOB_S);
+    return unit->job && limit.ns < least.ns ? least : limit;
+}
+
 static void on_deadline(void *ctx)
 {
     struct sandbox_unit *unit = ctx;
@@ -161,7 +175,7 @@ static void on_deadline(void *ctx)
     if (unit->ready_once)
         return;
     char limit[BASE_DUR_TEXT];
-    base_dur_format(unit->owner->ready_timeout, limit);
+    base_dur_format(time_to_start(unit), limit);
     BASE_AUTO_FREE char *why =
         base_str_printf("not %s within %s%s%s", unit->job ? "done" : "ready", limit,
                         unit->last_probe == NULL ? "" : "; last answer: ",
@@ -217,7 +231,7 @@ void sandbox_unit_start(struct sandbox_unit *unit)
         unit->start_ticks = 0; /* it has ended already: on_exit_of comes */
     write_status(unit);
     if (!unit->ready_once)
-        io_timer_start(&unit->deadline, unit->owner->ready_timeout);
+        io_timer_start(&unit->deadline, time_to_start(unit));
     if (!unit->job)
         io_timer_start(&unit->tick, base_dur_ms(FIRST_PROBES_MS));
 }

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +38,18 @@ static void leave_when_over(struct starter *starter)
         io_loop_stop(starter->loop);
 }
 
+/* "<code> <message>" */
+static void take_error(struct starter *starter, char *text)
+{
+    uint64_t code;
+    char *message = text;
+    const char *number = strsep(&message, " ");
+    if (message == NULL || !base_parse_u64(number, &code) || code > BASE_INTERNAL)
+        base_fail(&starter->error, BASE_INTERNAL, "the supervisor failed and said: %s", text);
+    else
+        base_fail(&starter->error, (enum base_code)code, "%s", message);
+}
+
 static void on_line(void *ctx, char *line, size_t len)
 {
     struct starter *starter = ctx;
@@ -46,7 +59,7 @@ static void on_line(void *ctx, char *line, size_t len)
     else if (base_str_eq(line, "@busy"))
         starter->busy = true;
     else if (base_str_starts(line, "@error "))
-        base_fail(&starter->error, BASE_UNAVAILABLE, "%s", line + sizeof "@error " - 1);
+        take_error(starter, line + sizeof "@error " - 1);
     else
         starter->sink->line(starter->sink->ctx, line);
     leave_when_over(starter);
