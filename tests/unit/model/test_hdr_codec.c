@@ -449,6 +449,22 @@ static void test_zip_bomb(void **state)
     free(plain);
 }
 
+/* A byte behind the end of the zlib stream, within the length that the envelope declares. */
+static void test_byte_behind_the_stream(void **state)
+{
+    (void)state;
+    unsigned char packed[128];
+    size_t size;
+    struct base_buf text;
+    assert_true(hdr_base64_decode(vector_a, sizeof vector_a - 1, packed, &size));
+    packed[7]++;
+    packed[size] = 0;
+    base_buf_init(&text, 4096);
+    assert_true(hdr_base64_encode(packed, size + 1, &text));
+    expect_corrupt(text.data, text.len);
+    base_buf_fini(&text);
+}
+
 static void test_base64(void **state)
 {
     (void)state;
@@ -504,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_text_damage),
         cmocka_unit_test(test_every_cut_and_flip),
         cmocka_unit_test(test_zip_bomb),
+        cmocka_unit_test(test_byte_behind_the_stream),
         cmocka_unit_test(test_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
