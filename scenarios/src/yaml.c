@@ -236,12 +236,18 @@ static bool build(struct builder *builder)
 struct scn_node *scn_yaml_parse(const char *file, const char *bytes, size_t len,
                                 struct scn_problems *problems)
 {
+    static const char byte_order_mark[] = "\xEF\xBB\xBF";
+    if (len >= 3 && memcmp(bytes, byte_order_mark, 3) == 0) {
+        bytes += 3;
+        len -= 3;
+    }
     struct builder builder = {.file = file, .bytes = bytes, .len = len, .problems = problems};
     if (!yaml_parser_initialize(&builder.parser)) {
         fatal(&builder, (struct scn_mark){0, 0}, "out of memory while reading the file");
         return NULL;
     }
-    /* Said here, or libyaml takes a file that starts with FF FE for UTF-16. */
+    /* Said here, or libyaml takes a file that starts with FF FE for UTF-16. It then takes no byte
+     * order mark either, which is why that is left out above. */
     yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&builder.parser, (const unsigned char *)bytes, len);
     bool ok = build(&builder);

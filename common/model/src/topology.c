@@ -19,8 +19,8 @@ static const struct codec_field instance_fields[] = {
     {.key = "port", .type = CODEC_U16, .min = 1, AT(port)},
     {.key = "netns", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(netns)},
     {.key = "cgroup", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(cgroup)},
-    {.key = "statusFile", .type = CODEC_TEXT, .form = FORM_NAME, AT(status_file)},
-    {.key = "logFile", .type = CODEC_TEXT, .form = FORM_NAME, AT(log_file)},
+    {.key = "statusFile", .type = CODEC_TEXT, AT(status_file)},
+    {.key = "logFile", .type = CODEC_TEXT, AT(log_file)},
 };
 #undef AT
 static const struct codec_shape instance_shape = {

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A scenario as its file says it, with every default filled in. The table in scenarios/src/fields.c
+ * is the format; these structs are what it decodes into. Owned text is never NULL unless said.
+ */
+#ifndef SCENARIOS_SCENARIO_H
+#define SCENARIOS_SCENARIO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "model/expectation.h"
+#include "model/fault.h"
+#include "model/load.h"
+#include "model/plan.h"
+#include "scenarios/problems.h"
+
+enum scn_target_kind { SCN_TARGET_SANDBOX, SCN_TARGET_EXTERNAL };
+
+struct scn_target {
+    enum scn_target_kind kind;
+    char *name;  /* of the sandbox */
+    char **urls; /* external: origins that share the load */
+    size_t url_count;
+    char *prometheus; /* NULL: none */
+    struct dur_ns scrape_interval;
+    struct {
+        char *url; /* NULL: none */
+        char *token_file;
+    } agent;
+};
+
+struct scn_route {
+    char *name;
+    char *method;
+    char *path;
+    int64_t weight;
+    char **headers; /* "Name: value" */
+    size_t header_count;
+    char *body; /* NULL: none */
+};
+
+struct scn_load {
+    char *service; /* NULL only for external targets */
+    enum load_arrivals arrivals;
+    double rate; /* a second */
+    int64_t connections;
+    int64_t threads; /* 0: one for each core */
+    struct dur_ns timeout;
+    struct dur_ns interval;
+    struct scn_route *routes;
+    size_t route_count;
+};
+
+struct scn_check {
+    char *name;
+    char *service; /* NULL: that of the load */
+    char *path;
+    int64_t status;
+    struct dur_ns timeout;
+};
+
+struct scn_steady {
+    struct dur_ns hold; /* `for` */
+    struct dur_ns within;
+    struct scn_check *checks;
+    size_t check_count;
+};
+
+enum scn_select_mode { SCN_SELECT_ONE, SCN_SELECT_ALL, SCN_SELECT_COUNT, SCN_SELECT_PERCENT };
+
+struct scn_select {
+    enum scn_select_mode mode;
+    int64_t count;
+    double percent; /* 0..1 */
+};
+
+struct scn_fault {
+    char *name;
+    struct dur_ns at;
+    struct dur_ns duration; /* `for` */
+    struct dur_ns lease;
+    char *service;
+    struct scn_select select;
+    double max_affected; /* 0..1 */
+    enum fault_kind kind;
+    struct {
+        int signal;
+        struct dur_ns restart_within;
+    } kill;
+    struct {
+        char **from;
+        size_t from_count;
+        enum fault_action action;
+        enum fault_direction direction;
+    } partition;
+    struct {
+        double error_rate;
+        int64_t error_status;
+        struct dur_ns latency;
+    } app;
+};
+
+struct scn_threshold {
+    char *name;
+    struct expectation expect;
+    char *phase; /* NULL: the whole run */
+    char *route; /* NULL: all routes */
+};
+
+/* What both kinds of SLO are made of; selectors are NULL for the platform's own metrics. */
+struct scn_indicator {
+    char *service;
+    struct dur_ns within; /* latency */
+    char *total;
+    char *bad;  /* availability */
+    char *good; /* latency */
+    char *up;
+};
+
+struct scn_slo {
+    char *name;
+    double objective;
+    double min_coverage;
+    enum plan_slo_kind kind;
+    struct scn_indicator indicator;
+};
+
+struct scn_abort {
+    char *name;
+    struct expectation when;
+    struct dur_ns over;
+};
+
+/* Where a value stands in the file. */
+struct scn_place {
+    char *path;
+    struct scn_mark mark;
+};
+
+struct scn_scenario {
+    char *file;
+    int api_version;
+    int file_kind;
+    char *name;
+    char *description; /* may be "" */
+    struct scn_target target;
+    int64_t seed;
+    struct dur_ns duration;
+    struct scn_load load;
+    struct scn_steady steady;
+    struct scn_fault *faults;
+    size_t fault_count;
+    struct scn_threshold *thresholds;
+    size_t threshold_count;
+    struct scn_slo *slos;
+    size_t slo_count;
+    struct scn_abort *aborts;
+    size_t abort_count;
+    struct scn_place *places; /* of every value that the file gives, in its order */
+    size_t place_count;
+};
+
+void scn_scenario_fini(struct scn_scenario *scenario); /* accepts a zeroed value, leaves one */
+/* The place of the value at path, or of the nearest thing around it when it was left to its
+ * default. */
+struct scn_mark scn_scenario_mark(const struct scn_scenario *scenario, const char *path);
+/* Does the file give this value itself? */
+bool scn_scenario_has(const struct scn_scenario *scenario, const char *path);
+
+#endif

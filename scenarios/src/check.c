@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules between the fields of a scenario that hold on any platform. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "buckets.h"
+#include "decode.h"
+#include "phases.h"
+#include "reporter.h"
+
+static void check_load(struct scn_reporter *reporter)
+{
+    const struct scn_load *load = &reporter->scenario->load;
+    scn_at(reporter, "spec.load");
+    if (scn_spoiled(reporter))
+        return;
+    scn_at(reporter, "spec.load.service");
+    if (load->service == NULL && reporter->scenario->target.kind == SCN_TARGET_SANDBOX)
+        scn_say(reporter,
+                "this key is missing, expected the name of one of the sandbox's services");
+    if (load->threads > load->connections) {
+        scn_at(reporter, "spec.load.threads");
+        scn_say(reporter,
+                "%" PRId64 " threads for %" PRId64 " connections, expected no more than those",
+                load->threads, load->connections);
+    }
+}
+
+static void check_steady(struct scn_reporter *reporter)
+{
+    const struct scn_steady *steady = &reporter->scenario->steady;
+    scn_at(reporter, "spec.steadyState");
+    if (scn_spoiled(reporter) || steady->hold.ns <= steady->within.ns)
+        return;
+    scn_at(reporter, "spec.steadyState.within");
+    scn_say(reporter, "ends before the checks can have held for as long as \"for\" asks");
+}
+
+static void check_fault_end(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    char end[BASE_DUR_TEXT];
+    char duration[BASE_DUR_TEXT];
+    struct dur_ns ends = {fault->at.ns + fault->duration.ns};
+    if (scn_problems_under(reporter->problems, "spec.duration") ||
+        ends.ns < reporter->scenario->duration.ns)
+        return;
+    base_dur_format(ends, end);
+    base_dur_format(reporter->scenario->duration, duration);
+    scn_at(reporter, "spec.faults[%zu].for", i);
+    scn_say(reporter,
+            "the fault ends at %s, expected before the load does at %s, so that recovery is "
+            "seen",
+            end, duration);
+}
+
+static void check_partition(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    for (size_t k = 0; k < fault->partition.from_count; k++) {
+        if (!base_str_eq(fault->partition.from[k], fault->service))
+            continue;
+        scn_at(reporter, "spec.faults[%zu].partition.from[%zu]", i, k);
+        scn_say(reporter, "\"%s\" is the target itself, expected other services", fault->service);
+    }
+}
+
+static void check_faults(struct scn_reporter *reporter)
+{
+    for (size_t i = 0; i < reporter->scenario->fault_count; i++) {
+        const struct scn_fault *fault = &reporter->scenario->faults[i];
+        scn_at(reporter, "spec.faults[%zu]", i);
+        if (scn_spoiled(reporter))
+            continue;
+        check_fault_end(reporter, fault, i);
+        if (fault->kind == FAULT_PARTITION)
+            check_partition(reporter, fault, i);
+        scn_at(reporter, "spec.faults[%zu].app", i);
+        if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
+            scn_say(reporter, "does nothing, expected errorRate, latency or both");
+        if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
+            scn_at(reporter, "spec.faults[%zu].select.percent", i);
+            scn_say(reporter, "selects nothing, expected more than 0%%");
+        }
+    }
+}
+
+/* Phases are named after faults; a name must not mean two of them. */
+static void check_phase_names(struct scn_reporter *reporter)
+{
+    const struct scn_scenario *scenario = reporter->scenario;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        const char *name = scenario->faults[i].name;
+        if (name == NULL)
+            continue;
+        scn_at(reporter, "spec.faults[%zu].name", i);
+        if (base_str_eq(name, "steady"))
+            scn_say(reporter, "\"steady\" is the phase before all faults, expected another name");
+        for (size_t k = 0; k < scenario->fault_count; k++) {
+            if (base_str_starts(name, "after-") &&
+                base_str_eq(name + strlen("after-"), scenario->faults[k].name))
+                scn_say(reporter, "\"%s\" is the phase after \"%s\", expected another name", name,
+                        scenario->faults[k].name);
+        }
+    }
+}
+
+static void check_threshold_phase(struct scn_reporter *reporter, const struct plan_phase *phases,
+                                  size_t phase_count, size_t i)
+{
+    const char *phase = reporter->scenario->thresholds[i].phase;
+    scn_at(reporter, "spec.thresholds[%zu].phase", i);
+    if (phase == NULL || scn_spoiled(reporter) || scn_phases_have(phases, phase_count, phase))
+        return;
+    const char **names = base_calloc(phase_count, sizeof *names);
+    for (size_t k = 0; k < phase_count; k++)
+        names[k] = phases[k].name;
+    scn_say_unknown(reporter, "phase", phase, names, phase_count);
+    free(names);
+}
+
+static void check_threshold_route(struct scn_reporter *reporter, size_t i)
+{
+    const struct scn_load *load = &reporter->scenario->load;
+    const char *route = reporter->scenario->thresholds[i].route;
+    scn_at(reporter, "spec.thresholds[%zu].route", i);
+    if (route == NULL || scn_spoiled(reporter))
+        return;
+    const char **names = base_calloc(load->route_count, sizeof *names);
+    bool known = false;
+    for (size_t k = 0; k < load->route_count; k++) {
+        names[k] = load->routes[k].name;
+        known = known || base_str_eq(names[k], route);
+    }
+    if (!known)
+        scn_say_unknown(reporter, "route", route, names, load->route_count);
+    free(names);
+}
+
+static void check_thresholds(struct scn_reporter *reporter)
+{
+    const struct scn_scenario *scenario = reporter->scenario;
+    bool faults_known = !scn_problems_under(reporter->problems, "spec.faults") &&
+                        !scn_problems_under(reporter->problems, "spec.duration");
+    bool routes_known = !scn_problems_under(reporter->problems, "spec.load.routes");
+    struct plan_phase *phases = NULL;
+    size_t count = faults_known ? scn_phases_make(scenario, NULL, &phases) : 0;
+    for (size_t i = 0; i < scenario->threshold_count; i++) {
+        if (faults_known)
+            check_threshold_phase(reporter, phases, count, i);
+        if (routes_known && scenario->load.route_count > 0)
+            check_threshold_route(reporter, i);
+    }
+    scn_phases_free(phases, count);
+}
+
+static void check_availability(struct scn_reporter *reporter, const struct scn_indicator *indicator)
+{
+    if ((indicator->total == NULL) != (indicator->bad == NULL))
+        scn_say(reporter, "\"%s\" without \"%s\", expected both or neither",
+                indicator->total != NULL ? "total" : "bad",
+                indicator->total != NULL ? "bad" : "total");
+}
+
+static void check_latency(struct scn_reporter *reporter, const struct scn_indicator *indicator,
+                          size_t i)
+{
+    if ((indicator->total == NULL) != (indicator->good == NULL)) {
+        scn_say(reporter, "\"%s\" without \"%s\", expected both or neither",
+                indicator->total != NULL ? "total" : "good",
+                indicator->total != NULL ? "good" : "total");
+        return;
+    }
+    if (indicator->good != NULL || scn_bucket_bound(indicator->within) != NULL)
+        return;
+    BASE_AUTO_FREE char *bounds = scn_bucket_list();
+    scn_at(reporter, "spec.slos[%zu].latency.within", i);
+    scn_say(reporter,
+            "not a bound of the platform's latency histogram, expected one of %s, or \"total\" and "
+            "\"good\" with selectors of your own",
+            bounds);
+}
+
+static void check_slos(struct scn_reporter *reporter)
+{
+    for (size_t i = 0; i < reporter->scenario->slo_count; i++) {
+        const struct scn_slo *slo = &reporter->scenario->slos[i];
+        scn_at(reporter, "spec.slos[%zu]", i);
+        if (scn_spoiled(reporter))
+            continue;
+        scn_at(reporter, "spec.slos[%zu].%s", i,
+               slo->kind == PLAN_SLO_LATENCY ? "latency" : "availability");
+        if (slo->kind == PLAN_SLO_LATENCY)
+            check_latency(reporter, &slo->indicator, i);
+        else
+            check_availability(reporter, &slo->indicator);
+    }
+}
+
+void scn_check(const struct scn_scenario *scenario, struct scn_problems *problems)
+{
+    struct scn_reporter reporter = {.scenario = scenario, .problems = problems};
+    check_load(&reporter);
+    check_steady(&reporter);
+    /* First, since what the others find under spec.faults leaves the phases as they are. */
+    check_thresholds(&reporter);
+    check_faults(&reporter);
+    check_phase_names(&reporter);
+    check_slos(&reporter);
+}

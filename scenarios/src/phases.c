@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "phases.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static int64_t end_of(const struct scn_fault *fault)
+{
+    return fault->at.ns + fault->duration.ns;
+}
+
+/* The next moment after `now` at which a fault starts or ends; -1: none before the end. */
+static int64_t next_change(const struct scn_scenario *scenario, const bool *left_out, int64_t now)
+{
+    int64_t next = -1;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        const struct scn_fault *fault = &scenario->faults[i];
+        const int64_t moments[] = {fault->at.ns, end_of(fault)};
+        for (size_t k = 0; k < 2; k++) {
+            bool nearer = moments[k] > now && (next < 0 || moments[k] < next);
+            if (nearer && !(left_out != NULL && left_out[i]))
+                next = moments[k];
+        }
+    }
+    return next < scenario->duration.ns ? next : -1;
+}
+
+static struct plan_phase phase_at(const struct scn_scenario *scenario, const bool *left_out,
+                                  int64_t now)
+{
+    const struct scn_fault *active = NULL;
+    const struct scn_fault *ended = NULL;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        const struct scn_fault *fault = &scenario->faults[i];
+        if (fault->at.ns > now || (left_out != NULL && left_out[i]))
+            continue;
+        if (end_of(fault) > now && (active == NULL || fault->at.ns >= active->at.ns))
+            active = fault;
+        if (end_of(fault) <= now && (ended == NULL || end_of(fault) >= end_of(ended)))
+            ended = fault;
+    }
+    struct plan_phase phase = {.start = {now}};
+    if (active != NULL) {
+        phase.name = base_str_dup(active->name);
+        phase.fault = base_str_dup(active->name);
+    } else if (ended != NULL) {
+        phase.name = base_str_printf("after-%s", ended->name);
+    } else {
+        phase.name = base_str_dup("steady");
+    }
+    return phase;
+}
+
+size_t scn_phases_make(const struct scn_scenario *scenario, const bool *left_out,
+                       struct plan_phase **out)
+{
+    struct plan_phase *phases = base_calloc(2 * scenario->fault_count + 1, sizeof *phases);
+    size_t count = 0;
+    for (int64_t now = 0; now >= 0; now = next_change(scenario, left_out, now)) {
+        struct plan_phase phase = phase_at(scenario, left_out, now);
+        if (count > 0 && strcmp(phases[count - 1].name, phase.name) == 0) {
+            free(phase.name);
+            free(phase.fault);
+            continue;
+        }
+        phases[count++] = phase;
+    }
+    *out = phases;
+    return count;
+}
+
+void scn_phases_free(struct plan_phase *phases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(phases[i].name);
+        free(phases[i].fault);
+    }
+    free(phases);
+}
+
+bool scn_phases_have(const struct plan_phase *phases, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(phases[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The phases that faults cut the load into. A moment belongs to the fault that started last among
+ * those in force; without one to the aftermath of the one that ended last ("after-<fault>"); before
+ * all of them it is "steady". A phase that would last no time is not there.
+ */
+#ifndef SCENARIOS_PHASES_H
+#define SCENARIOS_PHASES_H
+
+#include "model/plan.h"
+#include "scenarios/scenario.h"
+
+/* left_out[i]: fault i is not going to happen; NULL: all do. Free with scn_phases_free. */
+size_t scn_phases_make(const struct scn_scenario *scenario, const bool *left_out,
+                       struct plan_phase **out);
+void scn_phases_free(struct plan_phase *phases, size_t count);
+bool scn_phases_have(const struct plan_phase *phases, size_t count, const char *name);
+
+#endif

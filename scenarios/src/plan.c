@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenarios/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "buckets.h"
+#include "phases.h"
+#include "plan_internal.h"
+
+const struct topo_service *planner_service(struct planner *planner, const char *name)
+{
+    const struct topo *topo = planner->topo;
+    const struct topo_service *service = topo_find_service(topo, name);
+    if (service != NULL)
+        return service;
+    const char **names = base_calloc(topo->service_count, sizeof *names);
+    for (size_t i = 0; i < topo->service_count; i++)
+        names[i] = topo->services[i].name;
+    scn_say_unknown(&planner->reporter, "service", name, names, topo->service_count);
+    free(names);
+    return NULL;
+}
+
+void planner_skip(struct planner *planner, const char *name, char *why)
+{
+    struct plan *plan = planner->plan;
+    plan->skipped =
+        base_reallocarray(plan->skipped, plan->skipped_count + 1, sizeof *plan->skipped);
+    plan->skipped[plan->skipped_count++] =
+        (struct plan_skip){.name = base_str_dup(name), .why = why};
+}
+
+bool planner_leaves_out(const struct planner *planner, const struct scn_fault *fault)
+{
+    return planner->options->without_kernel_faults && fault->kind == FAULT_PARTITION;
+}
+
+/* ---- target ---- */
+
+static void plan_target(struct planner *planner)
+{
+    const struct scn_target *target = &planner->scenario->target;
+    const struct topo *topo = planner->topo;
+    bool external = target->kind == SCN_TARGET_EXTERNAL;
+    scn_at(&planner->reporter, "spec.target");
+    if (!planner->options->target_given && external != (topo->mode == TOPO_EXTERNAL))
+        scn_say(&planner->reporter, "asks for a target that is %s, but \"%s\" is %s",
+                external ? "external" : "a sandbox", topo->name,
+                external ? "a sandbox" : "external");
+    else if (!planner->options->target_given && !external && !base_str_eq(target->name, topo->name))
+        scn_say(&planner->reporter, "asks for the sandbox \"%s\", but this one is \"%s\"",
+                target->name, topo->name);
+    planner->plan->target_name = base_str_dup(topo->name);
+    planner->plan->target_mode = base_str_dup(topo_mode_name(topo->mode));
+    planner->plan->prometheus_url = base_str_dup(topo->prometheus_url);
+    planner->plan->scrape_interval = topo->scrape_interval;
+}
+
+/* ---- load ---- */
+
+/* The service that a value names; NULL there means the one the load goes to. */
+static const struct topo_service *service_or_default(struct planner *planner, const char *name)
+{
+    const struct topo *topo = planner->topo;
+    if (name == NULL)
+        name = planner->scenario->load.service;
+    if (name == NULL && topo->mode == TOPO_EXTERNAL && topo->service_count > 0)
+        return &topo->services[0];
+    if (name != NULL)
+        return planner_service(planner, name);
+    scn_say(&planner->reporter,
+            "this key is missing, expected the name of one of the target's services");
+    return NULL;
+}
+
+/* The Host header: what external clients would send, or the service's own name. */
+static char *host_of(const struct planner *planner, const struct topo_service *service)
+{
+    const struct scn_target *target = &planner->scenario->target;
+    if (planner->topo->mode != TOPO_EXTERNAL || target->url_count == 0)
+        return base_str_dup(service->name);
+    const char *authority = target->urls[0] + strlen("http://");
+    return base_str_ndup(authority, strcspn(authority, "/"));
+}
+
+static void plan_targets(struct load_spec *load, const struct topo_service *service)
+{
+    load->target_count = service->instance_count;
+    load->targets = base_calloc(load->target_count, sizeof *load->targets);
+    for (size_t i = 0; i < load->target_count; i++)
+        load->targets[i] = (struct load_target){
+            .address = base_str_dup(service->instances[i].address),
+            .port = service->instances[i].port,
+        };
+}
+
+static void plan_routes(struct load_spec *load, const struct scn_load *from)
+{
+    load->route_count = from->route_count;
+    load->routes = base_calloc(load->route_count, sizeof *load->routes);
+    for (size_t i = 0; i < load->route_count; i++) {
+        const struct scn_route *route = &from->routes[i];
+        load->routes[i] = (struct load_route){
+            .name = base_str_dup(route->name),
+            .method = base_str_dup(route->method),
+            .path = base_str_dup(route->path),
+            .body = base_str_dup(route->body),
+            .headers = base_calloc(route->header_count, sizeof(char *)),
+            .header_count = route->header_count,
+            .weight = (uint32_t)route->weight,
+        };
+        for (size_t k = 0; k < route->header_count; k++)
+            load->routes[i].headers[k] = base_str_dup(route->headers[k]);
+    }
+}
+
+static void plan_load(struct planner *planner)
+{
+    const struct scn_load *from = &planner->scenario->load;
+    struct load_spec *load = &planner->plan->load;
+    scn_at(&planner->reporter, "spec.load.service");
+    const struct topo_service *service = service_or_default(planner, NULL);
+    if (service == NULL)
+        return;
+    if (service->instance_count == 0)
+        scn_say(&planner->reporter, "\"%s\" has no instances to send load to", service->name);
+    load->arrivals = from->arrivals;
+    load->rate = from->rate;
+    load->duration = planner->scenario->duration;
+    load->connections = (uint32_t)from->connections;
+    load->threads = (uint32_t)from->threads;
+    load->seed = planner->seed;
+    load->timeout = from->timeout;
+    load->interval = from->interval;
+    load->host = host_of(planner, service);
+    plan_targets(load, service);
+    plan_routes(load, from);
+}
+
+/* ---- steady state ---- */
+
+static char *url_of(const struct topo_instance *instance, const char *path)
+{
+    bool v6 = strchr(instance->address, ':') != NULL;
+    return base_str_printf("http://%s%s%s:%u%s", v6 ? "[" : "", instance->address, v6 ? "]" : "",
+                           instance->port, path);
+}
+
+static void plan_check(struct planner *planner, const struct scn_check *from,
+                       struct plan_check *check)
+{
+    const struct topo_service *service = service_or_default(planner, from->service);
+    check->name = base_str_dup(from->name);
+    check->status = (int)from->status;
+    check->timeout = from->timeout;
+    if (service == NULL)
+        return;
+    if (service->instance_count == 0)
+        scn_say(&planner->reporter, "\"%s\" has no instances to ask", service->name);
+    check->url_count = service->instance_count;
+    check->urls = base_calloc(check->url_count, sizeof *check->urls);
+    for (size_t i = 0; i < check->url_count; i++)
+        check->urls[i] = url_of(&service->instances[i], from->path);
+}
+
+static void plan_steady(struct planner *planner)
+{
+    const struct scn_steady *steady = &planner->scenario->steady;
+    struct plan *plan = planner->plan;
+    plan->steady_for = steady->hold;
+    plan->steady_deadline = steady->within;
+    plan->check_count = steady->check_count;
+    plan->checks = base_calloc(plan->check_count, sizeof *plan->checks);
+    for (size_t i = 0; i < plan->check_count; i++) {
+        scn_at(&planner->reporter, "spec.steadyState.checks[%zu].service", i);
+        plan_check(planner, &steady->checks[i], &plan->checks[i]);
+    }
+}
+
+/* ---- phases, thresholds, aborts ---- */
+
+static void plan_phases(struct planner *planner)
+{
+    const struct scn_scenario *scenario = planner->scenario;
+    struct plan *plan = planner->plan;
+    bool *left_out = base_calloc(scenario->fault_count, sizeof *left_out);
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        left_out[i] = planner_leaves_out(planner, &scenario->faults[i]);
+    plan->phase_count = scn_phases_make(scenario, left_out, &plan->phases);
+    free(left_out);
+    plan->load.first_phase = base_str_dup(plan->phases[0].name);
+}
+
+/* A threshold on a phase that went with its fault is left out with it, and said so: judged without
+ * its phase it would pass or fail for the wrong reason. */
+static void plan_thresholds(struct planner *planner)
+{
+    const struct scn_scenario *scenario = planner->scenario;
+    struct plan *plan = planner->plan;
+    plan->thresholds = base_calloc(scenario->threshold_count, sizeof *plan->thresholds);
+    for (size_t i = 0; i < scenario->threshold_count; i++) {
+        const struct scn_threshold *from = &scenario->thresholds[i];
+        if (from->phase != NULL && !scn_phases_have(plan->phases, plan->phase_count, from->phase)) {
+            planner_skip(planner, from->name,
+                         base_str_printf("its phase \"%s\" went with a fault that is left out",
+                                         from->phase));
+            continue;
+        }
+        plan->thresholds[plan->threshold_count++] = (struct plan_threshold){
+            .name = base_str_dup(from->name),
+            .expect = from->expect,
+            .phase = base_str_dup(from->phase),
+            .route = base_str_dup(from->route),
+        };
+    }
+}
+
+static void plan_aborts(struct planner *planner)
+{
+    const struct scn_scenario *scenario = planner->scenario;
+    struct plan *plan = planner->plan;
+    plan->abort_count = scenario->abort_count;
+    plan->aborts = base_calloc(plan->abort_count, sizeof *plan->aborts);
+    for (size_t i = 0; i < plan->abort_count; i++)
+        plan->aborts[i] = (struct plan_abort){
+            .name = base_str_dup(scenario->aborts[i].name),
+            .when = scenario->aborts[i].when,
+            .over = scenario->aborts[i].over,
+        };
+}
+
+/* ---- SLOs ---- */
+
+/* Of the load's own requests to the application's routes, as every service of the platform counts
+ * them; a service's name is a plain word and needs no escaping. */
+static char *selector(const char *metric, const char *service, const char *more)
+{
+    return base_str_printf("%s{job=\"%s\",route=~\"/api/.*\",traffic=\"load\"%s}", metric, service,
+                           more);
+}
+
+static void default_selectors(struct plan_slo *slo)
+{
+    if (slo->total == NULL && slo->kind == PLAN_SLO_AVAILABILITY) {
+        slo->total = selector("http_requests_total", slo->service, "");
+        slo->bad = selector("http_requests_total", slo->service, ",status=~\"5..\"");
+    } else if (slo->total == NULL) {
+        char *more = base_str_printf(",outcome=\"ok\",le%s", scn_bucket_bound(slo->within));
+        slo->total =
+            selector("http_request_duration_seconds_count", slo->service, ",outcome=\"ok\"");
+        slo->good = selector("http_request_duration_seconds_bucket", slo->service, more);
+        free(more);
+    }
+    if (slo->up == NULL)
+        slo->up = base_str_printf("up{job=\"%s\"}", slo->service);
+}
+
+static void plan_slo(struct planner *planner, const struct scn_slo *from, struct plan_slo *slo)
+{
+    const struct topo *topo = planner->topo;
+    const struct topo_service *service = topo->mode == TOPO_EXTERNAL && topo->service_count > 0
+                                             ? &topo->services[0]
+                                             : planner_service(planner, from->indicator.service);
+    *slo = (struct plan_slo){
+        .name = base_str_dup(from->name),
+        .kind = from->kind,
+        .objective = from->objective,
+        .service = base_str_dup(from->indicator.service),
+        .within = from->indicator.within,
+        .min_coverage = from->min_coverage,
+        .total = base_str_dup(from->indicator.total),
+        .bad = base_str_dup(from->indicator.bad),
+        .good = base_str_dup(from->indicator.good),
+        .up = base_str_dup(from->indicator.up),
+        .instances = service != NULL ? service->instance_count : 0,
+    };
+    default_selectors(slo);
+}
+
+static void plan_slos(struct planner *planner)
+{
+    const struct scn_scenario *scenario = planner->scenario;
+    struct plan *plan = planner->plan;
+    scn_at(&planner->reporter, "spec.slos");
+    if (scenario->slo_count > 0 && planner->topo->prometheus_url == NULL)
+        scn_say(&planner->reporter, "the target has no Prometheus, so that these cannot be judged; "
+                                    "name one in spec.target.prometheus or remove them");
+    plan->slo_count = scenario->slo_count;
+    plan->slos = base_calloc(plan->slo_count, sizeof *plan->slos);
+    for (size_t i = 0; i < plan->slo_count; i++) {
+        scn_at(&planner->reporter, "spec.slos[%zu].%s.service", i,
+               scenario->slos[i].kind == PLAN_SLO_LATENCY ? "latency" : "availability");
+        plan_slo(planner, &scenario->slos[i], &plan->slos[i]);
+    }
+}
+
+/* ---- the whole ---- */
+
+static bool check_options(struct planner *planner)
+{
+    const struct scn_plan_options *options = planner->options;
+    const char *file = planner->scenario->file;
+    struct scn_mark none = {0, 0};
+    if (options->run == NULL || *options->run == '\0' || strpbrk(options->run, "/, \t\n") != NULL) {
+        scn_problems_add(planner->reporter.problems, file, "", none,
+                         "the run id \"%s\" must not be empty nor contain '/', ',' or spaces",
+                         options->run != NULL ? options->run : "");
+        return false;
+    }
+    if (options->seed_given && options->seed > (uint64_t)INT64_MAX) {
+        scn_problems_add(planner->reporter.problems, file, "", none,
+                         "the seed is out of range, expected 0 to 9223372036854775807");
+        return false;
+    }
+    return true;
+}
+
+static void plan_all(struct planner *planner)
+{
+    const struct scn_scenario *scenario = planner->scenario;
+    struct plan *plan = planner->plan;
+    plan->run = base_str_dup(planner->options->run);
+    plan->scenario = base_str_dup(scenario->name);
+    plan->description = base_str_dup(scenario->description);
+    plan->seed = planner->seed;
+    plan->duration = scenario->duration;
+    plan_target(planner);
+    plan_load(planner);
+    plan_steady(planner);
+    planner_faults(planner);
+    plan_phases(planner);
+    plan_thresholds(planner);
+    plan_slos(planner);
+    plan_aborts(planner);
+}
+
+bool scn_plan(const struct scn_scenario *scenario, const struct topo *topo,
+              const struct scn_plan_options *options, struct plan *out,
+              struct scn_problems *problems)
+{
+    struct plan plan = {.run = NULL};
+    struct planner planner = {
+        .reporter = {.scenario = scenario, .problems = problems},
+        .scenario = scenario,
+        .topo = topo,
+        .options = options,
+        .seed = options->seed_given ? options->seed : (uint64_t)scenario->seed,
+        .plan = &plan,
+    };
+    size_t before = problems->count + problems->dropped;
+    if (check_options(&planner))
+        plan_all(&planner);
+    if (problems->count + problems->dropped == before) {
+        *out = plan;
+        return true;
+    }
+    plan_fini(&plan);
+    return false;
+}

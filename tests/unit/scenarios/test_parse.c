@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct scn_scenario scenario = parsed(SAMPLE);
+    assert_string_equal(scenario.name, "sample");
+    assert_string_equal(scenario.description, "");
+    assert_int_equal(scenario.target.kind, SCN_TARGET_SANDBOX);
+    assert_string_equal(scenario.target.name, "default");
+    assert_int_equal(scenario.seed, 1);
+    assert_int_equal(scenario.duration.ns, 20 * BASE_NS_PER_S);
+    assert_int_equal(scenario.load.arrivals, LOAD_POISSON);
+    assert_int_equal(scenario.load.connections, 64);
+    assert_int_equal(scenario.load.timeout.ns, 5 * BASE_NS_PER_S);
+    assert_string_equal(scenario.load.routes[1].method, "GET");
+    assert_int_equal(scenario.load.routes[1].weight, 1);
+    assert_null(scenario.load.routes[1].body);
+    assert_int_equal(scenario.steady.hold.ns, 2 * BASE_NS_PER_S);
+    assert_int_equal(scenario.steady.within.ns, 30 * BASE_NS_PER_S);
+    assert_string_equal(scenario.steady.checks[0].path, "/ready");
+    assert_int_equal(scenario.steady.checks[0].status, 200);
+    assert_null(scenario.steady.checks[0].service);
+    assert_int_equal(scenario.faults[0].lease.ns, 3 * BASE_NS_PER_S);
+    assert_int_equal(scenario.faults[0].select.mode, SCN_SELECT_ONE);
+    assert_true(scenario.faults[0].max_affected == 0.5);
+    assert_int_equal(scenario.faults[0].kind, FAULT_KILL);
+    assert_int_equal(scenario.faults[0].kill.signal, SIGKILL);
+    assert_int_equal(scenario.faults[1].kind, FAULT_PARTITION);
+    assert_int_equal(scenario.faults[1].partition.action, FAULT_DROP);
+    assert_int_equal(scenario.faults[2].app.error_status, 500);
+    assert_true(scenario.slos[0].min_coverage == 0.9);
+    assert_int_equal(scenario.slos[1].kind, PLAN_SLO_LATENCY);
+    assert_int_equal(scenario.aborts[0].over.ns, 5 * BASE_NS_PER_S);
+    scn_scenario_fini(&scenario);
+    scn_scenario_fini(&scenario);
+}
+
+static void test_values_with_units(void **state)
+{
+    (void)state;
+    struct scn_scenario scenario = parsed(
+        HEAD "  target: {kind: external, urls: ['http://[::1]:81', http://h/], prometheus: "
+             "'https://p:9090/x', scrapeInterval: 5s, agent: {url: http://a:1, tokenFile: /t}}\n"
+             "  seed: 9223372036854775807\n"
+             "  duration: 1.5m\n"
+             "  load:\n"
+             "    arrivals: constant\n"
+             "    rate: 30/m\n"
+             "    connections: 2\n"
+             "    threads: 2\n"
+             "    timeout: 250ms\n"
+             "    interval: 500ms\n"
+             "    routes:\n"
+             "      - name: r\n"
+             "        method: POST\n"
+             "        path: \"/a?b=%20\"\n"
+             "        weight: 7\n"
+             "        headers: {Content-Type: application/json, X-Empty: \"\"}\n"
+             "        body: |\n"
+             "          {\"a\": 1}\n"
+             "  faults:\n"
+             "    - name: f\n"
+             "      at: 0s\n"
+             "      for: 100ms\n"
+             "      lease: 1s\n"
+             "      service: users\n"
+             "      select: {percent: 33%}\n"
+             "      maxAffected: 100%\n"
+             "      app: {latency: 250ms, errorRate: 0.5%, errorStatus: 503}\n"
+             "  slos:\n"
+             "    - name: own\n"
+             "      objective: 99.95%\n"
+             "      minCoverage: 50%\n"
+             "      latency: {service: s, within: 300ms, total: 'a{b=\"}\\\"{\"}', good: c, up: "
+             "'up{job=~\"x.*\"}'}\n");
+    assert_int_equal(scenario.target.url_count, 2);
+    assert_string_equal(scenario.target.agent.token_file, "/t");
+    assert_int_equal(scenario.seed, INT64_MAX);
+    assert_int_equal(scenario.duration.ns, 90 * BASE_NS_PER_S);
+    assert_true(scenario.load.rate == 0.5);
+    assert_null(scenario.load.service);
+    assert_int_equal(scenario.load.routes[0].header_count, 2);
+    assert_string_equal(scenario.load.routes[0].headers[0], "Content-Type: application/json");
+    assert_string_equal(scenario.load.routes[0].headers[1], "X-Empty: ");
+    assert_string_equal(scenario.load.routes[0].body, "{\"a\": 1}\n");
+    assert_int_equal(scenario.faults[0].select.mode, SCN_SELECT_PERCENT);
+    assert_true(scenario.faults[0].select.percent == 0.33);
+    assert_true(scenario.faults[0].app.error_rate == 0.005);
+    assert_true(scenario.slos[0].objective == 99.95 / 100);
+    assert_string_equal(scenario.slos[0].indicator.good, "c");
+    scn_scenario_fini(&scenario);
+}
+
+static void test_places(void **state)
+{
+    (void)state;
+    struct scn_scenario scenario = parsed(SAMPLE);
+    struct scn_mark mark = scn_scenario_mark(&scenario, "spec.faults[1].partition.from[0]");
+    assert_int_equal(mark.line, 16);
+    assert_int_equal(mark.column, 71);
+    /* What is left to its default stands where the object does that would hold it. */
+    struct scn_mark element = scn_scenario_mark(&scenario, "spec.faults[1].lease");
+    assert_int_equal(element.line, 16);
+    assert_int_equal(element.column, 7);
+    assert_true(scn_scenario_has(&scenario, "spec.duration"));
+    assert_false(scn_scenario_has(&scenario, "spec.seed"));
+    scn_scenario_fini(&scenario);
+}
+
+/* One change to the sample, and what must be said about it: place, what, what was expected. */
+static const struct {
+    const char *old;
+    const char *new_text;
+    const char *complaint;
+} bad[] = {
+    {"squall/v1", "squall/v2", "s.yaml:1:13: apiVersion: expected squall/v1, found \"squall/v2\""},
+    {"kind: Scenario\n", "", "s.yaml:1:1: kind: this key is missing, expected Scenario"},
+    {"metadata: {name: sample}\n", "metadata: sample\n",
+     "s.yaml:3:11: metadata: expected a mapping, found a value"},
+    {"name: sample", "name: Sample",
+     "s.yaml:3:18: metadata.name: expected a name of lower-case letters, digits and '-'"},
+    {"name: sample", "name: 12", "found the number 12; put it in quotes"},
+    {"name: sample", "name: yes-", "expected a name of"},
+    {"name: sample", "name: true", "found the boolean true; put it in quotes"},
+    {"name: sample", "name: null",
+     "s.yaml:3:18: metadata.name: expected a name of lower-case letters, "
+     "digits and '-' such as first, found nothing"},
+    {"duration: 20s", "duration: 20",
+     "s.yaml:5:13: spec.duration: the bare number 20 needs a unit, expected a duration with its "
+     "unit such as 250ms (ns, us, ms, s, m, h)"},
+    {"duration: 20s", "duration: 20x", "s.yaml:5:13: spec.duration: expected a duration"},
+    {"duration: 20s", "duration: -20s", "spec.duration: expected a duration"},
+    {"duration: 20s", "duration: 1us", "1us is out of range, expected 1s to 24h"},
+    {"duration: 20s", "duration: 99999999999999999999h", "(the duration is too long)"},
+    {"duration: 20s", "duration: 20s\n  duration: 30s",
+     "s.yaml:6:3: key \"duration\" is there twice, first at line 5"},
+    {"duration: 20s", "duration: {a: b}", "spec.duration: expected a duration with its unit such"},
+    {"duration: 20s", "durations: 20s",
+     "s.yaml:5:3: spec: unknown key \"durations\", did you mean \"duration\"?"},
+    {"duration: 20s", "duration: 20s\n  colour: red",
+     "s.yaml:6:3: spec: unknown key \"colour\", expected one of target, seed, duration"},
+    {"duration: 20s", "duration: &a 20s", "anchors (&name) are not supported"},
+    {"duration: 20s", "duration: !!str 20s", "s.yaml:5:13: spec.duration: tags (!name) are not"},
+    {"duration: 20s", "duration: 20s\n  seed: -1", "-1 is out of range, expected 0 to"},
+    {"duration: 20s", "duration: 20s\n  seed: 99999999999999999999", "spec.seed: expected a whole"},
+    {"duration: 20s", "duration: 20s\n  seed: \"1\"", "found text in quotes"},
+    {"duration: 20s", "duration: 20s\n  seed: 010", "spec.seed: expected a whole number"},
+    {"duration: 20s", "duration: 20s\n  target: {kind: external}",
+     "s.yaml:6:11: spec.target.urls: this key is missing, expected a list, each an origin"},
+    {"duration: 20s", "duration: 20s\n  target: {urls: [http://x]}",
+     "\"urls\" makes sense only with kind: external, found sandbox"},
+    {"duration: 20s", "duration: 20s\n  target: {kind: external, urls: [https://x]}",
+     "spec.target.urls[0]: expected an origin http://HOST"},
+    {"duration: 20s", "duration: 20s\n  target: {kind: external, urls: []}",
+     "expected at least 1 element, found 0"},
+    {"duration: 20s", "duration: 20s\n  target: {kind: kubernetes}",
+     "expected one of sandbox, external, found \"kubernetes\""},
+    {"rate: 100/s", "rate: 100", "needs a unit, expected a rate with its unit such as 500/s"},
+    {"rate: 100/s", "rate: 0/s", "spec.load.rate: expected a rate"},
+    {"rate: 100/s", "rate: 2000000/s", "is out of range, expected 1/h to 1000000/s"},
+    {"    service: gateway\n", "", "spec.load.service: this key is missing, expected the name"},
+    {"service: gateway", "service: gateway\n    threads: 65",
+     "s.yaml:8:14: spec.load.threads: 65 threads for 64 connections"},
+    {"service: gateway", "service: gateway\n    arrivals: poison", "did you mean \"poisson\"?"},
+    {"name: list,", "name: data,",
+     "s.yaml:11:16: spec.load.routes[1].name: \"data\" is taken by element 1 of the list"},
+    {"path: /api/users", "path: api/users", "expected a path that starts with '/'"},
+    {"path: /api/users", "path: \"/a b\"", "expected a path that starts with '/'"},
+    {"path: /api/users", "path: \"/a\\r\\nX: y\"", "found \"/a??X: y\""},
+    {"path: /api/users", "path: /x, method: get", "expected an HTTP method in capital letters"},
+    {"path: /api/users", "path: /x, headers: {Host: y}", "Host is set by the load generator"},
+    {"path: /api/users", "path: /x, headers: {X-A: \"b\\nc\"}", "expected the value of a header"},
+    {"path: /api/users", "path: /x, headers: {'a b': c}", "expected the name of a header"},
+    {"path: /api/users", "path: /x, weight: 0", "0 is out of range, expected 1 to 1000000"},
+    {"path: /api/users", "path: /x, body: 5", "put it in quotes"},
+    {"    checks: [{name: ready}]", "    for: 40s\n    checks: [{name: ready}]",
+     "s.yaml:13:5: spec.steadyState.within: ends before the checks can have held"},
+    {"checks: [{name: ready}]", "within: 9s", "checks: this key is missing, expected a list"},
+    {"at: 2s, for: 2s", "at: 2s", "spec.faults[0].for: this key is missing, expected a duration"},
+    {"at: 10s, for: 2s", "at: 10s, for: 10s",
+     "s.yaml:17:33: spec.faults[2].for: the fault ends at 20s, expected before the load does at "
+     "20s"},
+    {"at: 2s, for: 2s", "at: 2s, for: 2s, lease: 10ms", "10ms is out of range, expected 1s to 60s"},
+    {"kill: {}", "kill: {signal: 9}", "expected one of SIGKILL, SIGTERM"},
+    {"kill: {}", "kill: {}, app: {errorRate: 1%}",
+     "s.yaml:15:63: spec.faults[0]: \"app\" beside \"kill\", expected exactly one kind of fault"},
+    {", kill: {}", "",
+     "s.yaml:15:7: spec.faults[0]: a kind of fault is missing, expected one of kill, partition, "
+     "app"},
+    {"kill: {}", "kil: {}", "unknown key \"kil\", did you mean \"kill\"?"},
+    {"kill: {}", "app: {}", "does nothing, expected errorRate, latency or both"},
+    {"kill: {}", "kill: {}, select: any", "expected one of one, all, or a mapping with count or"},
+    {"kill: {}", "kill: {}, select: {count: 1, percent: 5%}", "expected exactly one way to select"},
+    {"kill: {}", "kill: {}, select: {}", "a way to select is missing, expected one of count, perc"},
+    {"kill: {}", "kill: {}, select: {percent: 0%}", "selects nothing, expected more than 0%"},
+    {"kill: {}", "kill: {}, select: {count: 0}", "0 is out of range, expected 1 to 10000"},
+    {"kill: {}", "kill: {}, maxAffected: 0.5", "the bare number 0.5 needs a unit, expected a perc"},
+    {"name: lose,", "name: steady,", "\"steady\" is the phase before all faults"},
+    {"name: lose,", "name: after-cut,", "\"after-cut\" is the phase after \"cut\""},
+    {"name: lose,", "name: err,", "\"err\" is taken by element 1 of the list"},
+    {"from: [postgres]", "from: [users]", "\"users\" is the target itself, expected other"},
+    {"from: [postgres]", "from: []", "expected at least 1 element, found 0"},
+    {"from: [postgres]", "from: [a, b, a]", "\"a\" is in the list twice"},
+    {"from: [postgres]", "from: postgres", "expected a list, found a value"},
+    {"errorRate: 20%", "errorRate: 101%", "found \"101%\" (a percentage is 0% to 100%)"},
+    {"errorRate: 20%", "errorStatus: 404", "404 is out of range, expected 500 to 599"},
+    {"p99 < 250ms", "p99 < 250",
+     "s.yaml:19:28: spec.thresholds[0].expect: \"p99 < 250\": at character 7: expected a duration"},
+    {"p99 < 250ms", "latency < 1s", "at character 1: expected a statistic"},
+    {"phase: steady", "phase: stedy",
+     "s.yaml:19:48: spec.thresholds[0].phase: no phase \"stedy\", did you mean \"steady\"?"},
+    {"phase: steady", "phase: after-lose", "no phase \"after-lose\""},
+    {"route: list", "route: lists", "no route \"lists\", did you mean \"list\"?"},
+    {"objective: 95%", "objective: 100%",
+     "100% is out of range, expected more than 0% and less than 100%"},
+    {"objective: 95%", "objective: 0.95", "the bare number 0.95 needs a unit"},
+    {"within: 250ms", "within: 300ms",
+     "s.yaml:24:73: spec.slos[1].latency.within: not a bound of the platform's latency histogram, "
+     "expected one of 5ms, 10ms, 25ms, 50ms, 100ms, 250ms, 500ms, 1s, 2.5s, 5s"},
+    {"within: 250ms", "within: 300ms, total: a", "\"total\" without \"good\", expected both"},
+    {"availability: {service: gateway}", "availability: {service: gateway, bad: b}",
+     "\"bad\" without \"total\", expected both or neither"},
+    {"availability: {service: gateway}", "availability: {service: gateway, up: 'up{'}",
+     "expected a PromQL selector"},
+    {"availability: {service: gateway}", "availability: {service: gateway, up: 'up[5m]'}",
+     "expected a PromQL selector"},
+    {"when: errors > 60%", "when: errors", "expected one of < <= > >="},
+    {"when: errors > 60%", "when: errors > 60%, over: 10ms", "expected 1s to 10m"},
+};
+
+static void test_each_mistake_is_named(void **state)
+{
+    (void)state;
+    size_t wrong = 0;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char *text = replaced(SAMPLE, bad[i].old, bad[i].new_text);
+        char *list = complaints(text, strlen(text));
+        /* One mistake, one line: what follows from it is not reported on top. */
+        bool one = strchr(list, '\n') == list + strlen(list) - 1;
+        if (!one || strstr(list, bad[i].complaint) == NULL) {
+            print_error("%s -> %s\n%sexpected: %s\n\n", bad[i].old, bad[i].new_text, list,
+                        bad[i].complaint);
+            wrong++;
+        }
+        free(list);
+        free(text);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void test_all_mistakes_in_one_pass_in_order(void **state)
+{
+    (void)state;
+    static const char text[] = "apiVersion: squall/v9\n"
+                               "kind: Scenario\n"
+                               "metadata: {nam: a}\n"
+                               "spec:\n"
+                               "  duration: 5\n"
+                               "  load: {service: g, rate: 1, routes: [{path: x}]}\n"
+                               "  slos: [{name: a, objective: 1}]\n"
+                               "  abort: *nothing\n";
+    char *list = complaints(text, strlen(text));
+    static const char *const in_order[] = {
+        "s.yaml:1:13: ",
+        "s.yaml:3:12: metadata: unknown key \"nam\"",
+        "did you mean \"name\"?",
+        "s.yaml:5:13: ",
+        "s.yaml:6:28: spec.load.rate: the bare number 1",
+        "s.yaml:6:40: spec.load.routes[0].name: this key",
+        "s.yaml:6:47: ",
+        "s.yaml:7:10: ",
+        "s.yaml:7:31: ",
+        "s.yaml:8:10: spec.abort: aliases (*name) are not supported"};
+    const char *at = list;
+    for (size_t i = 0; i < sizeof in_order / sizeof in_order[0]; i++) {
+        at = strstr(at, in_order[i]);
+        if (at == NULL)
+            fail_msg("%s\nlacks, or has out of order: %s", list, in_order[i]);
+    }
+    free(list);
+}
+
+static void test_problems_are_bounded(void **state)
+{
+    (void)state;
+    struct base_buf text;
+    base_buf_init(&text, 1 << 20);
+    base_buf_str(&text, HEAD "  duration: 20s\n" LOAD "  faults:\n");
+    for (int i = 0; i < 200; i++)
+        base_buf_str(&text, "    - 5\n");
+    char *list = complaints(text.data, text.len);
+    size_t lines = 0;
+    for (const char *p = list; (p = strchr(p, '\n')) != NULL; p++)
+        lines++;
+    assert_int_equal(lines, SCN_MAX_PROBLEMS + 1);
+    assert_contains(list, "... and 100 more\n");
+    free(list);
+    base_buf_fini(&text);
+}
+
+static void test_read(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/squall-test-scenario-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 10 << 20), 0);
+    close(fd);
+    struct base_buf bytes;
+    struct scn_problems problems = {.items = NULL};
+    base_buf_init(&bytes, 1);
+    assert_false(scn_read(path, &bytes, &problems));
+    char *list = scn_problems_text(&problems);
+    char *expected =
+        base_str_printf("%s: larger than 1 MiB, the most that a scenario file may have\n", path);
+    assert_string_equal(list, expected);
+    scn_problems_fini(&problems);
+    free(list);
+    free(expected);
+    unlink(path);
+    assert_false(scn_read(path, &bytes, &problems));
+    assert_int_equal(problems.count, 1);
+    scn_problems_fini(&problems);
+    assert_true(scn_read("scenarios/catalog/first.yaml", &bytes, &problems));
+    struct scn_scenario scenario;
+    assert_true(scn_parse("first.yaml", bytes.data, bytes.len, &scenario, &problems));
+    assert_int_equal(scenario.fault_count, 3);
+    scn_scenario_fini(&scenario);
+    base_buf_fini(&bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_values_with_units),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_each_mistake_is_named),
+        cmocka_unit_test(test_all_mistakes_in_one_pass_in_order),
+        cmocka_unit_test(test_problems_are_bounded),
+        cmocka_unit_test(test_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
