@@ -466,7 +466,9 @@ struct fault *fault_recover(struct fault_env *env, struct agent_journal_entry *e
     fault->record.end = FAULT_END_RECOVERY;
     fault_note_error(fault, "the agent died while it was in place; found in the journal");
     struct base_error err = {0};
-    bool ok = fault->ops->reopen(fault, entry->undo, &err);
+    bool ok = json_array_size(entry->undo) == fault->spec.target_count
+                  ? fault->ops->reopen(fault, entry->undo, &err)
+                  : base_fail(&err, BASE_CORRUPT, "its journal entry does not say how to revert");
     json_decref(entry->undo);
     *entry = (struct agent_journal_entry){0};
     move(fault, FAULT_REVERTING);

@@ -5,17 +5,14 @@
  * nft.h for what makes it end). Proven by TCP connects from that namespace to each peer: they
  * succeed before, fail during, and succeed after.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "connect.h"
 #include "engine.h"
 #include "nft.h"
+#include "reach.h"
 #include "resolve.h"
 #include "undo.h"
 
@@ -34,23 +31,12 @@ struct zone { /* one target: its namespace, its socket, its peers */
     struct fault_peers peers;
 };
 
-struct
-try { /* one connect, from one zone to one of its peers */
-    struct fault *fault;
-    size_t zone;
-    size_t peer;
-    struct fault_connect *connect; /* NULL: not under way */
-    struct fault_connect_result result;
-    bool done;
-};
-
 struct partition_state {
     struct zone *zones;
     size_t zone_count;
     char *table;
-    struct try *tries;
-    size_t try_count;
-    enum fault_step round; /* which step the tries under way belong to */
+    struct fault_reach *reach;
+    enum fault_step round; /* which step the connects under way belong to */
     struct io_timer retry;
 };
 
@@ -97,16 +83,16 @@ static struct partition_state *state_new(struct fault *fault, size_t zone_count)
     return state;
 }
 
-static void tries_new(struct fault *fault)
+/* Once the zones are complete and move no more. */
+static void paths_new(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
-    for (size_t z = 0; z < state->zone_count; z++)
-        state->try_count += state->zones[z].peers.count;
-    state->tries = base_calloc(state->try_count + 1, sizeof *state->tries);
-    size_t at = 0;
-    for (size_t z = 0; z < state->zone_count; z++)
-        for (size_t p = 0; p < state->zones[z].peers.count; p++)
-            state->tries[at++] = (struct try){.fault = fault, .zone = z, .peer = p};
+    state->reach = fault_reach_new(fault_env_of(fault)->loop);
+    for (size_t z = 0; z < state->zone_count; z++) {
+        const struct zone *zone = &state->zones[z];
+        for (size_t p = 0; p < zone->peers.count; p++)
+            fault_reach_add(state->reach, zone->target.name, &zone->netns, &zone->peers.list[p]);
+    }
 }
 
 static bool zone_open(struct zone *zone, const struct topo *topo, const struct fault_spec *spec,
@@ -135,7 +121,7 @@ static bool partition_open(struct fault *fault, const struct topo *topo, struct 
                                  "%s and %s share one network namespace: name one of them",
                                  state->zones[j].target.name, zone->target.name);
     }
-    tries_new(fault);
+    paths_new(fault);
     return true;
 }
 
@@ -151,156 +137,68 @@ static const struct {
     [FAULT_STEP_VERIFY_GONE] = {"after", patience_after_ms, true},
 };
 
-static const struct fault_peer *peer_of(const struct partition_state *state, const struct try *try)
-{
-    return &state->zones[try->zone].peers.list[try->peer];
-}
-
-static void try_evidence(struct fault *fault, const struct try *try)
+static void round_evidence(struct fault *fault)
 {
     const struct partition_state *state = fault_state_of(fault);
-    char value[160] = "not finished in time";
-    if (try->done)
-        fault_connect_describe(&try->result, value, sizeof value);
-    BASE_AUTO_FREE char *metric = base_str_printf("tcp connect to %s", peer_of(state, try)->label);
-    bool should = rounds[state->round].should_connect;
-    fault_evidence(fault, state->zones[try->zone].target.name, rounds[state->round].when, metric,
-                   value, should ? "connected" : "not connected",
-                   try->done && try->result.connected == should);
+    fault_reach_evidence(state->reach, fault, rounds[state->round].when,
+                         rounds[state->round].should_connect);
 }
 
-static void round_finish(struct fault *fault);
-
-static void on_connect(void *ctx, const struct fault_connect_result *result)
+static void gone_finish(struct fault *fault)
 {
-    struct try *try = ctx;
-    const struct partition_state *state = fault_state_of(try->fault);
-    try->connect = NULL;
-    try->result = *result;
-    try->done = true;
-    for (size_t i = 0; i < state->try_count; i++)
-        if (!state->tries[i].done)
-            return;
-    round_finish(try->fault);
+    const struct partition_state *state = fault_state_of(fault);
+    const struct fault_path *odd = fault_reach_odd(state->reach, true);
+    struct base_error err = {0};
+    round_evidence(fault);
+    if (odd == NULL) {
+        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+        return;
+    }
+    fault_path_error(odd, "has its table removed, yet cannot connect to", &err);
+    /* A peer that is down by itself is not our fault still being there; it is on record, though. */
+    bool explained = fault_reach_explained(state->reach);
+    if (explained)
+        fault_note_error(fault, err.message);
+    fault_step_done(fault, explained ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
 }
 
-static void partition_cancel(struct fault *fault);
+static void on_round_done(void *ctx)
+{
+    struct fault *fault = ctx;
+    struct partition_state *state = fault_state_of(fault);
+    const struct fault_path *odd =
+        fault_reach_odd(state->reach, rounds[state->round].should_connect);
+    struct base_error err = {0};
+    if (state->round == FAULT_STEP_VERIFY_GONE && odd != NULL) {
+        io_timer_start(&state->retry, base_dur_ms(retry_after_ms)); /* until the deadline */
+        return;
+    }
+    if (state->round == FAULT_STEP_VERIFY_GONE) {
+        gone_finish(fault);
+        return;
+    }
+    round_evidence(fault);
+    bool before = state->round == FAULT_STEP_PREPARE;
+    if (odd != NULL)
+        fault_path_error(odd,
+                         before ? "cannot reach its peer even without a partition:"
+                                : "still reaches its peer through the partition:",
+                         &err);
+    fault_step_done(fault,
+                    odd == NULL ? FAULT_OUTCOME_OK
+                    : before    ? FAULT_OUTCOME_FAILED
+                                : FAULT_OUTCOME_NO_EFFECT,
+                    &err);
+}
 
 static void round_begin(struct fault *fault, enum fault_step round)
 {
     struct partition_state *state = fault_state_of(fault);
     struct base_error err = {0};
     state->round = round;
-    for (size_t i = 0; i < state->try_count; i++)
-        state->tries[i] = (struct try){
-            .fault = fault, .zone = state->tries[i].zone, .peer = state->tries[i].peer};
-    for (size_t i = 0; i < state->try_count; i++) {
-        struct try *try = &state->tries[i];
-        const struct zone *zone = &state->zones[try->zone];
-        if (zone->netns.fd < 0) { /* gone with all that was in it; not to be measured */
-            try->done = true;
-            try->result = (struct fault_connect_result){.sys = ENONET};
-            continue;
-        }
-        try->connect =
-            fault_connect_start(fault_env_of(fault)->loop, &zone->netns, peer_of(state, try),
-                                base_dur_ms(rounds[round].patience_ms), on_connect, try, &err);
-        if (try->connect == NULL) {
-            partition_cancel(fault);
-            fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-            return;
-        }
-    }
-    for (size_t i = 0; i < state->try_count; i++)
-        if (!state->tries[i].done)
-            return;
-    round_finish(fault);
-}
-
-static bool zone_is_gone(const struct partition_state *state, const struct try *try)
-{
-    return state->zones[try->zone].netns.fd < 0;
-}
-
-/* The first try that went against what the round expects; NULL: none. */
-static const struct try *first_odd(const struct partition_state *state)
-{
-    bool should = rounds[state->round].should_connect;
-    for (size_t i = 0; i < state->try_count; i++) {
-        const struct try *try = &state->tries[i];
-        if (!zone_is_gone(state, try) && (!try->done || try->result.connected != should))
-            return try;
-    }
-    return NULL;
-}
-
-static void round_evidence(struct fault *fault)
-{
-    const struct partition_state *state = fault_state_of(fault);
-    for (size_t i = 0; i < state->try_count; i++)
-        if (!zone_is_gone(state, &state->tries[i]))
-            try_evidence(fault, &state->tries[i]);
-}
-
-static void describe_odd(const struct partition_state *state, const struct try *odd,
-                         const char *what, struct base_error *err)
-{
-    char value[160] = "not finished in time";
-    if (odd->done)
-        fault_connect_describe(&odd->result, value, sizeof value);
-    (void)base_fail(err, BASE_UNAVAILABLE, "%s %s %s: %s", state->zones[odd->zone].target.name,
-                    what, peer_of(state, odd)->label, value);
-}
-
-/* Our rules answer with a reset or not at all; so once the table is shown to be absent, an answer
- * of any other kind comes from a peer that is down by itself. Silence is not explained by that. */
-static bool peer_is_down(const struct try *try)
-{
-    return try->done && (try->result.sys == ECONNREFUSED || try->result.sys == EHOSTUNREACH ||
-                         try->result.sys == ENETUNREACH);
-}
-
-static void gone_finish(struct fault *fault, const struct try *odd)
-{
-    const struct partition_state *state = fault_state_of(fault);
-    struct base_error err = {0};
-    round_evidence(fault);
-    if (odd == NULL) {
-        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
-        return;
-    }
-    bool down = true;
-    for (size_t i = 0; i < state->try_count; i++)
-        down = down && (zone_is_gone(state, &state->tries[i]) || state->tries[i].result.connected ||
-                        peer_is_down(&state->tries[i]));
-    describe_odd(state, odd, "has its table removed, yet cannot connect to", &err);
-    if (down)
-        fault_note_error(fault, err.message);
-    fault_step_done(fault, down ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
-}
-
-static void round_finish(struct fault *fault)
-{
-    struct partition_state *state = fault_state_of(fault);
-    const struct try *odd = first_odd(state);
-    struct base_error err = {0};
-    if (state->round == FAULT_STEP_VERIFY_GONE) {
-        if (odd != NULL)
-            io_timer_start(&state->retry, base_dur_ms(retry_after_ms)); /* until the deadline */
-        else
-            gone_finish(fault, NULL);
-        return;
-    }
-    round_evidence(fault);
-    if (odd == NULL) {
-        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
-    } else if (state->round == FAULT_STEP_PREPARE) {
-        describe_odd(state, odd, "cannot reach its peer even without a partition:", &err);
+    if (!fault_reach_start(state->reach, base_dur_ms(rounds[round].patience_ms), on_round_done,
+                           fault, &err))
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-    } else {
-        describe_odd(state, odd, "still reaches its peer through the partition:", &err);
-        fault_step_done(fault, FAULT_OUTCOME_NO_EFFECT, &err);
-    }
 }
 
 static void on_retry(void *ctx)
@@ -442,7 +340,7 @@ static void partition_late(struct fault *fault, enum fault_step step)
 {
     const struct partition_state *state = fault_state_of(fault);
     if (step == FAULT_STEP_VERIFY_GONE)
-        gone_finish(fault, first_odd(state));
+        gone_finish(fault);
     else if (state->round == step)
         round_evidence(fault);
 }
@@ -451,15 +349,13 @@ static void partition_cancel(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
     io_timer_stop(&state->retry);
-    for (size_t i = 0; i < state->try_count; i++) {
-        fault_connect_cancel(state->tries[i].connect);
-        state->tries[i].connect = NULL;
-    }
+    fault_reach_cancel(state->reach);
 }
 
 static void partition_close(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
+    fault_reach_free(state->reach);
     for (size_t i = 0; i < state->zone_count; i++) {
         struct zone *zone = &state->zones[i];
         fault_nft_free(zone->nft);
@@ -469,7 +365,6 @@ static void partition_close(struct fault *fault)
     }
     io_timer_fini(&state->retry);
     free(state->zones);
-    free(state->tries);
     free(state->table);
     free(state);
     fault_set_state(fault, NULL);
@@ -525,7 +420,7 @@ static bool partition_reopen(struct fault *fault, const json_t *undo, struct bas
     for (size_t i = 0; i < state->zone_count; i++)
         if (!zone_reopen(&state->zones[i], json_array_get(undo, i), err))
             return false;
-    tries_new(fault);
+    paths_new(fault);
     return true;
 }
 

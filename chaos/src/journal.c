@@ -99,7 +99,8 @@ static bool read_entry(const json_t *body, struct agent_journal_entry *entry,
     const json_t *undo = json_object_get(body, "undo");
     entry->undo = undo != NULL ? json_deep_copy(undo) : json_null();
     if (!agent_id_valid(entry->spec.id) || !base_str_eq(entry->spec.id, entry->record.id) ||
-        entry->spec.kind != entry->record.kind)
+        entry->spec.kind != entry->record.kind ||
+        entry->spec.target_count != entry->record.target_count)
         return base_fail(err, BASE_CORRUPT, "spec and record are not of one fault");
     if (entry->record.state != FAULT_APPLYING && entry->record.state != FAULT_ACTIVE)
         return base_fail(err, BASE_CORRUPT, "a fault that is %s is never journaled",

@@ -12,10 +12,10 @@ import json
 import os
 import pathlib
 import queue
-import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -800,26 +800,28 @@ def test_usage_errors(words):
     assert done.returncode == 2 and "usage:" in done.stderr
 
 
-def test_without_root_kill_and_app_work_and_partition_says_why(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rootless")
+@pytest.fixture
+def open_folder():
+    """One that another user can reach, which pytest's own need not be."""
+    with tempfile.TemporaryDirectory(prefix="squall-chat-") as path:
+        os.chmod(path, 0o777)
+        yield pathlib.Path(path)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def test_without_root_kill_and_app_work_and_partition_says_why(open_folder):
     user = 65534 if os.geteuid() == 0 else None
-    platform = Platform(folder, "loopback")
-    if user is not None:
-        for path in [folder, *folder.parents][:2]:
-            path.chmod(0o755)
-        folder.chmod(0o777)
-        if not shutil.os.access(BIN, os.X_OK):
-            pytest.fail(f"{BIN} cannot be reached")
-    agent = Agent(platform, folder, user=user)
+    platform = Platform(open_folder, "loopback")
+    agent = Agent(platform, open_folder, user=user)
     try:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        for name, number in (("gateway-1", port), ("gateway-2", None)):
-            if number is None:
-                with socket.create_server(("127.0.0.1", 0)) as probe:
-                    number = probe.getsockname()[1]
-            platform.add("gateway", Instance(folder, name, gateway_command(
-                platform, name, "127.0.0.1", number), "127.0.0.1", number, user=user))
+        for name in ("gateway-1", "gateway-2"):
+            port = free_port()
+            platform.add("gateway", Instance(open_folder, name, gateway_command(
+                platform, name, "127.0.0.1", port), "127.0.0.1", port, user=user))
         platform.write()
         agent.start()
         kinds = agent.ask("GET", "/v1/health")[1]["kinds"]

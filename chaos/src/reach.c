@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reach.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+struct attempt {
+    struct fault_reach *reach;
+    struct fault_path path;
+    struct fault_connect *connect; /* NULL: not under way */
+};
+
+struct fault_reach {
+    struct io_loop *loop;
+    struct attempt *tries;
+    size_t count;
+    struct io_timer over; /* for a round with nothing to wait for */
+    void (*on_done)(void *ctx);
+    void *ctx;
+};
+
+static bool all_done(const struct fault_reach *reach)
+{
+    for (size_t i = 0; i < reach->count; i++)
+        if (!reach->tries[i].path.done)
+            return false;
+    return true;
+}
+
+static void on_over(void *ctx)
+{
+    struct fault_reach *reach = ctx;
+    reach->on_done(reach->ctx);
+}
+
+struct fault_reach *fault_reach_new(struct io_loop *loop)
+{
+    struct fault_reach *reach = base_calloc(1, sizeof *reach);
+    reach->loop = loop;
+    io_timer_init(&reach->over, loop, on_over, reach);
+    return reach;
+}
+
+void fault_reach_free(struct fault_reach *reach)
+{
+    if (reach == NULL)
+        return;
+    fault_reach_cancel(reach);
+    io_timer_fini(&reach->over);
+    free(reach->tries);
+    free(reach);
+}
+
+void fault_reach_add(struct fault_reach *reach, const char *target, const struct fault_netns *netns,
+                     const struct fault_peer *peer)
+{
+    reach->tries = base_reallocarray(reach->tries, reach->count + 1, sizeof *reach->tries);
+    reach->tries[reach->count++] =
+        (struct attempt){.reach = reach, .path = {.target = target, .netns = netns, .peer = peer}};
+}
+
+void fault_reach_cancel(struct fault_reach *reach)
+{
+    if (reach == NULL)
+        return;
+    io_timer_stop(&reach->over);
+    for (size_t i = 0; i < reach->count; i++) {
+        fault_connect_cancel(reach->tries[i].connect);
+        reach->tries[i].connect = NULL;
+    }
+}
+
+static void on_connect(void *ctx, const struct fault_connect_result *result)
+{
+    struct attempt *attempt = ctx;
+    attempt->connect = NULL;
+    attempt->path.result = *result;
+    attempt->path.done = true;
+    if (all_done(attempt->reach))
+        attempt->reach->on_done(attempt->reach->ctx);
+}
+
+bool fault_reach_start(struct fault_reach *reach, struct dur_ns patience,
+                       void (*on_done)(void *ctx), void *ctx, struct base_error *err)
+{
+    fault_reach_cancel(reach);
+    reach->on_done = on_done;
+    reach->ctx = ctx;
+    for (size_t i = 0; i < reach->count; i++) {
+        struct fault_path *path = &reach->tries[i].path;
+        path->result = (struct fault_connect_result){0};
+        path->done = path->netns->fd < 0;
+    }
+    for (size_t i = 0; i < reach->count; i++) {
+        struct attempt *attempt = &reach->tries[i];
+        if (attempt->path.done)
+            continue;
+        attempt->connect = fault_connect_start(reach->loop, attempt->path.netns, attempt->path.peer,
+                                               patience, on_connect, attempt, err);
+        if (attempt->connect == NULL) {
+            fault_reach_cancel(reach);
+            return base_fail_context(err, "%s", attempt->path.target);
+        }
+    }
+    if (all_done(reach))
+        io_timer_start(&reach->over, (struct dur_ns){0});
+    return true;
+}
+
+static bool measured(const struct fault_path *path)
+{
+    return path->netns->fd >= 0;
+}
+
+static bool as_it_should(const struct fault_path *path, bool should_connect)
+{
+    return path->done && path->result.connected == should_connect;
+}
+
+const struct fault_path *fault_reach_odd(const struct fault_reach *reach, bool should_connect)
+{
+    for (size_t i = 0; i < reach->count; i++) {
+        const struct fault_path *path = &reach->tries[i].path;
+        if (measured(path) && !as_it_should(path, should_connect))
+            return path;
+    }
+    return NULL;
+}
+
+bool fault_reach_explained(const struct fault_reach *reach)
+{
+    for (size_t i = 0; i < reach->count; i++) {
+        const struct fault_path *path = &reach->tries[i].path;
+        int sys = path->result.sys;
+        bool told = sys == ECONNREFUSED || sys == EHOSTUNREACH || sys == ENETUNREACH;
+        if (measured(path) && !(path->done && (path->result.connected || told)))
+            return false;
+    }
+    return true;
+}
+
+static void describe(const struct fault_path *path, char *out, size_t size)
+{
+    static const struct fault_connect_result unfinished = {.sys = ETIMEDOUT};
+    fault_connect_describe(path->done ? &path->result : &unfinished, out, size);
+}
+
+void fault_reach_evidence(const struct fault_reach *reach, struct fault *fault, const char *when,
+                          bool should_connect)
+{
+    for (size_t i = 0; i < reach->count; i++) {
+        const struct fault_path *path = &reach->tries[i].path;
+        if (!measured(path))
+            continue;
+        char value[160];
+        describe(path, value, sizeof value);
+        BASE_AUTO_FREE char *metric = base_str_printf("tcp connect to %s", path->peer->label);
+        fault_evidence(fault, path->target, when, metric, value,
+                       should_connect ? "connected" : "not connected",
+                       as_it_should(path, should_connect));
+    }
+}
+
+void fault_path_error(const struct fault_path *path, const char *what, struct base_error *err)
+{
+    char value[160];
+    describe(path, value, sizeof value);
+    (void)base_fail(err, BASE_UNAVAILABLE, "%s %s %s: %s", path->target, what, path->peer->label,
+                    value);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "admission.h"
+
+static char users_1[] = "users-1";
+static char users_2[] = "users-2";
+static char users_3[] = "users-3";
+static char users_4[] = "users-4";
+static char gateway_1[] = "gateway-1";
+static char users[] = "users";
+static char gateway[] = "gateway";
+static char platform[] = "default";
+
+static struct topo_instance user_instances[] = {
+    {.name = users_1}, {.name = users_2}, {.name = users_3}, {.name = users_4}};
+static struct topo_instance gateway_instances[] = {{.name = gateway_1}};
+static struct topo_service services[] = {
+    {.name = users, .instances = user_instances, .instance_count = 4},
+    {.name = gateway, .instances = gateway_instances, .instance_count = 1},
+};
+static const struct topo topo = {.name = platform, .services = services, .service_count = 2};
+static const struct agent_limits limits = {.max_duration = {3600 * BASE_NS_PER_S},
+                                           .max_affected = 0.5};
+
+static char *two[] = {users_1, users_2};
+static char *three[] = {users_1, users_2, users_3};
+static char *third[] = {users_3};
+static char *first[] = {users_1};
+static char *twice[] = {users_1, users_1};
+static char *only_gateway[] = {gateway_1};
+
+static struct fault_spec fault(char *id, char **targets, size_t count)
+{
+    return (struct fault_spec){.id = id,
+                               .kind = FAULT_PARTITION,
+                               .duration = base_dur_s(20),
+                               .lease = base_dur_s(3),
+                               .max_affected = 1.0,
+                               .service = users,
+                               .targets = targets,
+                               .target_count = count};
+}
+
+static enum base_code admit(const struct fault_spec *spec, const struct fault_spec *standing,
+                            const char *word)
+{
+    struct base_error err = {0};
+    const struct fault_spec *list[] = {standing};
+    if (agent_admit(spec, &topo, &limits, list, standing != NULL ? 1 : 0, &err))
+        return BASE_OK;
+    if (strstr(err.message, word) == NULL)
+        fail_msg("expected \"%s\" in: %s", word, err.message);
+    return err.code;
+}
+
+static char id_a[] = "run-1";
+static char id_b[] = "run-2";
+
+static void half_of_a_service_is_taken_and_more_is_not(void **state)
+{
+    (void)state;
+    struct fault_spec spec = fault(id_a, two, 2);
+    assert_int_equal(admit(&spec, NULL, ""), BASE_OK);
+    spec = fault(id_a, three, 3);
+    assert_int_equal(admit(&spec, NULL, "75 %"), BASE_LIMIT);
+    spec = fault(id_a, only_gateway, 1);
+    spec.service = gateway;
+    assert_int_equal(admit(&spec, NULL, "1 of 1"), BASE_LIMIT);
+}
+
+static void the_faults_own_cap_counts_when_it_is_lower(void **state)
+{
+    (void)state;
+    struct fault_spec spec = fault(id_a, two, 2);
+    spec.max_affected = 0.25;
+    assert_int_equal(admit(&spec, NULL, "the fault's own"), BASE_LIMIT);
+    spec.max_affected = 0.9;
+    spec.targets = three;
+    spec.target_count = 3;
+    assert_int_equal(admit(&spec, NULL, "--max-affected"), BASE_LIMIT);
+}
+
+static void faults_that_stand_count_once_each(void **state)
+{
+    (void)state;
+    struct fault_spec standing = fault(id_a, two, 2);
+    struct fault_spec spec = fault(id_b, third, 1);
+    spec.kind = FAULT_KILL;
+    assert_int_equal(admit(&spec, &standing, "3 of 4"), BASE_LIMIT);
+    spec.targets = first; /* is affected already */
+    assert_int_equal(admit(&spec, &standing, ""), BASE_OK);
+}
+
+static void two_of_a_kind_on_one_target_are_refused(void **state)
+{
+    (void)state;
+    struct fault_spec standing = fault(id_a, two, 2);
+    struct fault_spec spec = fault(id_b, first, 1);
+    assert_int_equal(admit(&spec, &standing, "run-1"), BASE_LIMIT);
+}
+
+static void time_has_a_floor_and_a_ceiling(void **state)
+{
+    (void)state;
+    struct fault_spec spec = fault(id_a, first, 1);
+    spec.duration = base_dur_s(3601);
+    assert_int_equal(admit(&spec, NULL, "ceiling of 1h"), BASE_LIMIT);
+    spec = fault(id_a, first, 1);
+    spec.lease = base_dur_s(3601);
+    assert_int_equal(admit(&spec, NULL, "lease"), BASE_LIMIT);
+    spec = fault(id_a, first, 1);
+    spec.lease = base_dur_ms(199);
+    assert_int_equal(admit(&spec, NULL, "200 ms"), BASE_INVALID);
+    spec = fault(id_a, first, 1);
+    spec.duration.ns = 0;
+    assert_int_equal(admit(&spec, NULL, "`for`"), BASE_INVALID);
+}
+
+static void names_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    char nobody[] = "nobody";
+    char *unknown[] = {nobody};
+    char bad_id[] = "../x";
+    struct fault_spec spec = fault(id_a, unknown, 1);
+    assert_int_equal(admit(&spec, NULL, "nobody"), BASE_NOT_FOUND);
+    spec = fault(id_a, first, 1);
+    spec.service = nobody;
+    assert_int_equal(admit(&spec, NULL, "no service"), BASE_NOT_FOUND);
+    spec = fault(id_a, only_gateway, 1);
+    assert_int_equal(admit(&spec, NULL, "belongs to the service gateway"), BASE_INVALID);
+    spec = fault(id_a, twice, 2);
+    assert_int_equal(admit(&spec, NULL, "twice"), BASE_INVALID);
+    spec = fault(id_a, first, 0);
+    assert_int_equal(admit(&spec, NULL, "no target"), BASE_INVALID);
+    spec = fault(bad_id, first, 1);
+    assert_int_equal(admit(&spec, NULL, "id"), BASE_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(half_of_a_service_is_taken_and_more_is_not),
+        cmocka_unit_test(the_faults_own_cap_counts_when_it_is_lower),
+        cmocka_unit_test(faults_that_stand_count_once_each),
+        cmocka_unit_test(two_of_a_kind_on_one_target_are_refused),
+        cmocka_unit_test(time_has_a_floor_and_a_ceiling),
+        cmocka_unit_test(names_that_do_not_fit_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

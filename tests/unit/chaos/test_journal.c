@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "journal.h"
+
+static struct fault_spec spec_of(const char *id)
+{
+    static char run[] = "run-1";
+    static char name[] = "cut";
+    static char service[] = "users";
+    static char target[] = "users-1";
+    static char peer[] = "postgres";
+    static char *targets[] = {target};
+    static char *peers[] = {peer};
+    struct fault_spec spec = {
+        .run = run,
+        .name = name,
+        .kind = FAULT_PARTITION,
+        .duration = {10},
+        .lease = {5},
+        .max_affected = 0.5,
+        .service = service,
+        .targets = targets,
+        .target_count = 1,
+    };
+    spec.id = base_str_dup(id);
+    spec.partition.peers = peers;
+    spec.partition.peer_count = 1;
+    return spec;
+}
+
+static struct fault_record record_of(const struct fault_spec *spec, enum fault_state state)
+{
+    return (struct fault_record){.id = spec->id,
+                                 .run = spec->run,
+                                 .name = spec->name,
+                                 .kind = spec->kind,
+                                 .targets = spec->targets,
+                                 .target_count = spec->target_count,
+                                 .state = state,
+                                 .applied_at = {42}};
+}
+
+static json_t *undo_value(void)
+{
+    json_t *undo = json_array();
+    json_t *one = json_object();
+    json_object_set_new(one, "table", json_string("squall_x"));
+    json_array_append_new(undo, one);
+    return undo;
+}
+
+static void encode(const char *id, struct base_buf *out)
+{
+    struct fault_spec spec = spec_of(id);
+    struct fault_record record = record_of(&spec, FAULT_ACTIVE);
+    json_t *undo = undo_value();
+    base_buf_init(out, AGENT_JOURNAL_MAX);
+    assert_true(agent_journal_encode(&spec, &record, undo, out, NULL));
+    json_decref(undo);
+    free(spec.id);
+}
+
+static void what_goes_in_comes_out(void **state)
+{
+    (void)state;
+    BASE_AUTO_BUF struct base_buf buf;
+    struct agent_journal_entry entry = {0};
+    struct base_error err = {0};
+    encode("run-1-7", &buf);
+    assert_true(agent_journal_decode(buf.data, buf.len, &entry, &err));
+    assert_string_equal(entry.spec.id, "run-1-7");
+    assert_string_equal(entry.spec.partition.peers[0], "postgres");
+    assert_int_equal(entry.record.applied_at.ns, 42);
+    assert_int_equal(entry.record.state, FAULT_ACTIVE);
+    json_t *undo = undo_value();
+    assert_true(json_equal(entry.undo, undo));
+    json_decref(undo);
+    agent_journal_entry_fini(&entry);
+}
+
+static void expect_corrupt(const char *data, size_t len, const char *what, size_t where)
+{
+    struct agent_journal_entry entry = {0};
+    struct base_error err = {0};
+    if (agent_journal_decode(data, len, &entry, &err))
+        fail_msg("%s at %zu was not noticed", what, where);
+    if (err.code != BASE_CORRUPT || err.message[0] == '\0')
+        fail_msg("%s at %zu: code %d", what, where, (int)err.code);
+    assert_null(entry.spec.id);
+    assert_null(entry.undo);
+}
+
+static void every_flipped_bit_is_noticed(void **state)
+{
+    (void)state;
+    BASE_AUTO_BUF struct base_buf buf;
+    encode("run-1-7", &buf);
+    for (size_t at = 0; at < buf.len; at++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            buf.data[at] = (char)((unsigned char)buf.data[at] ^ (1U << bit));
+            expect_corrupt(buf.data, buf.len, "a flipped bit", at * 8 + bit);
+            buf.data[at] = (char)((unsigned char)buf.data[at] ^ (1U << bit));
+        }
+    }
+}
+
+static void every_truncation_and_every_tail_is_noticed(void **state)
+{
+    (void)state;
+    BASE_AUTO_BUF struct base_buf buf;
+    encode("run-1-7", &buf);
+    for (size_t len = 0; len < buf.len; len++) {
+        /* A copy of its own, so that a read behind the end is one that a sanitizer sees. */
+        char *copy = malloc(len + 1);
+        memcpy(copy, buf.data, len);
+        copy = realloc(copy, len > 0 ? len : 1);
+        expect_corrupt(copy, len, "an end", len);
+        free(copy);
+    }
+    assert_true(base_buf_char(&buf, '\n'));
+    expect_corrupt(buf.data, buf.len, "one byte more", buf.len);
+}
+
+static void a_sound_frame_around_nonsense_is_corrupt(void **state)
+{
+    (void)state;
+    struct fault_spec spec = spec_of("run-1-7");
+    struct fault_record record = record_of(&spec, FAULT_GONE);
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, AGENT_JOURNAL_MAX);
+    assert_true(agent_journal_encode(&spec, &record, NULL, &buf, NULL));
+    expect_corrupt(buf.data, buf.len, "a state that is never journaled", 0);
+    base_buf_clear(&buf);
+    record = record_of(&spec, FAULT_ACTIVE);
+    char other[] = "run-1-8";
+    record.id = other;
+    assert_true(agent_journal_encode(&spec, &record, NULL, &buf, NULL));
+    expect_corrupt(buf.data, buf.len, "two ids", 0);
+    free(spec.id);
+}
+
+static void ids_that_could_leave_the_folder_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", ".", "..", "../x", "a/b", ".x", "-x", "_x", "a b", "a\n"};
+    char longest[130];
+    memset(longest, 'a', sizeof longest);
+    longest[129] = '\0';
+    assert_false(agent_id_valid(longest));
+    longest[128] = '\0';
+    assert_true(agent_id_valid(longest));
+    assert_true(agent_id_valid("20261121T081100-ab12-3"));
+    assert_true(agent_id_valid("A.b_c-9"));
+    assert_false(agent_id_valid(NULL));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(agent_id_valid(bad[i]));
+}
+
+/* --- the folder --- */
+
+struct seen {
+    size_t entries;
+    size_t corrupt;
+    char last[64];
+    char aside[512];
+};
+
+static void on_entry(void *ctx, struct agent_journal_entry *entry)
+{
+    struct seen *seen = ctx;
+    seen->entries++;
+    (void)snprintf(seen->last, sizeof seen->last, "%s", entry->spec.id);
+    agent_journal_entry_fini(entry);
+}
+
+static void on_corrupt(void *ctx, const char *file, const struct base_error *why)
+{
+    struct seen *seen = ctx;
+    seen->corrupt++;
+    assert_non_null(strstr(why->message, file));
+    (void)snprintf(seen->aside, sizeof seen->aside, "%s", file);
+}
+
+static struct seen load(struct agent_journal *journal)
+{
+    struct seen seen = {0};
+    struct agent_journal_reader reader = {on_entry, on_corrupt, &seen};
+    assert_true(agent_journal_load(journal, &reader, NULL));
+    return seen;
+}
+
+static void write_entry(struct agent_journal *journal, const char *id)
+{
+    struct base_error err = {0};
+    struct fault_spec spec = spec_of(id);
+    struct fault_record record = record_of(&spec, FAULT_APPLYING);
+    if (!agent_journal_write(journal, &spec, &record, NULL, &err))
+        fail_msg("%s", err.message);
+    free(spec.id);
+}
+
+static void cut_in_half(const char *path)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size / 2), 0);
+}
+
+static int make_folder(void **state)
+{
+    char *dir = base_str_dup("/tmp/squall-journal-XXXXXX");
+    *state = mkdtemp(dir);
+    return *state == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    bool ok = base_dir_remove(*state, NULL);
+    free(*state);
+    return !ok;
+}
+
+static void one_bad_entry_does_not_hide_the_others(void **state)
+{
+    const char *dir = *state;
+    struct agent_journal *journal = agent_journal_open(dir, NULL);
+    assert_non_null(journal);
+    write_entry(journal, "a-1");
+    write_entry(journal, "a-2");
+    write_entry(journal, "a-3");
+    BASE_AUTO_FREE char *damaged = base_str_printf("%s/a-2.fault", dir);
+    cut_in_half(damaged);
+    struct seen seen = load(journal);
+    assert_int_equal(seen.entries, 2);
+    assert_int_equal(seen.corrupt, 1);
+    assert_string_equal(seen.last, "a-3");
+    BASE_AUTO_FREE char *aside = base_str_printf("%s.corrupt", damaged);
+    assert_string_equal(seen.aside, aside);
+    assert_int_equal(access(aside, F_OK), 0);
+    assert_int_not_equal(access(damaged, F_OK), 0);
+    seen = load(journal);
+    assert_int_equal(seen.entries, 2);
+    assert_int_equal(seen.corrupt, 0);
+    agent_journal_close(journal);
+}
+
+static void removal_is_final_and_may_be_repeated(void **state)
+{
+    struct agent_journal *journal = agent_journal_open(*state, NULL);
+    write_entry(journal, "a-1");
+    write_entry(journal, "a-1");
+    assert_int_equal(load(journal).entries, 1);
+    assert_true(agent_journal_remove(journal, "a-1", NULL));
+    assert_true(agent_journal_remove(journal, "a-1", NULL));
+    assert_int_equal(load(journal).entries, 0);
+    agent_journal_close(journal);
+}
+
+static void two_agents_never_share_a_folder(void **state)
+{
+    struct base_error err = {0};
+    struct agent_journal *journal = agent_journal_open(*state, NULL);
+    assert_non_null(journal);
+    assert_null(agent_journal_open(*state, &err));
+    assert_int_equal(err.code, BASE_UNAVAILABLE);
+    char pid[32];
+    (void)snprintf(pid, sizeof pid, "pid %d", (int)getpid());
+    assert_non_null(strstr(err.message, pid));
+    agent_journal_close(journal);
+    journal = agent_journal_open(*state, &err);
+    assert_non_null(journal);
+    agent_journal_close(journal);
+}
+
+static void what_cannot_be_written_is_an_error(void **state)
+{
+    struct base_error err = {0};
+    struct agent_journal *journal = agent_journal_open(*state, NULL);
+    struct fault_spec spec = spec_of("a-1");
+    struct fault_record record = record_of(&spec, FAULT_APPLYING);
+    assert_true(base_dir_remove(*state, NULL));
+    assert_false(agent_journal_write(journal, &spec, &record, NULL, &err));
+    assert_true(err.message[0] != '\0');
+    free(spec.id);
+    agent_journal_close(journal);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_goes_in_comes_out),
+        cmocka_unit_test(every_flipped_bit_is_noticed),
+        cmocka_unit_test(every_truncation_and_every_tail_is_noticed),
+        cmocka_unit_test(a_sound_frame_around_nonsense_is_corrupt),
+        cmocka_unit_test(ids_that_could_leave_the_folder_are_refused),
+        cmocka_unit_test_setup_teardown(one_bad_entry_does_not_hide_the_others, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(removal_is_final_and_may_be_repeated, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(two_agents_never_share_a_folder, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(what_cannot_be_written_is_an_error, make_folder,
+                                        remove_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

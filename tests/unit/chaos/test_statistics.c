@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "statistics.h"
+
+static void bounds_of_a_known_binomial(void **state)
+{
+    (void)state;
+    /* P(X=k) for n=4, p=0.5 is 1 4 6 4 1 of 16. */
+    struct fault_interval i = fault_binomial_interval(4, 0.5, 2.0 / 17);
+    assert_int_equal(i.low, 0);
+    assert_int_equal(i.high, 4);
+    i = fault_binomial_interval(4, 0.5, 2.0 / 15);
+    assert_int_equal(i.low, 1);
+    assert_int_equal(i.high, 3);
+    i = fault_binomial_interval(4, 0.5, 2.0 * 5.01 / 16);
+    assert_int_equal(i.low, 2);
+    assert_int_equal(i.high, 2);
+}
+
+static void no_rate_and_every_request(void **state)
+{
+    (void)state;
+    struct fault_interval i = fault_binomial_interval(100, 0.0, 1e-4);
+    assert_int_equal(i.low, 0);
+    assert_int_equal(i.high, 0);
+    i = fault_binomial_interval(100, 1.0, 1e-4);
+    assert_int_equal(i.low, 100);
+    assert_int_equal(i.high, 100);
+    i = fault_binomial_interval(0, 0.3, 1e-4);
+    assert_int_equal(i.low, 0);
+    assert_int_equal(i.high, 0);
+}
+
+/* Of many series with the true rate nearly all lie inside; of series with a rate that is half or
+ * twice as large, nearly none. */
+static size_t inside(double asked, double real, size_t n, size_t series)
+{
+    struct base_rng rng;
+    base_rng_seed(&rng, 7);
+    struct fault_interval interval = fault_binomial_interval(n, asked, 1e-4);
+    size_t hits = 0;
+    for (size_t s = 0; s < series; s++) {
+        size_t k = 0;
+        for (size_t i = 0; i < n; i++)
+            k += base_rng_unit(&rng) < real ? 1 : 0;
+        hits += k >= interval.low && k <= interval.high ? 1 : 0;
+    }
+    return hits;
+}
+
+static void the_true_rate_is_inside_and_others_are_not(void **state)
+{
+    (void)state;
+    assert_true(inside(0.2, 0.2, 100, 10000) >= 9990);
+    assert_true(inside(0.2, 0.0, 100, 1000) == 0);
+    assert_true(inside(0.2, 0.5, 100, 1000) < 10);
+    assert_true(inside(0.5, 0.05, 100, 1000) == 0);
+}
+
+static void the_sample_shows_the_rate_at_least_once(void **state)
+{
+    (void)state;
+    static const double rates[] = {0.005, 0.01, 0.05, 0.2, 0.5, 0.99};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        size_t n = fault_sample_size(rates[i], 1e-4, 1, 5000);
+        assert_true(n > 0);
+        assert_true(pow(1 - rates[i], (double)n) <= 1e-4);
+        assert_true(n == 1 || pow(1 - rates[i], (double)(n - 1)) > 1e-4);
+    }
+    assert_int_equal(fault_sample_size(0.5, 1e-4, 100, 2000), 100);
+    assert_int_equal(fault_sample_size(1.0, 1e-4, 1, 2000), 1);
+    assert_int_equal(fault_sample_size(0.0, 1e-4, 20, 2000), 20);
+    assert_int_equal(fault_sample_size(0.001, 1e-4, 1, 2000), 0);
+    assert_int_equal(fault_sample_size(1e-300, 1e-4, 1, 2000), 0);
+}
+
+static void median_of_odd_even_and_none(void **state)
+{
+    (void)state;
+    int64_t odd[] = {9, 1, 5};
+    int64_t even[] = {4, 1, 3, 2};
+    int64_t large[] = {INT64_MAX, INT64_MAX - 2};
+    assert_int_equal(fault_median(odd, 3), 5);
+    assert_int_equal(fault_median(even, 4), 2);
+    assert_int_equal(fault_median(large, 2), INT64_MAX - 1);
+    assert_int_equal(fault_median(odd, 0), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bounds_of_a_known_binomial),
+        cmocka_unit_test(no_rate_and_every_request),
+        cmocka_unit_test(the_true_rate_is_inside_and_others_are_not),
+        cmocka_unit_test(the_sample_shows_the_rate_at_least_once),
+        cmocka_unit_test(median_of_odd_even_and_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
