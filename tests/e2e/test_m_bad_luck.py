@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole experiments on a real sandbox, and everything that can go wrong with them."""
 
+import errno
 import json
 import os
 import pathlib
@@ -284,7 +285,7 @@ def test_the_agent_dies_during_a_fault(sandbox, tmp_path, kind, death):
     verdict = one.verdict()
     assert verdict["status"] == "error", verdict
     reasons = {o["reason"] for o in verdict["objectives"] if o["source"] == "fault"}
-    assert reasons & {"fault-interrupted", "fault-stuck"}, verdict
+    assert reasons & {"fault_interrupted", "fault_stuck"}, verdict
     sandbox.wait_healthy()
 
 
@@ -350,18 +351,19 @@ def test_the_disk_of_the_run_directory_is_full(sandbox, tmp_path):
     sandbox.wait_healthy()
     mount = tmp_path / "small"
     mount.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(mount)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(mount)], check=True)
     try:
         one = Experiment(sandbox, tmp_path, FAULTS["partition"], out=mount / "runs")
         one.wait_event("fault.active")
-        with open(mount / "ballast", "wb") as ballast:
-            try:
-                while True:
-                    ballast.write(b"x" * 4096)
-                    ballast.flush()
-            except OSError:
-                pass
-            assert one.end() == 5, one.text()
+        ballast = os.open(mount / "ballast", os.O_WRONLY | os.O_CREAT)
+        try:
+            while True:
+                os.write(ballast, b"x" * 512)
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+        finally:
+            os.close(ballast)
+        assert one.end() == 5, one.text()
         assert not sandbox.in_force("partition")
         assert sandbox.rules() == ""
         assert re.search(r"disk full|No space left", one.text()), one.text()

@@ -255,7 +255,7 @@ static bool get_real_or_null(const json_t *object, const char *where,
                              const struct codec_field *field, void *base, struct base_error *err)
 {
     if (json_is_null(json_object_get(object, field->key))) {
-        *(double *)at(field, base) = NAN;
+        *(double *)at(field, base) = (double)NAN;
         return true;
     }
     return get_real(object, where, field, base, err);
