@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "io_test.h"
+
+static void make_pipe(int fds[2])
+{
+    assert_int_equal(pipe(fds), 0);
+    struct base_error err;
+    assert_true(base_fd_set_nonblocking(fds[0], &err));
+    assert_true(base_fd_set_nonblocking(fds[1], &err));
+}
+
+static void close_pipe(int fds[2])
+{
+    base_fd_close(&fds[0]);
+    base_fd_close(&fds[1]);
+}
+
+/* --- watch --- */
+
+struct seen {
+    struct io_watch *watch;
+    unsigned events;
+    int calls;
+    bool any;
+    bool finish; /* finish and free the watcher from its own callback */
+};
+
+static void on_ready(void *ctx, unsigned events)
+{
+    struct seen *seen = ctx;
+    seen->events |= events;
+    seen->calls++;
+    seen->any = true;
+    if (seen->finish) {
+        io_watch_fini(seen->watch);
+        memset(seen->watch, 0x5a, sizeof *seen->watch);
+        free(seen->watch);
+    }
+}
+
+static void test_watch_reads_and_writes(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    int fds[2];
+    make_pipe(fds);
+    struct io_watch in;
+    struct io_watch out;
+    struct seen read_seen = {0};
+    struct seen write_seen = {0};
+    io_watch_init(&in, loop, fds[0], on_ready, &read_seen);
+    io_watch_init(&out, loop, fds[1], on_ready, &write_seen);
+    io_watch_set(&in, IO_READ);
+    io_watch_set(&in, IO_READ); /* unchanged */
+    io_watch_set(&out, IO_WRITE);
+    io_test_until(loop, &write_seen.any);
+    assert_int_equal(write_seen.events, IO_WRITE);
+    assert_int_equal(read_seen.calls, 0);
+    io_watch_set(&out, 0);
+    int writes = write_seen.calls;
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    io_test_until(loop, &read_seen.any);
+    assert_int_equal(read_seen.events, IO_READ);
+    assert_int_equal(write_seen.calls, writes);
+    io_watch_fini(&in);
+    io_watch_fini(&out);
+    io_watch_fini(&out); /* twice does nothing */
+    close_pipe(fds);
+    io_loop_free(loop);
+}
+
+static void test_watch_finished_in_its_callback(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    int fds[2];
+    make_pipe(fds);
+    struct io_watch *watch = calloc(1, sizeof *watch);
+    assert_non_null(watch);
+    struct seen seen = {.watch = watch, .finish = true};
+    io_watch_init(watch, loop, fds[1], on_ready, &seen);
+    io_watch_set(watch, IO_WRITE);
+    io_loop_run(loop); /* ends: no watcher is left */
+    assert_int_equal(seen.calls, 1);
+    close_pipe(fds);
+    io_loop_free(loop);
+}
+
+static void test_watch_survives_reuse_of_a_descriptor_number(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    for (int round = 0; round < 50; round++) {
+        int fds[2];
+        make_pipe(fds);
+        struct io_watch watch;
+        struct seen seen = {0};
+        io_watch_init(&watch, loop, fds[0], on_ready, &seen);
+        io_watch_set(&watch, IO_READ);
+        assert_int_equal(write(fds[1], "x", 1), 1);
+        io_test_until(loop, &seen.any);
+        io_watch_fini(&watch);
+        close_pipe(fds);
+    }
+    io_loop_free(loop);
+}
+
+static void test_zeroed_watchers_can_be_finished(void **state)
+{
+    (void)state;
+    int spare = dup(STDERR_FILENO);
+    assert_int_equal(dup2(spare, STDIN_FILENO), STDIN_FILENO);
+    base_fd_close(&spare);
+    struct io_watch watch = {0};
+    struct io_timer timer = {0};
+    struct io_alarm alarm = {0};
+    struct io_signal signal = {0};
+    struct io_wake wake = {0};
+    io_watch_fini(&watch);
+    io_timer_fini(&timer);
+    io_alarm_fini(&alarm); /* must not close descriptor 0 */
+    io_signal_fini(&signal);
+    io_wake_fini(&wake);
+    assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+    io_loop_free(NULL);
+}
+
+/* --- timers and alarms, noted in the order they fire --- */
+
+struct order {
+    char text[16];
+    size_t len;
+    size_t want;
+    bool done;
+};
+
+struct mark {
+    struct order *order;
+    char letter;
+    struct mono_ns at;
+};
+
+static void on_mark(void *ctx)
+{
+    struct mark *mark = ctx;
+    mark->at = base_mono_now();
+    mark->order->text[mark->order->len++] = mark->letter;
+    mark->order->done = mark->order->len == mark->order->want;
+}
+
+static void test_timers_fire_in_order_and_never_early(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct order order = {.want = 3};
+    static const int after_ms[] = {60, 0, 20};
+    struct mark marks[3];
+    struct io_timer timers[3];
+    struct mono_ns begin = base_mono_now();
+    for (int i = 0; i < 3; i++) {
+        marks[i] = (struct mark){.order = &order, .letter = (char)('a' + i)};
+        io_timer_init(&timers[i], loop, on_mark, &marks[i]);
+        assert_false(io_timer_active(&timers[i]));
+        io_timer_start(&timers[i], base_dur_ms(after_ms[i]));
+        assert_true(io_timer_active(&timers[i]));
+    }
+    io_loop_run(loop);
+    assert_string_equal(order.text, "bca");
+    for (int i = 0; i < 3; i++) {
+        assert_true(base_mono_sub(marks[i].at, begin).ns >= base_dur_ms(after_ms[i]).ns);
+        assert_false(io_timer_active(&timers[i]));
+        io_timer_fini(&timers[i]);
+    }
+    io_loop_free(loop);
+}
+
+static void busy_for(struct dur_ns length)
+{
+    struct mono_ns end = base_mono_add(base_mono_now(), length);
+    while (base_mono_before(base_mono_now(), end))
+        continue;
+}
+
+static void on_busy_then_start(void *ctx)
+{
+    busy_for(base_dur_ms(60)); /* the loop's own idea of "now" is stale by then */
+    io_timer_start(ctx, base_dur_ms(50));
+}
+
+static void test_timer_started_after_a_long_callback_is_not_early(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct order order = {.want = 1};
+    struct mark mark = {.order = &order, .letter = 'x'};
+    struct io_timer second;
+    struct io_timer first;
+    io_timer_init(&second, loop, on_mark, &mark);
+    io_timer_init(&first, loop, on_busy_then_start, &second);
+    struct mono_ns begin = base_mono_now();
+    io_timer_start(&first, base_dur_ms(0));
+    io_loop_run(loop);
+    assert_true(base_mono_sub(mark.at, begin).ns >= base_dur_ms(110).ns);
+    io_timer_fini(&first);
+    io_timer_fini(&second);
+    io_loop_free(loop);
+}
+
+static void test_timer_stopped_and_restarted(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct order order = {.want = 1};
+    struct mark stopped_mark = {.order = &order, .letter = 's'};
+    struct mark again_mark = {.order = &order, .letter = 'r'};
+    struct io_timer stopped;
+    struct io_timer again;
+    io_timer_init(&stopped, loop, on_mark, &stopped_mark);
+    io_timer_init(&again, loop, on_mark, &again_mark);
+    io_timer_start(&stopped, base_dur_ms(1));
+    io_timer_stop(&stopped);
+    io_timer_start(&again, base_dur_s(3600));
+    io_timer_start(&again, base_dur_ms(5));
+    io_loop_run(loop);
+    assert_string_equal(order.text, "r");
+    io_timer_fini(&stopped);
+    io_timer_fini(&again);
+    io_loop_free(loop);
+}
+
+static void test_alarms_fire_in_order_and_never_early(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct order order = {.want = 3};
+    static const int after_ms[] = {30, -1000, 10}; /* the second lies in the past */
+    struct mark marks[3];
+    struct io_alarm alarms[3];
+    struct base_error err;
+    struct mono_ns begin = base_mono_now();
+    for (int i = 0; i < 3; i++) {
+        marks[i] = (struct mark){.order = &order, .letter = (char)('a' + i)};
+        assert_true(io_alarm_init(&alarms[i], loop, on_mark, &marks[i], &err));
+        io_alarm_set(&alarms[i], base_mono_add(begin, base_dur_ms(after_ms[i])));
+    }
+    io_loop_run(loop); /* a fired alarm keeps the loop no longer */
+    assert_string_equal(order.text, "bca");
+    for (int i = 0; i < 3; i++) {
+        assert_true(base_mono_sub(marks[i].at, begin).ns >= base_dur_ms(after_ms[i]).ns);
+        io_alarm_fini(&alarms[i]);
+    }
+    io_loop_free(loop);
+}
+
+struct pacer {
+    struct io_alarm alarm;
+    struct mono_ns next;
+    int left;
+    bool early;
+};
+
+static void on_pace(void *ctx)
+{
+    struct pacer *pacer = ctx;
+    pacer->early = pacer->early || base_mono_before(base_mono_now(), pacer->next);
+    if (--pacer->left == 0)
+        return;
+    pacer->next = base_mono_add(pacer->next, (struct dur_ns){200 * BASE_NS_PER_US});
+    io_alarm_set(&pacer->alarm, pacer->next);
+}
+
+static void test_alarm_set_again_from_its_callback(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct pacer pacer = {.left = 200, .next = {0}}; /* zero: in the past, yet it must fire */
+    struct base_error err;
+    assert_true(io_alarm_init(&pacer.alarm, loop, on_pace, &pacer, &err));
+    io_alarm_set(&pacer.alarm, pacer.next);
+    pacer.next = base_mono_now();
+    io_loop_run(loop);
+    assert_int_equal(pacer.left, 0);
+    assert_false(pacer.early);
+    io_alarm_fini(&pacer.alarm);
+    io_loop_free(loop);
+}
+
+static void test_cleared_alarm_does_not_fire(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct order order = {.want = 9};
+    struct mark mark = {.order = &order, .letter = 'x'};
+    struct io_alarm alarm;
+    struct base_error err;
+    assert_true(io_alarm_init(&alarm, loop, on_mark, &mark, &err));
+    io_alarm_set(&alarm, base_mono_now());
+    io_alarm_clear(&alarm);
+    io_loop_run(loop); /* nothing is started, so it returns */
+    assert_int_equal(order.len, 0);
+    io_alarm_set(&alarm, base_mono_now()); /* and it still works */
+    io_loop_run(loop);
+    assert_int_equal(order.len, 1);
+    io_alarm_fini(&alarm);
+    io_loop_free(loop);
+}
+
+/* --- stop, wake, signals --- */
+
+static void on_stop(void *ctx)
+{
+    io_loop_stop(ctx);
+}
+
+static void test_stop_leaves_the_run(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct io_timer far;
+    struct io_timer stop;
+    io_timer_init(&far, loop, on_stop, loop);
+    io_timer_init(&stop, loop, on_stop, loop);
+    io_timer_start(&far, base_dur_s(3600));
+    io_timer_start(&stop, base_dur_ms(1));
+    io_loop_run(loop);
+    assert_true(io_timer_active(&far));
+    io_timer_fini(&far);
+    io_timer_fini(&stop);
+    io_loop_free(loop);
+}
+
+struct woken {
+    struct io_wake wake;
+    int calls;
+    bool any;
+};
+
+static void on_wake(void *ctx)
+{
+    struct woken *woken = ctx;
+    woken->calls++;
+    woken->any = true;
+}
+
+static void *send_wakes(void *ctx)
+{
+    for (int i = 0; i < 1000; i++)
+        io_wake_send(ctx);
+    return NULL;
+}
+
+static void test_wake_from_another_thread(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct woken woken = {0};
+    struct base_error err;
+    assert_true(io_wake_init(&woken.wake, loop, on_wake, &woken, &err));
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, send_wakes, &woken.wake), 0);
+    io_test_until(loop, &woken.any);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_in_range(woken.calls, 1, 1000);
+    io_wake_fini(&woken.wake);
+    io_loop_free(loop);
+}
+
+static void test_sends_before_the_wake_are_one(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct woken woken = {0};
+    struct base_error err;
+    assert_true(io_wake_init(&woken.wake, loop, on_wake, &woken, &err));
+    errno = EXDEV;
+    for (int i = 0; i < 10; i++)
+        io_wake_send(&woken.wake);
+    assert_int_equal(errno, EXDEV);
+    io_test_until(loop, &woken.any);
+    assert_int_equal(woken.calls, 1);
+    io_wake_fini(&woken.wake);
+    io_loop_free(loop);
+}
+
+struct signaled {
+    int number;
+    bool any;
+};
+
+static void on_signal(void *ctx, int number)
+{
+    struct signaled *seen = ctx;
+    seen->number = number;
+    seen->any = true;
+}
+
+static void test_signal_arrives_on_the_loop(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct io_signal watcher;
+    struct signaled seen = {0};
+    io_signal_init(&watcher, loop, SIGUSR1, on_signal, &seen);
+    assert_int_equal(raise(SIGUSR1), 0);
+    assert_false(seen.any); /* not from the handler */
+    io_test_until(loop, &seen.any);
+    assert_int_equal(seen.number, SIGUSR1);
+    io_signal_fini(&watcher);
+    struct sigaction now;
+    assert_int_equal(sigaction(SIGUSR1, NULL, &now), 0);
+    assert_true(now.sa_handler == SIG_DFL);
+    io_loop_free(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_watch_reads_and_writes),
+        cmocka_unit_test(test_watch_finished_in_its_callback),
+        cmocka_unit_test(test_watch_survives_reuse_of_a_descriptor_number),
+        cmocka_unit_test(test_zeroed_watchers_can_be_finished),
+        cmocka_unit_test(test_timers_fire_in_order_and_never_early),
+        cmocka_unit_test(test_timer_started_after_a_long_callback_is_not_early),
+        cmocka_unit_test(test_timer_stopped_and_restarted),
+        cmocka_unit_test(test_alarms_fire_in_order_and_never_early),
+        cmocka_unit_test(test_alarm_set_again_from_its_callback),
+        cmocka_unit_test(test_cleared_alarm_does_not_fire),
+        cmocka_unit_test(test_stop_leaves_the_run),
+        cmocka_unit_test(test_wake_from_another_thread),
+        cmocka_unit_test(test_sends_before_the_wake_are_one),
+        cmocka_unit_test(test_signal_arrives_on_the_loop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
