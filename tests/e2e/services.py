@@ -88,6 +88,8 @@ class Postgres:
         return f"host={self.address} port={self.port} user=postgres dbname=postgres"
 
     def signal_all(self, number):
+        # Stopped, the postmaster forks no more, and keeps its children: the list is complete.
+        self.process.send_signal(signal.SIGSTOP)
         for pid in descendants(self.process.pid):
             try:
                 os.kill(pid, number)

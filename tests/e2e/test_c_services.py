@@ -609,8 +609,11 @@ def outage(it, break_it, mend):
 
 
 def test_w_postgres_stopped_and_continued(own_platform, postgres):
-    back = outage(own_platform, lambda: postgres.signal_all(signal.SIGSTOP),
-                  lambda: postgres.signal_all(signal.SIGCONT))
+    try:
+        back = outage(own_platform, lambda: postgres.signal_all(signal.SIGSTOP),
+                      lambda: postgres.signal_all(signal.SIGCONT))
+    finally:
+        postgres.signal_all(signal.SIGCONT)
     assert back < 6
     own_platform.stop()
     for users in own_platform.users:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PostgreSQL on the loop: a pool of connections that never blocks it (adapter of libpq:
- * src/pg_conn.c; the pool itself, src/pg_pool.c, knows nothing of libpq).
+ * src/pg_conn.c; the pool itself, src/pg_pool.c and src/pg_slots.c, knows nothing of libpq).
  *
  * Design notes
  *  - A call has one deadline, waiting for a connection included. The server's statement_timeout is
