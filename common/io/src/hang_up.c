@@ -7,31 +7,29 @@
 
 enum { EVENTS_PER_TURN = 64 };
 
-static void set_ready(void *ctx, unsigned events)
-{
-    (void)events;
-    struct io_hang_ups *set = ctx;
-    struct epoll_event hung[EVENTS_PER_TURN];
-    int count = epoll_wait(set->fd, hung, EVENTS_PER_TURN, 0);
-    for (int i = 0; i < count; i++) {
-        struct io_peer *peer = hung[i].data.ptr;
-        peer->reported = true;
-        if (peer->waiting != NULL)
-            set->on_hang_up(set->ctx, peer->waiting);
-    }
-}
-
 bool io_hang_ups_init(struct io_hang_ups *set, struct io_loop *loop,
-                      void (*on_hang_up)(void *ctx, void *waiting), void *ctx,
+                      void (*on_ready)(void *ctx, unsigned events), void *ctx,
                       struct base_error *err)
 {
     int fd = epoll_create1(EPOLL_CLOEXEC);
     if (fd < 0)
         return base_fail_errno(err, "cannot make an epoll set");
-    *set = (struct io_hang_ups){.fd = fd, .ctx = ctx, .on_hang_up = on_hang_up};
-    io_watch_init(&set->watch, loop, fd, set_ready, set);
+    *set = (struct io_hang_ups){.fd = fd};
+    io_watch_init(&set->watch, loop, fd, on_ready, ctx);
     io_watch_set(&set->watch, IO_READ);
     return true;
+}
+
+void io_hang_ups_take(struct io_hang_ups *set, void (*on_hang_up)(void *ctx, struct io_peer *peer),
+                      void *ctx)
+{
+    struct epoll_event hung[EVENTS_PER_TURN];
+    int count = epoll_wait(set->fd, hung, EVENTS_PER_TURN, 0);
+    for (int i = 0; i < count; i++) {
+        struct io_peer *peer = hung[i].data.ptr;
+        peer->reported = true;
+        on_hang_up(ctx, peer);
+    }
 }
 
 void io_hang_ups_fini(struct io_hang_ups *set)

@@ -54,6 +54,7 @@ struct io_server {
     size_t in_flight;
     size_t connections;
     uint16_t port;
+    bool full;       /* as many connections as allowed, when MHD had last run */
     bool resumed;    /* a connection, since MHD last ran */
     bool stopping;   /* no new connections; kept ones are closed after their reply */
     unsigned inside; /* depth of our callbacks that run MHD or the handler */
@@ -264,8 +265,10 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **c
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         peer = calloc(1, sizeof *peer);
-        if (peer != NULL)
+        if (peer != NULL) {
             peer->fd = info->connect_fd;
+            io_hang_ups_add(&server->hang_ups, peer);
+        }
         *context = peer;
         return;
     }
@@ -299,7 +302,10 @@ static void server_leave(struct io_server *server)
 static bool server_timeout(struct io_server *server, struct dur_ns *out)
 {
     MHD_UNSIGNED_LONG_LONG ms = 0;
-    if (!server->resumed && MHD_get_timeout(server->daemon, &ms) != MHD_YES)
+    /* MHD looks at its listening socket again only in the run after the one that made room. */
+    bool room = server->full && server->connections < server->config.max_connections;
+    server->full = server->connections >= server->config.max_connections;
+    if (!server->resumed && !room && MHD_get_timeout(server->daemon, &ms) != MHD_YES)
         return false;
     *out = base_dur_ms(ms < INT32_MAX ? (int64_t)ms : INT32_MAX);
     return true;
@@ -328,14 +334,28 @@ static void run_ready(void *ctx, unsigned events)
     server_run(ctx);
 }
 
-/* What the callback asks for, freeing included, waits for the timer that resuming has set: the set
- * is not done with its peers yet. */
-static void peer_hung_up(void *ctx, void *waiting)
+/* MHD takes a read that did not fill its buffer for the last one until epoll reports more. When the
+ * end of the stream came together with the data, nothing more is reported, and the connection would
+ * stay to its idle timeout. shutdown(2) on our side makes epoll report once more, with nothing
+ * lost: what has arrived can still be read. */
+static void peer_hung_up(void *ctx, struct io_peer *peer)
 {
+    (void)ctx;
+    if (peer->waiting != NULL)
+        exchange_abandon(peer->waiting);
+    else
+        (void)shutdown(peer->fd, SHUT_RD);
+}
+
+static void hang_ups_ready(void *ctx, unsigned events)
+{
+    (void)events;
     struct io_server *server = ctx;
     server->inside++;
-    exchange_abandon(waiting);
-    server->inside--;
+    server_run(server); /* MHD first reads what came before the hang-up */
+    if (!server->freed)
+        io_hang_ups_take(&server->hang_ups, peer_hung_up, server);
+    server_leave(server);
 }
 
 /* --- the server --- */
@@ -368,7 +388,7 @@ static bool server_start(struct io_server *server, struct base_error *err)
     int listen_fd = io_listen(server->config.address, server->config.port, &server->port, err);
     if (listen_fd < 0)
         return false;
-    if (!io_hang_ups_init(&server->hang_ups, server->loop, peer_hung_up, server, err)) {
+    if (!io_hang_ups_init(&server->hang_ups, server->loop, hang_ups_ready, server, err)) {
         base_fd_close(&listen_fd);
         return false;
     }
