@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The branch of the table that says what can be broken; a new kind of fault is a row here. */
+#include <signal.h>
+
+#include "fields_parts.h"
+
+static const struct scn_word select_list[] = {{"one", SCN_SELECT_ONE}, {"all", SCN_SELECT_ALL}};
+static const struct scn_words selects = WORDS(select_list);
+static const struct scn_word signal_list[] = {
+    {"SIGKILL", SIGKILL}, {"SIGTERM", SIGTERM}, {"SIGINT", SIGINT}, {"SIGQUIT", SIGQUIT},
+    {"SIGABRT", SIGABRT}, {"SIGSEGV", SIGSEGV}, {"SIGHUP", SIGHUP}};
+static const struct scn_words signals = WORDS(signal_list);
+static const struct scn_word action_list[] = {{"drop", FAULT_DROP}, {"reject", FAULT_REJECT}};
+static const struct scn_words actions = WORDS(action_list);
+static const struct scn_word direction_list[] = {
+    {"both", FAULT_BOTH}, {"ingress", FAULT_INGRESS}, {"egress", FAULT_EGRESS}};
+static const struct scn_words directions = WORDS(direction_list);
+
+#define AT(member) .offset = offsetof(struct scn_select, member)
+static const struct scn_field select_fields[] = {
+    {.key = "count",
+     .type = SCN_INTEGER,
+     AT(count),
+     .choice = SCN_SELECT_COUNT + 1,
+     .min = "1",
+     .max = "10000",
+     .example = "2",
+     .help = "So many instances."},
+    {.key = "percent",
+     .type = SCN_PERCENT,
+     AT(percent),
+     .choice = SCN_SELECT_PERCENT + 1,
+     .min = "0%",
+     .max = "100%",
+     .help = "That share of the instances, rounded down; none is an error."},
+};
+static const struct scn_shape select_shape = {FIELDS(select_fields), .choice_of = "a way to select",
+                                              .choice_offset = offsetof(struct scn_select, mode)};
+#undef AT
+
+#define AT(member) .offset = offsetof(struct scn_fault, member)
+static const struct scn_field kill_fields[] = {
+    {.key = "signal",
+     .type = SCN_WORD,
+     .words = &signals,
+     AT(kill.signal),
+     .fallback = "SIGKILL",
+     .help = "Signal that the processes get."},
+    {.key = "restartWithin",
+     .type = SCN_DURATION,
+     AT(kill.restart_within),
+     .fallback = "10s",
+     .min = "100ms",
+     .max = "10m",
+     .help = "A new process must be ready by then."},
+};
+static const struct scn_shape kill_shape = {FIELDS(kill_fields)};
+
+static const struct scn_field partition_fields[] = {
+    {.key = "from",
+     .type = SCN_TEXTS,
+     .item = SCN_NAME,
+     AT(partition.from),
+     .count_offset = offsetof(struct scn_fault, partition.from_count),
+     .required = true,
+     .least = 1,
+     .most = 64,
+     .help = "Services that the targets are cut off from."},
+    {.key = "action",
+     .type = SCN_WORD,
+     .words = &actions,
+     AT(partition.action),
+     .fallback = "drop",
+     .help = "drop: packets vanish, as on a dead link; reject: connections are refused."},
+    {.key = "direction",
+     .type = SCN_WORD,
+     .words = &directions,
+     AT(partition.direction),
+     .fallback = "both",
+     .help = "Seen from the target: ingress is what it receives, egress what it sends."},
+};
+static const struct scn_shape partition_shape = {FIELDS(partition_fields)};
+
+static const struct scn_field app_fields[] = {
+    {.key = "errorRate",
+     .type = SCN_PERCENT,
+     AT(app.error_rate),
+     .fallback = "0%",
+     .min = "0%",
+     .max = "100%",
+     .example = "20%",
+     .help = "Share of the requests that the service answers with an error."},
+    {.key = "errorStatus",
+     .type = SCN_INTEGER,
+     AT(app.error_status),
+     .fallback = "500",
+     .min = "500",
+     .max = "599",
+     .example = "503",
+     .help = "Status of those errors."},
+    {.key = "latency",
+     .type = SCN_DURATION,
+     AT(app.latency),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "60s",
+     .help = "Added to every answer."},
+};
+static const struct scn_shape app_shape = {FIELDS(app_fields)};
+
+static const struct scn_field fault_fields[] = {
+    {.key = "name",
+     .type = SCN_NAME,
+     AT(name),
+     .required = true,
+     .example = "lose-one-users-instance",
+     .help = "Names the fault, the phase in which it is in force, and with after- in front the "
+             "phase that follows."},
+    {.key = "at",
+     .type = SCN_DURATION,
+     AT(at),
+     .required = true,
+     .min = "0s",
+     .max = "24h",
+     .help = "When it is applied, counted from the start of the load."},
+    {.key = "for",
+     .type = SCN_DURATION,
+     AT(duration),
+     .required = true,
+     .min = "100ms",
+     .max = "1h",
+     .help = "How long it stays. A fault without an end cannot be expressed."},
+    {.key = "lease",
+     .type = SCN_DURATION,
+     AT(lease),
+     .fallback = "3s",
+     .min = "1s",
+     .max = "60s",
+     .help = "It goes away by itself when squall has been silent for this long."},
+    {.key = "service",
+     .type = SCN_NAME,
+     AT(service),
+     .required = true,
+     .example = "users",
+     .help = "Service that is hit."},
+    {.key = "select",
+     .type = SCN_WORD_OR_OBJECT,
+     .words = &selects,
+     .shape = &select_shape,
+     AT(select),
+     .fallback = "one",
+     .help = "Which of its instances; the seed decides where there is a choice."},
+    {.key = "maxAffected",
+     .type = SCN_PERCENT,
+     AT(max_affected),
+     .fallback = "50%",
+     .min = "0%",
+     .max = "100%",
+     .help = "Largest share of the service's instances that may be hit at a time. Must be given "
+             "for services that observe the platform."},
+    {.key = "kill",
+     .type = SCN_OBJECT,
+     .shape = &kill_shape,
+     .choice = FAULT_KILL + 1,
+     .help = "Ends the processes; whoever runs them must start new ones."},
+    {.key = "partition",
+     .type = SCN_OBJECT,
+     .shape = &partition_shape,
+     .choice = FAULT_PARTITION + 1,
+     .help = "Cuts the network between the targets and other services."},
+    {.key = "app",
+     .type = SCN_OBJECT,
+     .shape = &app_shape,
+     .choice = FAULT_APP + 1,
+     .help = "Errors and latency that the service itself injects."},
+};
+const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
+                                          FIELDS(fault_fields),
+                                          .choice_of = "a kind of fault",
+                                          .choice_offset = offsetof(struct scn_fault, kind),
+                                          .named = true};
+#undef AT

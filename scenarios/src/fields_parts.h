@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the table have in common. */
+#ifndef SCENARIOS_FIELDS_PARTS_H
+#define SCENARIOS_FIELDS_PARTS_H
+
+#include "fields.h"
+#include "scenarios/scenario.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define WORDS(table)                                                                               \
+    {                                                                                              \
+        (table), COUNT_OF(table)                                                                   \
+    }
+#define FIELDS(table) .fields = (table), .count = COUNT_OF(table)
+
+extern const struct scn_shape scn_fault_shape;
+extern const struct scn_shape scn_threshold_shape;
+extern const struct scn_shape scn_slo_shape;
+extern const struct scn_shape scn_abort_shape;
+
+#endif
