@@ -265,6 +265,17 @@ def test_the_services_work_together(box):
 
 
 @needs_root
+def test_the_shell_may_be_set_up_for_something_else(box):
+    before = os.umask(0o077)
+    try:
+        box.up(env={"PGSSLMODE": "verify-full", "PGOPTIONS": "-c no.such=1", "PGHOST": "nowhere",
+                    "PGSERVICE": "nowhere", "http_proxy": "http://127.0.0.1:1"})
+    finally:
+        os.umask(before)
+    assert box.get("gateway-1", "/api/users?limit=1")["data"]
+
+
+@needs_root
 def test_a_second_up_says_so(box):
     box.up()
     pids = {name: entry["pid"] for name, entry in box.statuses().items()}

@@ -122,7 +122,7 @@ char *sandbox_netns_name(const struct sandbox_place *place, const char *instance
 char *sandbox_path(const struct sandbox_place *place, const char *format, ...)
 {
     struct base_buf buf;
-    base_buf_init(&buf, 2 * PATH_MAX);
+    base_buf_init(&buf, (size_t)2 * PATH_MAX);
     (void)base_buf_printf(&buf, "%s/", place->dir);
     va_list args;
     va_start(args, format);

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,20 +16,19 @@
  * the database last. */
 enum { STOP_AGENT, STOP_SERVICES, STOP_DATABASE };
 
-static char **list_of(const char *first, ...)
+static char **copy_list(const char *const *words)
 {
-    char **list = base_calloc(2, sizeof *list);
     size_t count = 0;
-    va_list args;
-    va_start(args, first);
-    for (const char *word = first; word != NULL; word = va_arg(args, const char *)) {
-        list = base_reallocarray(list, count + 2, sizeof *list);
-        list[count++] = base_str_dup(word);
-        list[count] = NULL;
-    }
-    va_end(args);
+    while (words[count] != NULL)
+        count++;
+    char **list = base_calloc(count + 1, sizeof *list);
+    for (size_t i = 0; i < count; i++)
+        list[i] = base_str_dup(words[i]);
     return list;
 }
+
+/* A list of copies, ended by NULL. */
+#define LIST_OF(...) copy_list((const char *const[]){__VA_ARGS__, NULL})
 
 static struct sandbox_unit *add(struct sandbox_setup *setup, const char *name)
 {
@@ -110,9 +108,8 @@ static unsigned add_initdb(struct sandbox_setup *setup, const struct sandbox_mem
         return 0;
     struct sandbox_unit *unit = add_job(setup, "initdb", member, 0);
     BASE_AUTO_FREE char *pwfile = base_str_printf("--pwfile=%s", password);
-    unit->argv = list_of(setup->programs.initdb, "-D", data, "--no-sync", "--encoding=UTF8",
-                         "--locale=C.UTF-8", "--username=postgres", "--auth=scram-sha-256", pwfile,
-                         (char *)NULL);
+    unit->argv = LIST_OF(setup->programs.initdb, "-D", data, "--no-sync", "--encoding=UTF8",
+                         "--locale=C.UTF-8", "--username=postgres", "--auth=scram-sha-256", pwfile);
     unit->on_done = keep_data;
     as_postgres(setup, unit);
     return bit_of(setup, unit);
@@ -127,10 +124,10 @@ static unsigned add_postgres(struct sandbox_setup *setup, const struct sandbox_m
     BASE_AUTO_FREE char *port = base_str_printf("port=%u", (unsigned)member->port);
     BASE_AUTO_FREE char *cluster = base_str_printf("cluster_name=squall/%s", setup->place->tag);
     struct sandbox_unit *unit = add_member(setup, member, add_initdb(setup, member));
-    unit->argv = list_of(setup->programs.postgres, "-D", data, "-c", hba_file, "-c", listen, "-c",
-                         port, "-c", cluster, "-c", "unix_socket_directories=", "-c",
-                         "shared_buffers=64MB", "-c", "max_connections=100", "-c",
-                         "max_wal_size=256MB", "-c", "logging_collector=off", (char *)NULL);
+    unit->argv =
+        LIST_OF(setup->programs.postgres, "-D", data, "-c", hba_file, "-c", listen, "-c", port,
+                "-c", cluster, "-c", "unix_socket_directories=", "-c", "shared_buffers=64MB", "-c",
+                "max_connections=100", "-c", "max_wal_size=256MB", "-c", "logging_collector=off");
     unit->stop_signal = SIGINT; /* "fast": sessions are ended, then a checkpoint */
     unit->stop_order = STOP_DATABASE;
     unit->clear_group = true;
@@ -148,10 +145,10 @@ static unsigned add_roles(struct sandbox_setup *setup, const struct sandbox_memb
         return postgres;
     struct sandbox_unit *unit = add_job(setup, "roles", member, postgres);
     BASE_AUTO_FREE char *port = base_str_printf("%u", (unsigned)member->port);
-    unit->argv = list_of(setup->programs.psql, "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-h",
-                         member->address, "-p", port, "-U", "postgres", "-d", "postgres", "-f", sql,
-                         (char *)NULL);
-    unit->env = list_of(passfile, "PGCONNECT_TIMEOUT=5", (char *)NULL);
+    unit->argv =
+        LIST_OF(setup->programs.psql, "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-h",
+                member->address, "-p", port, "-U", "postgres", "-d", "postgres", "-f", sql);
+    unit->env = LIST_OF(passfile, "PGCONNECT_TIMEOUT=5");
     unit->on_done = keep_roles;
     return bit_of(setup, unit);
 }
@@ -181,8 +178,8 @@ static unsigned add_migration(struct sandbox_setup *setup, const struct sandbox_
 {
     BASE_AUTO_FREE char *database = conninfo(setup);
     struct sandbox_unit *unit = add_job(setup, "migrate", member, after);
-    unit->argv = list_of(setup->programs.users, "--migrate", "--seed-rows", "1000", "--postgres",
-                         database, (char *)NULL);
+    unit->argv =
+        LIST_OF(setup->programs.users, "--migrate", "--seed-rows", "1000", "--postgres", database);
     return bit_of(setup, unit);
 }
 
@@ -193,8 +190,8 @@ static unsigned add_users(struct sandbox_setup *setup, const struct sandbox_memb
     BASE_AUTO_FREE char *token = sandbox_path(setup->place, "admin-token");
     BASE_AUTO_FREE char *listen = base_str_printf("%s:%u", member->address, (unsigned)member->port);
     struct sandbox_unit *unit = add_member(setup, member, after);
-    unit->argv = list_of(setup->programs.users, "--instance", member->name, "--listen", listen,
-                         "--postgres", database, "--admin-token-file", token, (char *)NULL);
+    unit->argv = LIST_OF(setup->programs.users, "--instance", member->name, "--listen", listen,
+                         "--postgres", database, "--admin-token-file", token);
     return bit_of(setup, unit);
 }
 
@@ -208,8 +205,8 @@ static void add_gateway(struct sandbox_setup *setup, const struct sandbox_member
     (void)base_buf_str(&upstream, "users=");
     sandbox_endpoints(&setup->roster, SANDBOX_USERS, &upstream);
     struct sandbox_unit *unit = add_member(setup, member, after);
-    unit->argv = list_of(setup->programs.gateway, "--instance", member->name, "--listen", listen,
-                         "--upstream", upstream.data, "--admin-token-file", token, (char *)NULL);
+    unit->argv = LIST_OF(setup->programs.gateway, "--instance", member->name, "--listen", listen,
+                         "--upstream", upstream.data, "--admin-token-file", token);
 }
 
 static void add_prometheus(struct sandbox_setup *setup, const struct sandbox_member *member)
@@ -221,9 +218,9 @@ static void add_prometheus(struct sandbox_setup *setup, const struct sandbox_mem
     BASE_AUTO_FREE char *listen =
         base_str_printf("--web.listen-address=%s:%u", member->address, (unsigned)member->port);
     struct sandbox_unit *unit = add_member(setup, member, 0);
-    unit->argv = list_of(setup->programs.prometheus, config_flag, data_flag, listen,
+    unit->argv = LIST_OF(setup->programs.prometheus, config_flag, data_flag, listen,
                          "--storage.tsdb.retention.time=2d", "--storage.tsdb.retention.size=256MB",
-                         "--log.level=info", (char *)NULL);
+                         "--log.level=info");
 }
 
 static void add_agent(struct sandbox_setup *setup)
@@ -235,8 +232,8 @@ static void add_agent(struct sandbox_setup *setup)
     BASE_AUTO_FREE char *listen =
         base_str_printf("127.0.0.1:%u", (unsigned)setup->roster.agent_port);
     struct sandbox_unit *unit = add(setup, "agent");
-    unit->argv = list_of(setup->programs.agent, "--listen", listen, "--token-file", token,
-                         "--topology", topology, "--journal", journal, (char *)NULL);
+    unit->argv = LIST_OF(setup->programs.agent, "--listen", listen, "--token-file", token,
+                         "--topology", topology, "--journal", journal);
     unit->status_file = sandbox_status_path(place, "agent");
     unit->cgroup = setup->agent_cgroup;
     unit->stop_order = STOP_AGENT;

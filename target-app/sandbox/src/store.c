@@ -138,9 +138,6 @@ void sandbox_log_tail(const char *path, off_t start, unsigned lines, const char 
         if (at[-1] == '\n' && ++seen == lines)
             break;
     char *rest = text + (at - text);
-    for (char *line; *rest != '\0' && (line = strsep(&rest, "\n")) != NULL;) {
-        (void)base_buf_printf(out, "%s%s\n", indent, line);
-        if (rest == NULL)
-            break;
-    }
+    while (rest != NULL && *rest != '\0')
+        (void)base_buf_printf(out, "%s%s\n", indent, strsep(&rest, "\n"));
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -161,8 +162,9 @@ static void on_failed(void *ctx, struct sandbox_unit *unit, const char *why)
         tail.data[tail.len - 1] = '\0'; /* its last newline */
         say(super, "  last lines of %s:\n%s", unit->log_file, tail.data);
     }
-    /* It ran, but did not hear those it needs, or was not heard. */
-    bool deaf = unit->after != 0 && unit->netns != NULL && (unit->job || unit->child != NULL);
+    /* It waited in vain for those it needs, or was not heard. */
+    struct dur_ns took = base_mono_sub(base_mono_now(), unit->since);
+    bool deaf = unit->after != 0 && unit->netns != NULL && took.ns >= base_dur_s(2).ns;
     const char *caution = deaf ? sandbox_net_caution() : NULL;
     if (caution != NULL)
         say(super, "  note: %s", caution);
@@ -276,6 +278,23 @@ static void supervise(struct supervisor *super)
     base_fd_close(&super->log.fd);
 }
 
+/* The starter's shell may be set up for another database (libpq, "Environment Variables") and for
+ * private files; PostgreSQL's user has to reach its folder, and what is secret is made so by name.
+ * This process is ours alone, so its environment and umask may be changed. */
+static void forget_the_shell(void)
+{
+    (void)umask(022);
+    for (size_t i = 0; environ[i] != NULL;) {
+        const char *end = strchr(environ[i], '=');
+        if (end == NULL || !base_str_starts(environ[i], "PG")) {
+            i++;
+            continue;
+        }
+        BASE_AUTO_FREE char *name = base_str_ndup(environ[i], (size_t)(end - environ[i]));
+        (void)unsetenv(name); /* moves the rest down */
+    }
+}
+
 enum sandbox_result sandbox_supervise(const struct sandbox_options *options,
                                       const struct sandbox_sink *sink, struct base_error *err)
 {
@@ -283,6 +302,7 @@ enum sandbox_result sandbox_supervise(const struct sandbox_options *options,
     if (!sandbox_place_init(&super.place, options->name, options->state, err))
         return SANDBOX_FAILED;
     super.setup.place = &super.place;
+    forget_the_shell();
     BASE_AUTO_FD int lock = -1;
     if (base_dir_make(super.place.dir, 0755, &super.error))
         lock = sandbox_lock(&super.place, (struct dur_ns){0}, &super.error);

@@ -19,7 +19,7 @@
 #include "status_file.h"
 #include "store.h"
 
-enum { GRACE_S = 8, KILL_S = 5, POLL_MS = 5 };
+enum { GRACE_S = 4, DATABASE_GRACE_S = 8, KILL_S = 5, POLL_MS = 5 };
 
 struct leftover {
     pid_t pid;
@@ -119,12 +119,12 @@ static bool end_processes(const struct sweep *sweep, struct base_error *err)
     if (!any_left(sweep, true))
         return true;
     signal_processes(sweep, false, SIGTERM);
-    (void)wait_gone(sweep, false, GRACE_S);
+    if (!wait_gone(sweep, false, GRACE_S))
+        signal_processes(sweep, false, SIGKILL);
     signal_processes(sweep, true, SIGINT);
     signal_groups(sweep, SIGTERM, SIGINT);
-    if (wait_gone(sweep, true, GRACE_S))
+    if (wait_gone(sweep, true, DATABASE_GRACE_S))
         return true;
-    signal_processes(sweep, false, SIGKILL);
     signal_processes(sweep, true, SIGKILL);
     if (sweep->cgroup != NULL)
         sandbox_cgroup_kill(sweep->cgroup);

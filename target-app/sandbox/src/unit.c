@@ -14,6 +14,7 @@
 
 enum {
     FIRST_PROBES_MS = 25,
+    LATER_PROBES_MS = 200, /* of one that was ready before */
     HTTP_PROBES_MS = 500,
     POSTGRES_PROBES_MS = 2000,
     STOP_GRACE_S = 10,
@@ -128,7 +129,7 @@ static void on_probe(void *ctx, bool ready, const char *why)
     else if (!ready && unit->state == SANDBOX_READY)
         move(unit, SANDBOX_UNREADY);
     if (unit->state != SANDBOX_READY)
-        period = FIRST_PROBES_MS * (unit->ready_once ? 8 : 1);
+        period = unit->ready_once ? LATER_PROBES_MS : FIRST_PROBES_MS;
     io_timer_start(&unit->tick, base_dur_ms(period));
     if (ready)
         io_timer_stop(&unit->deadline);
