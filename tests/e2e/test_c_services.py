@@ -493,9 +493,7 @@ def test_u_kill_one_users_process_and_the_gateway_keeps_answering(own_platform):
         seen = load.stop()
     after = [s for t, _, s in seen if t > killed]
     assert len(after) >= 200
-    bad = [s for s in after if s != 200]
-    # Only those whose answer was being written when the process died and that found no retry.
-    assert len(bad) <= 2, bad
+    assert not [s for s in after if s != 200]  # each GET that died with it found a second try
     assert it.gateway.metric("upstream_ejections_total") + it.gateway.metric(
         "upstream_retries_total") >= 1
     assert it.gateway.get("/ready").status == 200
