@@ -37,6 +37,13 @@ def migrate(postgres, rows=SEEDED):
 class Platform:
     def __init__(self, folder, postgres, gateway_flags=(), users_flags=()):
         self.services = []
+        try:
+            self.start_all(folder, postgres, gateway_flags, users_flags)
+        except BaseException:
+            self.stop()  # nobody else would: the fixture has nothing to stop yet
+            raise
+
+    def start_all(self, folder, postgres, gateway_flags, users_flags):
         self.users = [self.start(folder, "squall-users", f"users-{i}", "--postgres",
                                  postgres.conninfo, "--drain", "600ms", *users_flags)
                       for i in (1, 2)]
