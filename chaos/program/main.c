@@ -180,27 +180,28 @@ static void sweep(struct program *program)
                              : "NOT clean: something may still be in place, see above");
 }
 
-static int run(struct agent_config *config, bool sweeping)
+static int run(const struct agent_config *given, bool sweeping)
 {
+    struct agent_config config = *given;
     struct base_error err = {0};
     struct base_log log = {
         .fd = sweeping ? -1 : STDERR_FILENO, .min = BASE_INFO, .service = "squall-agent"};
     struct program program = {.log = &log, .exit_code = EXIT_CODE_ERROR};
-    config->log = &log;
-    config->on_recovery = sweeping ? print_line : NULL;
+    config.log = &log;
+    config.on_recovery = sweeping ? print_line : NULL;
     program.loop = io_loop_new(&err);
     if (program.loop != NULL)
-        program.agent = agent_new(program.loop, config, &err);
+        program.agent = agent_new(program.loop, &config, &err);
     if (program.agent == NULL) {
         (void)fprintf(stderr, "squall-agent: %s\n", err.message);
         io_loop_free(program.loop);
-        bool usage_error = err.code == BASE_DENIED && config->token_file == NULL && !sweeping;
+        bool usage_error = err.code == BASE_DENIED && config.token_file == NULL && !sweeping;
         return usage_error ? EXIT_CODE_USAGE : EXIT_CODE_ERROR;
     }
     if (sweeping)
         sweep(&program);
     else
-        serve(&program, config);
+        serve(&program, &config);
     agent_free(program.agent);
     io_loop_free(program.loop);
     return program.exit_code;

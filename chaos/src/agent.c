@@ -52,8 +52,8 @@ static void drop_fault(struct agent *agent, size_t index)
 {
     fault_free(agent->faults[index]);
     agent->fault_count--;
-    memmove(&agent->faults[index], &agent->faults[index + 1],
-            (agent->fault_count - index) * sizeof *agent->faults);
+    for (size_t i = index; i < agent->fault_count; i++)
+        agent->faults[i] = agent->faults[i + 1];
 }
 
 static void on_prune(void *ctx)
@@ -202,7 +202,8 @@ static void mark_halted(struct agent *agent, const char *run)
     if (agent->halted_count == AGENT_MAX_HALTED) {
         free(agent->halted[0]);
         agent->halted_count--;
-        memmove(&agent->halted[0], &agent->halted[1], agent->halted_count * sizeof *agent->halted);
+        for (size_t i = 0; i < agent->halted_count; i++)
+            agent->halted[i] = agent->halted[i + 1];
     }
     agent->halted =
         base_reallocarray(agent->halted, agent->halted_count + 1, sizeof *agent->halted);

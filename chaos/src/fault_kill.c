@@ -213,17 +213,17 @@ static void kill_verify(struct fault *fault)
 
 static void look_for_next(struct victim *victim, const struct kill_state *state)
 {
-    BASE_AUTO_FREE char *word = NULL;
+    char *word = NULL;
     struct fault_process now = {0};
     /* The file is replaced atomically; one that cannot be read counts as not ready yet. */
-    if (victim->back || !fault_target_process(&victim->target, &now, &word, NULL))
+    if (!fault_target_process(&victim->target, &now, &word, NULL))
         return;
+    bool ready = base_str_eq(word, "ready") && fault_process_alive(&now);
+    free(word);
     bool same = now.pid == victim->process.pid && now.start_ticks == victim->process.start_ticks;
-    if (!base_str_eq(word, "ready") || !fault_process_alive(&now))
-        return;
     /* The old process may only count when it is to be shown that nothing is left of a kill that
      * never hit: a signal that was ignored, or an agent that died before it sent one. */
-    if (same && (victim->exited || !state->waits_back))
+    if (!ready || (same && (victim->exited || !state->waits_back)))
         return;
     victim->back = true;
     victim->next = now;
@@ -275,7 +275,8 @@ static void check_back(struct fault *fault)
     bool all = true;
     bool patience = since_signal(state).ns <= fault_spec_of(fault)->kill.restart_within.ns;
     for (size_t i = 0; i < state->count; i++) {
-        look_for_next(&state->victims[i], state);
+        if (!state->victims[i].back)
+            look_for_next(&state->victims[i], state);
         all = all && state->victims[i].back;
     }
     bool halted = fault_end_of(fault) == FAULT_END_HALT; /* nobody is to wait for a restart */

@@ -21,7 +21,7 @@ enum {
     patience_during_ms = 500,
     patience_after_ms = 1000,
     retry_after_ms = 100,
-    gone_deadline_s = 8
+    gone_deadline_s = 5
 };
 
 struct zone { /* one target: its namespace, its socket, its peers */

@@ -211,6 +211,24 @@ static int is_entry(const struct dirent *entry)
     return base_str_ends(entry->d_name, suffix) ? 1 : 0;
 }
 
+/* What base_file_write leaves when the process dies inside it; the entry itself is not affected. */
+static int is_unfinished(const struct dirent *entry)
+{
+    return strstr(entry->d_name, suffix) != NULL && base_str_ends(entry->d_name, ".tmp") ? 1 : 0;
+}
+
+static void remove_unfinished(const struct agent_journal *journal)
+{
+    struct dirent **names = NULL;
+    int count = scandir(journal->dir, &names, is_unfinished, alphasort);
+    for (int i = 0; i < count; i++) {
+        BASE_AUTO_FREE char *path = base_str_printf("%s/%s", journal->dir, names[i]->d_name);
+        (void)unlink(path);
+        free(names[i]);
+    }
+    free(names);
+}
+
 static void load_one(const struct agent_journal *journal, const char *name,
                      const struct agent_journal_reader *reader)
 {
@@ -233,6 +251,7 @@ bool agent_journal_load(struct agent_journal *journal, const struct agent_journa
                         struct base_error *err)
 {
     struct dirent **names = NULL;
+    remove_unfinished(journal);
     int count = scandir(journal->dir, &names, is_entry, alphasort);
     if (count < 0)
         return base_fail_errno(err, "journal: cannot read the folder %s", journal->dir);

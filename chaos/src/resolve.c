@@ -89,10 +89,8 @@ bool fault_target_process(const struct fault_target *target, struct fault_proces
     bool valid = status.pid >= 0 && (int64_t)found.pid == status.pid && found.pid != 1;
     if (valid) {
         *out = found;
-        if (state != NULL) {
-            free(*state);
+        if (state != NULL)
             *state = base_str_dup(status.state);
-        }
     }
     int64_t pid = status.pid;
     topo_status_fini(&status);

@@ -32,7 +32,8 @@ NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces ne
 GRACE_S = 2.0
 
 SERVER = """
-import socket, sys, threading
+import signal, socket, sys, threading
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
 listener = socket.create_server((sys.argv[1], int(sys.argv[2])))
 def echo(connection):
     while data := connection.recv(4096):
@@ -433,6 +434,17 @@ def test_killing_what_is_down_is_refused_with_evidence(agent, platform):
 
 
 @NEEDS_ROOT
+def test_a_signal_that_is_ignored_is_ineffective(agent, platform):
+    pid = platform.instances["api-12"].process.pid
+    spec = kill_fault(["api-12"], number=signal.SIGHUP, within_s=1.0)
+    status, record = agent.post(spec)
+    assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
+    assert not record["wasActive"] and record["appliedAtNs"] > 0
+    assert [(e["ok"], e["value"]) for e in evidence(record, "during")] == [
+        (False, f"pid {pid} still runs")]
+
+
+@NEEDS_ROOT
 @pytest.mark.parametrize("action", ["drop", "reject"])
 @pytest.mark.parametrize("direction", ["both", "ingress", "egress"])
 def test_partition_cuts_and_heals(agent, platform, action, direction):
@@ -636,6 +648,84 @@ def test_halt_reaches_a_fault_that_is_being_measured(agent, platform):
     assert (status, record["state"], record["end"]) == (409, "gone", "halt"), record
     assert not record["wasActive"]
     assert injected_share(platform) == 0
+
+
+@pytest.fixture
+def somebody_elses_drop(platform):
+    """A rule that is not squall's and has the effect of a partition; the agent must not touch it."""
+    netns = platform.instances["api-11"].netns
+    nft = ["ip", "netns", "exec", netns, "nft"]
+    store = platform.instances["store-13"].address
+
+    def put():
+        sh(*nft, "add", "table", "inet", "mine")
+        sh(*nft, "add", "chain", "inet", "mine", "out", "{ type filter hook output priority 0; }")
+        sh(*nft, "add", "rule", "inet", "mine", "out", "ip", "daddr", store, "drop")
+
+    def take():
+        if "table inet mine" in ruleset(netns):
+            sh(*nft, "delete", "table", "inet", "mine")
+
+    yield put, take
+    take()
+
+
+@NEEDS_ROOT
+def test_what_cannot_be_shown_to_be_gone_is_stuck(agent, platform, somebody_elses_drop):
+    put, take = somebody_elses_drop
+    spec = partition_fault(duration_s=60)
+    assert agent.post(spec)[0] == 200
+    put()
+    status, record = agent.delete(spec)
+    assert (status, record["state"]) == (409, "stuck"), record
+    assert "squall_" not in ruleset(platform.instances["api-11"].netns)
+    assert "cannot connect" in record["error"] and not evidence(record, "after")[-1]["ok"]
+    status, answer = agent.post(partition_fault())
+    assert status == 403 and spec["id"] in answer["error"]["message"], "it still stands"
+    assert agent.ask("POST", "/v1/halt")[0] == 409
+    assert agent.terminate() == 6, "SIGTERM cannot show it either"
+    assert list(agent.journal.glob("*.fault")), "the next agent is to look again"
+    assert agent.sweep().returncode == 6
+    take()
+    assert agent.sweep().returncode == 0
+    assert not list(agent.journal.glob("*.fault"))
+
+
+@NEEDS_ROOT
+def test_a_peer_that_is_down_by_itself_is_told_from_a_partition(agent, platform):
+    store = platform.instances["store-13"]
+    spec = partition_fault()
+    assert agent.post(spec)[0] == 200
+    store.stop()
+    try:
+        status, record = agent.delete(spec)
+        assert (status, record["state"]) == (200, "gone"), record
+        assert "refused" in record["error"] and not all_ok(record)
+    finally:
+        platform.add("store", Instance(platform.folder, "store-13", store.command, store.address,
+                                       store.port, store.netns))
+
+
+@NEEDS_ROOT
+def test_a_full_disk_under_the_journal_applies_nothing(platform, tmp_path):
+    agent = Agent(platform, tmp_path)
+    agent.journal.mkdir()
+    sh("mount", "-t", "tmpfs", "-o", "size=8k", "chat", str(agent.journal))
+    try:
+        agent.start()
+        (agent.journal / "filler").write_bytes(b"x" * 4096)
+        status, record = agent.post(partition_fault())
+        assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
+        assert "No space left" in record["error"] and record["appliedAtNs"] == 0
+        assert ruleset(platform.instances["api-11"].netns) == "" and not cut_off(platform)
+        (agent.journal / "filler").unlink()
+        spec = partition_fault()
+        assert agent.post(spec)[0] == 200, "the agent goes on when there is room again"
+        assert agent.terminate() == 0
+    finally:
+        if agent.process.poll() is None:
+            agent.kill()
+        sh("umount", str(agent.journal))
 
 
 @NEEDS_ROOT

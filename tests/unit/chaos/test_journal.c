@@ -263,7 +263,10 @@ static void removal_is_final_and_may_be_repeated(void **state)
     struct agent_journal *journal = agent_journal_open(*state, NULL);
     write_entry(journal, "a-1");
     write_entry(journal, "a-1");
+    BASE_AUTO_FREE char *unfinished = base_str_printf("%s/a-2.fault.00.tmp", (const char *)*state);
+    assert_true(base_file_write(unfinished, "half", 4, 0600, NULL));
     assert_int_equal(load(journal).entries, 1);
+    assert_int_not_equal(access(unfinished, F_OK), 0);
     assert_true(agent_journal_remove(journal, "a-1", NULL));
     assert_true(agent_journal_remove(journal, "a-1", NULL));
     assert_int_equal(load(journal).entries, 0);
