@@ -135,7 +135,7 @@ bool io_child_run(const struct io_child_spec *spec, struct dur_ns deadline, stru
     struct run run = {.spec = spec, .out = out, .pidfd = -1, .output = -1};
     run.deadline = base_mono_add(base_mono_now(), deadline);
     int output_write = -1;
-    pid_t pid;
+    pid_t pid = -1;
     bool ok = run_pipe(&piped, &run, &output_write, err) &&
               io_child_launch(&piped, &pid, &run.pidfd, err);
     base_fd_close(&output_write);

@@ -208,7 +208,8 @@ static pid_t spawn(struct launch *launch)
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): see design notes
     if (pid == 0)
-        child_main(launch);
+        child_main(
+            launch); // NOLINT(clang-analyzer-unix.Vfork): system calls only, see design notes
     int keep = errno;
     (void)pthread_setcancelstate(cancel, NULL);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -277,7 +278,7 @@ bool io_child_launch(const struct io_child_spec *spec, pid_t *out_pid, int *out_
     if (null_fd < 0)
         return base_fail_errno(err, "cannot start %s: cannot open /dev/null", spec->argv[0]);
     struct launch launch = {.spec = spec, .envp = envp, .parent = getpid(), .null_fd = null_fd};
-    pid_t pid;
+    pid_t pid = -1;
     if (!launch_with(&launch, &pid, err))
         return false;
     int pidfd = pidfd_of(pid);

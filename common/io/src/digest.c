@@ -17,11 +17,12 @@ enum { SHA256_BYTES = 32, CHUNK = 65536 };
 static void to_hex(const unsigned char digest[static SHA256_BYTES], char out[static IO_SHA256_TEXT])
 {
     static const char digits[] = "0123456789abcdef";
+    char *at = out;
     for (size_t i = 0; i < SHA256_BYTES; i++) {
-        out[2 * i] = digits[digest[i] >> 4];
-        out[2 * i + 1] = digits[digest[i] & 15];
+        *at++ = digits[digest[i] >> 4];
+        *at++ = digits[digest[i] & 15];
     }
-    out[2 * SHA256_BYTES] = '\0';
+    *at = '\0';
 }
 
 static bool refused(struct base_error *err)

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exchange.h"
 
+#include <netdb.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+
+#include "hang_up.h"
 
 static const bool allowed[PHASES][PHASES] = {
     [RECEIVING] = {[HANDLING] = true, [REPLIED] = true}, /* replied: refused by ourselves */
@@ -37,6 +42,20 @@ const char *io_exchange_body(const struct io_exchange *exchange, size_t *len)
     if (len != NULL)
         *len = exchange->body.len;
     return exchange->body.data;
+}
+
+void io_exchange_peer(const struct io_exchange *exchange, char out[static IO_PEER_TEXT])
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+    char host[48];
+    char port[8];
+    out[0] = '\0';
+    if (getpeername(exchange->peer->fd, (struct sockaddr *)&address, &len) < 0 ||
+        getnameinfo((const struct sockaddr *)&address, len, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return;
+    (void)snprintf(out, IO_PEER_TEXT, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
 }
 
 struct mono_ns io_exchange_received(const struct io_exchange *exchange)

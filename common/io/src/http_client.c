@@ -480,13 +480,17 @@ void io_http_free(struct io_http *client)
         return;
     if (client->freed != NULL)
         *client->freed = true;
-    while (client->calls != NULL)
-        io_http_cancel(client->calls);
+    for (struct io_http_call *call = client->calls, *next; call != NULL; call = next) {
+        next = call->next;
+        io_http_cancel(call);
+    }
     while (client->idle_count > 0)
         curl_easy_cleanup(client->idle[--client->idle_count]);
     (void)curl_multi_cleanup(client->multi);
-    while (client->socks != NULL)
-        sock_free(client->socks);
+    for (struct sock *sock = client->socks, *next; sock != NULL; sock = next) {
+        next = sock->next;
+        sock_free(sock);
+    }
     io_timer_fini(&client->timer);
     free(client);
     curl_global_cleanup();

@@ -16,8 +16,6 @@
 #include "io/http_server.h"
 
 #include <microhttpd.h>
-#include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -311,11 +309,10 @@ static bool server_timeout(struct io_server *server, struct dur_ns *out)
     return true;
 }
 
-static void server_run(struct io_server *server)
+static void server_work(struct io_server *server)
 {
     struct dur_ns after = {0};
     bool timed = true;
-    server->inside++;
     for (int run = 0; run < RUNS_PER_TURN && timed && after.ns == 0 && !server->freed; run++) {
         server->resumed = false;
         (void)MHD_run(server->daemon);
@@ -325,6 +322,12 @@ static void server_run(struct io_server *server)
         server_arm(server, after);
     else
         io_timer_stop(&server->timer);
+}
+
+static void server_run(struct io_server *server)
+{
+    server->inside++;
+    server_work(server);
     server_leave(server);
 }
 
@@ -352,7 +355,7 @@ static void hang_ups_ready(void *ctx, unsigned events)
     (void)events;
     struct io_server *server = ctx;
     server->inside++;
-    server_run(server); /* MHD first reads what came before the hang-up */
+    server_work(server); /* MHD first reads what came before the hang-up */
     if (!server->freed)
         io_hang_ups_take(&server->hang_ups, peer_hung_up, server);
     server_leave(server);
@@ -484,20 +487,6 @@ const char *io_exchange_query(const struct io_exchange *exchange, const char *na
 const char *io_exchange_header(const struct io_exchange *exchange, const char *name)
 {
     return lookup(exchange, MHD_HEADER_KIND, name);
-}
-
-void io_exchange_peer(const struct io_exchange *exchange, char out[static IO_PEER_TEXT])
-{
-    struct sockaddr_storage address;
-    socklen_t len = sizeof address;
-    char host[48];
-    char port[8];
-    out[0] = '\0';
-    if (getpeername(exchange->peer->fd, (struct sockaddr *)&address, &len) < 0 ||
-        getnameinfo((const struct sockaddr *)&address, len, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        return;
-    (void)snprintf(out, IO_PEER_TEXT, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
 }
 
 /* MHD refuses a name or value with CR or LF in it, so that a reply cannot be split. */

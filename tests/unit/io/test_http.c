@@ -36,6 +36,8 @@ struct result {
     struct io_http_response response; /* body and content_type are copies */
     struct base_buf body;
     char content_type[64];
+    char reply_header[16];
+    bool injected;
     size_t *left;
     struct io_http *free_client; /* in the callback */
     struct io_http_call *cancel; /* in the callback */
@@ -142,6 +144,10 @@ static void on_done(void *ctx, const struct io_http_response *response)
     base_buf_init(&result->body, 32 << 20);
     assert_true(base_buf_append(&result->body, response->body, response->body_len));
     (void)snprintf(result->content_type, sizeof result->content_type, "%s", response->content_type);
+    const char *header = io_http_response_header(response, "x-reply");
+    (void)snprintf(result->reply_header, sizeof result->reply_header, "%s",
+                   header != NULL ? header : "-");
+    result->injected = io_http_response_header(response, "X-Injected") != NULL;
     result->done = true;
     result->calls++;
     if (result->left != NULL)
@@ -185,6 +191,8 @@ static void expect_echo(struct fixture *f, const char *target, struct io_http_re
     assert_int_equal(result.response.status, 201);
     assert_string_equal(result.body.data, expected);
     assert_string_equal(result.content_type, "text/plain");
+    assert_string_equal(result.reply_header, "yes");
+    assert_false(result.injected); /* a header with a line break in it is left out */
     assert_true(result.response.elapsed.ns > 0);
     base_buf_fini(&result.body);
 }
@@ -353,6 +361,7 @@ static void test_timeout(void **state)
     struct fixture *f = *state;
     struct result result = fetch(f, "/hold", (struct io_http_request){.timeout = base_dur_ms(80)});
     assert_false(result.response.ok);
+    assert_string_equal(result.reply_header, "-");
     assert_int_equal(result.response.error.code, BASE_TIMEOUT);
     assert_true(result.response.connected);
     assert_true(result.response.elapsed.ns >= base_dur_ms(80).ns);

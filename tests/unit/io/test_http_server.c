@@ -379,6 +379,21 @@ static int hold_one(struct fixture *f)
     return fd;
 }
 
+static void test_the_peer_is_named(void **state)
+{
+    struct fixture *f = *state;
+    int fd = hold_one(f);
+    struct sockaddr_in ours;
+    socklen_t len = sizeof ours;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&ours, &len), 0);
+    char expected[IO_PEER_TEXT];
+    char text[IO_PEER_TEXT];
+    (void)snprintf(expected, sizeof expected, "127.0.0.1:%u", ntohs(ours.sin_port));
+    io_exchange_peer(f->held[0], text);
+    assert_string_equal(text, expected);
+    base_fd_close(&fd);
+}
+
 static void test_hang_up_while_waiting(void **state)
 {
     struct fixture *f = *state;
@@ -614,6 +629,7 @@ int main(void)
         TEST(random_bytes),
         TEST(nul_in_the_path_is_refused),
         TEST(refused_before_the_body),
+        TEST(the_peer_is_named),
         TEST(hang_up_while_waiting),
         TEST(hang_up_on_a_later_request),
         TEST(hang_up_seen_before_the_request_that_waits),
