@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http_bytes.h"
+
 enum state {
     VERSION,
     STATUS,
@@ -25,21 +27,6 @@ enum state {
 };
 
 enum field { FIELD_OTHER, FIELD_LENGTH, FIELD_CODING, FIELD_CONNECTION };
-
-/* RFC 9110 section 5.6.2: what a field name may consist of, lower-cased; 0 for all else. */
-static const char token_bytes[256] = {
-    ['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*',
-    ['+'] = '+', ['-'] = '-', ['.'] = '.', ['^'] = '^', ['_'] = '_', ['`'] = '`',   ['|'] = '|',
-    ['~'] = '~', ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4',   ['5'] = '5',
-    ['6'] = '6', ['7'] = '7', ['8'] = '8', ['9'] = '9', ['A'] = 'a', ['B'] = 'b',   ['C'] = 'c',
-    ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i',   ['J'] = 'j',
-    ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p',   ['Q'] = 'q',
-    ['R'] = 'r', ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w',   ['X'] = 'x',
-    ['Y'] = 'y', ['Z'] = 'z', ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd',   ['e'] = 'e',
-    ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i', ['j'] = 'j', ['k'] = 'k',   ['l'] = 'l',
-    ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',   ['s'] = 's',
-    ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y',   ['z'] = 'z',
-};
 
 static void refuse(struct load_response *r, const char *fault)
 {
@@ -251,7 +238,7 @@ static size_t step_name(struct load_response *r, const char *at, size_t len)
 {
     size_t kept = r->name_len;
     for (size_t i = 0; i < len; i++) {
-        char c = token_bytes[(unsigned char)at[i]];
+        char c = load_token_byte(at[i]);
         if (c != 0) {
             if (kept < sizeof r->name)
                 r->name[kept++] = c;
@@ -268,11 +255,6 @@ static size_t step_name(struct load_response *r, const char *at, size_t len)
     }
     r->name_len = (uint8_t)kept;
     return len;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
 }
 
 static void take_length(struct load_response *r, const char *text, size_t len)
@@ -321,9 +303,9 @@ static void each_element(struct load_response *r, const char *text, size_t len,
         const char *comma = memchr(text, ',', len);
         size_t span = comma == NULL ? len : (size_t)(comma - text);
         size_t begin = 0, end = span;
-        while (begin < end && is_blank(text[begin]))
+        while (begin < end && load_is_blank(text[begin]))
             begin++;
-        while (end > begin && is_blank(text[end - 1]))
+        while (end > begin && load_is_blank(text[end - 1]))
             end--;
         if (end > begin)
             take(r, text + begin, end - begin);
@@ -343,11 +325,11 @@ static void end_field(struct load_response *r)
     r->state = LINE_START;
     switch (field) {
     case FIELD_LENGTH:
-        while (len > 0 && is_blank(*text)) {
+        while (len > 0 && load_is_blank(*text)) {
             text++;
             len--;
         }
-        while (len > 0 && is_blank(text[len - 1]))
+        while (len > 0 && load_is_blank(text[len - 1]))
             len--;
         take_length(r, text, len);
         break;
@@ -395,21 +377,10 @@ static size_t step_body_until_close(struct load_response *r, const char *at, siz
     return len;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static size_t step_chunk_size(struct load_response *r, const char *at, size_t len)
 {
     (void)len;
-    int digit = hex_digit(*at);
+    int digit = load_hex_digit(*at);
     if (digit >= 0) {
         if (r->left >> 56 != 0) {
             refuse(r, "chunk size too large");
@@ -419,7 +390,7 @@ static size_t step_chunk_size(struct load_response *r, const char *at, size_t le
         r->matched = 1;
         return 1;
     }
-    if (r->matched == 0 || (*at != ';' && *at != '\r' && *at != '\n' && !is_blank(*at))) {
+    if (r->matched == 0 || (*at != ';' && *at != '\r' && *at != '\n' && !load_is_blank(*at))) {
         refuse(r, "malformed chunk size");
         return 1;
     }

@@ -21,7 +21,7 @@ static void time_text(int64_t ns, char out[static TIME_TEXT])
     double value = (double)ns;
     if (ns < 1000)
         (void)snprintf(out, TIME_TEXT, "%" PRId64 "ns", ns);
-    else if (ns < 1000 * 1000)
+    else if (ns < INT64_C(1000) * 1000)
         (void)snprintf(out, TIME_TEXT, "%.3gus", value / 1e3);
     else if (ns < INT64_C(1000) * 1000 * 1000)
         (void)snprintf(out, TIME_TEXT, "%.4gms", value / 1e6);

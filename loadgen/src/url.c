@@ -35,7 +35,7 @@ static bool take_authority(const char *text, const char *at, size_t len, struct 
 {
     const char *end = at + len;
     const char *host = at;
-    const char *host_end = end;
+    const char *host_end;
     const char *after;
     if (memchr(at, '@', len) != NULL)
         return bad(text, "user names are not supported: give the header with -H", err);
@@ -117,11 +117,11 @@ bool load_url_resolve(const struct load_url *url, struct load_target **targets, 
                       struct base_error *err)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *addresses;
+    struct addrinfo *addresses = NULL;
     char port[8];
     (void)snprintf(port, sizeof port, "%u", url->port);
     int error = getaddrinfo(url->host, port, &hints, &addresses);
-    if (error != 0)
+    if (error != 0 || addresses == NULL)
         return base_fail(err, BASE_UNAVAILABLE, "host \"%s\" does not resolve: %s", url->host,
                          gai_strerror(error));
     int family = usable_family(addresses);

@@ -6,6 +6,7 @@ enum {
     CONNECTING_AT_ONCE = 256, /* while warming up: a listen queue holds no more as a rule */
 };
 
+static const int64_t coarse_alarm = 5 * BASE_NS_PER_MS;
 static const int64_t warm_limit = 5 * BASE_NS_PER_S;
 
 static struct load_cell *cell_of(struct load_worker *w, const struct load_due *due)
@@ -135,19 +136,15 @@ static void launch(struct load_worker *w, struct load_conn *conn, const struct l
     load_conn_send(conn, request, now);
 }
 
-static void place(struct load_worker *w, const struct load_due *due, int64_t now)
+/* There is no free connection. */
+static void hold(struct load_worker *w, const struct load_due *due, int64_t now)
 {
-    struct load_conn *conn = TAILQ_FIRST(&w->free_conns);
-    if (conn != NULL) {
-        TAILQ_REMOVE(&w->free_conns, conn, link);
-        launch(w, conn, due, now);
-    } else if (load_pool_is_down(&w->pool)) {
+    if (load_pool_is_down(&w->pool))
         count_refused(w, due, now);
-    } else if (load_waiting_push(&w->waiting, due)) {
+    else if (load_waiting_push(&w->waiting, due))
         start_sweep(w, w->spec->timeout);
-    } else {
+    else
         count_missed(w, due, true);
-    }
 }
 
 static uint32_t phase_at(struct load_worker *w, int64_t intended)
@@ -157,29 +154,47 @@ static uint32_t phase_at(struct load_worker *w, int64_t intended)
     return w->segments[w->segment].phase;
 }
 
-static void set_alarm(struct load_worker *w)
+/* While every connection is busy a due request can only wait in line, so the alarm may be coarse:
+ * setting a timer for each arrival then costs a tenth of all work (the interrupt, most of it). The
+ * connection that gets free next fetches what has become due (on_ready). */
+static void set_alarm(struct load_worker *w, int64_t now)
 {
     int64_t at = w->pending    ? w->start + w->next.at
                  : w->draining ? w->end + w->spec->timeout.ns
                                : w->end;
+    w->coarse = w->pending && TAILQ_EMPTY(&w->free_conns) && !load_pool_is_down(&w->pool);
+    if (w->coarse && at < now + coarse_alarm)
+        at = now + coarse_alarm;
     io_alarm_set(&w->alarm, (struct mono_ns){at});
 }
 
-static void dispatch(struct load_worker *w)
+/* Places what is due, with a bound on what is sent before responses are looked at again. Returns
+ * the time it read last. */
+static int64_t dispatch(struct load_worker *w)
 {
     int64_t now = base_mono_now().ns;
-    for (int n = 0; n < DISPATCH_BATCH && w->pending && w->start + w->next.at <= now; n++) {
+    int sent = 0;
+    while (sent < DISPATCH_BATCH && w->pending && w->start + w->next.at <= now) {
         int64_t intended = w->start + w->next.at;
         struct load_due due = {.intended = intended,
                                .answered = w->answered,
                                .phase = phase_at(w, intended),
                                .route = w->next.route};
         cell_of(w, &due)->counts.intended++;
-        hdr_record(&load_worker_shard(w)->own_late, now - intended);
         w->pending = load_schedule_next(&w->schedule, &w->next);
-        place(w, &due, now);
+        if (TAILQ_EMPTY(&w->free_conns)) {
+            hold(w, &due, now);
+            continue;
+        }
+        /* With a connection at hand, being late is nobody's doing but ours. */
+        hdr_record(&load_worker_shard(w)->own_late, now - intended);
+        struct load_conn *conn = TAILQ_FIRST(&w->free_conns);
+        TAILQ_REMOVE(&w->free_conns, conn, link);
+        launch(w, conn, &due, now);
+        sent++;
         now = base_mono_now().ns;
     }
+    return now;
 }
 
 /* The last moment has come: what is still under way had its time. */
@@ -201,16 +216,18 @@ static void on_alarm(void *ctx)
     struct load_worker *w = ctx;
     if (w->over)
         return;
+    int64_t now;
     if (w->pending) {
-        dispatch(w);
-    } else if (!w->draining) {
+        now = dispatch(w);
+    } else {
+        now = base_mono_now().ns;
+        if (w->draining)
+            cut(w, now);
         w->draining = true;
         check_over(w);
-    } else {
-        cut(w, base_mono_now().ns);
     }
     if (!w->over)
-        set_alarm(w);
+        set_alarm(w, now);
 }
 
 /* --- what connections report --- */
@@ -232,18 +249,22 @@ static void on_ready(void *ctx, struct load_conn *conn)
     struct load_worker *w = ctx;
     if (w->opened < w->pool.count || !w->warm)
         warm_up(w);
-    if (w->waiting.count > 0) {
-        int64_t now = base_mono_now().ns;
-        drop_expired(w, now);
-        const struct load_due *due = load_waiting_head(&w->waiting);
-        if (due != NULL) {
-            struct load_due taken = *due;
-            load_waiting_pop(&w->waiting);
-            launch(w, conn, &taken, now);
-            return;
-        }
+    if (!w->coarse && w->waiting.count == 0) {
+        TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
+        return;
+    }
+    int64_t now = dispatch(w);
+    drop_expired(w, now);
+    const struct load_due *due = load_waiting_head(&w->waiting);
+    if (due != NULL) {
+        struct load_due taken = *due;
+        load_waiting_pop(&w->waiting);
+        launch(w, conn, &taken, now);
+        return;
     }
     TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
+    if (w->coarse)
+        set_alarm(w, now);
     check_over(w);
 }
 
@@ -300,13 +321,14 @@ void load_worker_go(struct load_worker *w, int64_t start)
     io_timer_stop(&w->sweep);
     w->sweeping = false;
     w->pending = load_schedule_next(&w->schedule, &w->next);
-    set_alarm(w);
+    set_alarm(w, base_mono_now().ns);
 }
 
 void load_worker_end(struct load_worker *w, int64_t at)
 {
     if (w->draining)
         return;
+    int64_t now = dispatch(w); /* a coarse alarm may have left due requests behind */
     w->pending = false;
     w->draining = true;
     w->end = at < w->end ? at : w->end;
@@ -315,7 +337,7 @@ void load_worker_end(struct load_worker *w, int64_t at)
         count_missed(w, due, false);
         load_waiting_pop(&w->waiting);
     }
-    set_alarm(w);
+    set_alarm(w, now);
     check_over(w);
 }
 

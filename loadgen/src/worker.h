@@ -63,6 +63,7 @@ struct load_worker {
     bool warm;    /* ready has been reported */
     bool started;
     bool pending;  /* `next` is the next arrival */
+    bool coarse;   /* the alarm may be late: no connection is free */
     bool draining; /* nothing more becomes due */
     bool over;     /* done has been reported */
     bool quitting;

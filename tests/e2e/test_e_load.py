@@ -31,7 +31,11 @@ class Peer(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        self.asked = 0
+        self.server.accepted += 1
         self.server.peers.add(self)
+        if self.server.greet:
+            self.server.greet(self)
 
     def connection_lost(self, exc):
         self.server.peers.discard(self)
@@ -41,6 +45,7 @@ class Peer(asyncio.Protocol):
         while b"\r\n\r\n" in self.seen:
             head, self.seen = self.seen.split(b"\r\n\r\n", 1)
             self.server.requests += 1
+            self.asked += 1
             self.server.behave(self, head)
 
     def send(self, data):
@@ -55,8 +60,10 @@ class Peer(asyncio.Protocol):
 class Server:
     """An HTTP server on a free loopback port, on a loop in a thread of its own."""
 
-    def __init__(self, behave, port=0):
+    def __init__(self, behave, port=0, greet=None):
         self.behave = behave
+        self.greet = greet
+        self.accepted = 0
         self.requests = 0
         self.peers = set()
         self.loop = asyncio.new_event_loop()
@@ -86,8 +93,8 @@ class Server:
 def serve():
     servers = []
 
-    def start(behave=lambda peer, head: peer.send(OK), port=0):
-        servers.append(Server(behave, port))
+    def start(behave=lambda peer, head: peer.send(OK), **more):
+        servers.append(Server(behave, **more))
         return servers[-1]
 
     yield start
@@ -255,6 +262,12 @@ def failed(counts):
     return sum(counts["failed"].values())
 
 
+def lacks_connections(result):
+    """Whether the generator blames itself for that; a busy machine may also make it late."""
+    assert result["clientLimited"] == (result["clientLimitedWhy"] is not None)
+    return result["clientLimited"] and "no free connection" in result["clientLimitedWhy"]
+
+
 def check_sums(one):
     """Every request is accounted for, in the result, its parts, its intervals and the log."""
     result = one.result()
@@ -276,7 +289,7 @@ def test_every_request_is_accounted_for(serve, load):
     server = serve()
     one = load.finish(make_plan([server.port], rate=400, seconds=1.5))
     result = check_sums(one)
-    assert result["complete"] and not result["clientLimited"], result["clientLimitedWhy"]
+    assert result["complete"] and not lacks_connections(result)
     assert result["total"]["intended"] == result["total"]["ok"] == 600 == server.requests
     assert result["total"]["bytesIn"] == 600 * len(OK)
     assert set(one.histograms()) == {"steady/home/response", "steady/home/service",
@@ -363,7 +376,7 @@ def test_nobody_listens(load):
     assert time.monotonic() - begin < 15, "refused connects must fail at once, not by timeout"
     result = check_sums(one)
     assert result["total"]["failed"]["connect"] == 200 == result["total"]["intended"]
-    assert not result["clientLimited"], "the target's fault, not ours"
+    assert not lacks_connections(result), "the target's fault, not ours"
     assert set(one.histograms()) == {"steady/home/failed"}
 
 
@@ -373,6 +386,26 @@ def test_a_target_that_refuses_gets_no_requests(serve, load):
     result = check_sums(load.finish(make_plan([closed_port(), server.port], rate=400)))
     assert result["total"]["ok"] == 400 == server.requests
     assert failed(result["total"]) == 0
+
+
+def test_a_target_that_refuses_takes_nothing_from_the_queue(serve, load):
+    """Requests that wait for a busy healthy connection are not failed by others being refused."""
+    def behave(peer, head):
+        server.loop.call_later(0.05, peer.send, OK)
+
+    server = serve(behave)
+    one = load.finish(make_plan([closed_port(), server.port], rate=60, connections=4, threads=1,
+                                timeout=10))
+    result = check_sums(one)
+    assert result["total"]["ok"] == 60
+    assert quantile(one.histograms()["steady/-/schedule"], 1) > 0.1, "some had to wait"
+
+
+def test_a_target_that_accepts_and_resets_is_not_hammered(serve, load):
+    server = serve(greet=lambda peer: peer.reset())
+    result = check_sums(load.finish(make_plan([server.port], rate=20, connections=1, timeout=0.2)))
+    assert result["total"]["ok"] == 0
+    assert 2 < server.accepted < 40, "10 ms doubled at each failure, up to 1 s"
 
 
 def test_a_target_dies_in_the_middle(serve, load):
@@ -451,13 +484,16 @@ def test_status_classes_and_protocol_errors(serve, load):
 
 
 def test_connection_close_is_not_a_failure(serve, load):
+    """And it is obeyed: nothing more comes on a connection whose end was announced."""
+    most = []
+
     def behave(peer, head):
+        most.append(peer.asked)
         peer.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
-        peer.transport.close()
 
     server = serve(behave)
     result = check_sums(load.finish(make_plan([server.port], rate=200)))
-    assert result["total"]["ok"] == 200
+    assert result["total"]["ok"] == 200 and max(most) == 1
 
 
 def test_idle_connections_closed_by_the_server_cost_no_request(serve, load):
@@ -479,7 +515,7 @@ def test_timeouts(serve, load):
     counts = result["total"]
     assert counts["ok"] == 0 and counts["failed"]["timeout"] >= 4
     assert counts["failed"]["timeout"] + counts["failed"]["connect"] + counts["missed"] == 100
-    assert not result["clientLimited"]
+    assert not lacks_connections(result)
     times = one.histograms()["steady/home/failed"]
     assert 0.28 < quantile(times, 1) < 1.5
     assert (result["endMonoNs"] - result["startMonoNs"]) / 1e9 < 1.0 + 0.3 + 1.0
@@ -493,8 +529,7 @@ def test_too_few_connections_make_the_generator_the_limit(serve, load):
     one = load.finish(make_plan([server.port], rate=100, connections=1, timeout=0.4, seconds=1.5))
     result = check_sums(one)
     assert result["total"]["missed"] > 50
-    assert result["clientLimited"]
-    assert "no free connection" in result["clientLimitedWhy"]
+    assert lacks_connections(result)
 
 
 def test_phases_by_command(serve, load):
