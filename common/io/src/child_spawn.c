@@ -208,8 +208,8 @@ static pid_t spawn(struct launch *launch)
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): see design notes
     if (pid == 0)
-        child_main(
-            launch); // NOLINT(clang-analyzer-unix.Vfork): system calls only, see design notes
+        // NOLINTNEXTLINE(clang-analyzer-unix.Vfork): system calls only, see design notes
+        child_main(launch);
     int keep = errno;
     (void)pthread_setcancelstate(cancel, NULL);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
