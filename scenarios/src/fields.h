@@ -56,10 +56,10 @@ struct scn_field {
     enum scn_type item;
     size_t offset;
     size_t count_offset;
-    bool required;
     const char *fallback; /* the default as the file would say it; "{}": an object of defaults */
     const char *min;      /* range, as the file would say it; NULL: none */
     const char *max;
+    bool required;
     bool open;    /* min and max themselves are outside */
     size_t least; /* elements */
     size_t most;
@@ -99,6 +99,7 @@ struct scn_scalar {
     bool (*number)(const char *text, double *out);
 };
 
+/* Never NULL; a row without functions for types that are made of others. */
 const struct scn_scalar *scn_scalar_of(enum scn_type type);
 /* What a value without quotes means to YAML's core schema. */
 enum scn_meaning { SCN_MEANS_TEXT, SCN_MEANS_NOTHING, SCN_MEANS_BOOLEAN, SCN_MEANS_NUMBER };

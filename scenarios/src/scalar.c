@@ -183,7 +183,8 @@ static const struct scn_scalar scalars[] = {
 
 const struct scn_scalar *scn_scalar_of(enum scn_type type)
 {
-    return type < SCN_SCALARS ? &scalars[type] : NULL;
+    static const struct scn_scalar none = {.what = "a value", .example = "text"};
+    return type < SCN_SCALARS ? &scalars[type] : &none;
 }
 
 bool scn_matches(const char *pattern, const char *text)

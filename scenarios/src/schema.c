@@ -23,7 +23,7 @@ static void set(json_t *object, const char *key, json_t *value)
 static json_t *words_schema(const struct scn_words *words)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < words->count; i++)
+    for (size_t i = 0; words != NULL && i < words->count; i++)
         json_array_append_new(list, json_string(words->words[i].name));
     return json_pack("{s:o}", "enum", list);
 }

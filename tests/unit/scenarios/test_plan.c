@@ -75,6 +75,39 @@ static void test_everything_is_resolved(void **state)
     topo_fini(&topo);
 }
 
+static void assert_phases(const struct plan *plan, const char *expected)
+{
+    struct base_buf text;
+    base_buf_init(&text, 1000);
+    for (size_t i = 0; i < plan->phase_count; i++)
+        base_buf_printf(&text, "%s%s@%lld%s", i > 0 ? " " : "", plan->phases[i].name,
+                        (long long)(plan->phases[i].start.ns / BASE_NS_PER_S),
+                        plan->phases[i].fault != NULL ? "!" : "");
+    assert_string_equal(text.data, expected);
+    base_buf_fini(&text);
+}
+
+/* What is shipped must run on the platform that is shipped: its names, two users instances. */
+static void test_first_of_the_catalog(void **state)
+{
+    (void)state;
+    struct base_buf bytes;
+    struct scn_problems problems = {.items = NULL};
+    base_buf_init(&bytes, 1);
+    assert_true(scn_read("scenarios/catalog/first.yaml", &bytes, &problems));
+    struct topo topo = platform(TOPO_NETNS);
+    topo.services[1].instance_count = 2;
+    struct plan plan = planned(bytes.data, &topo, &plain);
+    assert_phases(&plan, "steady@0 lose-one-users-instance@6! after-lose-one-users-instance@11 "
+                         "cut-one-off-from-postgres@15! after-cut-one-off-from-postgres@20 "
+                         "one-fails-now-and-then@25! after-one-fails-now-and-then@30");
+    assert_int_equal(plan.duration.ns, 36 * BASE_NS_PER_S);
+    plan_fini(&plan);
+    topo.services[1].instance_count = 4;
+    topo_fini(&topo);
+    base_buf_fini(&bytes);
+}
+
 /* The plan that is written down is the plan that was made. */
 static void test_plan_survives_its_file(void **state)
 {
@@ -93,18 +126,6 @@ static void test_plan_survives_its_file(void **state)
     plan_fini(&plan);
     plan_fini(&again);
     topo_fini(&topo);
-}
-
-static void assert_phases(const struct plan *plan, const char *expected)
-{
-    struct base_buf text;
-    base_buf_init(&text, 1000);
-    for (size_t i = 0; i < plan->phase_count; i++)
-        base_buf_printf(&text, "%s%s@%lld%s", i > 0 ? " " : "", plan->phases[i].name,
-                        (long long)(plan->phases[i].start.ns / BASE_NS_PER_S),
-                        plan->phases[i].fault != NULL ? "!" : "");
-    assert_string_equal(text.data, expected);
-    base_buf_fini(&text);
 }
 
 #define FAULT(name, at, length, service)                                                           \
@@ -486,6 +507,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything_is_resolved),
+        cmocka_unit_test(test_first_of_the_catalog),
         cmocka_unit_test(test_plan_survives_its_file),
         cmocka_unit_test(test_phases),
         cmocka_unit_test(test_selection_is_seeded),

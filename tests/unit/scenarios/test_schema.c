@@ -52,11 +52,11 @@ static void check_field(const struct scn_field *field)
 {
     const struct scn_scalar *scalar = scn_scalar_of(field->type);
     const char *const texts[] = {field->fallback, field->min, field->max};
-    for (size_t i = 0; i < 3 && scalar != NULL; i++) {
+    for (size_t i = 0; i < 3; i++) {
         if (texts[i] != NULL && !scn_matches(scalar->pattern, texts[i]))
             fail_msg("%s: %s", field->key, texts[i]);
     }
-    if (field->fallback != NULL && scalar != NULL && !scn_in_range(field, field->fallback))
+    if (field->fallback != NULL && !scn_in_range(field, field->fallback))
         fail_msg("%s: the default %s is out of range", field->key, field->fallback);
     assert_false(field->required && field->fallback != NULL);
     assert_non_null(field->help);
