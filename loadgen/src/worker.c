@@ -168,13 +168,18 @@ static void set_alarm(struct load_worker *w, int64_t now)
     io_alarm_set(&w->alarm, (struct mono_ns){at});
 }
 
-/* Places what is due, with a bound on what is sent before responses are looked at again. Returns
- * the time it read last. */
-static int64_t dispatch(struct load_worker *w)
+static bool is_due(const struct load_worker *w, int64_t at)
+{
+    return w->pending && w->start + w->next.at <= at;
+}
+
+/* Places what is due now and not after `until`, with a bound on what is sent before responses are
+ * looked at again. Returns the time it read last. */
+static int64_t dispatch(struct load_worker *w, int64_t until)
 {
     int64_t now = base_mono_now().ns;
     int sent = 0;
-    while (sent < DISPATCH_BATCH && w->pending && w->start + w->next.at <= now) {
+    while (sent < DISPATCH_BATCH && is_due(w, now < until ? now : until)) {
         int64_t intended = w->start + w->next.at;
         struct load_due due = {.intended = intended,
                                .answered = w->answered,
@@ -218,7 +223,7 @@ static void on_alarm(void *ctx)
         return;
     int64_t now;
     if (w->pending) {
-        now = dispatch(w);
+        now = dispatch(w, INT64_MAX);
     } else {
         now = base_mono_now().ns;
         if (w->draining)
@@ -253,7 +258,7 @@ static void on_ready(void *ctx, struct load_conn *conn)
         TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
         return;
     }
-    int64_t now = dispatch(w);
+    int64_t now = dispatch(w, INT64_MAX);
     drop_expired(w, now);
     const struct load_due *due = load_waiting_head(&w->waiting);
     if (due != NULL) {
@@ -328,7 +333,10 @@ void load_worker_end(struct load_worker *w, int64_t at)
 {
     if (w->draining)
         return;
-    int64_t now = dispatch(w); /* a coarse alarm may have left due requests behind */
+    int64_t now;
+    do { /* a coarse alarm, or a busy loop, may have left due requests behind */
+        now = dispatch(w, at);
+    } while (is_due(w, at));
     w->pending = false;
     w->draining = true;
     w->end = at < w->end ? at : w->end;

@@ -576,6 +576,17 @@ def test_stops_when_told_or_abandoned(serve, load, how):
     assert result["total"]["ok"] == result["total"]["sent"] > 10
 
 
+def test_nothing_is_due_when_stopped_before_the_start(serve, load):
+    server = serve()
+    one = load(make_plan([server.port], rate=20000, connections=100, seconds=60))
+    one.process.stdin.close()
+    assert one.process.wait(10) == 0, one.stderr()
+    result = check_sums(one)
+    # Constant arrivals: one is due at the start itself. The start may also be a moment earlier.
+    assert result["total"]["intended"] <= 1 + 20000 * result["scheduledNs"] / 1e9
+    assert server.requests == result["total"]["sent"]
+
+
 def test_stop_waits_for_what_is_under_way(serve, load):
     def behave(peer, head):
         server.loop.call_later(0.6, peer.send, OK)
