@@ -11,6 +11,8 @@
 #include "model/control.h"
 #include "sweep.h"
 
+enum { farewell_ms = 5, farewell_turns = 40 };
+
 uint16_t agent_port(const struct agent *agent)
 {
     return agent->server != NULL ? io_server_port(agent->server) : 0;
@@ -80,6 +82,13 @@ static void on_closed_timer(void *ctx)
 {
     struct agent *agent = ctx;
     void (*on_closed)(void *ctx, bool clean) = agent->on_closed;
+    /* Whoever waited for a fault is to read its last record, but cannot hold the exit up for long.
+     */
+    bool unsent = agent->server != NULL && io_server_in_flight(agent->server) > 0;
+    if (unsent && agent->closed_turns++ < farewell_turns) {
+        io_timer_start(&agent->closed_timer, base_dur_ms(farewell_ms));
+        return;
+    }
     agent->on_closed = NULL;
     if (on_closed != NULL)
         on_closed(agent->closed_ctx, !agent->unclean && !agent_has_stuck(agent));

@@ -43,6 +43,7 @@ struct agent {
     bool closing;
     void (*on_closed)(void *ctx, bool clean);
     void *closed_ctx;
+    unsigned closed_turns;
     struct io_timer closed_timer; /* the answer to agent_shutdown comes from the loop */
 };
 
@@ -60,7 +61,8 @@ bool agent_has_stuck(const struct agent *agent);
 /* --- api.c --- */
 void agent_api_request(void *agent, struct io_exchange *exchange);
 void agent_api_abandon(void *agent, struct io_exchange *exchange);
-void agent_api_settled(struct agent *agent, struct fault *fault); /* answers who waited for it */
+void agent_api_settled(struct agent *agent,
+                       const struct fault *fault); /* answers who waited for it */
 void agent_api_fini(struct agent *agent);
 
 #endif

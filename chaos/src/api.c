@@ -140,7 +140,7 @@ static void answer_or_wait(struct agent *agent, enum wait_kind kind, struct io_e
         wait_for(agent, kind, exchange, fault);
 }
 
-void agent_api_settled(struct agent *agent, struct fault *fault)
+void agent_api_settled(struct agent *agent, const struct fault *fault)
 {
     struct agent_waiter **at = &agent->waiters;
     while (*at != NULL) {

@@ -650,6 +650,20 @@ def test_halt_reaches_a_fault_that_is_being_measured(agent, platform):
     assert injected_share(platform) == 0
 
 
+@NEEDS_ROOT
+def test_who_waits_for_a_fault_is_answered_when_the_agent_stops(agent, platform):
+    spec = app_fault(rate=0.5, latency_ms=400, lease_s=8.0)
+    answers = queue.Queue()
+    thread = threading.Thread(target=lambda: answers.put(agent.post(spec)))
+    thread.start()
+    wait_until(lambda: agent.get(spec).get("state") == "applying", 5, "applying")
+    assert agent.terminate() == 0
+    thread.join()
+    status, record = answers.get(timeout=5)
+    assert (status, record["state"], record["end"]) == (409, "gone", "halt"), record
+    assert injected_share(platform) == 0
+
+
 @pytest.fixture
 def somebody_elses_drop(platform):
     """A rule that is not squall's and has the effect of a partition; the agent must not touch it."""
