@@ -52,7 +52,8 @@ pid_t io_child_pid(const struct io_child *child);
 bool io_child_signal(struct io_child *child, int number);
 void io_child_free(struct io_child *child); /* a child that still runs is left running */
 
-/* Runs to its end without a loop: stdout and stderr are appended to out (may be NULL). A deadline
+/* Runs to its end without a loop: stdout and stderr are appended to out (may be NULL; what exceeds
+ * its maximum is dropped and out->failed set). A deadline
  * that passes kills the child: BASE_TIMEOUT. A non-zero exit is BASE_UNAVAILABLE and the message
  * holds the command and its last line of output. */
 bool io_child_run(const struct io_child_spec *spec, struct dur_ns deadline, struct base_buf *out,

@@ -35,7 +35,8 @@ uint16_t io_server_port(const struct io_server *server);
 void io_server_stop_accepting(struct io_server *server);    /* for graceful shutdown */
 size_t io_server_in_flight(const struct io_server *server); /* exchanges without a sent reply */
 size_t io_server_connections(const struct io_server *server);
-void io_server_free(struct io_server *server); /* abandons what is under way; accepts NULL */
+/* Abandons what is under way; accepts NULL. From the callbacks too: none fires afterwards. */
+void io_server_free(struct io_server *server);
 
 const char *io_exchange_method(const struct io_exchange *exchange);
 const char *io_exchange_path(const struct io_exchange *exchange); /* without the query, %-decoded */
@@ -50,7 +51,7 @@ struct mono_ns io_exchange_received(const struct io_exchange *exchange);
 void io_exchange_set_ctx(struct io_exchange *exchange, void *ctx); /* the handler's own pointer */
 void *io_exchange_ctx(const struct io_exchange *exchange);
 
-/* Before the reply; name and value are copied. */
+/* Before the reply; name and value are copied. One with CR or LF in it is left out. */
 void io_exchange_add_header(struct io_exchange *exchange, const char *name, const char *value);
 /* Exactly once; body is copied. */
 void io_exchange_reply(struct io_exchange *exchange, unsigned status, const char *content_type,
