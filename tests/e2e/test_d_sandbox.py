@@ -64,11 +64,14 @@ def machine():
         "links": {link["ifname"] for link in links},
         "netns": lines_of("ip", "netns", "list"),
         "routes": lines_of("ip", "route", "show", "table", "all"),
-        "rules": lines_of("ip", "rule"),
         "cgroups": cgroups(),
         "mounts": {line.split()[1] for line in open("/proc/mounts")},
-        "nft": lines_of("nft", "list", "ruleset") if shutil.which("nft") else set(),
     }
+
+
+def firewall():
+    nft = lines_of("nft", "list", "ruleset") if shutil.which("nft") else set()
+    return nft | lines_of("ip", "rule")
 
 
 def fnv(text):
@@ -186,6 +189,7 @@ def post(url, body):
 @needs_root
 def test_up_status_down_leaves_nothing(box):
     forwarded = pathlib.Path("/proc/sys/net/ipv4/ip_forward").read_text()
+    rules = firewall()
     assert not box.traces()
     progress = box.up()
     for name in INSTANCES | {"agent"}:
@@ -195,6 +199,7 @@ def test_up_status_down_leaves_nothing(box):
     assert all(name in status.stdout for name in INSTANCES)
     assert {kind for kind, _ in box.traces()} == {"links", "netns", "routes", "cgroups", "mounts"}
     assert pathlib.Path("/proc/sys/net/ipv4/ip_forward").read_text() == forwarded
+    assert firewall() == rules
     statuses = box.statuses()
     assert set(statuses) == INSTANCES | {"agent"}
     for name, entry in statuses.items():
@@ -504,9 +509,12 @@ def test_loopback_as_an_ordinary_user(nobody_box):
         i["address"] for i in other.instances().values()}
     other.down()
     assert box.status()["healthy"]
+    stubborn = box.statuses()["gateway-1"]["pid"]
+    kill(stubborn, signal.SIGSTOP)
     kill(box.supervisor())
     wait_until(lambda: box.status()["state"] == "crashed", 5, "status says that it crashed")
     box.up()
+    assert ticks_of(stubborn) is None
     assert box.status()["healthy"]
     box.down()
     box.assert_nothing_left()

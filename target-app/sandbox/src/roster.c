@@ -9,11 +9,34 @@
 #include "base/text.h"
 
 static const struct sandbox_service services[SANDBOX_SERVICES] = {
-    [SANDBOX_POSTGRES] = {"postgres", "postgres", 5432, NULL, NULL, false, false, false, 1, 10},
-    [SANDBOX_USERS] = {"users", "http", 8082, "/health", "/ready", true, false, true, 2, 11},
-    [SANDBOX_GATEWAY] = {"gateway", "http", 3000, "/health", "/ready", true, false, true, 2, 21},
-    [SANDBOX_PROMETHEUS] = {"prometheus", "prometheus", 9090, "/-/healthy", "/-/ready", false, true,
-                            false, 1, 30},
+    [SANDBOX_POSTGRES] =
+        {.name = "postgres", .kind = "postgres", .port = 5432, .count = 1, .first_host = 10},
+    [SANDBOX_USERS] = {.name = "users",
+                       .kind = "http",
+                       .port = 8082,
+                       .health_path = "/health",
+                       .ready_path = "/ready",
+                       .admin = true,
+                       .scraped = true,
+                       .count = 2,
+                       .first_host = 11},
+    [SANDBOX_GATEWAY] = {.name = "gateway",
+                         .kind = "http",
+                         .port = 3000,
+                         .health_path = "/health",
+                         .ready_path = "/ready",
+                         .admin = true,
+                         .scraped = true,
+                         .count = 2,
+                         .first_host = 21},
+    [SANDBOX_PROMETHEUS] = {.name = "prometheus",
+                            .kind = "prometheus",
+                            .port = 9090,
+                            .health_path = "/-/healthy",
+                            .ready_path = "/-/ready",
+                            .observability = true,
+                            .count = 1,
+                            .first_host = 30},
 };
 
 const struct sandbox_service *sandbox_service(enum sandbox_service_id id)

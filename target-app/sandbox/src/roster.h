@@ -23,14 +23,14 @@ enum sandbox_service_id { SANDBOX_POSTGRES, SANDBOX_USERS, SANDBOX_GATEWAY, SAND
 struct sandbox_service {
     const char *name;
     const char *kind;
-    uint16_t port;
     const char *health_path;
     const char *ready_path;
+    unsigned count;
+    unsigned first_host; /* of its instances' addresses within the subnet */
+    uint16_t port;
     bool admin; /* has /api/chaos endpoints */
     bool observability;
     bool scraped;
-    unsigned count;
-    unsigned first_host; /* of its instances' addresses within the subnet */
 };
 
 struct sandbox_member {

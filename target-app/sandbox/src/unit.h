@@ -33,41 +33,41 @@ struct sandbox_unit_owner {
 struct sandbox_unit {
     /* --- what to run (owned, but for netns, cgroup and hosts_file) --- */
     char *name;
-    bool job;
-    unsigned after; /* bits of the units that must be ready before this one starts */
     char **argv;
     char **env;        /* NULL: nothing added */
     const char *netns; /* paths; NULL: none */
     const char *cgroup;
     const char *hosts_file;
-    bool set_user;
-    uid_t uid;
-    gid_t gid;
     char *log_file;
     char *status_file; /* NULL for jobs */
-    int stop_signal;
-    unsigned stop_order;        /* 0 first */
-    bool clear_group;           /* its children must be gone before it is started again */
-    struct sandbox_probe probe; /* its public part */
     /* What makes a job's success last; may be NULL. */
     bool (*on_done)(const struct sandbox_place *place, struct base_error *err);
+    unsigned after; /* bits of the units that must be ready before this one starts */
+    int stop_signal;
+    unsigned stop_order; /* 0 first */
+    uid_t uid;
+    gid_t gid;
+    bool set_user;
+    bool job;
+    bool clear_group; /* its children must be gone before it is started again */
 
     /* --- what it is doing --- */
-    const struct sandbox_unit_owner *owner;
-    struct io_child *child; /* NULL: no process */
-    enum sandbox_state state;
     bool ready_once;
     bool started;
     bool stopping;
+    enum sandbox_state state;
+    struct sandbox_backoff backoff;
+    const struct sandbox_unit_owner *owner;
+    struct io_child *child; /* NULL: no process */
     uint64_t restarts;
     uint64_t start_ticks;
     char *last_exit;
-    char *last_probe;     /* why it was not ready when last asked */
-    off_t log_start;      /* where the log of the present process begins */
-    struct mono_ns since; /* of the start */
-    struct sandbox_backoff backoff;
-    struct io_timer tick;     /* next probe, or next start */
-    struct io_timer deadline; /* to be ready, or to have stopped */
+    char *last_probe;           /* why it was not ready when last asked */
+    off_t log_start;            /* where the log of the present process begins */
+    struct mono_ns since;       /* of the start */
+    struct sandbox_probe probe; /* its public part is a description too */
+    struct io_timer tick;       /* next probe, or next start */
+    struct io_timer deadline;   /* to be ready, or to have stopped */
 };
 
 void sandbox_unit_init(struct sandbox_unit *unit, const struct sandbox_unit_owner *owner);
