@@ -78,15 +78,15 @@ void run_queries_fini(struct run *run)
 void run_note_query(struct run *run, size_t query, const struct run_query_result *result)
 {
     const struct run_query *asked = &run->queries[query];
+    int64_t at_ms = run->load_end.ns / BASE_NS_PER_MS; /* what Prometheus resolves */
     json_t *warnings = result->warnings != NULL ? json_deep_copy(result->warnings) : json_array();
     json_t *data = result->data != NULL ? json_deep_copy(result->data) : json_null();
-    json_array_append_new(run->query_results,
-                          json_pack("{s:s,s:s,s:s,s:s,s:f,s:o,s:b,s:o,s:o,s:o}", "id", asked->id,
-                                    "slo", asked->slo, "role", asked->role, "query", asked->text,
-                                    "at", (double)(run->load_end.ns / BASE_NS_PER_MS) / 1000.0,
-                                    "url", model_json_text(result->url), "ok", result->ok, "error",
-                                    model_json_text(result->error), "warnings", warnings, "result",
-                                    data));
+    json_array_append_new(
+        run->query_results,
+        json_pack("{s:s,s:s,s:s,s:s,s:f,s:o,s:b,s:o,s:o,s:o}", "id", asked->id, "slo", asked->slo,
+                  "role", asked->role, "query", asked->text, "at", (double)at_ms / 1000.0, "url",
+                  model_json_text(result->url), "ok", result->ok, "error",
+                  model_json_text(result->error), "warnings", warnings, "result", data));
     run_event_take(run, "query.done",
                    json_pack("{s:s,s:b,s:o}", "id", asked->id, "ok", result->ok, "error",
                              model_json_text(result->error)));

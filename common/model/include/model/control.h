@@ -26,7 +26,7 @@
 #ifndef MODEL_CONTROL_H
 #define MODEL_CONTROL_H
 
-#define CONTROL_MAX_BODY 65536
+enum { CONTROL_MAX_BODY = 65536 };
 
 #define CONTROL_PATH_HEALTH "/v1/health"
 #define CONTROL_PATH_FAULTS "/v1/faults"
