@@ -31,11 +31,11 @@ static void head(struct base_buf *out, const char *x, const char *y)
                           x, y);
 }
 
-/* A round number not below value: 1, 2 or 5 times a power of ten. */
+/* A round number not below value. */
 static double round_up(double value)
 {
     double power = pow(10, floor(log10(value)));
-    static const double steps[] = {1, 2, 5, 10};
+    static const double steps[] = {1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         if (value <= steps[i] * power * (1 + 1e-9))
             return steps[i] * power;
@@ -67,7 +67,8 @@ struct span {
 };
 
 /* One block of points: 1/(1-p) of the responses at or below v, and v. The last bucket, where p is
- * 1, is drawn at the resolution that the count has. Points nearer than a hundredth of a decade
+ * 1, is drawn at the resolution that the count has: a step function, as a histogram holds no more.
+ * Points nearer than a hundredth of a decade
  * cannot be told apart. */
 static void percentile_block(const struct hdr *hdr, size_t number, struct base_buf *out,
                              struct span *span)
@@ -81,8 +82,10 @@ static void percentile_block(const struct hdr *hdr, size_t number, struct base_b
         double rest = end ? 1 : (double)(hdr->total - iter.cumulative);
         double x = log10((double)hdr->total / rest);
         double y = ms_of(iter.value > 0 ? iter.value : 1);
-        if (!end && x - last_x < 0.01)
+        if (!end && last_x >= 0 && x - last_x < 0.01)
             continue;
+        if (last_x < 0)
+            (void)base_buf_printf(out, "0 %.6g\n", y);
         last_x = x;
         (void)base_buf_printf(out, "%.6g %.6g\n", x, y);
         span->x_max = x > span->x_max ? x : span->x_max;
@@ -95,18 +98,19 @@ static void percentile_block(const struct hdr *hdr, size_t number, struct base_b
 static void percentile_axis(struct base_buf *out, double x_max)
 {
     double whole = ceil(x_max > 1 ? x_max : 1);
-    static const char *const tics = "set xtics ('0' 0, '50%' 0.30103, '90%' 1, '99%' 2, '99.9%' 3, "
-                                    "'99.99%' 4, '99.999%' 5, '99.9999%' 6, '99.99999%' 7)\n";
+    static const char *const tics = /* labels of tics are formats: %% is a per cent sign */
+        "set xtics ('0' 0, '50%%' 0.30103, '90%%' 1, '99%%' 2, '99.9%%' 3, '99.99%%' 4, "
+        "'99.999%%' 5, '99.9999%%' 6, '99.99999%%' 7)\n";
     (void)base_buf_str(out, tics);
     (void)base_buf_printf(out, "set xrange [0:%.9g]\n", whole);
 }
 
-static void plot_blocks(struct base_buf *out, const int *colours, size_t count)
+static void plot_blocks(struct base_buf *out, const char *with, const int *colours, size_t count)
 {
     (void)base_buf_str(out, "plot ");
     for (size_t i = 0; i < count; i++)
-        (void)base_buf_printf(out, "%s$d%zu using 1:2 with lines lw 2 lc rgb '#02000%d'",
-                              i > 0 ? ", " : "", i, colours[i]);
+        (void)base_buf_printf(out, "%s$d%zu using 1:2 with %s lw 2 lc rgb '#02000%d'",
+                              i > 0 ? ", " : "", i, with, colours[i]);
     (void)base_buf_str(out, "\n");
 }
 
@@ -132,7 +136,7 @@ bool chart_script_percentiles(const struct report *report, struct chart *chart,
         return false;
     percentile_axis(out, span.x_max);
     log_range(out, span.y_min, span.y_max);
-    plot_blocks(out, colours, count);
+    plot_blocks(out, "fsteps", colours, count);
     return true;
 }
 
@@ -210,7 +214,7 @@ bool chart_script_rate(const struct report *report, struct chart *chart, struct 
     shade_faults(report, chart, out, end);
     time_axis(out, end);
     (void)base_buf_printf(out, "set yrange [0:%.9g]\n", round_up(most * 1.02));
-    plot_blocks(out, colours, LINES);
+    plot_blocks(out, "lines", colours, LINES);
     return true;
 }
 
@@ -246,6 +250,6 @@ bool chart_script_latency(const struct report *report, struct chart *chart, stru
     shade_faults(report, chart, out, end);
     time_axis(out, end);
     log_range(out, least, most);
-    plot_blocks(out, colours, LINES);
+    plot_blocks(out, "lines", colours, LINES);
     return true;
 }

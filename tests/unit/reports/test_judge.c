@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "reports/judge.h"
+
+/* A report in which everything is well; each test breaks one thing. Its parts are static: it is
+ * never finished. */
+struct world {
+    struct report report;
+    struct report_hist hist;
+    struct plan_threshold threshold;
+    struct fault_record fault;
+    struct fault_evidence during;
+    struct plan_fault planned;
+    struct report_event event;
+};
+
+static char word_run[] = "r1", word_name[] = "lose-one", word_during[] = "during";
+static char word_response[] = "response", word_phase[] = "steady", word_route[] = "list";
+
+static void world_init(struct world *w)
+{
+    *w = (struct world){0};
+    struct report *r = &w->report;
+    r->have_plan = true;
+    r->plan.run = word_run;
+    r->plan.scenario = word_name;
+    r->plan.duration = base_dur_s(10);
+    r->have_load = true;
+    r->load.complete = true;
+    r->load.scheduled = base_dur_s(10);
+    r->load.total = (struct load_counts){.intended = 2000, .sent = 2000, .ok = 2000};
+    r->course.finished = true;
+    w->hist = (struct report_hist){.phase = word_phase, .route = word_route, .kind = word_response};
+    assert_true(hdr_init_latency(&w->hist.hdr, NULL));
+    hdr_record_n(&w->hist.hdr, 2000000, 2000);
+    r->hists = &w->hist;
+    r->hist_count = 1;
+}
+
+static void world_fini(struct world *w)
+{
+    hdr_fini(&w->hist.hdr);
+}
+
+static void with_fault(struct world *w)
+{
+    w->during = (struct fault_evidence){.when = word_during, .ok = true};
+    w->fault = (struct fault_record){.id = word_run,
+                                     .name = word_name,
+                                     .state = FAULT_GONE,
+                                     .end = FAULT_END_EXPIRED,
+                                     .was_active = true,
+                                     .applied_at = {1000},
+                                     .gone_at = {2000},
+                                     .evidence = &w->during,
+                                     .evidence_count = 1};
+    w->report.faults = &w->fault;
+    w->report.fault_count = 1;
+}
+
+static void with_threshold(struct world *w, const char *text)
+{
+    w->threshold = (struct plan_threshold){.name = word_name};
+    assert_true(expectation_parse(text, &w->threshold.expect, NULL));
+    w->report.plan.thresholds = &w->threshold;
+    w->report.plan.threshold_count = 1;
+}
+
+/* Judges, and checks the exit code and the one objective of that source and name. */
+static void expect(const struct world *w, enum verdict_source source, const char *name,
+                   enum verdict_status status, enum verdict_reason reason, enum exit_code code)
+{
+    struct verdict v = {0};
+    report_judge(&w->report, &v);
+    const struct verdict_objective *found = NULL;
+    for (size_t i = 0; i < v.objective_count; i++) {
+        if (v.objectives[i].source == source && strcmp(v.objectives[i].name, name) == 0)
+            found = &v.objectives[i];
+    }
+    assert_non_null(found);
+    if (found->status != status || found->reason != reason || v.exit_code != code)
+        fail_msg("%s: %s %s, exit %d: %s", name, verdict_status_name(found->status),
+                 verdict_reason_name(found->reason), (int)v.exit_code, found->measured);
+    verdict_fini(&v);
+}
+
+static void a_good_run_passes(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    expect(&w, VERDICT_RUN, "run", VERDICT_PASS, REASON_MET, EXIT_CODE_PASS);
+    expect(&w, VERDICT_LOAD, "load", VERDICT_PASS, REASON_MET, EXIT_CODE_PASS);
+    world_fini(&w);
+}
+
+static void thresholds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum verdict_status status;
+        enum verdict_reason reason;
+        enum exit_code code;
+    } cases[] = {
+        {"p99 < 250ms", VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+        {"p99 < 1ms", VERDICT_FAIL, REASON_NOT_MET, EXIT_CODE_FAIL},
+        /* 2000 responses: enough for p99.5, not for p99.9, which needs 10,000 */
+        {"p99.5 < 250ms", VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+        {"p99.9 < 250ms", VERDICT_INSUFFICIENT, REASON_TOO_FEW_EVENTS, EXIT_CODE_INSUFFICIENT},
+        {"p99.9 < 1ms", VERDICT_INSUFFICIENT, REASON_TOO_FEW_EVENTS, EXIT_CODE_INSUFFICIENT},
+        {"errors < 1%", VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+        {"achieved_rate >= 99%", VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+        {"count > 2000", VERDICT_FAIL, REASON_NOT_MET, EXIT_CODE_FAIL},
+        {"count >= 2000", VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+        {"rate >= 200/s", VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+        {"mean < 20ms", VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+        {"max < 1s", VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world w;
+        world_init(&w);
+        with_threshold(&w, cases[i].text);
+        expect(&w, VERDICT_THRESHOLD, word_name, cases[i].status, cases[i].reason, cases[i].code);
+        world_fini(&w);
+    }
+}
+
+static void missing_numbers_never_pass(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"p50 < 1h",           "mean < 1h",  "max < 1h",
+                                        "errors < 100%",      "rate > 1/s", "count >= 0",
+                                        "achieved_rate >= 0%"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct world w;
+        world_init(&w);
+        with_threshold(&w, texts[i]);
+        w.threshold.phase = word_name; /* a phase in which nothing was sent */
+        expect(&w, VERDICT_THRESHOLD, word_name, VERDICT_INSUFFICIENT, REASON_NO_DATA,
+               EXIT_CODE_INSUFFICIENT);
+        world_fini(&w);
+    }
+}
+
+static void load_that_proves_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w);
+    with_threshold(&w, "p99 < 250ms");
+    w.report.load.client_limited = true;
+    expect(&w, VERDICT_THRESHOLD, word_name, VERDICT_INSUFFICIENT, REASON_CLIENT_LIMITED,
+           EXIT_CODE_INSUFFICIENT);
+    expect(&w, VERDICT_LOAD, "load", VERDICT_INSUFFICIENT, REASON_CLIENT_LIMITED,
+           EXIT_CODE_INSUFFICIENT);
+    w.report.load.client_limited = false;
+    w.report.load.complete = false;
+    expect(&w, VERDICT_LOAD, "load", VERDICT_INSUFFICIENT, REASON_NO_DATA, EXIT_CODE_INSUFFICIENT);
+    w.report.load.complete = true;
+    w.report.sources[REPORT_HLOG].state = REPORT_PARTIAL;
+    expect(&w, VERDICT_THRESHOLD, word_name, VERDICT_INSUFFICIENT, REASON_NO_DATA,
+           EXIT_CODE_INSUFFICIENT);
+    w.report.sources[REPORT_HLOG].state = REPORT_WHOLE;
+    w.report.have_load = false;
+    expect(&w, VERDICT_THRESHOLD, word_name, VERDICT_INSUFFICIENT, REASON_NO_DATA,
+           EXIT_CODE_INSUFFICIENT);
+    world_fini(&w);
+}
+
+struct fault_case {
+    enum fault_state state;
+    enum fault_end end;
+    bool was_active;
+    bool applied;
+    bool during_ok;
+    enum verdict_status status;
+    enum verdict_reason reason;
+    enum exit_code code;
+};
+
+static void faults(void **state)
+{
+    (void)state;
+    static const struct fault_case cases[] = {
+        {FAULT_GONE, FAULT_END_EXPIRED, true, true, true, VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+        {FAULT_GONE, FAULT_END_REQUEST, true, true, true, VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+        {FAULT_GONE, FAULT_END_FAILED, false, true, false, VERDICT_FAIL, REASON_FAULT_INEFFECTIVE,
+         EXIT_CODE_FAIL},
+        {FAULT_GONE, FAULT_END_EXPIRED, false, true, false, VERDICT_FAIL, REASON_FAULT_INEFFECTIVE,
+         EXIT_CODE_FAIL},
+        {FAULT_GONE, FAULT_END_FAILED, false, false, true, VERDICT_ERROR, REASON_FAULT_FAILED,
+         EXIT_CODE_ERROR},
+        {FAULT_FAILED, FAULT_END_FAILED, false, false, true, VERDICT_ERROR, REASON_FAULT_FAILED,
+         EXIT_CODE_ERROR},
+        {FAULT_FAILED, FAULT_END_FAILED, false, true, true, VERDICT_ERROR, REASON_FAULT_STUCK,
+         EXIT_CODE_UNCLEAN},
+        {FAULT_GONE, FAULT_END_LEASE, true, true, true, VERDICT_ERROR, REASON_FAULT_INTERRUPTED,
+         EXIT_CODE_ERROR},
+        {FAULT_GONE, FAULT_END_RECOVERY, true, true, true, VERDICT_ERROR, REASON_FAULT_INTERRUPTED,
+         EXIT_CODE_ERROR},
+        {FAULT_STUCK, FAULT_END_EXPIRED, true, true, true, VERDICT_ERROR, REASON_FAULT_STUCK,
+         EXIT_CODE_UNCLEAN},
+        {FAULT_ACTIVE, FAULT_END_NONE, true, true, true, VERDICT_ERROR, REASON_FAULT_STUCK,
+         EXIT_CODE_UNCLEAN},
+        {FAULT_REVERTING, FAULT_END_EXPIRED, true, true, true, VERDICT_ERROR, REASON_FAULT_STUCK,
+         EXIT_CODE_UNCLEAN},
+        {FAULT_REQUESTED, FAULT_END_NONE, false, false, true, VERDICT_ERROR, REASON_FAULT_STUCK,
+         EXIT_CODE_UNCLEAN},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world w;
+        world_init(&w);
+        with_fault(&w);
+        w.fault.state = cases[i].state;
+        w.fault.end = cases[i].end;
+        w.fault.was_active = cases[i].was_active;
+        w.fault.applied_at.ns = cases[i].applied ? 1000 : 0;
+        w.during.ok = cases[i].during_ok;
+        expect(&w, VERDICT_FAULT, word_name, cases[i].status, cases[i].reason, cases[i].code);
+        world_fini(&w);
+    }
+}
+
+static void with_planned(struct world *w)
+{
+    w->planned = (struct plan_fault){.spec = {.id = word_run, .name = word_name}};
+    w->report.plan.faults = &w->planned;
+    w->report.plan.fault_count = 1;
+}
+
+/* A controller that died leaves no faults.json; the timeline must not be read as "all is well". */
+static void a_fault_without_record_is_told_by_the_timeline(void **state)
+{
+    (void)state;
+    static char active[] = "fault.active", failed[] = "fault.failed", gone[] = "fault.gone";
+    struct world w;
+    world_init(&w);
+    with_planned(&w);
+    expect(&w, VERDICT_FAULT, word_name, VERDICT_INSUFFICIENT, REASON_NO_DATA,
+           EXIT_CODE_INSUFFICIENT);
+    w.event = (struct report_event){.type = active, .fault_id = word_run};
+    w.report.events = &w.event;
+    w.report.event_count = 1;
+    w.report.course.finished = false;
+    expect(&w, VERDICT_FAULT, word_name, VERDICT_ERROR, REASON_FAULT_STUCK, EXIT_CODE_UNCLEAN);
+    w.report.plan.fault_count = 0; /* nor is the plan needed to see it */
+    expect(&w, VERDICT_FAULT, word_run, VERDICT_ERROR, REASON_FAULT_STUCK, EXIT_CODE_UNCLEAN);
+    w.report.course.finished = true;
+    w.event.type = failed;
+    expect(&w, VERDICT_FAULT, word_run, VERDICT_ERROR, REASON_FAULT_FAILED, EXIT_CODE_ERROR);
+    w.event.type = gone;
+    expect(&w, VERDICT_FAULT, word_run, VERDICT_INSUFFICIENT, REASON_NO_DATA,
+           EXIT_CODE_INSUFFICIENT);
+    world_fini(&w);
+}
+
+static void abort_outranks_all_but_unclean(void **state)
+{
+    (void)state;
+    static char by[] = "signal: SIGINT";
+    struct world w;
+    world_init(&w);
+    with_fault(&w);
+    with_threshold(&w, "p99 < 1ms");
+    w.report.course.aborted_by = by;
+    w.report.sources[REPORT_EVENTS].state = REPORT_DAMAGED;
+    expect(&w, VERDICT_RUN, "run", VERDICT_INSUFFICIENT, REASON_ABORTED, EXIT_CODE_ABORTED);
+    expect(&w, VERDICT_THRESHOLD, word_name, VERDICT_INSUFFICIENT, REASON_ABORTED,
+           EXIT_CODE_ABORTED);
+    w.report.course.unclean = true;
+    expect(&w, VERDICT_RUN, "run", VERDICT_INSUFFICIENT, REASON_ABORTED, EXIT_CODE_UNCLEAN);
+    world_fini(&w);
+}
+
+static void the_run_itself(void **state)
+{
+    (void)state;
+    static char full[] = "tool: no space left", type[] = "load.started";
+    struct world w;
+    world_init(&w);
+    with_threshold(&w, "p99 < 1ms"); /* a failed objective does not hide a broken tool */
+    w.report.course.error = full;
+    expect(&w, VERDICT_RUN, "run", VERDICT_ERROR, REASON_TOOL_ERROR, EXIT_CODE_ERROR);
+    w.report.course.error = NULL;
+    w.report.course.finished = false;
+    w.report.course.last_type = type;
+    expect(&w, VERDICT_RUN, "run", VERDICT_ERROR, REASON_TOOL_ERROR, EXIT_CODE_ERROR);
+    w.report.plan.threshold_count = 0;
+    w.report.sources[REPORT_EVENTS].state = REPORT_MISSING;
+    expect(&w, VERDICT_RUN, "run", VERDICT_INSUFFICIENT, REASON_NO_DATA, EXIT_CODE_INSUFFICIENT);
+    w.report.course.finished = true;
+    w.report.sources[REPORT_EVENTS].state = REPORT_WHOLE;
+    w.report.sources[REPORT_PROBES].state = REPORT_DAMAGED;
+    expect(&w, VERDICT_RUN, "evidence", VERDICT_ERROR, REASON_TOOL_ERROR, EXIT_CODE_ERROR);
+    w.report.sources[REPORT_PROBES].state = REPORT_MISSING;
+    expect(&w, VERDICT_RUN, "evidence", VERDICT_INSUFFICIENT, REASON_NO_DATA, EXIT_CODE_PASS);
+    w.report.sources[REPORT_PLAN].state = REPORT_MISSING;
+    expect(&w, VERDICT_RUN, "evidence", VERDICT_INSUFFICIENT, REASON_NO_DATA,
+           EXIT_CODE_INSUFFICIENT);
+    world_fini(&w);
+}
+
+static void skipped_faults_are_said_and_do_not_decide(void **state)
+{
+    (void)state;
+    static char why[] = "no root";
+    struct plan_skip skip = {.name = word_name, .why = why};
+    struct world w;
+    world_init(&w);
+    w.report.plan.skipped = &skip;
+    w.report.plan.skipped_count = 1;
+    expect(&w, VERDICT_FAULT, word_name, VERDICT_INSUFFICIENT, REASON_NO_DATA, EXIT_CODE_PASS);
+    world_fini(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_good_run_passes),
+        cmocka_unit_test(thresholds),
+        cmocka_unit_test(missing_numbers_never_pass),
+        cmocka_unit_test(load_that_proves_nothing),
+        cmocka_unit_test(faults),
+        cmocka_unit_test(a_fault_without_record_is_told_by_the_timeline),
+        cmocka_unit_test(abort_outranks_all_but_unclean),
+        cmocka_unit_test(the_run_itself),
+        cmocka_unit_test(skipped_faults_are_said_and_do_not_decide),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
