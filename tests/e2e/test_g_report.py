@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""squall report on run directories made by hand: whole, broken in every way, hostile."""
+
+import html.parser
+import json
+import re
+import subprocess
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+import rundir
+from conftest import run
+
+
+def verdict_of(path):
+    return json.loads((path / "verdict.json").read_text())
+
+
+def objective(path, source, name):
+    found = [o for o in verdict_of(path)["objectives"]
+             if (o["source"], o["name"]) == (source, name)]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def report(path, *args, **kwargs):
+    return run("squall", "report", *args, path, **kwargs)
+
+
+def test_good_run_passes_with_every_file_sealed(tmp_path):
+    made = rundir.RunDir(tmp_path / "r").write()
+    done = report(made)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("PASS")
+    sealed = subprocess.run(["sha256sum", "-c", "MANIFEST.sha256"], cwd=made, check=False,
+                            capture_output=True, text=True)
+    assert sealed.returncode == 0, sealed.stdout
+    listed = {line.split("  ")[1] for line in (made / "MANIFEST.sha256").read_text().splitlines()}
+    assert listed == {p.name for p in made.iterdir()} - {"MANIFEST.sha256"}
+
+
+def test_verdict_is_the_same_bytes_again_elsewhere_and_without_gnuplot(tmp_path):
+    made = rundir.RunDir(tmp_path / "r").write()
+    assert report(made).returncode == 0
+    first = (made / "verdict.json").read_bytes()
+    page = (made / "report.html").read_bytes()
+    assert report(made).returncode == 0
+    assert (made / "verdict.json").read_bytes() == first
+    assert (made / "report.html").read_bytes() == page
+    other = rundir.RunDir(tmp_path / "elsewhere" / "with another name").write()
+    assert report(other, "--gnuplot", "/nonexistent/gnuplot").returncode == 0
+    assert (other / "verdict.json").read_bytes() == first
+    text = (other / "report.html").read_text()
+    assert "<svg" not in text and text.count("could not be drawn") == 3
+
+
+def test_changed_evidence_is_named_and_stays_visible(tmp_path):
+    made = rundir.RunDir(tmp_path / "r").write()
+    report(made)
+    with open(made / "scenario.yaml", "a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    (made / "probes.json").unlink()
+    for _ in range(2):
+        done = report(made)
+        assert "scenario.yaml is not what it was" in done.stderr
+        assert "probes.json is missing" in done.stderr
+
+
+@pytest.mark.parametrize("name, code", [
+    ("plan.json", 3), ("events.ndjson", 3), ("latency.hlog", 3), ("load.json", 3),
+    ("faults.json", 3), ("queries.json", 3), ("probes.json", 0), ("scenario.yaml", 0)])
+def test_missing_file_never_passes_where_it_is_needed(tmp_path, name, code):
+    made = rundir.RunDir(tmp_path / "r").write()
+    (made / name).unlink()
+    done = report(made)
+    assert done.returncode == code, done.stdout
+    assert verdict_of(made)["evidence"][name] == "missing"
+    assert f"{name} is missing" in objective(made, "run", "evidence")["measured"]
+
+
+@pytest.mark.parametrize("name", ["plan.json", "load.json", "faults.json", "probes.json",
+                                  "queries.json", "events.ndjson", "latency.hlog"])
+def test_damaged_file_is_an_error(tmp_path, name):
+    made = rundir.RunDir(tmp_path / "r").write()
+    data = bytearray((made / name).read_bytes())
+    middle = len(data) // 2
+    data[middle:middle + 8] = b"\x00\xff\x00\xff\x00\xff\x00\xff"
+    (made / name).write_bytes(data)
+    done = report(made)
+    assert done.returncode == 5, done.stdout
+    assert verdict_of(made)["evidence"][name] == "damaged"
+
+
+@pytest.mark.parametrize("name", ["plan.json", "load.json", "faults.json", "probes.json",
+                                  "queries.json", "events.ndjson", "latency.hlog"])
+def test_cut_anywhere_is_never_a_crash_and_never_a_pass(tmp_path, name):
+    made = rundir.RunDir(tmp_path / "r").write()
+    whole = (made / name).read_bytes()
+    for share in (0, 0.01, 0.3, 0.5, 0.77, 0.99):
+        (made / name).write_bytes(whole[:int(len(whole) * share)])
+        done = report(made, "--gnuplot", "/nonexistent/gnuplot")
+        assert done.returncode in (3, 5, 6), (share, done.stdout, done.stderr)
+
+
+def test_half_a_last_line_is_partial_not_damaged(tmp_path):
+    made = rundir.RunDir(tmp_path / "r").write()
+    for name in ("events.ndjson", "latency.hlog"):
+        data = (made / name).read_bytes()
+        (made / name).write_bytes(data[:-10])
+    done = report(made)
+    evidence = verdict_of(made)["evidence"]
+    assert evidence["events.ndjson"] == "partial" and evidence["latency.hlog"] == "partial"
+    assert objective(made, "threshold", "fast")["reason"] == "no_data"
+    assert done.returncode == 5  # no run.finished: the runner died
+
+
+def test_log_cut_between_lines_is_noticed_by_its_counts(tmp_path):
+    made = rundir.RunDir(tmp_path / "r").write()
+    lines = (made / "latency.hlog").read_text().splitlines(keepends=True)
+    (made / "latency.hlog").write_text("".join(lines[:-2]))
+    assert report(made).returncode == 3
+    assert "1000 of the 2000 responses" in objective(made, "run", "evidence")["measured"]
+
+
+def test_prometheus_that_died_half_way_is_insufficient(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    for entry in made.queries["queries"]:
+        for series in entry["result"]["result"]:
+            series["values"] = series["values"][:9]
+    assert report(made.write()).returncode == 3
+    assert objective(made.path, "slo", "available")["reason"] == "low_coverage"
+
+
+def test_failed_query_and_warnings_are_shown(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    made.queries["queries"][0]["warnings"] = ["results may be <incomplete>"]
+    made.queries["queries"][1].update(ok=False, error="connection refused", result=None)
+    assert report(made.write()).returncode == 3
+    assert objective(made.path, "slo", "available")["reason"] == "query_failed"
+    page = (made.path / "report.html").read_text()
+    assert "results may be &lt;incomplete&gt;" in page and "connection refused" in page
+
+
+def test_counts_beside_each_other(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    made.load["total"] = rundir.counts(2200)
+    made.load["parts"][0]["counts"] = rundir.counts(800)
+    made.hlog[0][3][2_000_000] += 200
+    assert report(made.write()).returncode == 0
+    row = objective(made.path, "reconcile", "available")
+    assert row["advisory"] and row["status"] == "fail" and row["reason"] == "counts_differ"
+    assert row["value"] == pytest.approx(-200 / 2200, abs=1e-12)
+
+
+def test_counters_of_another_load_prove_nothing(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    made.load["total"] = rundir.counts(5000)
+    made.hlog[0][3][2_000_000] += 3000
+    assert report(made.write()).returncode == 3
+    assert objective(made.path, "slo", "available")["reason"] == "counts_differ"
+
+
+def test_ctrl_c_is_4_stuck_is_6_full_disk_is_5(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    abort = rundir.event("abort", 4, by="signal", why="SIGINT")
+    made.events.insert(5, abort)
+    made.load["complete"] = False
+    assert report(made.write()).returncode == 4
+    assert verdict_of(made.path)["abortedBy"] == "signal: SIGINT"
+    made.faults = {"faults": [rundir.fault_record("lose-one", 1, state="stuck", goneAtNs=0)]}
+    done = report(made.write())
+    assert done.returncode == 6 and "UNCLEAN" in done.stdout
+    made.faults = {"faults": [rundir.fault_record("lose-one", 1)]}
+    abort.update(by="tool", why="no space left")
+    assert report(made.write()).returncode == 5
+
+
+def test_junit_and_markdown(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    made.plan["thresholds"][0]["expect"] = "p99 < 1ms"
+    made.plan["thresholds"][1]["expect"] = "p99.9 < 1s"
+    assert report(made.write()).returncode == 1
+    suite = ElementTree.parse(made.path / "junit.xml").getroot().find("testsuite")
+    cases = {case.get("name"): case for case in suite.iter("testcase")}
+    assert int(suite.get("tests")) == len(suite.findall("testcase"))
+    assert cases["fast"].find("failure").get("type") == "not_met"
+    assert cases["few-errors"].find("error").get("type") == "too_few_events"
+    assert suite.find("testcase[@classname='squall.reconcile']").find("skipped") is not None
+    assert (suite.get("failures"), suite.get("errors"), suite.get("skipped")) == ("1", "1", "1")
+    numbers = {p.get("name"): p.get("value") for p in cases["fast"].iter("property")}
+    assert 5_000_000 <= float(numbers["value"]) <= 5_005_000
+    text = (made.path / "report.md").read_text()
+    assert text.startswith("# squall: FAIL") and "| FAIL | fast |" in text
+
+
+class Page(html.parser.HTMLParser):
+    VOID = {"meta", "br", "link", "input", "img", "hr"}
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.ids = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, tag
+
+
+HOSTILE = "</td><script>alert(1)</script>`id`\"'|&\u0007"
+
+
+def test_page_is_self_contained_and_hostile_names_stay_text(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    made.plan.update(scenario=HOSTILE, description=HOSTILE, targetName=HOSTILE,
+                     skipped=[{"name": HOSTILE, "why": HOSTILE}])
+    made.plan["thresholds"][0]["name"] = HOSTILE
+    made.faults["faults"][0]["error"] = HOSTILE
+    made.faults["faults"][0]["evidence"][0]["value"] = HOSTILE
+    made.events.insert(3, rundir.event("note", 1, text=HOSTILE))
+    made.scenario = HOSTILE
+    done = report(made.write())
+    assert done.returncode == 0, done.stdout
+    assert "\u0007" not in done.stdout
+    text = (made.path / "report.html").read_text()
+    page = Page()
+    page.feed(text)
+    page.close()
+    assert page.open == [] and "script" not in page.tags and page.tags.count("svg") == 3
+    assert len(page.ids) == len(set(page.ids))
+    assert not [n for n, v in page.attributes if n.startswith("on") or n in ("src", "action")]
+    assert not [v for n, v in page.attributes if n.endswith("href") and not v.startswith("#")]
+    assert "prefers-color-scheme:dark" in text and "width=device-width" in text
+    for svg in re.findall(r"<svg.*?</svg>", text, re.S):
+        ElementTree.fromstring(svg)
+    ElementTree.parse(made.path / "junit.xml")
+    assert "<script>" not in (made.path / "report.md").read_text()
+
+
+def test_large_timeline_stays_below_a_step_summary(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    made.events[3:3] = [rundir.event("note", 1, text="|<&" * 500) for _ in range(3000)]
+    assert report(made.write()).returncode == 0
+    assert (made.path / "report.md").stat().st_size < 1024 * 1024
+
+
+def test_usage(tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = report(tmp_path / "empty")
+    assert done.returncode == 2 and "holds none of a run's files" in done.stderr
+    assert run("squall", "report").returncode == 2
+    assert run("squall", "report", "--nonsense", tmp_path).returncode == 2
+
+
+def test_output_that_cannot_be_written_is_an_error(tmp_path):
+    made = rundir.RunDir(tmp_path / "r").write()
+    (made / "verdict.json").mkdir()
+    (made / "verdict.json" / "in the way").touch()
+    done = report(made)
+    assert done.returncode == 5 and "verdict.json" in done.stderr
