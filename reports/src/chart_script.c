@@ -117,7 +117,7 @@ static void plot_blocks(struct base_buf *out, const char *with, const int *colou
 bool chart_script_percentiles(const struct report *report, struct chart *chart,
                               struct base_buf *out)
 {
-    struct span span = {.y_min = INFINITY};
+    struct span span = {.y_min = (double)INFINITY};
     int colours[CHART_COLOURS];
     size_t count = 0;
     head(out, "percentile", "response time (ms)");
@@ -224,7 +224,7 @@ bool chart_script_latency(const struct report *report, struct chart *chart, stru
     static const int colours[] = {1, 3, 2};
     enum { LINES = 3 };
     double most = 0;
-    double least = INFINITY;
+    double least = (double)INFINITY;
     double end = time_end(report);
     head(out, "seconds since the load began", "response time (ms)");
     for (size_t line = 0; line < LINES; line++) {

@@ -110,7 +110,9 @@ static char *unescape(const char *text, size_t len)
         char c = text[i];
         if (c == '\\' && i + 1 < len) {
             i++;
-            c = text[i] == 'n' ? '\n' : text[i] == 'r' ? '\r' : text[i];
+            c = text[i];
+            if (c == 'n' || c == 'r')
+                c = c == 'n' ? '\n' : '\r';
         }
         name[used++] = c;
     }
@@ -211,7 +213,8 @@ bool manifest_write(const char *run_dir, const char *const *fresh, struct base_e
               collect(run_dir, "", 0, &seals, err);
     if (ok) {
         keep_vanished(&old, fresh, &seals);
-        qsort(seals.list, seals.count, sizeof *seals.list, by_name);
+        if (seals.count > 0)
+            qsort(seals.list, seals.count, sizeof *seals.list, by_name);
     }
     for (size_t i = 0; ok && i < seals.count; i++) {
         ok = seal(run_dir, &seals.list[i], &old, fresh, err);

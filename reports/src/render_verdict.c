@@ -26,18 +26,18 @@ static json_t *slo_to_json(const struct report *report, size_t i)
                   number(both.failed_5xx), "failedAll", number(both.failed_all), "seenBad",
                   both.errors_known ? number(both.seen_bad) : json_null(), "difference",
                   number(both.difference));
-    return json_pack("{s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:o,s:o}",
-                     "name", model_json_text(slo->name), "status", verdict_status_name(r.status),
-                     "reason", verdict_reason_name(r.reason), "objective", number(slo->objective),
-                     "total", number(r.total), "bad", number(r.bad), "sli", number(r.sli), "budget",
-                     number(r.allowed), "budgetSpent", number(r.budget_spent), "coverage",
-                     number(r.coverage.share), "scrapesPresent", (json_int_t)r.coverage.present,
-                     "scrapesExpected", (json_int_t)r.coverage.expected, "counterResets",
-                     (json_int_t)(r.total_increase.resets + r.part_increase.resets),
-                     "seriesStarted",
-                     (json_int_t)(r.total_increase.started + r.part_increase.started),
-                     "seriesUnseen", (json_int_t)(r.total_increase.unseen + r.part_increase.unseen),
-                     "warnings", warnings, "generator", generator);
+    return json_pack(
+        "{s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "name",
+        model_json_text(slo->name), "status", verdict_status_name(r.status), "reason",
+        verdict_reason_name(r.reason), "objective", number(slo->objective), "total",
+        number(r.total), "bad", number(r.bad), "sli", number(r.sli), "budget", number(r.allowed),
+        "budgetSpent", number(r.budget_spent), "coverage", number(r.coverage.share),
+        "scrapesPresent", (json_int_t)r.coverage.present, "scrapesExpected",
+        (json_int_t)r.coverage.expected, "counterResets",
+        (json_int_t)r.total_increase.resets + (json_int_t)r.part_increase.resets, "seriesStarted",
+        (json_int_t)r.total_increase.started + (json_int_t)r.part_increase.started, "seriesUnseen",
+        (json_int_t)r.total_increase.unseen + (json_int_t)r.part_increase.unseen, "warnings",
+        warnings, "generator", generator);
 }
 
 static json_t *window_to_json(const struct report *report)

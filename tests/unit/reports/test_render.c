@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "chart.h"
+#include "escape.h"
+#include "render.h"
+
+static void check_xml(const char *text, const char *expected)
+{
+    struct base_buf out;
+    base_buf_init(&out, 4096);
+    escape_xml(&out, text);
+    assert_string_equal(out.data, expected);
+    base_buf_fini(&out);
+}
+
+static void markup_and_illegal_bytes_become_text(void **state)
+{
+    (void)state;
+    check_xml("<a b=\"c\">&'", "&lt;a b=&quot;c&quot;&gt;&amp;&#39;");
+    check_xml("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
+    check_xml("a\x01z\x1b[2J", "a\xef\xbf\xbdz\xef\xbf\xbd[2J");
+    check_xml("\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd");                 /* overlong '/' */
+    check_xml("\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"); /* a surrogate */
+    check_xml("\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd");                 /* cut short */
+    check_xml("\xef\xbf\xbf\xff", "\xef\xbf\xbd\xef\xbf\xbd");         /* U+FFFF, no lead byte */
+    check_xml(NULL, "");
+}
+
+static void markdown_cells_stay_in_their_row(void **state)
+{
+    (void)state;
+    struct base_buf out;
+    base_buf_init(&out, 4096);
+    escape_md(&out, "a|b\n`c` <d>", 100);
+    assert_string_equal(out.data, "a&#124;b &#96;c&#96; &lt;d&gt;");
+    base_buf_clear(&out);
+    escape_md(&out, "\xc3\xa4\xc3\xa4\xc3\xa4", 2);
+    assert_string_equal(out.data, "\xc3\xa4\xc3\xa4...");
+    base_buf_fini(&out);
+}
+
+static void svg_is_made_the_pages_own(void **state)
+{
+    (void)state;
+    char *svg = chart_adapt_svg(
+        "warning: x\n<?xml version=\"1.0\"?>\n<svg viewBox=\"0 0 1 1\"><title>t</title>"
+        "<desc>Produced by GNUPLOT</desc><path id='gpPt0' stroke='rgb(  2,   0,   1)'/>"
+        "<use xlink:href='#gpPt0' fill = '#010103' color=\"black\"/><text>rgb(1,1,1) it's</text>"
+        "</svg>\ntrailing",
+        "rate");
+    assert_non_null(svg);
+    assert_string_equal(svg, "<svg viewBox=\"0 0 1 1\"><path id='rate-gpPt0' stroke='var(--c1)'/>"
+                             "<use xlink:href='#rate-gpPt0' fill = 'var(--shade)' "
+                             "color=\"currentColor\"/><text>rgb(1,1,1) it's</text></svg>");
+    free(svg);
+    assert_null(chart_adapt_svg("", "p"));
+    assert_null(chart_adapt_svg("<svg><path id='x", "p"));
+    assert_null(chart_adapt_svg("<svg><path id='x</svg>", "p"));
+}
+
+/* No name reaches gnuplot, whose language runs programs: `...` and system(). */
+static void scripts_hold_no_names(void **state)
+{
+    (void)state;
+    static char hostile[] = "`touch x`", response[] = "response", route[] = "r";
+    struct plan_phase phase = {.name = hostile};
+    struct report_hist hist = {.phase = hostile, .route = route, .kind = response};
+    assert_true(hdr_init_latency(&hist.hdr, NULL));
+    hdr_record_n(&hist.hdr, 1000000, 100);
+    struct fault_record fault = {.name = hostile, .applied_at = {2 * BASE_NS_PER_S}};
+    struct load_interval interval = {.start = {BASE_NS_PER_S},
+                                     .length = base_dur_s(1),
+                                     .phase = hostile,
+                                     .counts = {.intended = 5, .ok = 5},
+                                     .p50 = base_dur_ms(1),
+                                     .p99 = base_dur_ms(2),
+                                     .max = base_dur_ms(3)};
+    struct report report = {.have_plan = true,
+                            .plan = {.phases = &phase, .phase_count = 1},
+                            .hists = &hist,
+                            .hist_count = 1,
+                            .faults = &fault,
+                            .fault_count = 1,
+                            .load = {.intervals = &interval, .interval_count = 1},
+                            .course = {.load_start = {BASE_NS_PER_S}}};
+    bool (*const scripts[])(const struct report *, struct chart *, struct base_buf *) = {
+        chart_script_percentiles, chart_script_rate, chart_script_latency};
+    for (size_t i = 0; i < 3; i++) {
+        struct chart chart = {0};
+        struct base_buf out;
+        base_buf_init(&out, 65536);
+        assert_true(scripts[i](&report, &chart, &out));
+        assert_non_null(strstr(out.data, "plot "));
+        assert_null(strstr(out.data, "touch"));
+        assert_null(strchr(out.data, '`'));
+        assert_true(chart.legend_count > 0);
+        base_buf_fini(&out);
+        chart_fini(&chart);
+    }
+    hdr_fini(&hist.hdr);
+}
+
+/* Every prefix of a timeline folds without a crash, and only the whole one counts as finished. */
+static void every_cut_of_a_timeline_folds(void **state)
+{
+    (void)state;
+    static const char whole[] =
+        "{\"type\":\"run.started\",\"wallNs\":1,\"monoNs\":1}\n"
+        "{\"type\":\"fault.active\",\"wallNs\":2,\"monoNs\":2,\"id\":\"r-1\",\"name\":\"f\"}\n"
+        "{\"type\":\"run.finished\",\"wallNs\":3,\"monoNs\":3,\"unclean\":false}\n";
+    for (size_t len = 0; len < sizeof whole; len++) {
+        struct report_bytes files[REPORT_FILE_COUNT] = {{0}};
+        struct report report;
+        struct verdict verdict;
+        files[REPORT_EVENTS].data = base_str_ndup(whole, len);
+        files[REPORT_EVENTS].len = len;
+        report_fold(files, &report);
+        report_judge(&report, &verdict);
+        bool complete = len == sizeof whole - 1;
+        assert_int_equal(report.course.finished, complete);
+        assert_int_equal(report.sources[REPORT_EVENTS].state,
+                         complete ? REPORT_WHOLE : REPORT_PARTIAL);
+        assert_int_not_equal(verdict.exit_code, EXIT_CODE_PASS);
+        verdict_fini(&verdict);
+        report_fini(&report);
+        free(files[REPORT_EVENTS].data);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(markup_and_illegal_bytes_become_text),
+        cmocka_unit_test(markdown_cells_stay_in_their_row),
+        cmocka_unit_test(svg_is_made_the_pages_own),
+        cmocka_unit_test(scripts_hold_no_names),
+        cmocka_unit_test(every_cut_of_a_timeline_folds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
