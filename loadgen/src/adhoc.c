@@ -229,6 +229,7 @@ static void set_defaults(struct load_adhoc *a)
                                       .seed = base_random_u64(),
                                       .timeout = {2 * BASE_NS_PER_S},
                                       .interval = {BASE_NS_PER_S},
+                                      .max_late = {10 * BASE_NS_PER_MS},
                                       .first_phase = base_str_dup("load")}};
     a->spec.routes = base_calloc(1, sizeof *a->spec.routes);
     a->spec.route_count = 1;

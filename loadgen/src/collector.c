@@ -261,6 +261,7 @@ void load_collector_finish(struct load_collector *c, bool complete, struct dur_n
     struct load_result *result = &c->result;
     const struct load_evidence evidence = {
         .own_late = &c->own_late,
+        .max_late = c->spec->max_late,
         .intended = result->total.intended,
         .missed_busy = c->missed_busy,
         .out_of_ports = c->out_of_ports,

@@ -6,7 +6,6 @@
 #include "base/text.h"
 
 static const double busy_limit = 0.95;
-static const int64_t late_limit = 10 * BASE_NS_PER_MS;
 static const double missed_limit = 0.01;
 enum { STREAK_LIMIT = 3 };
 
@@ -41,10 +40,11 @@ static char *judge_threads(const struct load_evidence *evidence)
 char *load_limits_judge(const struct load_evidence *evidence)
 {
     int64_t late = hdr_value_at_quantile(evidence->own_late, 0.99);
-    if (late > late_limit)
+    if (late > evidence->max_late.ns)
         return base_str_printf("the generator was late by itself: p99 of its own schedule error is "
-                               "%.1f ms (10 ms allowed): lower the rate or use more cores",
-                               (double)late / (double)BASE_NS_PER_MS);
+                               "%.1f ms (%.1f ms allowed): lower the rate or use more cores",
+                               (double)late / (double)BASE_NS_PER_MS,
+                               (double)evidence->max_late.ns / (double)BASE_NS_PER_MS);
     if ((double)evidence->missed_busy > missed_limit * (double)evidence->intended)
         return base_str_printf("%" PRIu64 " of %" PRIu64 " requests found no free connection in "
                                "time while the target was answering: use more connections",

@@ -16,6 +16,7 @@ struct load_busy {
 
 struct load_evidence {
     const struct hdr *own_late; /* lateness by timers and a busy loop, not by the target */
+    struct dur_ns max_late;
     uint64_t intended;
     uint64_t missed_busy; /* missed for want of a free connection while the target answered */
     uint64_t out_of_ports;

@@ -134,6 +134,7 @@ static void plan_load(struct planner *planner)
     load->seed = planner->seed;
     load->timeout = from->timeout;
     load->interval = from->interval;
+    load->max_late = from->max_late;
     load->host = host_of(planner, service);
     plan_targets(load, service);
     plan_routes(load, from);

@@ -136,7 +136,7 @@ class RunDir:
             "seed": 7, "targetName": "default", "targetMode": "netns", "durationNs": 10 * 10**9,
             "load": {"version": 1, "arrivals": "poisson", "rate": 200.0, "durationNs": 10 * 10**9,
                      "connections": 8, "threads": 1, "seed": 7, "timeoutNs": 10**9,
-                     "intervalNs": 10**9, "host": "gateway", "firstPhase": "steady",
+                     "intervalNs": 10**9, "maxLateNs": 10**7, "host": "gateway", "firstPhase": "steady",
                      "targets": [{"address": "10.0.0.2", "port": 3000}],
                      "routes": [{"name": "list", "method": "GET", "path": "/api/users",
                                  "body": None, "headers": [], "weight": 1}]},

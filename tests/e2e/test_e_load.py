@@ -112,7 +112,7 @@ def make_plan(ports, rate=200, seconds=1.0, connections=10, timeout=2.0, **more)
     plan = {
         "arrivals": "constant", "rate": rate, "durationNs": int(seconds * 1e9),
         "connections": connections, "threads": min(2, connections), "seed": 1,
-        "timeoutNs": int(timeout * 1e9), "intervalNs": int(0.25e9), "host": "test.example",
+        "timeoutNs": int(timeout * 1e9), "intervalNs": int(0.25e9), "maxLateNs": int(10e6), "host": "test.example",
         "targets": [{"address": "127.0.0.1", "port": port} for port in ports],
         "routes": [{"name": "home", "method": "GET", "path": "/", "body": None, "headers": [],
                     "weight": 1}],

@@ -53,6 +53,7 @@ static const struct codec_field spec_fields[] = {
     {.key = "seed", .type = CODEC_U64, AT(seed)},
     {.key = "timeoutNs", .type = CODEC_NS, .min = 1, AT(timeout)},
     {.key = "intervalNs", .type = CODEC_NS, .min = 1, AT(interval)},
+    {.key = "maxLateNs", .type = CODEC_NS, .min = 1, AT(max_late)},
     {.key = "host", .type = CODEC_TEXT, .form = FORM_LINE, AT(host)},
     {.key = "targets",
      .type = CODEC_OBJECTS,

@@ -49,6 +49,7 @@ struct scn_load {
     int64_t threads; /* 0: one for each core */
     struct dur_ns timeout;
     struct dur_ns interval;
+    struct dur_ns max_late;
     struct scn_route *routes;
     size_t route_count;
 };

@@ -37,7 +37,8 @@ static void expect(const struct load_evidence *evidence, const char *part)
 
 static struct load_evidence good(void)
 {
-    return (struct load_evidence){.own_late = &late, .intended = 1000};
+    return (struct load_evidence){
+        .own_late = &late, .max_late = {10 * BASE_NS_PER_MS}, .intended = 1000};
 }
 
 static void test_lateness(void **state)

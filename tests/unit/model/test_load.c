@@ -5,7 +5,8 @@
 
 #define SPEC                                                                                       \
     "{'arrivals':'poisson','rate':300.0,'durationNs':36000000000,'connections':64,'threads':2,"    \
-    "'seed':'18446744073709551615','timeoutNs':2000000000,'intervalNs':1000000000,"                \
+    "'seed':'18446744073709551615','timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':"    \
+    "10000000,"                                                                                    \
     "'host':'gateway','targets':[{'address':'10.0.0.3','port':3000}],"                             \
     "'routes':[{'name':'a','method':'GET','path':'/api/data','body':null,'headers':[],"            \
     "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}',"                     \

@@ -5,7 +5,8 @@
 
 #define LOAD                                                                                       \
     "{'arrivals':'constant','rate':1.5,'durationNs':10,'connections':1,'threads':0,'seed':7,"      \
-    "'timeoutNs':1,'intervalNs':1,'host':'h','targets':[{'address':'::1','port':1}],"              \
+    "'timeoutNs':1,'intervalNs':1,'maxLateNs':1,'host':'h','targets':[{'address':'::1','port':1}]" \
+    ","                                                                                            \
     "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
     "'firstPhase':'steady'}"
 #define FAULT                                                                                      \

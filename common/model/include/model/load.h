@@ -49,6 +49,8 @@ struct load_spec {
     uint64_t seed;
     struct dur_ns timeout; /* of one request, from its actual send */
     struct dur_ns interval;
+    /* p99 of the generator's own schedule error beyond this makes the result client_limited. */
+    struct dur_ns max_late;
     char *host; /* the Host header */
     struct load_target *targets;
     size_t target_count;

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A sandbox of the test's own and `squall run` under way on it."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from conftest import BIN, run, wait_until
+
+LEASE_S = 2
+needs_root = pytest.mark.skipif(os.geteuid() != 0,
+                                reason="needs root: network namespaces and nftables")
+
+FAULTS = {
+    "kill": ("  - {name: broken, at: 3s, for: 6s, lease: 2s, service: users, select: one,\n"
+             "     kill: {signal: SIGKILL, restartWithin: 6s}}"),
+    "partition": ("  - {name: broken, at: 3s, for: 6s, lease: 2s, service: users, select: one,\n"
+                  "     partition: {from: [postgres], action: drop, direction: both}}"),
+    "app": ("  - {name: broken, at: 3s, for: 6s, lease: 2s, service: users, select: one,\n"
+            "     app: {errorRate: 50%, errorStatus: 500}}"),
+}
+
+SCENARIO = """\
+apiVersion: squall/v1
+kind: Scenario
+metadata: {{name: bad-luck, description: a short experiment for tests}}
+spec:
+ target: {{kind: sandbox, name: {sandbox}}}
+ seed: 7
+ duration: 11s
+ load:
+  service: gateway
+  arrivals: poisson
+  rate: 150/s
+  connections: 16
+  timeout: 2s
+  maxLate: 500ms
+  routes:
+  - {{name: list-users, path: "/api/users?limit=5"}}
+  - {{name: data, path: /api/data}}
+ steadyState:
+  for: 500ms
+  within: {within}
+  checks: [{{name: ready, service: gateway, path: {check}, status: 200, timeout: 1s}}]
+ faults:
+{fault}
+ thresholds:
+  - {{name: mostly-answered, expect: errors < 60%}}
+ slos:
+  - {{name: availability, objective: 40%, availability: {{service: gateway}}}}
+ abort:
+  - {{name: too-many-errors, when: errors > 95%, over: 3s}}
+"""
+
+
+class Sandbox:
+    """One sandbox for all tests of this file, as `squall up` makes it."""
+
+    def __init__(self, root):
+        self.name = f"luck{os.getpid() % 10000}"
+        self.env = {"SQUALL_STATE": str(root)}
+        self.dir = root / "sandboxes" / self.name
+
+    def squall(self, command, *args, **kwargs):
+        """up, down, status or halt of this sandbox."""
+        return run("squall", command, "--name", self.name, *args, env=self.env, **kwargs)
+
+    def topology(self):
+        return json.loads((self.dir / "topology.json").read_text())
+
+    def instances(self, service):
+        for one in self.topology()["services"]:
+            if one["name"] == service:
+                return one["instances"]
+        raise KeyError(service)
+
+    def pid(self, instance):
+        return json.loads((self.dir / "instances" / f"{instance}.json").read_text())["pid"]
+
+    def rules(self):
+        """All of squall's nftables tables in the namespaces of the users service."""
+        text = ""
+        for one in self.instances("users"):
+            listing = subprocess.run(["nsenter", f"--net={one['netns']}", "nft", "list", "ruleset"],
+                                     capture_output=True, text=True, check=True)
+            text += listing.stdout
+        return text
+
+    def app_faults(self):
+        """What the chaos endpoints of both users instances say is in force."""
+        found = []
+        for service in self.topology()["services"]:
+            if service["name"] != "users":
+                continue
+            token = pathlib.Path(service["adminTokenFile"]).read_text().strip()
+            for one in service["instances"]:
+                answer = subprocess.run(
+                    ["curl", "-sf", "-m", "3", "-H", f"Authorization: Bearer {token}",
+                     f"http://{one['address']}:{one['port']}/api/chaos"],
+                    capture_output=True, text=True, check=True)
+                found.append(json.loads(answer.stdout)["data"])
+        return found
+
+    def in_force(self, kind):
+        if kind == "partition":
+            return "expires" in self.rules()
+        if kind == "app":
+            return any("rate" in json.dumps(one) for one in self.app_faults())
+        states = [json.loads((self.dir / "instances" / f"{one['name']}.json").read_text())["state"]
+                  for one in self.instances("users")]
+        return any(state != "ready" for state in states)
+
+    def agent_pid(self):
+        journal = str(self.dir)
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                command = (entry / "cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            if command[0].endswith("squall-agent") and any(journal in word for word in command):
+                return int(entry.name)
+        return None
+
+    def wait_healthy(self):
+        wait_until(lambda: self.squall("status").returncode == 0, 40, "the sandbox to be healthy")
+
+
+def start_sandbox(tmp_path_factory):
+    """A running sandbox with a state folder that PostgreSQL's own user can reach."""
+    root = tmp_path_factory.mktemp("state")
+    root.chmod(0o755)
+    for parent in root.parents:
+        if parent != pathlib.Path("/") and parent.stat().st_uid == os.geteuid():
+            parent.chmod(parent.stat().st_mode | 0o011)
+    box = Sandbox(root)
+    up = box.squall("up")
+    assert up.returncode == 0, up.stdout + up.stderr
+    return box
+
+
+def stop_sandbox(box):
+    down = box.squall("down", "--purge")
+    assert down.returncode == 0, down.stdout + down.stderr
+
+
+class Experiment:
+    """`squall run` under way, with its timeline."""
+
+    def __init__(self, box, folder, fault, out=None, within="20s", check="/ready"):
+        self.box = box
+        self.file = folder / "scenario.yaml"
+        self.file.write_text(SCENARIO.format(sandbox=box.name, fault=fault, within=within,
+                                             check=check))
+        self.out = out or folder / "runs"
+        self.log = open(folder / "log", "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [str(BIN / "squall"), "run", str(self.file), "--out", str(self.out)],
+            stdout=self.log, stderr=subprocess.STDOUT, env={**os.environ, **box.env})
+
+    def dir(self):
+        found = [p for p in self.out.iterdir() if p.is_dir()] if self.out.exists() else []
+        return found[0] if found else None
+
+    def events(self, kind=None):
+        folder = self.dir()
+        file = folder / "events.ndjson" if folder else None
+        if not file or not file.exists():
+            return []
+        lines = file.read_text().splitlines()
+        found = []
+        for line in lines:
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                assert line is lines[-1], f"a damaged line inside the timeline: {line}"
+        return [e for e in found if kind is None or e["type"] == kind]
+
+    def wait_event(self, kind, deadline=40):
+        return wait_until(lambda: self.events(kind), deadline, f"event {kind}\n{self.text()}")[0]
+
+    def end(self, deadline=60):
+        self.process.wait(timeout=deadline)
+        return self.process.returncode
+
+    def text(self):
+        self.log.flush()
+        return pathlib.Path(self.log.name).read_text()
+
+    def verdict(self):
+        return json.loads((self.dir() / "verdict.json").read_text())
+
+    def load_processes(self):
+        """Load generators of this experiment that are still alive."""
+        found = []
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                command = (entry / "cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            if command[0].endswith("squall-load") and any(str(self.out) in w for w in command):
+                found.append(int(entry.name))
+        return found
