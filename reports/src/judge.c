@@ -26,7 +26,16 @@ void judge_add(struct verdict *verdict, enum verdict_source source, const char *
 
 char *judge_percent(double share)
 {
-    return isfinite(share) ? base_str_printf("%.6g%%", share * 100) : base_str_dup("none");
+    if (!isfinite(share))
+        return base_str_dup("none");
+    /* One bad event in a hundred million is not "100%". */
+    for (int digits = 6;; digits++) {
+        char *text = base_str_printf("%.*g%%", digits, share * 100);
+        bool rounded = share < 1 && strcmp(text, "100%") == 0;
+        if (!rounded || digits == 17)
+            return text;
+        free(text);
+    }
 }
 
 char *judge_count(double count)

@@ -13,19 +13,37 @@ struct fault_facts {
     bool gone;
     bool applied;
     bool measured_in_vain; /* applied, and looked for without success */
+    bool not_recovered;    /* gone, but what it hit is not as it should be afterwards */
     bool lost;             /* ended by a death, not by plan */
     bool stopped;          /* ended before its effect could be measured */
 };
+
+/* What was measured at that time was not as expected, and no later measurement of the same thing
+ * was: verification may need more than one look. */
+static bool last_word_is_bad(const struct fault_record *record, const char *when)
+{
+    for (size_t i = 0; i < record->evidence_count; i++) {
+        const struct fault_evidence *e = &record->evidence[i];
+        bool bad = base_str_eq(e->when, when) && !e->ok;
+        for (size_t k = i + 1; bad && k < record->evidence_count; k++) {
+            const struct fault_evidence *later = &record->evidence[k];
+            if (later->ok && base_str_eq(later->when, when) &&
+                base_str_eq(later->target, e->target) && base_str_eq(later->metric, e->metric))
+                bad = false;
+        }
+        if (bad)
+            return true;
+    }
+    return false;
+}
 
 static struct fault_facts facts_of(const struct fault_record *record)
 {
     struct fault_facts facts = {.record = record,
                                 .gone = record->state == FAULT_GONE,
-                                .applied = record->applied_at.ns != 0};
-    for (size_t i = 0; i < record->evidence_count; i++) {
-        if (base_str_eq(record->evidence[i].when, "during") && !record->evidence[i].ok)
-            facts.measured_in_vain = true;
-    }
+                                .applied = record->applied_at.ns != 0,
+                                .measured_in_vain = last_word_is_bad(record, "during"),
+                                .not_recovered = last_word_is_bad(record, "after")};
     facts.lost = record->end == FAULT_END_LEASE || record->end == FAULT_END_RECOVERY;
     facts.stopped = record->end == FAULT_END_REQUEST || record->end == FAULT_END_HALT;
     /* Refused before anything was touched: there is nothing that could be gone. */
@@ -34,17 +52,12 @@ static struct fault_facts facts_of(const struct fault_record *record)
     return facts;
 }
 
-struct fault_rule {
-    bool holds;
-    enum verdict_status status;
-    enum verdict_reason reason;
-    const char *what;
-};
-
+/* The first rule that holds is what became of the fault. */
 static struct fault_rule judge_record(const struct fault_facts *f, bool aborted)
 {
     bool active = f->record->was_active;
     bool failed = !f->applied || f->record->state == FAULT_FAILED;
+    bool halted = f->record->end == FAULT_END_HALT;
     const struct fault_rule rules[] = {
         {f->record->state == FAULT_STUCK, VERDICT_ERROR, REASON_FAULT_STUCK,
          "reverted as far as possible, but its absence could not be shown: look at its targets"},
@@ -53,6 +66,12 @@ static struct fault_rule judge_record(const struct fault_facts *f, bool aborted)
          "targets"},
         {f->lost, VERDICT_ERROR, REASON_FAULT_INTERRUPTED,
          "its agent or its controller was lost while it was in place; it is gone"},
+        {active && (f->measured_in_vain || f->record->end == FAULT_END_FAILED), VERDICT_FAIL,
+         REASON_FAULT_INEFFECTIVE, "took effect, but lost it before its time; it is gone"},
+        {active && f->not_recovered && halted, VERDICT_INSUFFICIENT, REASON_ABORTED,
+         "took effect and is gone; the halt did not wait for what it hit to come back"},
+        {active && f->not_recovered, VERDICT_FAIL, REASON_FAULT_NOT_RECOVERED,
+         "took effect and is gone, but what it hit did not come back in time"},
         {active, VERDICT_PASS, REASON_MET, "took effect and is gone"},
         {f->stopped && aborted && !f->measured_in_vain, VERDICT_INSUFFICIENT, REASON_ABORTED,
          "reverted by the abort before its effect was measured; it is gone"},
@@ -65,6 +84,12 @@ static struct fault_rule judge_record(const struct fault_facts *f, bool aborted)
     while (!rules[i].holds)
         i++;
     return rules[i];
+}
+
+struct fault_rule judge_fault(const struct report *report, size_t fault)
+{
+    struct fault_facts facts = facts_of(&report->faults[fault]);
+    return judge_record(&facts, report->course.aborted_by != NULL);
 }
 
 static void add_fault(struct verdict *verdict, const char *name, const struct fault_rule *rule,
@@ -183,11 +208,9 @@ static void judge_skipped(const struct plan *plan, struct verdict *verdict)
 
 void judge_faults(const struct report *report, struct verdict *verdict)
 {
-    bool aborted = report->course.aborted_by != NULL;
     for (size_t i = 0; i < report->fault_count; i++) {
         const struct fault_record *record = &report->faults[i];
-        struct fault_facts facts = facts_of(record);
-        struct fault_rule rule = judge_record(&facts, aborted);
+        struct fault_rule rule = judge_fault(report, i);
         add_fault(verdict, record->name, &rule, record->error, in_place(record));
     }
     for (size_t i = 0; i < report->plan.fault_count; i++) {

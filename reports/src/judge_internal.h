@@ -22,10 +22,20 @@ void judge_thresholds(const struct report *report, struct verdict *verdict);
 void judge_slos(const struct report *report, struct verdict *verdict);
 void judge_faults(const struct report *report, struct verdict *verdict);
 
+struct fault_rule {
+    bool holds;
+    enum verdict_status status;
+    enum verdict_reason reason;
+    const char *what;
+};
+/* What became of one of report.faults. */
+struct fault_rule judge_fault(const struct report *report, size_t fault);
+
 /* Why what the generator measured must not be judged; NULL when it may be. */
 const char *judge_load_void(const struct report *report, enum verdict_reason *reason);
 
-/* "99.95%", "12", "1.5e+06": six significant digits, the same in every locale. */
+/* "99.95%", "12", "1.5e+06": six significant digits, the same in every locale; more where six would
+ * say 0% or 100% of what is not. */
 char *judge_percent(double share);
 char *judge_count(double count);
 

@@ -40,14 +40,18 @@ static struct report_reconcile compare(const struct report *report, const struct
                                        const struct slo_result *result)
 {
     const struct load_counts *total = &report->load.total;
+    bool all = slo->kind == PLAN_SLO_AVAILABILITY;
+    /* A latency SLO's total leaves out the errors (status 499 and above); 4xx are answers. */
+    uint64_t answered =
+        total->ok + total->failed[LOAD_FAIL_HTTP_4XX] + total->failed[LOAD_FAIL_STATUS];
     struct report_reconcile out = {.direct = sends_to(report, slo->service),
-                                   .errors_known = slo->kind == PLAN_SLO_AVAILABILITY,
-                                   .sent = (double)total->sent,
+                                   .errors_known = all,
+                                   .sent = (double)(all ? total->sent : answered),
                                    .seen = result->load_total,
                                    .failed_5xx = (double)total->failed[LOAD_FAIL_HTTP_5XX],
                                    .failed_all = (double)load_counts_failed(total),
                                    .seen_bad = result->load_bad};
-    out.known = report->have_load && total->sent > 0 && result->total_increase.series > 0;
+    out.known = report->have_load && out.sent > 0 && result->total_increase.series > 0;
     out.difference = out.known ? (out.seen - out.sent) / out.sent : (double)NAN;
     return out;
 }
@@ -126,7 +130,10 @@ static void judge_reconcile(const struct report *report, size_t slo, struct verd
     if (!r.direct)
         return; /* another service's requests are not the generator's, one for one */
     struct finding finding = {.advisory = true, .value = r.difference};
-    finding.expected = base_str_dup("Prometheus counts what the generator sent, within 5%");
+    bool all = report->plan.slos[slo].kind == PLAN_SLO_AVAILABILITY;
+    finding.expected =
+        base_str_dup(all ? "Prometheus counts what the generator sent, within 5%"
+                         : "Prometheus counts what was answered without error, within 5%");
     if (!r.known) {
         finding.status = VERDICT_INSUFFICIENT;
         finding.reason = REASON_NO_DATA;
@@ -136,8 +143,9 @@ static void judge_reconcile(const struct report *report, size_t slo, struct verd
         finding.status = near ? VERDICT_PASS : VERDICT_FAIL;
         finding.reason = near ? REASON_MET : REASON_COUNTS_DIFFER;
         char *difference = judge_percent(r.difference);
-        finding.measured = base_str_printf("the generator sent %.15g, Prometheus shows %.15g (%s)",
-                                           r.sent, r.seen, difference);
+        finding.measured =
+            base_str_printf("the generator %s %.15g, Prometheus shows %.15g (%s)",
+                            all ? "sent" : "got answers to", r.sent, r.seen, difference);
         free(difference);
     }
     judge_add(verdict, VERDICT_RECONCILE, report->plan.slos[slo].name, finding);

@@ -33,6 +33,7 @@ static const char *const reason_names[] = {
     [REASON_ABORTED] = "aborted",
     [REASON_TOOL_ERROR] = "tool_error",
     [REASON_COUNTS_DIFFER] = "counts_differ",
+    [REASON_FAULT_NOT_RECOVERED] = "fault_not_recovered",
 };
 static const struct codec_words reasons = CODEC_WORDS(reason_names);
 

@@ -10,8 +10,11 @@
  *               generator's target is the SLO's service and Prometheus shows less than half of its
  *               requests, the counters are not those of this load: insufficient.
  *   reconcile   the generator's counts beside Prometheus', more than 5 % apart: shown, advisory.
- *   fault       active once and measured gone: pass. No effect: fail, for an experiment whose fault
- *               did nothing shows nothing (and users believed it did). Could not be applied: error.
+ *               A latency SLO counts answers without error, so those are compared.
+ *   fault       active and measured gone: pass. No effect, or an effect lost before its time: fail,
+ *               for an experiment whose fault did nothing shows nothing (and users believed it
+ *               did). Gone, but what it hit is not back in time (a killed process that was not
+ *               started again): fail. Could not be applied: error.
  *               Reverted by lease or recovery, that is, its agent or controller died: error.
  *               Absence not shown: error and unclean. Left out by the operator: advisory.
  *   load        the schedule ran to its end and was not client-limited, else insufficient.
@@ -39,7 +42,7 @@ struct report_reconcile {
     bool known;        /* both sides have counted */
     bool direct;       /* the generator sends to this very service */
     bool errors_known; /* the SLO counts bad events, not slow ones */
-    double sent;       /* by the generator */
+    double sent;       /* by the generator; of a latency SLO: what was answered without error */
     double seen;       /* by Prometheus, of the generator's traffic */
     double failed_5xx;
     double failed_all; /* with those that no server can have counted */

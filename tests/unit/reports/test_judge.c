@@ -4,12 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/text.h"
-#include "reports/judge.h"
+#include "judge_internal.h"
 
 /* A report in which everything is well; each test breaks one thing. Its parts are static: it is
  * never finished. */
@@ -231,6 +232,69 @@ static void faults(void **state)
     }
 }
 
+/* What was measured afterwards, and an effect that was there and went: neither is a pass. */
+static void a_fault_that_was_active_may_still_fail(void **state)
+{
+    (void)state;
+    static char after[] = "after", during[] = "during", by[] = "halt";
+    static const struct {
+        enum fault_end end;
+        const char *when;
+        bool ok;
+        enum verdict_status status;
+        enum verdict_reason reason;
+        enum exit_code code;
+    } cases[] = {
+        {FAULT_END_EXPIRED, after, true, VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+        {FAULT_END_EXPIRED, after, false, VERDICT_FAIL, REASON_FAULT_NOT_RECOVERED, EXIT_CODE_FAIL},
+        {FAULT_END_REQUEST, after, false, VERDICT_FAIL, REASON_FAULT_NOT_RECOVERED, EXIT_CODE_FAIL},
+        {FAULT_END_FAILED, after, true, VERDICT_FAIL, REASON_FAULT_INEFFECTIVE, EXIT_CODE_FAIL},
+        {FAULT_END_EXPIRED, during, false, VERDICT_FAIL, REASON_FAULT_INEFFECTIVE, EXIT_CODE_FAIL},
+        {FAULT_END_LEASE, after, false, VERDICT_ERROR, REASON_FAULT_INTERRUPTED, EXIT_CODE_ERROR},
+    };
+    struct world w;
+    world_init(&w);
+    with_fault(&w);
+    struct fault_evidence evidence[3] = {w.during};
+    w.fault.evidence = evidence;
+    w.fault.evidence_count = 2;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        evidence[1] =
+            (struct fault_evidence){.when = (char *)(uintptr_t)cases[i].when, .ok = cases[i].ok};
+        w.fault.end = cases[i].end;
+        expect(&w, VERDICT_FAULT, word_name, cases[i].status, cases[i].reason, cases[i].code);
+    }
+    /* A second look that succeeds is the last word, of the same thing only. */
+    evidence[1] = (struct fault_evidence){.when = after, .ok = false};
+    evidence[2] = (struct fault_evidence){.when = after, .ok = true};
+    w.fault.end = FAULT_END_EXPIRED;
+    w.fault.evidence_count = 3;
+    expect(&w, VERDICT_FAULT, word_name, VERDICT_PASS, REASON_MET, EXIT_CODE_PASS);
+    evidence[2].target = word_run;
+    expect(&w, VERDICT_FAULT, word_name, VERDICT_FAIL, REASON_FAULT_NOT_RECOVERED, EXIT_CODE_FAIL);
+    /* A halt does not wait for a restart: nobody knows. */
+    w.fault.end = FAULT_END_HALT;
+    w.report.course.aborted_by = by;
+    expect(&w, VERDICT_FAULT, word_name, VERDICT_INSUFFICIENT, REASON_ABORTED, EXIT_CODE_ABORTED);
+    world_fini(&w);
+}
+
+static void percentages_do_not_round_failures_away(void **state)
+{
+    (void)state;
+    static const struct {
+        double share;
+        const char *text;
+    } cases[] = {{1, "100%"},    {0.999, "99.9%"},      {0.99999999, "99.999999%"},
+                 {0, "0%"},      {1e-9, "1e-07%"},      {0.987965, "98.7965%"},
+                 {1.25, "125%"}, {(double)NAN, "none"}, {-0.0120349, "-1.20349%"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = judge_percent(cases[i].share);
+        assert_string_equal(text, cases[i].text);
+        free(text);
+    }
+}
+
 static void with_planned(struct world *w)
 {
     w->planned = (struct plan_fault){.spec = {.id = word_run, .name = word_name}};
@@ -331,6 +395,8 @@ int main(void)
         cmocka_unit_test(missing_numbers_never_pass),
         cmocka_unit_test(load_that_proves_nothing),
         cmocka_unit_test(faults),
+        cmocka_unit_test(a_fault_that_was_active_may_still_fail),
+        cmocka_unit_test(percentages_do_not_round_failures_away),
         cmocka_unit_test(a_fault_without_record_is_told_by_the_timeline),
         cmocka_unit_test(abort_outranks_all_but_unclean),
         cmocka_unit_test(the_run_itself),

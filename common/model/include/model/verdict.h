@@ -41,7 +41,8 @@ enum verdict_reason {
     REASON_FAULT_STUCK,
     REASON_ABORTED,
     REASON_TOOL_ERROR,
-    REASON_COUNTS_DIFFER
+    REASON_COUNTS_DIFFER,
+    REASON_FAULT_NOT_RECOVERED /* it is gone, but what it hit did not come back in time */
 };
 
 struct verdict_objective {
