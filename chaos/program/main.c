@@ -11,6 +11,8 @@
 #include "chaos/agent.h"
 #include "model/verdict.h"
 
+enum { longest_s = 7 * 24 * 3600 }; /* of --max-duration */
+
 static const char usage[] =
     "usage: squall-agent --listen ADDR:PORT [--token-file FILE] --topology FILE --journal DIR\n"
     "                    [--max-duration 1h] [--max-affected 50%]\n"
@@ -114,8 +116,9 @@ static bool fill_config(struct options *options, struct agent_config *config,
         return false;
     if (options->max_duration != NULL &&
         (!base_parse_duration(options->max_duration, &config->max_duration) ||
-         config->max_duration.ns <= 0))
-        return base_fail(err, BASE_INVALID, "--max-duration %s: expected a duration such as 30m",
+         config->max_duration.ns <= 0 || config->max_duration.ns > longest_s * BASE_NS_PER_S))
+        return base_fail(err, BASE_INVALID,
+                         "--max-duration %s: expected a duration such as 30m, at most 168h",
                          options->max_duration);
     if (options->max_affected != NULL &&
         (!base_parse_percent(options->max_affected, &config->max_affected) ||

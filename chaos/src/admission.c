@@ -12,6 +12,11 @@ static bool check_itself(const struct fault_spec *spec, struct base_error *err)
         return base_fail(err, BASE_INVALID,
                          "a fault's id has 1 to 128 letters, digits, '.', '_' or '-' and starts "
                          "with a letter or digit");
+    if (spec->started.ns <= 0)
+        return base_fail(err, BASE_INVALID,
+                         "fault %s does not say when its run started (startedNs): it could not be "
+                         "halted",
+                         spec->id);
     if (spec->duration.ns <= 0)
         return base_fail(err, BASE_INVALID, "fault %s has no `for`: say how long it may last",
                          spec->id);
@@ -31,16 +36,28 @@ static bool check_itself(const struct fault_spec *spec, struct base_error *err)
 static bool check_ceiling(const struct fault_spec *spec, const struct agent_limits *limits,
                           struct base_error *err)
 {
-    char ceiling[BASE_DUR_TEXT];
-    char asked[BASE_DUR_TEXT];
-    bool lease = spec->lease.ns > limits->max_duration.ns;
-    if (!lease && spec->duration.ns <= limits->max_duration.ns)
-        return true;
-    base_dur_format(limits->max_duration, ceiling);
-    base_dur_format(lease ? spec->lease : spec->duration, asked);
-    return base_fail(err, BASE_LIMIT,
-                     "fault %s: a %s of %s is over this agent's ceiling of %s (--max-duration)",
-                     spec->id, lease ? "lease" : "`for`", asked, ceiling);
+    const struct {
+        const char *name;
+        struct dur_ns asked;
+    } times[] = {
+        {"lease", spec->lease},
+        {"`for`", spec->duration},
+        {"`restart within`",
+         spec->kind == FAULT_KILL ? spec->kill.restart_within : (struct dur_ns){0}},
+        {"latency", spec->kind == FAULT_APP ? spec->app.latency : (struct dur_ns){0}},
+    };
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        char ceiling[BASE_DUR_TEXT];
+        char asked[BASE_DUR_TEXT];
+        if (times[i].asked.ns <= limits->max_duration.ns)
+            continue;
+        base_dur_format(limits->max_duration, ceiling);
+        base_dur_format(times[i].asked, asked);
+        return base_fail(err, BASE_LIMIT,
+                         "fault %s: a %s of %s is over this agent's ceiling of %s (--max-duration)",
+                         spec->id, times[i].name, asked, ceiling);
+    }
+    return true;
 }
 
 static bool names(const struct fault_spec *spec, const char *target)

@@ -34,6 +34,14 @@ bool agent_has_standing(const struct agent *agent)
     return false;
 }
 
+bool agent_has_ending(const struct agent *agent)
+{
+    for (size_t i = 0; i < agent->fault_count; i++)
+        if (!fault_is_final(agent->faults[i]) && fault_end_of(agent->faults[i]) != FAULT_END_NONE)
+            return true;
+    return false;
+}
+
 bool agent_has_stuck(const struct agent *agent)
 {
     for (size_t i = 0; i < agent->fault_count; i++)
@@ -178,9 +186,27 @@ static bool admit(struct agent *agent, const struct fault_spec *spec, struct bas
     return agent_admit(spec, &agent->topo, &agent->limits, standing, count, err);
 }
 
+/* A run that claims to start later than any halt could not be halted. */
+static bool check_clock(const struct fault_spec *spec, struct base_error *err)
+{
+    char theirs[BASE_WALL_TEXT];
+    char ours[BASE_WALL_TEXT];
+    struct wall_ns now = base_wall_now();
+    if (spec->started.ns - now.ns <= CONTROL_MAX_SKEW_S * BASE_NS_PER_S)
+        return true;
+    base_wall_format(spec->started, theirs);
+    base_wall_format(now, ours);
+    return base_fail(err, BASE_DENIED,
+                     "fault %s: its run started at %s, but here it is %s: a halt compares the two; "
+                     "set the clocks of controller and agent (NTP)",
+                     spec->id, theirs, ours);
+}
+
 struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
                            struct base_error *err)
 {
+    if (!check_clock(spec, err))
+        return NULL;
     if (!refresh_topology(agent, err)) {
         if (err != NULL)
             err->code = BASE_UNAVAILABLE;
@@ -196,7 +222,7 @@ struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
     return fault;
 }
 
-bool agent_is_halted(const struct agent *agent, const char *run)
+static bool is_marked(const struct agent *agent, const char *run)
 {
     for (size_t i = 0; i < agent->halted_count; i++)
         if (base_str_eq(agent->halted[i], run))
@@ -204,9 +230,16 @@ bool agent_is_halted(const struct agent *agent, const char *run)
     return false;
 }
 
+bool agent_is_halted(const struct agent *agent, const struct fault_spec *spec)
+{
+    struct wall_ns halted = agent_journal_halted(agent->journal);
+    bool before = halted.ns > 0 && spec->started.ns <= halted.ns;
+    return before || is_marked(agent, spec->run);
+}
+
 static void mark_halted(struct agent *agent, const char *run)
 {
-    if (agent_is_halted(agent, run))
+    if (is_marked(agent, run))
         return;
     if (agent->halted_count == AGENT_MAX_HALTED) {
         free(agent->halted[0]);
@@ -225,6 +258,9 @@ void agent_halt(struct agent *agent)
         mark_halted(agent, fault_spec_of(agent->faults[i])->run);
     for (size_t i = 0; i < agent->fault_count; i++)
         fault_end(agent->faults[i], FAULT_END_HALT);
+    agent->halt_error = (struct base_error){.code = BASE_OK};
+    if (!agent_journal_halt(agent->journal, base_wall_now(), &agent->halt_error))
+        base_log_text(agent->log, BASE_ERROR, agent->halt_error.message);
 }
 
 /* --- birth and death --- */

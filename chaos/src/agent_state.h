@@ -13,7 +13,7 @@ enum {
     AGENT_MAX_STANDING = 256, /* faults that have not ended */
     AGENT_KEEP_S = 3600,      /* how long ended ones are shown */
     AGENT_KEEP_COUNT = 1024,
-    AGENT_MAX_HALTED = 1024 /* runs remembered as halted; the oldest is forgotten first */
+    AGENT_MAX_HALTED = 1024 /* halted runs remembered by name; the oldest is forgotten first */
 };
 
 struct agent_waiter; /* of api.c: a request that is answered later */
@@ -33,8 +33,9 @@ struct agent {
     struct fault_env env;
     struct fault **faults; /* in the order of their arrival */
     size_t fault_count;
-    char **halted;
+    char **halted; /* runs that had injected here: known whatever their controller's clock says */
     size_t halted_count;
+    struct base_error halt_error; /* why the last halt is not on disk; code BASE_OK: it is */
     struct agent_waiter *waiters;
     struct io_timer prune_timer;
     void (*on_recovery)(void *ctx, const char *line);
@@ -52,10 +53,11 @@ struct fault *agent_find(const struct agent *agent, const char *id);
 /* Reads the topology anew, admits, resolves and starts; NULL with err. */
 struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
                            struct base_error *err);
-/* Marks every known run as halted and reverts everything. */
+/* Reverts everything, and remembers on disk that every run that has started by now is halted. */
 void agent_halt(struct agent *agent);
-bool agent_is_halted(const struct agent *agent, const char *run);
+bool agent_is_halted(const struct agent *agent, const struct fault_spec *spec);
 bool agent_has_standing(const struct agent *agent); /* one that is neither gone nor stuck */
+bool agent_has_ending(const struct agent *agent);   /* of those, one that is on its way out */
 bool agent_has_stuck(const struct agent *agent);
 
 /* --- api.c --- */

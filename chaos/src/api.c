@@ -113,8 +113,13 @@ static bool try_answer(const struct agent *agent, enum wait_kind kind, struct io
                        const struct fault *fault)
 {
     if (kind == WAIT_HALT) {
-        if (agent_has_standing(agent))
+        /* What runs that started since have injected is not waited for. */
+        if (agent_has_ending(agent))
             return false;
+        if (agent->halt_error.code != BASE_OK) {
+            answer_error(agent, exchange, 500, &agent->halt_error, NULL);
+            return true;
+        }
         bool stuck = agent_has_stuck(agent);
         answer_all(agent, exchange, stuck ? 409 : 200, stuck ? "stuck" : "all gone");
         return true;
@@ -185,7 +190,10 @@ static void get_health(struct agent *agent, struct io_exchange *exchange, const 
 {
     (void)id;
     char started[BASE_WALL_TEXT];
+    char halted[BASE_WALL_TEXT];
+    struct wall_ns last_halt = agent_journal_halted(agent->journal);
     base_wall_format(agent->started, started);
+    base_wall_format(last_halt, halted);
     json_int_t active = 0;
     for (size_t i = 0; i < agent->fault_count; i++)
         active += fault_is_final(agent->faults[i]) ? 0 : 1;
@@ -201,6 +209,7 @@ static void get_health(struct agent *agent, struct io_exchange *exchange, const 
     json_object_set_new(body, "version", json_integer(1));
     json_object_set_new(body, "pid", json_integer(getpid()));
     json_object_set_new(body, "started", model_json_text(started));
+    json_object_set_new(body, "halted", model_json_text(last_halt.ns > 0 ? halted : NULL));
     json_object_set_new(body, "active", json_integer(active));
     json_object_set_new(body, "kinds", kinds);
     reply(exchange, 200, body);
@@ -234,8 +243,10 @@ static void inject(struct agent *agent, struct io_exchange *exchange, const stru
         answer_error(agent, exchange, 400, &err, spec);
         return;
     }
-    if (fault == NULL && agent_is_halted(agent, spec->run)) {
-        (void)base_fail(&err, BASE_DENIED, "run %s was halted: it may not inject any more",
+    if (fault == NULL && agent_is_halted(agent, spec)) {
+        (void)base_fail(&err, BASE_DENIED,
+                        "run %s started before this agent was halted: it may not inject any more; "
+                        "start a new run",
                         spec->run);
         answer_error(agent, exchange, 410, &err, spec);
         return;
@@ -327,7 +338,7 @@ static void renew_fault(struct agent *agent, struct io_exchange *exchange, const
         answer_error(agent, exchange, 400, &err, fault_spec_of(fault));
         return;
     }
-    if (agent_is_halted(agent, fault_spec_of(fault)->run))
+    if (agent_is_halted(agent, fault_spec_of(fault)))
         (void)base_fail(&err, BASE_DENIED, "run %s was halted", fault_spec_of(fault)->run);
     else if (fault_renew(fault, lease, &err)) {
         answer_or_wait(agent, WAIT_RENEWED, exchange, fault);

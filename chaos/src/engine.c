@@ -13,6 +13,7 @@ struct fault {
     const struct fault_ops *ops;
     void *state;
     struct fault_lease lease;
+    bool halted;  /* somebody waits for its end: nothing but its absence is worth waiting for */
     bool applied; /* journaled, and perhaps in place */
     bool renewal_due;
     bool unknown; /* its journal entry did not tell how to revert: it stays stuck */
@@ -89,6 +90,10 @@ bool fault_is_applied(const struct fault *fault)
 enum fault_end fault_end_of(const struct fault *fault)
 {
     return fault->record.end;
+}
+bool fault_is_halted(const struct fault *fault)
+{
+    return fault->halted;
 }
 
 void fault_evidence(struct fault *fault, const char *target, const char *when, const char *metric,
@@ -210,6 +215,7 @@ static void fail(struct fault *fault, enum fault_state as)
 
 void fault_end(struct fault *fault, enum fault_end why)
 {
+    fault->halted = fault->halted || why == FAULT_END_HALT;
     if (fault->record.state == FAULT_GONE || fault->record.state == FAULT_REVERTING ||
         fault->unknown)
         return;

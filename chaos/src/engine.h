@@ -101,6 +101,8 @@ struct fault_env *fault_env_of(const struct fault *fault);
 struct dur_ns fault_effect_left(const struct fault *fault);
 bool fault_is_applied(const struct fault *fault); /* the journal holds it */
 enum fault_end fault_end_of(const struct fault *fault);
+/* Also when another reason came first: whoever halts must not wait for what only confirms. */
+bool fault_is_halted(const struct fault *fault);
 void fault_evidence(struct fault *fault, const char *target, const char *when, const char *metric,
                     const char *value, const char *expected, bool ok);
 /* Keeps the first error and appends later ones. */

@@ -279,7 +279,7 @@ static void check_back(struct fault *fault)
             look_for_next(&state->victims[i], state);
         all = all && state->victims[i].back;
     }
-    bool halted = fault_end_of(fault) == FAULT_END_HALT; /* nobody is to wait for a restart */
+    bool halted = fault_is_halted(fault); /* nobody is to wait for a restart */
     if (state->waits_back && (all || !patience || halted))
         finish_gone(fault);
     else if (!all || state->waits_back)

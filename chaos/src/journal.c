@@ -18,9 +18,13 @@
 static const char magic[] = "squall-journal 1 ";
 static const char suffix[] = ".fault";
 
+enum { halted_len = 21 }; /* "%020lld\n" */
+
 struct agent_journal {
     char *dir;
     int lock_fd;
+    int halted_fd;
+    struct wall_ns halted;
 };
 
 bool agent_id_valid(const char *id)
@@ -128,6 +132,66 @@ bool agent_journal_decode(const char *data, size_t len, struct agent_journal_ent
     return true;
 }
 
+/* --- the last halt --- */
+
+static bool sync_folder(const char *dir, struct base_error *err)
+{
+    BASE_AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return (fd >= 0 && fsync(fd) == 0) || base_fail_errno(err, "journal: cannot sync %s", dir);
+}
+
+static bool halted_write(const struct agent_journal *journal, struct base_error *err)
+{
+    char text[halted_len + 1];
+    (void)snprintf(text, sizeof text, "%020lld\n", (long long)journal->halted.ns);
+    if (pwrite(journal->halted_fd, text, halted_len, 0) == halted_len &&
+        ftruncate(journal->halted_fd, halted_len) == 0 && fdatasync(journal->halted_fd) == 0)
+        return true;
+    return base_fail_errno(err, "journal: cannot write %s/halted", journal->dir);
+}
+
+static struct wall_ns halted_read(int fd)
+{
+    char text[halted_len + 2];
+    int64_t ns = 0;
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    if (n == 0)
+        return (struct wall_ns){0};
+    if (n != halted_len || text[halted_len - 1] != '\n')
+        return base_wall_now();
+    text[halted_len - 1] = '\0';
+    const char *digits = text + strspn(text, "0");
+    if (*digits != '\0' && (!base_parse_i64(digits, &ns) || ns < 0))
+        return base_wall_now();
+    return (struct wall_ns){ns};
+}
+
+static bool halted_open(struct agent_journal *journal, struct base_error *err)
+{
+    BASE_AUTO_FREE char *path = base_str_printf("%s/halted", journal->dir);
+    journal->halted_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (journal->halted_fd < 0)
+        return base_fail_errno(err, "journal: cannot open %s", path);
+    journal->halted = halted_read(journal->halted_fd);
+    /* A disk that is full already must not keep faults from being recovered: a halt will try, and
+     * say, again. */
+    if (halted_write(journal, NULL))
+        (void)sync_folder(journal->dir, NULL);
+    return true;
+}
+
+struct wall_ns agent_journal_halted(const struct agent_journal *journal)
+{
+    return journal->halted;
+}
+
+bool agent_journal_halt(struct agent_journal *journal, struct wall_ns when, struct base_error *err)
+{
+    if (when.ns > journal->halted.ns)
+        journal->halted = when;
+    return halted_write(journal, err);
+}
+
 /* --- the folder --- */
 
 struct agent_journal *agent_journal_open(const char *dir, struct base_error *err)
@@ -164,6 +228,10 @@ struct agent_journal *agent_journal_open(const char *dir, struct base_error *err
     struct agent_journal *journal = base_calloc(1, sizeof *journal);
     journal->dir = base_str_dup(dir);
     journal->lock_fd = fd;
+    if (!halted_open(journal, err)) {
+        agent_journal_close(journal);
+        return NULL;
+    }
     return journal;
 }
 
@@ -172,6 +240,7 @@ void agent_journal_close(struct agent_journal *journal)
     if (journal == NULL)
         return;
     base_fd_close(&journal->lock_fd);
+    base_fd_close(&journal->halted_fd);
     free(journal->dir);
     free(journal);
 }
@@ -200,10 +269,7 @@ bool agent_journal_remove(struct agent_journal *journal, const char *id, struct 
     BASE_AUTO_FREE char *path = entry_path(journal, id);
     if (unlink(path) < 0 && errno != ENOENT)
         return base_fail_errno(err, "journal: cannot remove %s", path);
-    BASE_AUTO_FD int fd = open(journal->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
-        return base_fail_errno(err, "journal: cannot sync %s", journal->dir);
-    return true;
+    return sync_folder(journal->dir, err);
 }
 
 static int is_entry(const struct dirent *entry)

@@ -14,6 +14,11 @@
 #include "base/buf.h"
 #include "model/fault.h"
 
+/*
+ * Beside the entries lies the file "halted": when this agent was halted last. Its bytes are put on
+ * disk when the journal is opened and overwritten in place, so that a full disk cannot keep a halt
+ * from being remembered.
+ */
 enum { AGENT_JOURNAL_MAX = 1024 * 1024 }; /* bytes of one entry */
 
 struct agent_journal; /* holds a lock: two agents never share a folder */
@@ -33,6 +38,12 @@ bool agent_journal_write(struct agent_journal *journal, const struct fault_spec 
                          const struct fault_record *record, const json_t *undo,
                          struct base_error *err);
 bool agent_journal_remove(struct agent_journal *journal, const char *id, struct base_error *err);
+
+/* 0: never. What cannot be read counts as halted at the opening: rather too much is refused. */
+struct wall_ns agent_journal_halted(const struct agent_journal *journal);
+/* Remembers the later of `when` and what was remembered; on success it is on disk. In memory it
+ * counts in any case. */
+bool agent_journal_halt(struct agent_journal *journal, struct wall_ns when, struct base_error *err);
 
 struct agent_journal_reader {
     /* The entry is the callee's from here: agent_journal_entry_fini. */

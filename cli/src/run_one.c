@@ -92,6 +92,7 @@ static int make_plan(struct one *one, const struct run_options *options)
     one->id = make_run_id(one->scenario.name);
     const struct scn_plan_options choices = {
         .run = one->id,
+        .started = base_wall_now(),
         .seed_given = options->seed_given,
         .seed = options->seed,
         .without_kernel_faults = options->without_kernel_faults,

@@ -199,6 +199,7 @@ static void plan_fault(struct planner *planner, const struct scn_fault *fault, s
     *spec = (struct fault_spec){
         .id = base_str_printf("%s-%zu", planner->options->run, index + 1),
         .run = base_str_dup(planner->options->run),
+        .started = planner->options->started,
         .name = base_str_dup(fault->name),
         .kind = fault->kind,
         .duration = fault->duration,

@@ -336,8 +336,8 @@ COUNTER = iter(range(1, 1000))
 
 def fault(kind, service, targets, duration_s=20.0, lease_s=2.0, affected=1.0, **details):
     number = next(COUNTER)
-    return {"id": f"chat-{number}", "run": f"run-{number}", "name": f"{kind} of {service}"
-            .replace(" ", "-"), "kind": kind, "durationNs": int(duration_s * S),
+    return {"id": f"chat-{number}", "run": f"run-{number}", "startedNs": time.time_ns(),
+            "name": f"{kind} of {service}".replace(" ", "-"), "kind": kind, "durationNs": int(duration_s * S),
             "leaseNs": int(lease_s * S), "maxAffected": affected, "service": service,
             "targets": targets, kind: details}
 
@@ -634,6 +634,74 @@ def test_halt_reverts_and_refuses_the_run(agent, platform):
 
 
 @NEEDS_ROOT
+def test_halt_holds_for_runs_that_had_not_injected_and_outlives_the_agent(agent, platform):
+    before, beyond = partition_fault(), app_fault(rate=1.0)
+    assert agent.ask("GET", "/v1/health")[1]["halted"] is None
+    assert agent.ask("POST", "/v1/halt") == (200, {"faults": []})
+    halted = agent.ask("GET", "/v1/health")[1]["halted"]
+    assert halted is not None
+    after = {**partition_fault(), "startedNs": time.time_ns()}
+    status, answer = agent.post(before)
+    assert status == 410 and "start a new run" in answer["error"]["message"]
+    agent.kill()
+    agent.start()
+    assert agent.ask("GET", "/v1/health")[1]["halted"] == halted
+    assert agent.post(beyond)[0] == 410, "a restart does not forget it"
+    assert not cut_off(platform) and injected_share(platform) == 0
+    assert agent.post(after)[0] == 200, "a run that started since is free"
+    assert agent.delete(after)[0] == 200
+    agent.kill()
+    (agent.journal / "halted").write_text("not a time\n")
+    agent.start()
+    assert agent.post({**partition_fault(), "startedNs": after["startedNs"]})[0] == 410, (
+        "what cannot be read is taken for a halt")
+    assert agent.terminate() == 0
+
+
+@NEEDS_ROOT
+def test_a_halt_does_not_wait_for_a_restart_nor_for_later_runs(agent, platform):
+    instance = platform.instances["api-12"]
+    instance.restart = False
+    spec = kill_fault(["api-12"], within_s=20.0)
+    try:
+        assert agent.post(spec)[0] == 200
+        revert = threading.Thread(target=lambda: agent.delete(spec))
+        revert.start()
+        agent.wait_state(spec, "reverting", 5)
+        began = time.monotonic()
+        status, answer = agent.ask("POST", "/v1/halt")
+        took = time.monotonic() - began
+        revert.join()
+        assert status == 200 and {f["state"] for f in answer["faults"]} == {"gone"}
+        assert took < 10, f"{took:.1f} s: it waited for a restart that may take 20 s"
+    finally:
+        platform.add("api", Instance(platform.folder, "api-12", instance.command,
+                                     instance.address, instance.port, instance.netns))
+
+
+@NEEDS_ROOT
+def test_a_full_disk_does_not_lose_a_halt(platform, tmp_path):
+    agent = Agent(platform, tmp_path)
+    agent.journal.mkdir()
+    sh("mount", "-t", "tmpfs", "-o", "size=12k", "chat", str(agent.journal))
+    try:
+        agent.start()
+        (agent.journal / "filler").write_bytes(b"x" * 4096)
+        with pytest.raises(OSError):
+            (agent.journal / "more").write_bytes(b"x" * 4096)
+        spec = partition_fault()
+        assert agent.ask("POST", "/v1/halt")[0] == 200
+        agent.kill()
+        agent.start()
+        assert agent.post(spec)[0] == 410
+        assert agent.terminate() == 0
+    finally:
+        if agent.process.poll() is None:
+            agent.kill()
+        sh("umount", str(agent.journal))
+
+
+@NEEDS_ROOT
 def test_halt_reaches_a_fault_that_is_being_measured(agent, platform):
     spec = app_fault(rate=0.5, latency_ms=400, lease_s=8.0)
     answers = queue.Queue()
@@ -724,7 +792,7 @@ def test_a_peer_that_is_down_by_itself_is_told_from_a_partition(agent, platform)
 def test_a_full_disk_under_the_journal_applies_nothing(platform, tmp_path):
     agent = Agent(platform, tmp_path)
     agent.journal.mkdir()
-    sh("mount", "-t", "tmpfs", "-o", "size=8k", "chat", str(agent.journal))
+    sh("mount", "-t", "tmpfs", "-o", "size=12k", "chat", str(agent.journal))
     try:
         agent.start()
         (agent.journal / "filler").write_bytes(b"x" * 4096)
@@ -797,6 +865,8 @@ def test_a_damaged_journal_entry_is_set_aside_and_the_rest_replayed(agent, platf
     ({"durationNs": 7200 * S}, 403, "ceiling"),
     ({"leaseNs": 1000}, 400, "lease"),
     ({"durationNs": 0}, 400, "durationNs"),
+    ({"startedNs": 0}, 400, "startedNs"),
+    ({"startedNs": time.time_ns() + 3600 * S}, 403, "clocks"),
     ({"id": "../../etc/passwd"}, 400, "id"),
     ({"id": ".hidden"}, 400, "id"),
     ({"netns": "/proc/1/ns/net"}, 400, "netns"),

@@ -66,6 +66,7 @@ static const struct codec_shape *const variants[] = {
 static const struct codec_field spec_fields[] = {
     {.key = "id", .type = CODEC_TEXT, .form = FORM_TAG, AT(id)},
     {.key = "run", .type = CODEC_TEXT, .form = FORM_TAG, AT(run)},
+    {.key = "startedNs", .type = CODEC_NS, AT(started)},
     {.key = "name", .type = CODEC_TEXT, .form = FORM_TAG, AT(name)},
     {.key = "kind", .type = CODEC_WORD, .words = &kinds, AT(kind)},
     {.key = "durationNs", .type = CODEC_NS, .min = 1, AT(duration)},

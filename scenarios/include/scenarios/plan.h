@@ -14,6 +14,7 @@
 
 struct scn_plan_options {
     const char *run;            /* run id, part of every fault's id: no '/', ',' or space */
+    struct wall_ns started;     /* of this planning: goes into every fault (model/fault.h) */
     bool seed_given;            /* seed replaces the scenario's */
     uint64_t seed;              /* at most 2^63-1 */
     bool without_kernel_faults; /* leave out what needs kernel privileges; listed in plan.skipped */

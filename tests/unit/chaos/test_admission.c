@@ -39,6 +39,7 @@ static char *only_gateway[] = {gateway_1};
 static struct fault_spec fault(char *id, char **targets, size_t count)
 {
     return (struct fault_spec){.id = id,
+                               .started = {1},
                                .kind = FAULT_PARTITION,
                                .duration = base_dur_s(20),
                                .lease = base_dur_s(3),
@@ -62,6 +63,28 @@ static enum base_code admit(const struct fault_spec *spec, const struct fault_sp
 
 static char id_a[] = "run-1";
 static char id_b[] = "run-2";
+
+static void a_run_that_cannot_be_halted_is_refused(void **state)
+{
+    (void)state;
+    struct fault_spec spec = fault(id_a, first, 1);
+    spec.started.ns = 0;
+    assert_int_equal(admit(&spec, NULL, "startedNs"), BASE_INVALID);
+}
+
+static void every_time_has_the_ceiling(void **state)
+{
+    (void)state;
+    struct fault_spec spec = fault(id_a, first, 1);
+    spec.kind = FAULT_KILL;
+    spec.kill.restart_within = limits.max_duration;
+    assert_int_equal(admit(&spec, NULL, ""), BASE_OK);
+    spec.kill.restart_within.ns = INT64_MAX;
+    assert_int_equal(admit(&spec, NULL, "restart within"), BASE_LIMIT);
+    spec.kind = FAULT_APP;
+    spec.app.latency.ns = INT64_MAX;
+    assert_int_equal(admit(&spec, NULL, "latency"), BASE_LIMIT);
+}
 
 static void half_of_a_service_is_taken_and_more_is_not(void **state)
 {
@@ -147,6 +170,8 @@ static void names_that_do_not_fit_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_that_cannot_be_halted_is_refused),
+        cmocka_unit_test(every_time_has_the_ceiling),
         cmocka_unit_test(half_of_a_service_is_taken_and_more_is_not),
         cmocka_unit_test(the_faults_own_cap_counts_when_it_is_lower),
         cmocka_unit_test(faults_that_stand_count_once_each),

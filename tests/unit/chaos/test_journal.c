@@ -302,6 +302,46 @@ static void what_cannot_be_written_is_an_error(void **state)
     agent_journal_close(journal);
 }
 
+static struct wall_ns halted_after_reopening(const char *dir)
+{
+    struct agent_journal *journal = agent_journal_open(dir, NULL);
+    assert_non_null(journal);
+    struct wall_ns halted = agent_journal_halted(journal);
+    agent_journal_close(journal);
+    return halted;
+}
+
+static void the_latest_halt_is_remembered(void **state)
+{
+    assert_int_equal(halted_after_reopening(*state).ns, 0);
+    struct agent_journal *journal = agent_journal_open(*state, NULL);
+    assert_true(agent_journal_halt(journal, (struct wall_ns){INT64_C(1800000000123456789)}, NULL));
+    /* A clock that was set back forgets nothing. */
+    assert_true(agent_journal_halt(journal, (struct wall_ns){5}, NULL));
+    assert_int_equal(agent_journal_halted(journal).ns, INT64_C(1800000000123456789));
+    agent_journal_close(journal);
+    assert_int_equal(halted_after_reopening(*state).ns, INT64_C(1800000000123456789));
+    assert_int_equal(halted_after_reopening(*state).ns, INT64_C(1800000000123456789));
+}
+
+static void a_damaged_halt_counts_as_one_now(void **state)
+{
+    static const char *const damaged[] = {"x",
+                                          "0000000000000000012\n",
+                                          "-0000000000000000012\n",
+                                          "00000000000000000012x",
+                                          "99999999999999999999\n",
+                                          "000000000000000000012\n"};
+    BASE_AUTO_FREE char *path = base_str_printf("%s/halted", (const char *)*state);
+    for (size_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++) {
+        struct wall_ns before = base_wall_now();
+        assert_true(base_file_write(path, damaged[i], strlen(damaged[i]), 0600, NULL));
+        struct wall_ns halted = halted_after_reopening(*state);
+        assert_true(halted.ns >= before.ns && halted.ns <= base_wall_now().ns);
+        assert_int_equal(halted_after_reopening(*state).ns, halted.ns);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +355,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(removal_is_final_and_may_be_repeated, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(two_agents_never_share_a_folder, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(the_latest_halt_is_remembered, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_damaged_halt_counts_as_one_now, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_is_an_error, make_folder,
                                         remove_folder),

@@ -409,6 +409,12 @@ static void test_options(void **state)
         assert_contains(list, "s.yaml: the run id");
         free(list);
     }
+    struct scn_plan_options timed = {.run = "r", .started = {42}};
+    plan = planned(SAMPLE, &topo, &timed);
+    assert_true(plan.fault_count > 0);
+    for (size_t i = 0; i < plan.fault_count; i++)
+        assert_int_equal(plan.faults[i].spec.started.ns, 42);
+    plan_fini(&plan);
     struct scn_plan_options seed = {.run = "r", .seed_given = true, .seed = UINT64_MAX};
     char *list = refused(SAMPLE, &topo, &seed);
     assert_contains(list, "s.yaml: the seed is out of range");

@@ -5,12 +5,16 @@
  * "Authorization: Bearer <token>"; a wrong one is 401.
  *
  *   GET    /v1/health              200 {"status":"ok","version":1,"pid":N,"started":"<time>",
- *                                       "active":N,"kinds":{"kill":null,"partition":"why not"}}
+ *                                       "halted":"<time>"|null,"active":N,
+ *                                       "kinds":{"kill":null,"partition":"why not"}}
+ *                                  halted: when it was halted last, also before it was restarted
  *                                  kinds: null = available here, text = why it is not
  *   POST   /v1/faults              body struct fault_spec. Applies, then measures the effect, then
  *                                  answers struct fault_record: 200 active; 409 ineffective or
  *                                  failed (already reverted, the record says whether gone);
- *                                  400 invalid, 403 refused (cap, ceiling, target), 410 halted run.
+ *                                  400 invalid, 403 refused (cap, ceiling, target, or started more
+ *                                  than CONTROL_MAX_SKEW_S ahead of the agent's clock), 410 when
+ *                                  the run started before the last halt.
  *                                  Same id again: the present record, nothing is applied twice.
  *   GET    /v1/faults              200 {"faults":[struct fault_record...]}: active ones and those
  *                                  ended within the last hour, recovered ones included
@@ -18,15 +22,19 @@
  *   POST   /v1/faults/ID/renew     body {"leaseNs":N}; 200 record, 404, 410 when no longer active
  *   DELETE /v1/faults/ID           reverts, measures the absence, answers the record: 200 gone,
  *                                  409 stuck, 404. Repeating it is harmless.
- *   POST   /v1/halt                reverts everything, refuses renewals and new faults of the runs
- *                                  that were halted; 200 {"faults":[...]} once all are gone,
- *                                  409 when one is stuck
+ *   POST   /v1/halt                reverts everything, and from then on refuses the faults of every
+ *                                  run that started before (startedNs), whether or not it had
+ *                                  injected already. When that was is on disk before the answer, so
+ *                                  that a restart of the agent does not forget it. 200
+ *                                  {"faults":[...]} once all are gone, 409 when one is stuck, 500
+ *                                  when all are gone but the halt could not be written down.
  * Errors without a record: {"error":{"code":"<base_code_name>","message":"..."}}.
  */
 #ifndef MODEL_CONTROL_H
 #define MODEL_CONTROL_H
 
-enum { CONTROL_MAX_BODY = 65536 };
+/* The clocks of controller and agent are compared for halts; more apart than this is refused. */
+enum { CONTROL_MAX_BODY = 65536, CONTROL_MAX_SKEW_S = 5 };
 
 #define CONTROL_PATH_HEALTH "/v1/health"
 #define CONTROL_PATH_FAULTS "/v1/faults"

@@ -15,6 +15,8 @@ enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen fro
 struct fault_spec {
     char *id;   /* unique over all runs: <run id>-<n> */
     char *run;  /* run id */
+    struct wall_ns started; /* of the run's planning, on the controller's clock; an agent refuses
+                             * what was planned before its last halt. 0: a plan that is never run */
     char *name; /* the scenario's word for it */
     enum fault_kind kind;
     struct dur_ns duration; /* `for`: always > 0 */
