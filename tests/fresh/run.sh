@@ -52,6 +52,7 @@ running= # name of the step under way
 leave() {
     local status=$?
     trap '' INT TERM HUP
+    exec >&3 2>&1 # a signal may come while output goes to a log
     if [ -n "$running" ]; then
         tail -n 60 "$(log_of "$running")"
         echo "FAILED  $running, exit code $status (whole log: $(log_of "$running"))"
@@ -63,6 +64,7 @@ leave() {
     fi
     rm -rf --one-file-system "$root"
 }
+exec 3>&1
 trap leave EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -73,7 +75,7 @@ mkdir -p "$logs"
 contained() {
     (
         echo "$BASHPID" >"$group/cgroup.procs"
-        exec unshare --mount --propagation private --pid --fork --kill-child --cgroup "$@"
+        exec unshare --mount --propagation private --pid --fork --kill-child --cgroup "$@" 3>&-
     ) &
     wait "$!"
 }
