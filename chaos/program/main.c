@@ -195,6 +195,10 @@ static int run(const struct agent_config *given, bool sweeping)
     program.loop = io_loop_new(&err);
     if (program.loop != NULL)
         program.agent = agent_new(program.loop, &config, &err);
+    if (program.agent != NULL && !agent_confine(program.agent, &err)) {
+        agent_free(program.agent);
+        program.agent = NULL;
+    }
     if (program.agent == NULL) {
         (void)fprintf(stderr, "squall-agent: %s\n", err.message);
         io_loop_free(program.loop);

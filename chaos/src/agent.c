@@ -8,6 +8,7 @@
 #include "agent_state.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "confine.h"
 #include "model/control.h"
 #include "sweep.h"
 
@@ -186,6 +187,14 @@ static bool admit(struct agent *agent, const struct fault_spec *spec, struct bas
     return agent_admit(spec, &agent->topo, &agent->limits, standing, count, err);
 }
 
+bool agent_can(const struct agent *agent, enum fault_kind kind, struct base_error *why)
+{
+    if (agent->host[kind].code == BASE_OK)
+        return fault_platform_can(kind, &agent->topo, why);
+    *why = agent->host[kind];
+    return false;
+}
+
 /* A run that claims to start later than any halt could not be halted. */
 static bool check_clock(const struct fault_spec *spec, struct base_error *err)
 {
@@ -212,7 +221,7 @@ struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
             err->code = BASE_UNAVAILABLE;
         return NULL;
     }
-    if (!admit(agent, spec, err))
+    if (!admit(agent, spec, err) || !agent_can(agent, spec->kind, err))
         return NULL;
     struct fault *fault = fault_new(&agent->env, spec, &agent->topo, err);
     if (fault == NULL)
@@ -319,8 +328,30 @@ static bool listen_on(struct agent *agent, const struct agent_config *config,
     return agent->server != NULL;
 }
 
+/* Once: neither the kernel nor our privileges grow, and a request must not wait for it. */
+static void look_at_host(struct agent *agent)
+{
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
+        struct base_error *why = &agent->host[kind];
+        *why = (struct base_error){.code = BASE_OK};
+        if (!fault_host_can((enum fault_kind)kind, why))
+            base_log_line(agent->log, BASE_WARN, why->message,
+                          BASE_TEXT("kind", fault_kind_name((enum fault_kind)kind)));
+    }
+}
+
+bool agent_confine(const struct agent *agent, struct base_error *err)
+{
+    uint64_t keep = 0;
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++)
+        if (agent->host[kind].code == BASE_OK)
+            keep |= fault_ops_of((enum fault_kind)kind)->capabilities;
+    return fault_confine(keep, err);
+}
+
 static bool set_up(struct agent *agent, const struct agent_config *config, struct base_error *err)
 {
+    look_at_host(agent);
     if (config->address != NULL && !check_access(agent, config, err))
         return false;
     if (!topo_read(agent->topology_path, &agent->topo, err))

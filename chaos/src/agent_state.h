@@ -5,6 +5,7 @@
 
 #include "admission.h"
 #include "chaos/agent.h"
+#include "chaos/capability.h"
 #include "engine.h"
 #include "io/digest.h"
 #include "io/http_server.h"
@@ -24,6 +25,7 @@ struct agent {
     char *topology_path;
     struct topo topo; /* as read last */
     struct agent_limits limits;
+    struct base_error host[FAULT_KIND_COUNT]; /* why this host has no such fault; BASE_OK: it can */
     struct io_http *http;
     struct agent_journal *journal;
     struct io_server *server; /* NULL: --sweep */
@@ -55,6 +57,8 @@ struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
                            struct base_error *err);
 /* Reverts everything, and remembers on disk that every run that has started by now is halted. */
 void agent_halt(struct agent *agent);
+/* On this host and the platform as read last. */
+bool agent_can(const struct agent *agent, enum fault_kind kind, struct base_error *why);
 bool agent_is_halted(const struct agent *agent, const struct fault_spec *spec);
 bool agent_has_standing(const struct agent *agent); /* one that is neither gone nor stuck */
 bool agent_has_ending(const struct agent *agent);   /* of those, one that is on its way out */

@@ -11,7 +11,6 @@
 #include "agent_state.h"
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "chaos/capability.h"
 #include "model/control.h"
 
 enum wait_kind {
@@ -200,7 +199,7 @@ static void get_health(struct agent *agent, struct io_exchange *exchange, const 
     json_t *kinds = json_object();
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
         struct base_error why = {0};
-        bool can = fault_kind_available((enum fault_kind)kind, &agent->topo, &why);
+        bool can = agent_can(agent, (enum fault_kind)kind, &why);
         json_object_set_new(kinds, fault_kind_name((enum fault_kind)kind),
                             model_json_text(can ? NULL : why.message));
     }

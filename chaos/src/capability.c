@@ -3,7 +3,14 @@
 
 #include "engine.h"
 
-bool fault_kind_available(enum fault_kind kind, const struct topo *topo, struct base_error *why)
+bool fault_host_can(enum fault_kind kind, struct base_error *why)
 {
-    return fault_ops_of(kind)->host(topo, why);
+    const struct fault_ops *ops = fault_ops_of(kind);
+    return ops->host == NULL || ops->host(why);
+}
+
+bool fault_platform_can(enum fault_kind kind, const struct topo *topo, struct base_error *why)
+{
+    const struct fault_ops *ops = fault_ops_of(kind);
+    return ops->platform == NULL || ops->platform(topo, why);
 }

@@ -450,7 +450,7 @@ struct fault *fault_new(struct fault_env *env, const struct fault_spec *spec,
     struct fault *fault = fault_alloc(env, spec->kind);
     fault_spec_copy(&fault->spec, spec);
     record_init(&fault->record, spec);
-    if (!fault->ops->host(topo, err) || !fault->ops->open(fault, topo, err)) {
+    if (!fault->ops->open(fault, topo, err)) {
         (void)base_fail_context(err, "fault %s", spec->id);
         fault_free(fault);
         return NULL;

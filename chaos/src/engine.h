@@ -39,8 +39,10 @@ enum fault_outcome {
 };
 
 struct fault_ops {
-    /* Whether this host and platform can have such a fault at all; err says why not. */
-    bool (*host)(const struct topo *topo, struct base_error *err);
+    /* chaos/capability.h; NULL: any can. */
+    bool (*host)(struct base_error *err);
+    bool (*platform)(const struct topo *topo, struct base_error *err);
+    uint64_t capabilities; /* capabilities(7) that its steps need, as bits */
     /* Names to things, into fault_set_state; a refusal costs nothing yet. */
     bool (*open)(struct fault *fault, const struct topo *topo, struct base_error *err);
     /* What a later agent needs to revert; and its reading. */

@@ -52,7 +52,7 @@ struct app_state {
     struct io_timer retry;
 };
 
-static bool app_host(const struct topo *topo, struct base_error *err)
+static bool app_platform(const struct topo *topo, struct base_error *err)
 {
     for (size_t i = 0; i < topo->service_count; i++)
         if (topo->services[i].admin_token_file != NULL)
@@ -476,7 +476,7 @@ static bool app_reopen(struct fault *fault, const json_t *undo, struct base_erro
 }
 
 const struct fault_ops fault_app_ops = {
-    .host = app_host,
+    .platform = app_platform,
     .open = app_open,
     .undo = app_undo,
     .reopen = app_reopen,

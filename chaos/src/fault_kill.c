@@ -7,6 +7,7 @@
  * mended or hidden here.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,9 +50,8 @@ static int open_pidfd(pid_t pid)
     return (int)syscall(SYS_pidfd_open, pid, 0U);
 }
 
-static bool kill_host(const struct topo *topo, struct base_error *err)
+static bool kill_host(struct base_error *err)
 {
-    (void)topo;
     int fd = open_pidfd(getpid());
     if (fd < 0)
         return base_fail_errno(err, "kill needs pidfd_open(2), Linux 5.3");
@@ -387,6 +387,7 @@ static bool kill_reopen(struct fault *fault, const json_t *undo, struct base_err
 
 const struct fault_ops fault_kill_ops = {
     .host = kill_host,
+    .capabilities = UINT64_C(1) << CAP_KILL,
     .open = kill_open,
     .undo = kill_undo,
     .reopen = kill_reopen,

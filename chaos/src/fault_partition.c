@@ -5,13 +5,14 @@
  * nft.h for what makes it end). Proven by TCP connects from that namespace to each peer: they
  * succeed before, fail during, and succeed after.
  */
+#include <linux/capability.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "engine.h"
 #include "nft.h"
+#include "nft_host.h"
 #include "reach.h"
 #include "resolve.h"
 #include "undo.h"
@@ -40,18 +41,13 @@ struct partition_state {
     struct io_timer retry;
 };
 
-static bool partition_host(const struct topo *topo, struct base_error *err)
+static bool partition_platform(const struct topo *topo, struct base_error *err)
 {
-    if (topo->mode != TOPO_NETNS)
-        return base_fail(err, BASE_UNAVAILABLE,
-                         "partition needs instances in network namespaces of their own; the "
-                         "platform \"%s\" runs in mode %s (squall up as root makes namespaces)",
-                         topo->name, topo_mode_name(topo->mode));
-    if (geteuid() != 0)
-        return base_fail(err, BASE_DENIED,
-                         "partition needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN): start "
-                         "squall-agent as root");
-    return true;
+    return topo->mode == TOPO_NETNS ||
+           base_fail(err, BASE_UNAVAILABLE,
+                     "partition needs instances in network namespaces of their own; the platform "
+                     "\"%s\" runs in mode %s (squall up as root makes namespaces)",
+                     topo->name, topo_mode_name(topo->mode));
 }
 
 static struct fault_nft_partition rules_of(const struct fault *fault, const struct zone *zone)
@@ -425,7 +421,10 @@ static bool partition_reopen(struct fault *fault, const json_t *undo, struct bas
 }
 
 const struct fault_ops fault_partition_ops = {
-    .host = partition_host,
+    .host = fault_nft_host,
+    .platform = partition_platform,
+    /* setns(2) into a target's namespace; and its tables. */
+    .capabilities = UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_NET_ADMIN,
     .open = partition_open,
     .undo = partition_undo,
     .reopen = partition_reopen,

@@ -64,7 +64,7 @@ struct visit {
 static void *visit_run(void *arg)
 {
     struct visit *visit = arg;
-    if (setns(visit->netns_fd, CLONE_NEWNET) < 0) {
+    if ((visit->netns_fd >= 0 ? setns(visit->netns_fd, CLONE_NEWNET) : unshare(CLONE_NEWNET)) < 0) {
         visit->sys = errno;
         return NULL;
     }
@@ -78,8 +78,11 @@ static void *visit_run(void *arg)
 int fault_netns_socket(const struct fault_netns *netns, int domain, int type, int protocol,
                        struct base_error *err)
 {
-    struct visit visit = {
-        .netns_fd = netns->fd, .domain = domain, .type = type, .protocol = protocol, .fd = -1};
+    struct visit visit = {.netns_fd = netns != NULL ? netns->fd : -1,
+                          .domain = domain,
+                          .type = type,
+                          .protocol = protocol,
+                          .fd = -1};
     pthread_t thread;
     int failed = pthread_create(&thread, NULL, visit_run, &visit);
     if (failed != 0) {
@@ -88,12 +91,14 @@ int fault_netns_socket(const struct fault_netns *netns, int domain, int type, in
         return -1;
     }
     (void)pthread_join(thread, NULL);
-    if (visit.fd < 0) {
-        errno = visit.sys;
-        (void)base_fail_errno(err, visit.entered
-                                       ? "cannot make a socket in the target's network namespace"
-                                       : "cannot enter the target's network namespace (this needs "
-                                         "CAP_SYS_ADMIN)");
-    }
-    return visit.fd;
+    if (visit.fd >= 0)
+        return visit.fd;
+    const char *which = netns != NULL ? "the target's" : "a new";
+    errno = visit.sys;
+    if (visit.entered)
+        (void)base_fail_errno(err, "cannot make a socket in %s network namespace", which);
+    else
+        (void)base_fail_errno(err, "cannot enter %s network namespace (this needs CAP_SYS_ADMIN)",
+                              which);
+    return -1;
 }

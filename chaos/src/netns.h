@@ -23,7 +23,8 @@ struct fault_netns {
 bool fault_netns_open(const char *path, struct fault_netns *out, struct base_error *err);
 void fault_netns_close(struct fault_netns *netns); /* accepts a zeroed value with fd -1 */
 bool fault_netns_same(const struct fault_netns *a, const struct fault_netns *b);
-/* As socket(2) with SOCK_CLOEXEC, inside; -1 with err. */
+/* As socket(2) with SOCK_CLOEXEC, inside; -1 with err. netns NULL: inside a new namespace that
+ * ends when the socket is closed. */
 int fault_netns_socket(const struct fault_netns *netns, int domain, int type, int protocol,
                        struct base_error *err);
 

@@ -26,6 +26,7 @@ enum {
     batch_bytes = 128 * 1024,
     /* After conntrack (-200), before anything a host's own firewall does at filter (0). */
     hook_priority = -150,
+    list_tries = 16,
     /* nft(8)'s numbers for ipv4_addr and ipv6_addr, so that `nft list` shows the elements. */
     type_ipv4 = 7,
     type_ipv6 = 8
@@ -473,24 +474,50 @@ static void put_direction(struct batch *batch, const struct fault_nft_partition 
 
 /* --- the calls --- */
 
-bool fault_nft_apply(struct fault_nft *nft, const struct fault_nft_partition *partition,
-                     struct dur_ns timeout, struct base_error *err)
+static bool make(struct fault_nft *nft, const struct fault_nft_partition *partition,
+                 struct dur_ns timeout, enum fault_nft_part upto, struct base_error *err)
 {
     struct batch batch;
     batch_init(&batch, nft);
-    put_table(&batch, NFT_MSG_NEWTABLE, partition->table, NFT_TABLE_F_OWNER);
-    for (size_t i = 0; i < family_count; i++) {
+    put_table(&batch, NFT_MSG_NEWTABLE, partition->table,
+              upto >= FAULT_NFT_OWNER ? NFT_TABLE_F_OWNER : 0);
+    for (size_t i = 0; upto >= FAULT_NFT_TIMEOUTS && i < family_count; i++) {
         put_set(&batch, partition->table, &families[i]);
         put_elements(&batch, NFT_MSG_NEWSETELEM, partition->table, &families[i], partition->peers,
                      timeout);
     }
-    if (partition->direction != FAULT_INGRESS)
+    if (upto >= FAULT_NFT_DROP && partition->direction != FAULT_INGRESS)
         put_direction(&batch, partition, true);
-    if (partition->direction != FAULT_EGRESS)
+    if (upto >= FAULT_NFT_DROP && partition->direction != FAULT_EGRESS)
         put_direction(&batch, partition, false);
     bool ok = batch_commit(&batch, err, "making the partition's table");
     batch_fini(&batch);
     return ok;
+}
+
+bool fault_nft_apply(struct fault_nft *nft, const struct fault_nft_partition *partition,
+                     struct dur_ns timeout, struct base_error *err)
+{
+    return make(nft, partition, timeout, FAULT_NFT_REJECT, err);
+}
+
+bool fault_nft_try(struct fault_nft *nft, enum fault_nft_part upto, struct base_error *err)
+{
+    static const char *const names[FAULT_NFT_PARTS] = {
+        [FAULT_NFT_TABLE] = "table",       [FAULT_NFT_OWNER] = "owner",
+        [FAULT_NFT_TIMEOUTS] = "timeouts", [FAULT_NFT_DROP] = "drop",
+        [FAULT_NFT_REJECT] = "reject",
+    };
+    struct fault_peer list[] = {{.family = AF_INET, .text = "a"},
+                                {.family = AF_INET6, .text = "b"}};
+    const struct fault_peers peers = {.list = list, .count = 2};
+    const struct fault_nft_partition partition = {
+        .table = names[upto],
+        .action = upto == FAULT_NFT_REJECT ? FAULT_REJECT : FAULT_DROP,
+        .direction = FAULT_BOTH,
+        .peers = &peers,
+    };
+    return make(nft, &partition, base_dur_s(1), upto, err);
 }
 
 bool fault_nft_renew(struct fault_nft *nft, const struct fault_nft_partition *partition,
@@ -546,11 +573,9 @@ static int on_table(const struct nlmsghdr *message, void *data)
     return MNL_CB_OK;
 }
 
-bool fault_nft_list(struct fault_nft *nft, const char *prefix,
-                    void (*each)(void *ctx, const char *table), void *ctx, struct base_error *err)
+static bool list_once(struct fault_nft *nft, struct listing *listing, struct base_error *err)
 {
     char buffer[16384];
-    struct listing listing = {.prefix = prefix, .each = each, .ctx = ctx};
     size_t acks = 0;
     (void)read_replies(nft, &acks);
     uint32_t seq = nft->seq++;
@@ -563,7 +588,24 @@ bool fault_nft_list(struct fault_nft *nft, const char *prefix,
         ssize_t n = mnl_socket_recvfrom(nft->socket, buffer, sizeof buffer);
         if (n < 0)
             return base_fail_errno(err, "nf_tables did not list its tables");
-        more = mnl_cb_run(buffer, (size_t)n, seq, nft->portid, on_table, &listing);
+        more = mnl_cb_run(buffer, (size_t)n, seq, nft->portid, on_table, listing);
     }
     return more == MNL_CB_STOP || base_fail_errno(err, "nf_tables did not list its tables");
+}
+
+bool fault_nft_list(struct fault_nft *nft, const char *prefix,
+                    void (*each)(void *ctx, const char *table), void *ctx, struct base_error *err)
+{
+    struct listing listing = {.prefix = prefix, .each = each, .ctx = ctx};
+    struct base_error why = {0};
+    for (int i = 0; i < list_tries; i++) {
+        if (list_once(nft, &listing, &why))
+            return true;
+        /* NLM_F_DUMP_INTR: somebody else's tables changed meanwhile, so some may be missing. */
+        if (why.sys != EINTR)
+            break;
+    }
+    if (err != NULL)
+        *err = why;
+    return false;
 }

@@ -25,19 +25,33 @@ struct fault_nft_partition {
     const struct fault_peers *peers;
 };
 
+/* netns NULL: a new namespace, which ends with the value. */
 struct fault_nft *fault_nft_new(const struct fault_netns *netns, struct base_error *err);
 void fault_nft_free(struct fault_nft *nft); /* closes: owned tables vanish; accepts NULL */
 
 /* Table, sets, chains and rules in one transaction: all of it or nothing. */
 bool fault_nft_apply(struct fault_nft *nft, const struct fault_nft_partition *partition,
                      struct dur_ns timeout, struct base_error *err);
+/* What a partition is made of, each part on top of those before it. */
+enum fault_nft_part {
+    FAULT_NFT_TABLE,
+    FAULT_NFT_OWNER,
+    FAULT_NFT_TIMEOUTS,
+    FAULT_NFT_DROP,
+    FAULT_NFT_REJECT,
+    FAULT_NFT_PARTS
+};
+/* Makes a table with the parts up to this one and some peers of no consequence; err->sys is the
+ * kernel's answer. For a namespace of its own. */
+bool fault_nft_try(struct fault_nft *nft, enum fault_nft_part upto, struct base_error *err);
 /* Elements out and in again with a new timeout, in one transaction. Adding an element that is there
  * already would leave its old timeout in place on every kernel before 6.12. */
 bool fault_nft_renew(struct fault_nft *nft, const struct fault_nft_partition *partition,
                      struct dur_ns timeout, struct base_error *err);
 /* A table that is not there (any more) is fine. */
 bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err);
-/* Calls each with every table of family inet whose name starts with prefix. */
+/* Calls each with every table of family inet whose name starts with prefix; with one more than
+ * once when tables change meanwhile. */
 bool fault_nft_list(struct fault_nft *nft, const char *prefix,
                     void (*each)(void *ctx, const char *table), void *ctx, struct base_error *err);
 

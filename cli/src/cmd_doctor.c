@@ -77,17 +77,16 @@ static bool check_siblings(void)
     return all;
 }
 
-/* Faults as the sandbox of this user would have them: namespaces as root, else loopback. */
-static bool check_faults(bool root)
+/* What kernel and privileges allow; what a platform offers is another question, which its agent
+ * answers. */
+static bool check_faults(void)
 {
-    static const enum fault_kind kinds[] = {FAULT_KILL, FAULT_PARTITION, FAULT_APP};
-    char name[] = "sandbox";
-    const struct topo topo = {.name = name, .mode = root ? TOPO_NETNS : TOPO_LOOPBACK};
     bool all = true;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
         struct base_error why = {0};
-        bool can = fault_kind_available(kinds[i], &topo, &why);
-        BASE_AUTO_FREE char *what = base_str_printf("fault %s", fault_kind_name(kinds[i]));
+        bool can = fault_host_can((enum fault_kind)kind, &why);
+        BASE_AUTO_FREE char *what =
+            base_str_printf("fault %s", fault_kind_name((enum fault_kind)kind));
         say(can, what, can ? "" : why.message);
         all = all && can;
     }
@@ -96,7 +95,7 @@ static bool check_faults(bool root)
 
 int cmd_doctor(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    if (cli_wants_help(argc, argv)) {
         (void)puts(
             "usage: squall doctor\n"
             "Says what this machine lacks and what that switches off. Exit code 0 when nothing\n"
@@ -104,12 +103,12 @@ int cmd_doctor(int argc, char **argv)
         return EXIT_CODE_PASS;
     }
     if (argc > 1)
-        return cli_usage("doctor: unknown argument \"%s\"", argv[1]);
+        return cli_usage("doctor: unknown argument \"%s\"; squall doctor --help", argv[1]);
     bool root = geteuid() == 0;
     bool all = check_programs();
     all = check_siblings() && all;
     say(root, "root",
         root ? "" : "the sandbox runs on loopback addresses, without kernel-level faults");
-    all = check_faults(root) && all && root;
+    all = check_faults() && all && root;
     return all ? EXIT_CODE_PASS : EXIT_CODE_ERROR;
 }

@@ -245,6 +245,7 @@ class Agent:
         self.extra = extra
         self.token = TOKEN if token else None
         self.log_file = folder / "agent.log"
+        self.prefix = []
         self.process = None
         self.port = None
 
@@ -255,7 +256,7 @@ class Agent:
         before = self.log_file.stat().st_size if self.log_file.exists() else 0
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [str(BIN / "squall-agent"), "--listen", "127.0.0.1:0", "--token-file",
+                [*self.prefix, str(BIN / "squall-agent"), "--listen", "127.0.0.1:0", "--token-file",
                  str(self.token_file), *self.options(), *self.extra],
                 stdout=log, stderr=log, user=self.user)
 
@@ -950,6 +951,46 @@ def test_audit_lines_say_who_what_where_until_when(agent, platform):
                                                                     ("DELETE", "gone")]
     for line in audit:
         assert line["kind"] == "partition" and line["targets"] == "api-11" and line["until"]
+
+
+CAP_KILL, CAP_NET_ADMIN, CAP_SYS_ADMIN = 1 << 5, 1 << 12, 1 << 21
+
+
+def privileges(pid):
+    """Of every thread: no_new_privs, and the capability sets by their names in /proc."""
+    found = []
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        lines = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines())
+        found.append({"nnp": int(lines["NoNewPrivs"]),
+                      **{k: int(v, 16) for k, v in lines.items() if k.startswith("Cap")}})
+    return found
+
+
+@NEEDS_ROOT
+def test_the_agent_keeps_only_what_its_faults_need(agent):
+    keep = CAP_KILL | CAP_NET_ADMIN | CAP_SYS_ADMIN
+    for thread in privileges(agent.process.pid):
+        assert thread == {"nnp": 1, "CapInh": 0, "CapPrm": keep, "CapEff": keep, "CapBnd": keep,
+                          "CapAmb": 0}
+
+
+@NEEDS_ROOT
+def test_without_a_capability_the_others_work_and_the_missing_is_named(platform, tmp_path):
+    agent = Agent(platform, tmp_path)
+    agent.prefix = ["setpriv", "--bounding-set=-net_admin"]
+    agent.start()
+    try:
+        kinds = agent.ask("GET", "/v1/health")[1]["kinds"]
+        assert kinds["kill"] is None and kinds["app"] is None
+        assert "CAP_NET_ADMIN" in kinds["partition"]
+        status, answer = agent.post(partition_fault())
+        assert status == 403 and "CAP_NET_ADMIN" in answer["error"]["message"]
+        assert {thread["CapEff"] for thread in privileges(agent.process.pid)} == {CAP_KILL}
+        spec = app_fault(rate=1.0)
+        assert agent.post(spec)[0] == 200
+        assert agent.delete(spec)[0] == 200
+    finally:
+        agent.kill()
 
 
 def test_listening_elsewhere_needs_a_token(tmp_path):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which kinds of fault this host can inject on a platform; for `squall doctor` and the agent. */
+/* Which kinds of fault can be had here: two questions, for `squall doctor` and the agent. */
 #ifndef CHAOS_CAPABILITY_H
 #define CHAOS_CAPABILITY_H
 
@@ -8,7 +8,12 @@
 
 enum { FAULT_KIND_COUNT = FAULT_APP + 1 };
 
-/* false: not here, and why says the reason and what would help. Has no side effects. */
-bool fault_kind_available(enum fault_kind kind, const struct topo *topo, struct base_error *why);
+/* Whether this host (its kernel, and what this process may do) can have such a fault. false: why
+ * names what is missing and what would help. partition finds out by making its rules in a network
+ * namespace that exists for this call alone; nothing outside of it is touched. Blocks for some
+ * milliseconds. */
+bool fault_host_can(enum fault_kind kind, struct base_error *why);
+/* Whether this platform offers what such a fault needs. Pure. */
+bool fault_platform_can(enum fault_kind kind, const struct topo *topo, struct base_error *why);
 
 #endif
