@@ -13,7 +13,7 @@ enum { CHART_COLOURS = 8 }; /* CSS variables --c1..--c8 */
 
 struct chart_legend {
     char *text;
-    int colour; /* 1..CHART_COLOURS */
+    int colour; /* 1..CHART_COLOURS; 0: a remark, nothing is drawn of it */
     bool area;  /* a shaded span with a number, not a line */
 };
 

@@ -66,10 +66,10 @@ struct span {
     double y_max;
 };
 
-/* One block of points: 1/(1-p) of the responses at or below v, and v. The last bucket, where p is
- * 1, is drawn at the resolution that the count has: a step function, as a histogram holds no more.
- * Points nearer than a hundredth of a decade
- * cannot be told apart. */
+/* One block of points: 1/(1-p) of the responses at or below v, and v: a step function, as a
+ * histogram holds no more. The last bucket, where p is 1, ends where the largest of so many is
+ * expected, at 1 - 1/2n, so that a single response is seen too. Points nearer than a hundredth of a
+ * decade cannot be told apart. */
 static void percentile_block(const struct hdr *hdr, size_t number, struct base_buf *out,
                              struct span *span)
 {
@@ -79,7 +79,7 @@ static void percentile_block(const struct hdr *hdr, size_t number, struct base_b
     hdr_iter_init(&iter, hdr);
     while (hdr_iter_next(&iter)) {
         bool end = iter.cumulative >= hdr->total;
-        double rest = end ? 1 : (double)(hdr->total - iter.cumulative);
+        double rest = end ? 0.5 : (double)(hdr->total - iter.cumulative);
         double x = log10((double)hdr->total / rest);
         double y = ms_of(iter.value > 0 ? iter.value : 1);
         if (!end && last_x >= 0 && x - last_x < 0.01)
@@ -100,7 +100,7 @@ static void percentile_axis(struct base_buf *out, double x_max)
     double whole = ceil(x_max > 1 ? x_max : 1);
     static const char *const tics = /* labels of tics are formats: %% is a per cent sign */
         "set xtics ('0' 0, '50%%' 0.30103, '90%%' 1, '99%%' 2, '99.9%%' 3, '99.99%%' 4, "
-        "'99.999%%' 5, '99.9999%%' 6, '99.99999%%' 7)\n";
+        "'99.999%%' 5, '99.9999%%' 6, '99.99999%%' 7, '99.999999%%' 8, '99.9999999%%' 9)\n";
     (void)base_buf_str(out, tics);
     (void)base_buf_printf(out, "set xrange [0:%.9g]\n", whole);
 }
@@ -120,11 +120,14 @@ bool chart_script_percentiles(const struct report *report, struct chart *chart,
     struct span span = {.y_min = (double)INFINITY};
     int colours[CHART_COLOURS];
     size_t count = 0;
+    size_t undrawn = 0;
     head(out, "percentile", "response time (ms)");
-    for (size_t i = 0; i <= report->plan.phase_count && count < CHART_COLOURS; i++) {
+    for (size_t i = 0; i <= report->plan.phase_count; i++) {
         const char *phase = i == 0 ? NULL : report->plan.phases[i - 1].name;
         struct hdr hdr = {0};
-        if (report_histogram(report, phase, NULL, "response", &hdr, NULL) && hdr.total > 0) {
+        bool any = report_histogram(report, phase, NULL, "response", &hdr, NULL) && hdr.total > 0;
+        undrawn += any && count == CHART_COLOURS ? 1 : 0;
+        if (any && count < CHART_COLOURS) {
             percentile_block(&hdr, count, out, &span);
             colours[count] = (int)count + 1;
             legend(chart, base_str_dup(phase == NULL ? "whole run" : phase), colours[count], false);
@@ -134,6 +137,8 @@ bool chart_script_percentiles(const struct report *report, struct chart *chart,
     }
     if (count == 0)
         return false;
+    if (undrawn > 0)
+        legend(chart, base_str_printf("%zu more phases: see Load and latency", undrawn), 0, false);
     percentile_axis(out, span.x_max);
     log_range(out, span.y_min, span.y_max);
     plot_blocks(out, "fsteps", colours, count);

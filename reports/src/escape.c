@@ -30,12 +30,14 @@ static size_t utf8_length(const unsigned char *text, uint32_t *code)
     return 0;
 }
 
-/* XML 1.0, production 2; U+007F and the C1 controls are legal there but shown by nobody. */
+/* XML 1.0, production 2; U+007F and the C1 controls are legal there but shown by nobody. Controls
+ * of writing direction make a text read as another one (CVE-2021-42574). */
 static bool shown(uint32_t code)
 {
     if (code < 0x20)
         return code == '\t' || code == '\n';
-    return !(code >= 0x7f && code <= 0x9f) && code != 0xfffe && code != 0xffff;
+    bool turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+    return !(code >= 0x7f && code <= 0x9f) && !turns && code != 0xfffe && code != 0xffff;
 }
 
 /* Calls put for each character; one that may not be shown is replaced. */
@@ -78,6 +80,12 @@ void escape_xml(struct base_buf *out, const char *text)
     each_character(out, text, SIZE_MAX, put_xml);
 }
 
+/* GitHub makes links of "://" and "www." wherever they stand. */
+static bool makes_link(const char *at)
+{
+    return strncmp(at, "://", 3) == 0 || strncmp(at, "www.", 4) == 0;
+}
+
 static void put_md(struct base_buf *out, const char *bytes, size_t len)
 {
     char c = bytes[0];
@@ -85,8 +93,8 @@ static void put_md(struct base_buf *out, const char *bytes, size_t len)
         (void)base_buf_char(out, ' ');
     else if (len == 1 && strchr("<>&", c) != NULL)
         put_xml(out, bytes, len);
-    else if (len == 1 && strchr("\\`*_{}[]()#!|~@", c) != NULL)
-        (void)base_buf_printf(out, "&#%d;", c); /* not even autolinks and mentions are made */
+    else if (len == 1 && (strchr("\\`*_[]#|~@", c) != NULL || makes_link(bytes)))
+        (void)base_buf_printf(out, "&#%d;", c); /* nor issues and mentions are made */
     else
         (void)base_buf_append(out, bytes, len);
 }
@@ -99,7 +107,11 @@ void escape_md(struct base_buf *out, const char *text, size_t max_chars)
 static void put_terminal(struct base_buf *out, const char *bytes, size_t len)
 {
     bool space = len == 1 && (bytes[0] == '\n' || bytes[0] == '\t');
-    (void)base_buf_append(out, space ? " " : bytes, len);
+    bool ascii = len == 1 || bytes[0] == '.'; /* "..." */
+    if (space || !ascii)
+        (void)base_buf_char(out, space ? ' ' : '?');
+    else
+        (void)base_buf_append(out, bytes, len);
 }
 
 void escape_terminal(struct base_buf *out, const char *text)

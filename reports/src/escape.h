@@ -9,7 +9,8 @@
 void escape_xml(struct base_buf *out, const char *text); /* HTML and XML, also in attributes */
 /* A cell of a Markdown table: one line, at most max_chars characters, the rest as "...". */
 void escape_md(struct base_buf *out, const char *text, size_t max_chars);
-/* A terminal: no control characters, so that a name cannot move the cursor. */
+/* A terminal: printable ASCII alone, so that a name cannot move the cursor and columns stay
+ * aligned. Other characters become '?'. */
 void escape_terminal(struct base_buf *out, const char *text);
 
 #endif

@@ -106,13 +106,13 @@ static void judge_run(const struct report *report, struct verdict *verdict)
          "the runner was stopped; the last event is ", course->last_type},
         {course->steady_failed, VERDICT_INSUFFICIENT, REASON_NO_DATA,
          "the steady state was not reached", NULL},
-        {true, VERDICT_PASS, REASON_MET, "it did", NULL},
+        {true, VERDICT_PASS, REASON_MET, "came to its planned end", NULL},
     };
     size_t i = 0;
     while (!rules[i].holds)
         i++;
     bool silent = rules[i].detail == NULL;
-    struct finding finding = {.expected = base_str_dup("the run came to its planned end"),
+    struct finding finding = {.expected = base_str_dup("comes to its planned end"),
                               .status = rules[i].status,
                               .reason = rules[i].reason,
                               .value = (double)NAN};
@@ -150,7 +150,7 @@ static void judge_evidence(const struct report *report, struct verdict *verdict)
         finding.reason = REASON_NO_DATA;
         finding.advisory = !no_plan;
     }
-    finding.measured = text.len > 0 ? base_buf_steal(&text) : base_str_dup("they are");
+    finding.measured = text.len > 0 ? base_buf_steal(&text) : base_str_dup("all are whole");
     base_buf_fini(&text);
     if (finding.measured == NULL)
         finding.measured = base_str_dup("more damage than can be listed");

@@ -12,40 +12,6 @@ static const char *tone_class(enum view_tone tone)
     return classes[tone];
 }
 
-/* Colours: contrast of at least 4.5 with the background in both themes; no state is told by colour
- * alone. */
-static const char style[] =
-    ":root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--dim:#57606a;--line:#d8dee4;"
-    "--grid:#dfe3e8;--shade:#fbe3c8;--good:#116329;--bad:#b3261e;--warn:#8a4b00;--card:#f6f8fa;"
-    "--c1:#0550ae;--c2:#c4320a;--c3:#7a3e9d;--c4:#6e7781;--c5:#116329;--c6:#9a6700;--c7:#0b7285;"
-    "--c8:#a61e6b}\n"
-    "@media(prefers-color-scheme:dark){:root{--bg:#0f141a;--fg:#e6edf3;--dim:#9aa5b1;"
-    "--line:#30363d;--grid:#2a313a;--shade:#4a3218;--good:#56d364;--bad:#ff7b72;--warn:#e3b341;"
-    "--card:#171d24;--c1:#79c0ff;--c2:#ff9b70;--c3:#d2a8ff;--c4:#8b949e;--c5:#7ee787;--c6:#e3b341;"
-    "--c7:#66d9e8;--c8:#ff8cc6}}\n"
-    "*{box-sizing:border-box}body{margin:0 auto;max-width:72rem;padding:1rem;background:var(--bg);"
-    "color:var(--fg);font:15px/1.45 system-ui,sans-serif}\n"
-    "h1{font-size:1.6rem;margin:.2rem 0;overflow-wrap:anywhere}h2{font-size:1.15rem;"
-    "margin:1.6rem 0 .4rem}p{margin:.3rem 0;overflow-wrap:anywhere}.dim{color:var(--dim)}\n"
-    "header{border-left:.5rem solid var(--line);padding:.4rem .8rem;background:var(--card)}"
-    "header.good{border-color:var(--good)}header.bad{border-color:var(--bad)}"
-    "header.warn{border-color:var(--warn)}\n"
-    ".scroll{overflow-x:auto;-webkit-overflow-scrolling:touch}table{border-collapse:collapse;"
-    "width:100%;font-variant-numeric:tabular-nums}th,td{text-align:left;vertical-align:top;"
-    "padding:.3rem .6rem;border-bottom:1px solid var(--line)}th{color:var(--dim);font-weight:600;"
-    "white-space:nowrap}td{min-width:4rem;max-width:32rem;overflow-wrap:anywhere}\n"
-    "td.good,.good h1{color:var(--good)}td.bad,.bad h1{color:var(--bad)}"
-    "td.warn,.warn h1{color:var(--warn)}td.good,td.bad,td.warn{font-weight:600}\n"
-    "figure{margin:.4rem 0}figure svg{display:block;width:100%;min-width:34rem;height:auto}"
-    "ul.legend{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1rem;padding:0;margin:.3rem 0}"
-    ".key{display:inline-block;width:1.2rem;height:.25rem;margin-right:.4rem;"
-    "vertical-align:middle}.area{height:.9rem;background:var(--shade)}\n"
-    ".k1{background:var(--c1)}.k2{background:var(--c2)}.k3{background:var(--c3)}"
-    ".k4{background:var(--c4)}.k5{background:var(--c5)}.k6{background:var(--c6)}"
-    ".k7{background:var(--c7)}.k8{background:var(--c8)}\n"
-    "pre{overflow-x:auto;background:var(--card);padding:.6rem}summary{cursor:pointer}\n"
-    "@media print{details{display:none}}\n";
-
 static void head(const struct view *view, struct base_buf *out)
 {
     (void)base_buf_str(out,
@@ -54,34 +20,106 @@ static void head(const struct view *view, struct base_buf *out)
                        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
                        "style-src 'unsafe-inline'\">\n<title>squall: ");
     escape_xml(out, view->headline);
-    (void)base_buf_printf(
-        out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<header class=\"%s\">\n<h1>", style,
-        tone_class(view->tone));
+    (void)base_buf_str(out, "</title>\n<style>\n");
+    for (size_t i = 0; render_style[i] != NULL; i++)
+        (void)base_buf_str(out, render_style[i]);
+    (void)base_buf_printf(out, "</style>\n</head>\n<body>\n<header class=\"%s\">\n<h1>",
+                          tone_class(view->tone));
     escape_xml(out, view->headline);
-    (void)base_buf_str(out, "</h1>\n<p>");
+    (void)base_buf_str(out, "</h1>\n<p class=\"facts\">");
     escape_xml(out, view->facts);
     (void)base_buf_str(out, "</p>\n");
 }
 
+static void problem(const struct view_problem *p, struct base_buf *out)
+{
+    const struct verdict_objective *o = p->objective;
+    const struct {
+        const char *label;
+        const char *text;
+    } lines[] = {{"Expected", o->expected}, {"Measured", o->measured}, {"Next", p->advice}};
+    (void)base_buf_printf(out, "<div class=\"problem %s\">\n<h3><span class=\"tag\">%s</span> ",
+                          tone_class(p->tone), view_status_word(o->status));
+    escape_xml(out, o->name);
+    (void)base_buf_printf(out, " <span class=\"dim\">%s, %s</span></h3>\n<dl>",
+                          verdict_source_name(o->source), verdict_reason_name(o->reason));
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        (void)base_buf_printf(out, "<dt>%s</dt><dd>", lines[i].label);
+        escape_xml(out, lines[i].text);
+        (void)base_buf_str(out, "</dd>");
+    }
+    (void)base_buf_str(out, "</dl>\n</div>\n");
+}
+
+static void problems(const struct view *view, struct base_buf *out)
+{
+    if (view->problem_count == 0)
+        return;
+    (void)base_buf_str(out, "<section id=\"not-met\" class=\"long\">\n<h2>What was not met</h2>\n");
+    for (size_t i = 0; i < view->problem_count; i++)
+        problem(&view->problems[i], out);
+    (void)base_buf_str(out, "</section>\n");
+}
+
+static void tiles(const struct view *view, struct base_buf *out)
+{
+    if (view->tile_count == 0)
+        return;
+    (void)base_buf_str(out, "<ul class=\"tiles\">\n");
+    for (size_t i = 0; i < view->tile_count; i++) {
+        const struct view_tile *tile = &view->tiles[i];
+        (void)base_buf_printf(out, "<li class=\"%s\">%s<b>", tone_class(tile->tone), tile->label);
+        escape_xml(out, tile->value);
+        (void)base_buf_str(out, "</b><span>");
+        escape_xml(out, tile->detail);
+        (void)base_buf_str(out, "</span></li>\n");
+    }
+    (void)base_buf_str(out, "</ul>\n");
+}
+
+/* The class of a column's cells. */
+static const char *kind_class(enum view_kind kind)
+{
+    static const char *const classes[] = {
+        [VIEW_WORD] = "word", [VIEW_NUMBER] = "num", [VIEW_NAME] = "name", [VIEW_TEXT] = "text"};
+    return classes[kind];
+}
+
+static void table_row(const struct view_table *t, const struct view_row *row, struct base_buf *out)
+{
+    (void)base_buf_str(out, "<tr>");
+    for (size_t i = 0; i < t->column_count; i++) {
+        bool tag = i == 0 && row->tone != VIEW_PLAIN;
+        (void)base_buf_printf(out, "<td class=\"%s%s%s\">%s", kind_class(t->columns[i].kind),
+                              tag ? " " : "", tag ? tone_class(row->tone) : "",
+                              tag ? "<span class=\"tag\">" : "");
+        escape_xml(out, row->cells[i]);
+        (void)base_buf_str(out, tag ? "</span></td>" : "</td>");
+    }
+    (void)base_buf_str(out, "</tr>\n");
+}
+
+/* A box that scrolls must be reached by keyboard too: tabindex. */
 static void table(const struct view_table *t, struct base_buf *out)
 {
-    (void)base_buf_printf(out, "<section id=\"%s\">\n<h2>%s</h2>\n", t->id, t->title);
-    if (t->note != NULL)
-        (void)base_buf_printf(out, "<p class=\"dim\">%s</p>\n", t->note);
-    (void)base_buf_str(out, "<div class=\"scroll\"><table>\n<thead><tr>");
-    for (size_t i = 0; i < t->column_count; i++)
-        (void)base_buf_printf(out, "<th scope=\"col\">%s</th>", t->columns[i]);
-    (void)base_buf_str(out, "</tr></thead>\n<tbody>\n");
-    for (size_t r = 0; r < t->row_count; r++) {
-        (void)base_buf_str(out, "<tr>");
-        for (size_t i = 0; i < t->column_count; i++) {
-            (void)base_buf_printf(out, i == 0 ? "<td class=\"%s\">" : "<td>",
-                                  tone_class(t->rows[r].tone));
-            escape_xml(out, t->rows[r].cells[i]);
-            (void)base_buf_str(out, "</td>");
-        }
-        (void)base_buf_str(out, "</tr>\n");
+    enum { SHORT_ROWS = 12 };
+    (void)base_buf_printf(out, "<section id=\"%s\"%s>\n<h2>%s</h2>\n", t->id,
+                          t->row_count > SHORT_ROWS ? " class=\"long\"" : "", t->title);
+    if (t->note != NULL) {
+        (void)base_buf_str(out, "<p class=\"dim\">");
+        escape_xml(out, t->note);
+        (void)base_buf_str(out, "</p>\n");
     }
+    (void)base_buf_printf(out,
+                          "<div class=\"scroll\" role=\"region\" aria-label=\"%s\" "
+                          "tabindex=\"0\"><table>\n<thead><tr>",
+                          t->title);
+    for (size_t i = 0; i < t->column_count; i++)
+        (void)base_buf_printf(out, "<th scope=\"col\" class=\"%s\">%s</th>",
+                              kind_class(t->columns[i].kind), t->columns[i].title);
+    (void)base_buf_str(out, "</tr></thead>\n<tbody>\n");
+    for (size_t r = 0; r < t->row_count; r++)
+        table_row(t, &t->rows[r], out);
     (void)base_buf_str(out, "</tbody>\n</table></div>\n</section>\n");
 }
 
@@ -100,8 +138,10 @@ static void chart(const struct chart *c, struct base_buf *out)
         const struct chart_legend *l = &c->legend[i];
         if (l->area)
             (void)base_buf_str(out, "<li><span class=\"key area\"></span>");
-        else
+        else if (l->colour > 0)
             (void)base_buf_printf(out, "<li><span class=\"key k%d\"></span>", l->colour);
+        else
+            (void)base_buf_str(out, "<li>");
         escape_xml(out, l->text);
         (void)base_buf_str(out, "</li>\n");
     }
@@ -112,22 +152,40 @@ static void chart(const struct chart *c, struct base_buf *out)
     (void)base_buf_str(out, "</div>\n</figure>\n</section>\n");
 }
 
-static bool before_charts(const struct view_table *t)
-{
-    static const char *const ids[] = {"objectives", "faults", "fault-evidence", "slos",
-                                      "reconcile"};
-    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
-        if (strcmp(t->id, ids[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void tables(const struct view *view, bool first_half, struct base_buf *out)
+static void table_of_id(const struct view *view, const char *id, struct base_buf *out)
 {
     for (size_t i = 0; i < view->table_count; i++) {
-        if (view->tables[i].row_count > 0 && before_charts(&view->tables[i]) == first_half)
+        if (view->tables[i].row_count > 0 && strcmp(view->tables[i].id, id) == 0)
             table(&view->tables[i], out);
+    }
+}
+
+static void chart_of_id(const struct chart charts[static CHART_COUNT], const char *id,
+                        struct base_buf *out)
+{
+    for (int i = 0; i < CHART_COUNT; i++) {
+        if (strcmp(charts[i].id, id) == 0)
+            chart(&charts[i], out);
+    }
+}
+
+/* In the order in which somebody asks who was woken by it. */
+static void parts(const struct view *view, const struct chart charts[static CHART_COUNT],
+                  struct base_buf *out)
+{
+    static const struct {
+        const char *id;
+        bool chart;
+    } order[] = {{"faults", false},         {"rate", true},      {"latency", true},
+                 {"objectives", false},     {"slos", false},     {"reconcile", false},
+                 {"percentiles", true},     {"load", false},     {"fault-times", false},
+                 {"fault-evidence", false}, {"timeline", false}, {"probes", false},
+                 {"queries", false},        {"evidence", false}};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        if (order[i].chart)
+            chart_of_id(charts, order[i].id, out);
+        else
+            table_of_id(view, order[i].id, out);
     }
 }
 
@@ -149,10 +207,9 @@ void render_html(const struct report *report, const struct view *view,
         (void)base_buf_str(out, "</p>\n");
     }
     (void)base_buf_str(out, "</header>\n<main>\n");
-    tables(view, true, out);
-    for (int i = 0; i < CHART_COUNT; i++)
-        chart(&charts[i], out);
-    tables(view, false, out);
+    problems(view, out);
+    tiles(view, out);
+    parts(view, charts, out);
     if (report->scenario != NULL)
         folded_text("scenario.yaml", report->scenario, out);
     (void)base_buf_str(out, "</main>\n</body>\n</html>\n");

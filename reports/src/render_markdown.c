@@ -22,16 +22,42 @@ static void table(const struct view_table *t, struct base_buf *out)
     if (t->note != NULL)
         (void)base_buf_printf(out, "%s\n\n", t->note);
     for (size_t i = 0; i < t->column_count; i++)
-        (void)base_buf_printf(out, "| %s ", t->columns[i]);
+        (void)base_buf_printf(out, "| %s ", t->columns[i].title);
     (void)base_buf_str(out, "|\n");
     for (size_t i = 0; i < t->column_count; i++)
-        (void)base_buf_str(out, "| --- ");
+        (void)base_buf_str(out, t->columns[i].kind == VIEW_NUMBER ? "| ---: " : "| --- ");
     (void)base_buf_str(out, "|\n");
     for (size_t i = 0; i < t->row_count && i < ROWS_MAX; i++)
         cells(out, t->rows[i].cells, t->column_count);
     if (t->row_count > ROWS_MAX)
         (void)base_buf_printf(out, "\n%zu more rows are in report.html.\n",
                               t->row_count - ROWS_MAX);
+}
+
+static void problems(const struct view *view, struct base_buf *out)
+{
+    for (size_t i = 0; i < view->problem_count && i < ROWS_MAX; i++) {
+        const struct verdict_objective *o = view->problems[i].objective;
+        (void)base_buf_printf(out, "%s- **%s** %s **", i == 0 ? "\n" : "",
+                              view_status_word(o->status), verdict_source_name(o->source));
+        escape_md(out, o->name, CELL_MAX);
+        (void)base_buf_str(out, "**: ");
+        escape_md(out, o->measured, CELL_MAX);
+        (void)base_buf_str(out, " (expected: ");
+        escape_md(out, o->expected, CELL_MAX);
+        (void)base_buf_printf(out, "). %s\n", view->problems[i].advice);
+    }
+}
+
+static void tiles(const struct view *view, struct base_buf *out)
+{
+    for (size_t i = 0; i < view->tile_count; i++) {
+        (void)base_buf_printf(out, "%s- %s: **", i == 0 ? "\n" : "", view->tiles[i].label);
+        escape_md(out, view->tiles[i].value, CELL_MAX);
+        (void)base_buf_str(out, "** ");
+        escape_md(out, view->tiles[i].detail, CELL_MAX);
+        (void)base_buf_char(out, '\n');
+    }
 }
 
 void render_markdown(const struct view *view, struct base_buf *out)
@@ -41,6 +67,8 @@ void render_markdown(const struct view *view, struct base_buf *out)
     (void)base_buf_str(out, "\n\n");
     escape_md(out, view->facts, 2L * CELL_MAX);
     (void)base_buf_char(out, '\n');
+    problems(view, out);
+    tiles(view, out);
     for (size_t i = 0; i < view->table_count; i++) {
         if (view->tables[i].row_count == 0)
             continue;

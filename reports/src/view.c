@@ -1,31 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "view.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "judge_internal.h"
-
-/* --- small texts --- */
-
-char *view_latency(int64_t ns)
-{
-    double value = (double)ns;
-    if (ns < BASE_NS_PER_MS)
-        return base_str_printf("%.4g us", value / (double)BASE_NS_PER_US);
-    if (ns < BASE_NS_PER_S)
-        return base_str_printf("%.4g ms", value / (double)BASE_NS_PER_MS);
-    return base_str_printf("%.4g s", value / (double)BASE_NS_PER_S);
-}
-
-char *view_since_load(const struct report *report, struct wall_ns at)
-{
-    int64_t start = report->course.load_start.ns;
-    if (start == 0 || at.ns == 0)
-        return base_str_dup("");
-    return base_str_printf("%+.3f s", (double)(at.ns - start) / (double)BASE_NS_PER_S);
-}
 
 enum view_tone view_status_tone(enum verdict_status status, bool advisory)
 {
@@ -46,11 +24,11 @@ const char *view_status_word(enum verdict_status status)
 /* --- tables --- */
 
 struct view_table *view_table_add(struct view *view, const char *id, const char *title,
-                                  const char *note, const char *const *columns)
+                                  const char *note, const struct view_column *columns)
 {
     struct view_table *table = &view->tables[view->table_count++];
     *table = (struct view_table){.id = id, .title = title, .note = note};
-    while (columns[table->column_count] != NULL) {
+    while (columns[table->column_count].title != NULL) {
         table->columns[table->column_count] = columns[table->column_count];
         table->column_count++;
     }
@@ -71,6 +49,12 @@ void view_fini(struct view *view)
 {
     free(view->headline);
     free(view->facts);
+    free(view->order);
+    free(view->problems);
+    for (size_t i = 0; i < view->tile_count; i++) {
+        free(view->tiles[i].value);
+        free(view->tiles[i].detail);
+    }
     for (size_t t = 0; t < view->table_count; t++) {
         struct view_table *table = &view->tables[t];
         for (size_t r = 0; r < table->row_count; r++) {
@@ -82,13 +66,86 @@ void view_fini(struct view *view)
     *view = (struct view){0};
 }
 
-static void view_objectives(const struct verdict *verdict, struct view *view)
+/* --- objectives --- */
+
+/* 0 first: what decides and went wrong, worst first; then what is only pointed out; then the rest.
+ */
+static int urgency(const struct verdict_objective *o)
 {
-    static const char *const columns[] = {"Verdict",  "Objective", "Of", "Expected",
-                                          "Measured", "Why",       NULL};
+    static const int ranks[] = {
+        [VERDICT_ERROR] = 0, [VERDICT_FAIL] = 1, [VERDICT_INSUFFICIENT] = 2, [VERDICT_PASS] = 4};
+    if (o->status == VERDICT_PASS)
+        return o->advisory ? ranks[VERDICT_PASS] + 1 : ranks[VERDICT_PASS];
+    return o->advisory ? 3 : ranks[o->status];
+}
+
+static void sort_objectives(const struct verdict *verdict, struct view *view)
+{
+    enum { RANKS = 6 };
+    view->order = base_calloc(verdict->objective_count + 1, sizeof *view->order);
+    for (int rank = 0; rank < RANKS; rank++) {
+        for (size_t i = 0; i < verdict->objective_count; i++) {
+            if (urgency(&verdict->objectives[i]) == rank)
+                view->order[view->order_count++] = &verdict->objectives[i];
+        }
+    }
+}
+
+static const char *advice_of(enum verdict_reason reason)
+{
+    static const char *const advice[] = {
+        [REASON_MET] = "",
+        [REASON_NOT_MET] = "The promise was not kept. See below which fault was in place when "
+                           "errors or latency rose.",
+        [REASON_NO_DATA] = "Nothing was measured, so nothing is shown. See Evidence and Questions "
+                           "to Prometheus for what is missing.",
+        [REASON_TOO_FEW_EVENTS] = "Too little traffic for this promise: run longer or send more, "
+                                  "or judge a lower percentile.",
+        [REASON_LOW_COVERAGE] = "Prometheus missed scrapes: was it, or its targets, down? See "
+                                "Questions to Prometheus.",
+        [REASON_QUERY_FAILED] = "Prometheus did not answer: see Questions to Prometheus.",
+        [REASON_CLIENT_LIMITED] = "The load generator was the limit, not the platform: give it "
+                                  "more cores or connections, or send less.",
+        [REASON_FAULT_INEFFECTIVE] = "The experiment did not happen as written: what was measured "
+                                     "meanwhile says nothing about this fault.",
+        [REASON_FAULT_FAILED] = "The fault was never in place: `squall doctor` names what is "
+                                "missing on this machine.",
+        [REASON_FAULT_INTERRUPTED] = "The agent or the controller died; the lease removed the "
+                                     "fault. See the agent's log, then run again.",
+        [REASON_FAULT_STUCK] = "Run `squall halt` now, then look at the targets by hand.",
+        [REASON_ABORTED] = "The run was ended before this could be judged: run it again.",
+        [REASON_TOOL_ERROR] = "squall or what it stands on failed, not the platform: see the "
+                              "Timeline's end and Evidence.",
+        [REASON_COUNTS_DIFFER] = "The counters are not those of this load: check the objective's "
+                                 "service and selectors.",
+        [REASON_FAULT_NOT_RECOVERED] = "What was hit did not come back by itself in time: see its "
+                                       "log and its restart policy.",
+    };
+    return advice[reason];
+}
+
+static void view_problems(struct view *view)
+{
+    view->problems = base_calloc(view->order_count + 1, sizeof *view->problems);
+    for (size_t i = 0; i < view->order_count; i++) {
+        const struct verdict_objective *o = view->order[i];
+        if (!o->advisory && o->status != VERDICT_PASS)
+            view->problems[view->problem_count++] =
+                (struct view_problem){.objective = o,
+                                      .tone = view_status_tone(o->status, false),
+                                      .advice = advice_of(o->reason)};
+    }
+}
+
+static void view_objectives(struct view *view)
+{
+    static const struct view_column columns[] = {{"Verdict", VIEW_WORD},  {"Objective", VIEW_NAME},
+                                                 {"Of", VIEW_WORD},       {"Expected", VIEW_TEXT},
+                                                 {"Measured", VIEW_TEXT}, {"Why", VIEW_WORD},
+                                                 {NULL, VIEW_WORD}};
     struct view_table *table = view_table_add(view, "objectives", "Objectives", NULL, columns);
-    for (size_t i = 0; i < verdict->objective_count; i++) {
-        const struct verdict_objective *o = &verdict->objectives[i];
+    for (size_t i = 0; i < view->order_count; i++) {
+        const struct verdict_objective *o = view->order[i];
         char *cells[VIEW_COLUMNS_MAX] = {
             base_str_printf("%s%s", view_status_word(o->status), o->advisory ? " (advisory)" : ""),
             base_str_dup(o->name),
@@ -97,140 +154,6 @@ static void view_objectives(const struct verdict *verdict, struct view *view)
             base_str_dup(o->measured),
             base_str_dup(verdict_reason_name(o->reason))};
         view_row_add(table, view_status_tone(o->status, o->advisory), cells);
-    }
-}
-
-/* --- faults --- */
-
-static char *span(struct wall_ns from, struct wall_ns to)
-{
-    if (from.ns == 0 || to.ns == 0)
-        return base_str_dup("");
-    return base_str_printf("%.4g s", (double)(to.ns - from.ns) / (double)BASE_NS_PER_S);
-}
-
-static char *join(char *const *words, size_t count)
-{
-    struct base_buf text;
-    base_buf_init(&text, 4096);
-    for (size_t i = 0; i < count; i++)
-        (void)base_buf_printf(&text, "%s%s", i > 0 ? ", " : "", words[i]);
-    char *out = base_buf_steal(&text);
-    return out == NULL ? base_str_printf("%zu instances", count) : out;
-}
-
-static void view_faults(const struct report *report, struct view *view)
-{
-    static const char *const columns[] = {"State",     "Fault",     "Kind",      "Targets",
-                                          "Requested", "To inject", "To verify", "To gone",
-                                          "In place",  "Ended by",  NULL};
-    struct view_table *table = view_table_add(
-        view, "faults", "Faults",
-        "To inject: request to applied. To verify: applied to effect measured. To gone: revert "
-        "to absence measured. In place: applied to gone.",
-        columns);
-    for (size_t i = 0; i < report->fault_count; i++) {
-        const struct fault_record *f = &report->faults[i];
-        char *cells[VIEW_COLUMNS_MAX] = {
-            base_str_dup(fault_state_name(f->state)), base_str_dup(f->name),
-            base_str_dup(fault_kind_name(f->kind)),   join(f->targets, f->target_count),
-            view_since_load(report, f->requested_at), span(f->requested_at, f->applied_at),
-            span(f->applied_at, f->verified_at),      span(f->reverted_at, f->gone_at),
-            span(f->applied_at, f->gone_at),          base_str_dup(fault_end_name(f->end))};
-        bool good = f->state == FAULT_GONE && f->was_active;
-        view_row_add(table, good ? VIEW_GOOD : VIEW_BAD, cells);
-    }
-    for (size_t i = 0; i < report->plan.skipped_count; i++) {
-        char *cells[VIEW_COLUMNS_MAX] = {base_str_dup("SKIPPED"),
-                                         base_str_dup(report->plan.skipped[i].name), NULL,
-                                         base_str_dup(report->plan.skipped[i].why)};
-        view_row_add(table, VIEW_WARN, cells);
-    }
-}
-
-static void view_fault_evidence(const struct report *report, struct view *view)
-{
-    static const char *const columns[] = {"As expected", "Fault",    "When", "Target", "What",
-                                          "Value",       "Expected", "At",   NULL};
-    struct view_table *table =
-        view_table_add(view, "fault-evidence", "What the faults did", NULL, columns);
-    for (size_t i = 0; i < report->fault_count; i++) {
-        const struct fault_record *f = &report->faults[i];
-        for (size_t k = 0; k < f->evidence_count; k++) {
-            const struct fault_evidence *e = &f->evidence[k];
-            char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(e->ok ? "yes" : "no"),
-                                             base_str_dup(f->name),
-                                             base_str_dup(e->when),
-                                             base_str_dup(e->target),
-                                             base_str_dup(e->metric),
-                                             base_str_dup(e->value),
-                                             base_str_dup(e->expected),
-                                             view_since_load(report, e->at)};
-            view_row_add(table, e->ok ? VIEW_GOOD : VIEW_BAD, cells);
-        }
-    }
-}
-
-/* --- SLOs --- */
-
-static void view_slos(const struct report *report, struct view *view)
-{
-    static const char *const columns[] = {"Verdict",     "SLO",      "Target",       "Measured",
-                                          "Events",      "Bad",      "Budget",       "Budget spent",
-                                          "Budget left", "Coverage", "Least events", NULL};
-    struct view_table *table = view_table_add(
-        view, "slos", "Service levels and error budget",
-        "From Prometheus' raw samples: counter resets and new series counted, nothing "
-        "extrapolated. Budget: bad events that the target allows in this traffic. Coverage: "
-        "successful scrapes over expected ones.",
-        columns);
-    for (size_t i = 0; i < report->plan.slo_count; i++) {
-        const struct plan_slo *slo = &report->plan.slos[i];
-        struct slo_result r = report_slo(report, i);
-        char *share = judge_percent(r.coverage.share);
-        char *cells[VIEW_COLUMNS_MAX] = {
-            base_str_dup(view_status_word(r.status)),
-            base_str_dup(slo->name),
-            judge_percent(slo->objective),
-            judge_percent(r.sli),
-            judge_count(r.total),
-            judge_count(r.bad),
-            base_str_printf("%.6g", r.allowed),
-            judge_percent(r.budget_spent),
-            base_str_printf("%.6g", r.allowed - r.bad),
-            base_str_printf("%s (%zu of %zu)", share, r.coverage.present, r.coverage.expected),
-            base_str_printf("%.6g", ceil(r.min_events - 1e-6))};
-        view_row_add(table, view_status_tone(r.status, false), cells);
-        free(share);
-    }
-}
-
-static void view_reconcile(const struct report *report, struct view *view)
-{
-    static const char *const columns[] = {
-        "Counter",         "Requests sent", "Seen by Prometheus", "Difference",
-        "Failed with 5xx", "Failed at all", "Bad in Prometheus",  NULL};
-    struct view_table *table = view_table_add(
-        view, "reconcile", "The generator's counts beside Prometheus'",
-        "A killed process loses what it counted after its last scrape; a request that found no "
-        "connection was never seen by the platform. Other services than the one under load see "
-        "their share of the requests.",
-        columns);
-    for (size_t i = 0; i < report->plan.slo_count; i++) {
-        struct report_reconcile r = report_reconcile(report, i);
-        if (!r.known)
-            continue;
-        bool near = !r.direct || fabs(r.difference) <= 0.05;
-        char *cells[VIEW_COLUMNS_MAX] = {
-            base_str_printf("%s of %s%s", report->plan.slos[i].name, report->plan.slos[i].service,
-                            r.direct ? "" : " (not the service under load)"),
-            judge_count(r.sent),
-            judge_count(r.seen),
-            judge_percent(r.difference),
-            judge_count(r.failed_5xx),
-            judge_count(r.failed_all),
-            r.errors_known ? judge_count(r.seen_bad) : base_str_dup("")};
-        view_row_add(table, near ? VIEW_PLAIN : VIEW_WARN, cells);
     }
 }
 
@@ -278,12 +201,16 @@ void view_build(const struct report *report, const struct verdict *verdict, stru
     *out = (struct view){0};
     out->headline = headline(verdict, &out->tone);
     out->facts = facts(report, verdict);
-    view_objectives(verdict, out);
+    sort_objectives(verdict, out);
+    view_problems(out);
+    view_tiles(report, out);
+    view_objectives(out);
     view_faults(report, out);
-    view_fault_evidence(report, out);
     view_slos(report, out);
     view_reconcile(report, out);
     view_load(report, out);
+    view_fault_times(report, out);
+    view_fault_evidence(report, out);
     view_timeline(report, out);
     view_probes(report, out);
     view_evidence(report, out);

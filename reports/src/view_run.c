@@ -11,76 +11,86 @@ static char *number(uint64_t n)
     return base_str_printf("%llu", (unsigned long long)n);
 }
 
+/* "http_5xx 46, timeout 2" */
 static char *failures(const struct load_counts *counts)
 {
     struct base_buf text;
     base_buf_init(&text, 1024);
-    (void)base_buf_printf(&text, "%llu", (unsigned long long)load_counts_failed(counts));
     for (int i = 0; i < LOAD_FAIL_COUNT; i++) {
         if (counts->failed[i] > 0)
-            (void)base_buf_printf(&text, ", %s %llu", load_failure_name((enum load_failure)i),
+            (void)base_buf_printf(&text, "%s%s %llu", text.len > 0 ? ", " : "",
+                                  load_failure_name((enum load_failure)i),
                                   (unsigned long long)counts->failed[i]);
     }
-    return base_buf_steal(&text);
+    char *out = base_buf_steal(&text);
+    return out == NULL ? base_str_dup("") : out;
 }
 
 /* A quantile that too few responses support is not shown: it would be read as one. */
 static char *quantile(const struct hdr *hdr, double q)
 {
     if ((double)hdr->total * (1 - q) < 10 * (1 - 1e-9))
-        return base_str_dup("not estimable");
+        return base_str_dup("-");
     return view_latency(hdr_value_at_quantile(hdr, q));
+}
+
+/* The four cells of a histogram, from cells[at] on. */
+static void latency_cells(const struct report *report, const char *phase, const char *route,
+                          const char *kind, char **cells)
+{
+    struct hdr hdr = {0};
+    if (report_histogram(report, phase, route, kind, &hdr, NULL) && hdr.total > 0) {
+        cells[0] = quantile(&hdr, 0.5);
+        cells[1] = quantile(&hdr, 0.99);
+        cells[2] = quantile(&hdr, 0.999);
+        cells[3] = view_latency(hdr_max(&hdr));
+    }
+    hdr_fini(&hdr);
 }
 
 static void load_row(const struct report *report, const char *phase, const char *route,
                      struct view_table *table)
 {
-    struct load_counts counts = report_counts(report, phase, route);
-    struct hdr hdr = {0};
-    bool ok = report_histogram(report, phase, route, "response", &hdr, NULL) && hdr.total > 0;
     char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(phase == NULL ? "whole run" : phase),
-                                     base_str_dup(route == NULL ? "all" : route),
-                                     number(counts.intended),
-                                     number(counts.sent),
-                                     number(counts.ok),
-                                     failures(&counts),
-                                     number(counts.missed),
-                                     ok ? quantile(&hdr, 0.5) : NULL,
-                                     ok ? quantile(&hdr, 0.99) : NULL,
-                                     ok ? quantile(&hdr, 0.999) : NULL,
-                                     ok ? view_latency(hdr_max(&hdr)) : NULL};
-    hdr_fini(&hdr);
+                                     base_str_dup(route == NULL ? "all" : route)};
+    /* Without load.json the timeline knows the sums alone. */
+    if (report->have_load || (phase == NULL && route == NULL)) {
+        struct load_counts counts = report_counts(report, phase, route);
+        cells[2] = number(counts.intended);
+        cells[3] = number(counts.sent);
+        cells[4] = number(counts.ok);
+        cells[5] = number(load_counts_failed(&counts));
+        cells[6] = number(counts.missed);
+        cells[11] = failures(&counts);
+    }
+    latency_cells(report, phase, route, "response", &cells[7]);
     view_row_add(table, VIEW_PLAIN, cells);
 }
 
+/* How late the generator itself was. */
 static void lateness_row(const struct report *report, struct view_table *table)
 {
-    struct hdr hdr = {0};
-    if (report_histogram(report, NULL, NULL, "schedule", &hdr, NULL) && hdr.total > 0) {
-        char *cells[VIEW_COLUMNS_MAX] = {base_str_dup("schedule error"),
-                                         base_str_dup("-"),
-                                         NULL,
-                                         number((uint64_t)hdr.total),
-                                         NULL,
-                                         NULL,
-                                         NULL,
-                                         quantile(&hdr, 0.5),
-                                         quantile(&hdr, 0.99),
-                                         quantile(&hdr, 0.999),
-                                         view_latency(hdr_max(&hdr))};
-        view_row_add(table, VIEW_PLAIN, cells);
-    }
-    hdr_fini(&hdr);
+    char *cells[VIEW_COLUMNS_MAX] = {NULL};
+    latency_cells(report, NULL, NULL, "schedule", &cells[7]);
+    if (cells[10] == NULL)
+        return;
+    cells[0] = base_str_dup("schedule error");
+    view_row_add(table, VIEW_PLAIN, cells);
 }
 
 void view_load(const struct report *report, struct view *view)
 {
-    static const char *const columns[] = {"Phase",  "Route", "Due", "Sent",  "Succeeded", "Failed",
-                                          "Missed", "p50",   "p99", "p99.9", "max",       NULL};
+    static const struct view_column columns[] = {
+        {"Phase", VIEW_NAME},    {"Route", VIEW_NAME},       {"Due", VIEW_NUMBER},
+        {"Sent", VIEW_NUMBER},   {"Succeeded", VIEW_NUMBER}, {"Failed", VIEW_NUMBER},
+        {"Missed", VIEW_NUMBER}, {"p50", VIEW_NUMBER},       {"p99", VIEW_NUMBER},
+        {"p99.9", VIEW_NUMBER},  {"max", VIEW_NUMBER},       {"Failures", VIEW_TEXT},
+        {NULL, VIEW_WORD}};
     struct view_table *table = view_table_add(
         view, "load", "Load and latency",
-        "Response time, from the moment a request was due (coordinated omission kept). Schedule "
-        "error: how late requests were sent.",
+        "Response time, from the moment a request was due: waiting for a slow platform counts. "
+        "Schedule error: how late requests were sent. \"-\": not to be estimated from fewer than "
+        "10/(1 - p) responses.",
         columns);
     if (report->load.total.intended == 0 && report->hist_count == 0)
         return;
@@ -92,25 +102,54 @@ void view_load(const struct report *report, struct view *view)
     lateness_row(report, table);
 }
 
+static bool says_the_same(const struct report_event *a, const struct report_event *b)
+{
+    return base_str_eq(a->type, b->type) && base_str_eq(a->what, b->what);
+}
+
+/* One row for count events in a row that say the same. */
+static void event_row(const struct report *report, size_t first, size_t count,
+                      struct view_table *table)
+{
+    const struct report_event *event = &report->events[first];
+    char wall[BASE_WALL_TEXT];
+    base_wall_format(event->wall, wall);
+    char *cells[VIEW_COLUMNS_MAX] = {view_since_load(report, event->wall), base_str_dup(wall),
+                                     base_str_dup(event->type), base_str_dup(event->what)};
+    if (count > 1) {
+        char *span = view_span(event->wall, report->events[first + count - 1].wall);
+        free(cells[3]);
+        cells[3] = base_str_printf("%s%s(%zu times in %s)", event->what,
+                                   event->what[0] == '\0' ? "" : " ", count, span);
+        free(span);
+    }
+    view_row_add(table, VIEW_PLAIN, cells);
+}
+
 void view_timeline(const struct report *report, struct view *view)
 {
-    static const char *const columns[] = {"Since load start", "Wall clock", "What happened",
-                                          "Details", NULL};
+    static const struct view_column columns[] = {{"Since load start", VIEW_NUMBER},
+                                                 {"Wall clock", VIEW_WORD},
+                                                 {"What happened", VIEW_WORD},
+                                                 {"Details", VIEW_TEXT},
+                                                 {NULL, VIEW_WORD}};
     struct view_table *table = view_table_add(view, "timeline", "Timeline", NULL, columns);
-    for (size_t i = 0; i < report->event_count; i++) {
-        const struct report_event *event = &report->events[i];
-        char wall[BASE_WALL_TEXT];
-        base_wall_format(event->wall, wall);
-        char *cells[VIEW_COLUMNS_MAX] = {view_since_load(report, event->wall), base_str_dup(wall),
-                                         base_str_dup(event->type), base_str_dup(event->what)};
-        view_row_add(table, VIEW_PLAIN, cells);
+    for (size_t i = 0; i < report->event_count;) {
+        size_t same = 1; /* a check that fails says the same four times a second */
+        while (i + same < report->event_count &&
+               says_the_same(&report->events[i], &report->events[i + same]))
+            same++;
+        event_row(report, i, same, table);
+        i += same;
     }
 }
 
 /* Checks are repeated until they hold: one row for each name, with the last answer. */
 void view_probes(const struct report *report, struct view *view)
 {
-    static const char *const columns[] = {"Last", "Check", "Asked", "Held", "Last answer", NULL};
+    static const struct view_column columns[] = {{"Last", VIEW_WORD},        {"Check", VIEW_NAME},
+                                                 {"Asked", VIEW_NUMBER},     {"Held", VIEW_NUMBER},
+                                                 {"Last answer", VIEW_TEXT}, {NULL, VIEW_WORD}};
     struct view_table *table = view_table_add(view, "probes", "Checks", NULL, columns);
     for (size_t i = 0; i < report->probe_count; i++) {
         const struct report_probe *last = &report->probes[i];
@@ -135,7 +174,8 @@ void view_probes(const struct report *report, struct view *view)
 
 void view_evidence(const struct report *report, struct view *view)
 {
-    static const char *const columns[] = {"State", "File", "Details", NULL};
+    static const struct view_column columns[] = {
+        {"State", VIEW_WORD}, {"File", VIEW_WORD}, {"Details", VIEW_TEXT}, {NULL, VIEW_WORD}};
     struct view_table *table = view_table_add(view, "evidence", "Evidence", NULL, columns);
     for (int i = 0; i < REPORT_FILE_COUNT; i++) {
         const struct report_source *source = &report->sources[i];
@@ -164,8 +204,10 @@ static char *warnings_of(const struct report *report)
 
 void view_queries(const struct report *report, struct view *view)
 {
-    static const char *const columns[] = {"Answered", "Id",    "Query", "Series",
-                                          "Warnings", "Error", NULL};
+    static const struct view_column columns[] = {{"Answered", VIEW_WORD},   {"Id", VIEW_NAME},
+                                                 {"Query", VIEW_TEXT},      {"Series", VIEW_NUMBER},
+                                                 {"Warnings", VIEW_NUMBER}, {"Error", VIEW_TEXT},
+                                                 {NULL, VIEW_WORD}};
     struct view_table *table =
         view_table_add(view, "queries", "Questions to Prometheus", NULL, columns);
     size_t warned = 0;

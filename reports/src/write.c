@@ -89,7 +89,7 @@ bool report_write(const char *run_dir, const struct report_options *options, str
     view_build(&report, &verdict, &view);
     chart_draw_all(&report, opt->gnuplot == NULL ? "gnuplot" : opt->gnuplot, charts);
     if (opt->terminal != NULL)
-        render_terminal(&report, &verdict, &view, opt->colour, opt->terminal);
+        render_terminal(&report, &view, opt->colour, opt->terminal);
     struct rendering rendering = {&report, &verdict, &view, charts};
     bool ok = write_all(run_dir, &rendering, opt->keep_seal, err);
     for (int i = 0; i < CHART_COUNT; i++)
