@@ -9,6 +9,9 @@
 #include "fold_internal.h"
 #include "model/json.h"
 
+/* A check is asked some times a second until it holds; they are compared with each other. */
+enum { PROBES_MAX = 20000 };
+
 static const char *const file_names[REPORT_FILE_COUNT] = {
     [REPORT_PLAN] = "plan.json",       [REPORT_EVENTS] = "events.ndjson",
     [REPORT_HLOG] = "latency.hlog",    [REPORT_LOAD] = "load.json",
@@ -124,6 +127,11 @@ static void fold_probes(struct report *report, const json_t *root)
     }
     report->probes = base_calloc(json_array_size(list) + 1, sizeof *report->probes);
     for (size_t i = 0; i < json_array_size(list); i++) {
+        if (report->probe_count == PROBES_MAX) {
+            fold_state(report, REPORT_PROBES, REPORT_PARTIAL, "only the first %d answers are shown",
+                       PROBES_MAX);
+            return;
+        }
         struct report_probe probe = {0};
         if (fold_probe(json_array_get(list, i), &probe, &err)) {
             report->probes[report->probe_count++] = probe;

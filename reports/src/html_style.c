@@ -63,7 +63,7 @@ const char *const render_style[] = {
     "font-size:.85rem}summary{cursor:pointer;font-size:1.15rem;font-weight:600;"
     "margin:2rem 0 .4rem}\n",
     "@media(max-width:600px){body{padding:.6rem .7rem 2rem}h1{font-size:1.35rem}"
-    ".problem dl{grid-template-columns:1fr}ul.tiles{grid-template-columns:1fr 1fr}"
+    ".problem dl{gap:0 .6rem}ul.tiles{grid-template-columns:1fr 1fr}"
     ".tiles b{font-size:1.25rem}}\n",
     /* Paper does not scroll: what is wide gets smaller and may break. */
     "@page{size:A4 landscape;margin:12mm}"

@@ -95,10 +95,13 @@ struct fault_rule judge_fault(const struct report *report, size_t fault)
 static void add_fault(struct verdict *verdict, const char *name, const struct fault_rule *rule,
                       const char *error, double value)
 {
-    struct finding finding = {.status = rule->status,
-                              .reason = rule->reason,
-                              .expected = base_str_dup("takes effect, and is gone afterwards"),
-                              .value = value};
+    struct finding finding = {
+        .status = rule->status,
+        .reason = rule->reason,
+        .expected = base_str_dup(rule->reason == REASON_FAULT_NOT_RECOVERED
+                                     ? "takes effect, is gone afterwards, and what it hit is back"
+                                     : "takes effect, and is gone afterwards"),
+        .value = value};
     bool silent = error == NULL || error[0] == '\0';
     finding.measured =
         base_str_printf("%s%s%s", rule->what, silent ? "" : ": ", silent ? "" : error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thin part that touches the disk: a run directory's files into memory, and into fold. */
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -15,6 +16,12 @@ static bool read_file(const char *run_dir, enum report_file file, struct report_
     BASE_AUTO_BUF struct base_buf buf;
     struct base_error err = {0};
     base_buf_init(&buf, file_max);
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) { /* to open a pipe may wait for ever */
+        out->unreadable =
+            base_str_printf("%s could not be read (it is no regular file)", report_file_name(file));
+        return true;
+    }
     if (base_file_read(path, &buf, &err)) {
         out->len = buf.len;
         out->data = base_buf_steal(&buf);
