@@ -171,7 +171,7 @@ static bool call_finish(struct io_http *client, struct io_http_call *call, CURLc
     call->done = true;
     bool freed = false;
     bool *outer = client->freed; /* on_done may turn the loop itself */
-    client->freed = &freed;
+    client->freed = &freed;      // cppcheck-suppress autoVariables ; taken back before it dies
     call->on_done(call->ctx, &response);
     if (!freed)
         client->freed = outer;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "io/child.h"
 #include "io_test.h"
 
@@ -175,7 +176,7 @@ static void test_many_at_once(void **state)
     struct io_loop *loop = io_test_loop();
     struct exited exited[MANY] = {0};
     struct io_child *children[MANY];
-    char scripts[MANY][16];
+    char scripts[MANY][32];
     const char *argv[4];
     for (int i = 0; i < MANY; i++) {
         (void)snprintf(scripts[i], sizeof scripts[i], "exit %d", i);
@@ -585,8 +586,9 @@ static void test_run_does_not_wait_for_grandchildren(void **state)
     struct base_error err;
     base_buf_init(&out, 1000);
     assert_true(io_child_run(&spec, base_dur_s(IO_TEST_DEADLINE_S), &out, &err));
-    long sleeper = strtol(out.data, NULL, 10);
-    assert_true(sleeper > 1);
+    int64_t sleeper = 0;
+    out.data[strcspn(out.data, "\n")] = '\0';
+    assert_true(base_parse_i64(out.data, &sleeper) && sleeper > 1);
     assert_int_equal(kill((pid_t)sleeper, SIGKILL), 0);
     base_buf_fini(&out);
 }
