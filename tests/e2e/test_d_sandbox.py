@@ -6,6 +6,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import pwd
 import shutil
 import signal
 import socket
@@ -260,13 +261,63 @@ def test_the_services_work_together(box):
     topology = box.topology()
     with urllib.request.urlopen(topology["agent"]["url"] + "/v1/health", timeout=5) as answer:
         assert answer.status == 200
-    for file in (topology["agent"]["tokenFile"], topology["services"][1]["adminTokenFile"]):
-        assert os.stat(file).st_mode & 0o7777 == 0o600
+    assert os.stat(topology["agent"]["tokenFile"]).st_mode & 0o7777 == 0o600
     box.down()
     box.up()
     assert box.get("gateway-1", f"/api/users/{user}")["data"]["email"] == "ada@example.org"
     box.down("--purge")
     assert not box.dir.exists()
+
+
+def user_of(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    status = dict(line.split(":", 1) for line in lines)
+    assert len(set(status["Uid"].split())) == 1 == len(set(status["Gid"].split()))
+    return int(status["Uid"].split()[0]), int(status["CapEff"], 16), status["Groups"].split()
+
+
+@needs_root
+def test_only_the_agent_is_root(box):
+    box.up()
+    users = {name: user_of(entry["pid"]) for name, entry in box.statuses().items()}
+    agent = users.pop("agent")
+    assert agent[0] == 0
+    postgres = users.pop("postgres-1")
+    assert postgres == (pwd.getpwnam("postgres").pw_uid, 0, [])
+    for name, user in users.items():
+        assert 61184 <= user[0] <= 65519 and user[1:] == (0, []), name
+        with pytest.raises(KeyError):
+            pwd.getpwuid(user[0])
+    services = {user[0] for name, user in users.items() if name != "prometheus-1"}
+    assert len(services) == 1 and users["prometheus-1"][0] not in services
+    # What is secret is readable for whom it is meant, and nobody else.
+    token = os.stat(box.topology()["services"][1]["adminTokenFile"])
+    assert (token.st_uid, {token.st_gid}, token.st_mode & 0o7777) == (0, services, 0o640)
+    password = os.stat(box.dir / "services/pgpass")
+    assert ({password.st_uid}, password.st_mode & 0o7777) == (services, 0o600)
+    assert "postgres:" not in (box.dir / "services/pgpass").read_text()
+    assert os.stat(box.dir / "secrets").st_mode & 0o7777 == 0o700
+    for path in ("instances", "agent", "topology.json", "logs", "instances/users-1.json"):
+        assert os.stat(box.dir / path).st_uid == 0, path
+    assert not (box.dir / "programs").exists()
+
+
+@needs_root
+def test_programs_in_a_closed_folder_run_all_the_same(box):
+    closed = box.root / "closed"
+    closed.mkdir()
+    for name in ("squall-users", "squall-gateway", "squall-agent"):
+        shutil.copy(BIN / name, closed / name)
+    closed.chmod(0o700)  # as /root is, where a build may lie
+    for _ in range(2):
+        box.up(env={"SQUALL_PROGRAMS": str(closed)})
+        assert box.get("gateway-1", "/api/users?limit=1")["data"]
+        users = box.statuses()["users-1"]["pid"]
+        assert user_of(users)[0] != 0
+        assert os.readlink(f"/proc/{users}/exe") == str(box.dir / "programs/squall-users")
+        box.down()
+        assert not (box.dir / "programs").exists()
+    box.assert_nothing_left()
 
 
 @needs_root

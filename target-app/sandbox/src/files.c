@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "setup.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <pwd.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -17,8 +12,8 @@ static const struct {
     const char *name;
     mode_t mode;
 } folders[] = {
-    {"logs", 0755},       {"instances", 0755}, {"secrets", 0700},       {"postgres", 0700},
-    {"prometheus", 0755}, {"agent", 0700},     {"agent/journal", 0700},
+    {"logs", 0755},     {"instances", 0755},  {"secrets", 0700}, {"postgres", 0700},
+    {"services", 0755}, {"prometheus", 0755}, {"agent", 0700},   {"agent/journal", 0700},
 };
 
 bool sandbox_make_folders(const struct sandbox_place *place, struct base_error *err)
@@ -33,49 +28,16 @@ bool sandbox_make_folders(const struct sandbox_place *place, struct base_error *
     return true;
 }
 
-/* path_resolution(7): each folder on the way must be searchable by that user. */
-static bool searchable(const char *folder, uid_t uid, gid_t gid, struct base_error *err)
+bool sandbox_find_accounts(struct sandbox_setup *setup, struct base_error *err)
 {
-    BASE_AUTO_FREE char *path = base_str_dup(folder);
-    for (char *p = path + 1;; p++) {
-        if (*p != '/' && *p != '\0')
-            continue;
-        char kept = *p;
-        struct stat st;
-        *p = '\0';
-        if (stat(path, &st) < 0)
-            return base_fail_errno(err, "cannot look at %s", path);
-        mode_t bit = st.st_uid == uid ? S_IXUSR : st.st_gid == gid ? S_IXGRP : S_IXOTH;
-        if ((st.st_mode & bit) == 0)
-            return base_fail(err, BASE_DENIED,
-                             "PostgreSQL runs as user postgres, who may not enter %s: "
-                             "`chmod a+x %s`, or choose another place with --state DIR",
-                             path, path);
-        *p = kept;
-        if (kept == '\0')
-            return true;
-    }
-}
-
-bool sandbox_find_postgres_user(struct sandbox_setup *setup, struct base_error *err)
-{
-    enum { ENTRY_MAX = 16 << 10 };
-    setup->switch_user = geteuid() == 0;
-    if (!setup->switch_user)
-        return true;
-    BASE_AUTO_FREE char *text = base_calloc(1, ENTRY_MAX);
-    struct passwd entry;
-    struct passwd *found = NULL;
-    if (getpwnam_r("postgres", &entry, text, ENTRY_MAX, &found) != 0 || found == NULL)
-        return base_fail(err, BASE_NOT_FOUND,
-                         "there is no user 'postgres', as whom PostgreSQL has to run: "
-                         "apt-get install postgresql-15");
-    setup->pg_uid = entry.pw_uid;
-    setup->pg_gid = entry.pw_gid;
     BASE_AUTO_FREE char *folder = sandbox_path(setup->place, "postgres");
-    if (chown(folder, setup->pg_uid, setup->pg_gid) < 0)
-        return base_fail_errno(err, "cannot give %s to user postgres", folder);
-    return searchable(folder, setup->pg_uid, setup->pg_gid, err);
+    struct sandbox_programs *programs = &setup->programs;
+    return sandbox_accounts_find(&setup->accounts, setup->place, err) &&
+           sandbox_accounts_own(&setup->accounts, SANDBOX_AS_POSTGRES, folder, err) &&
+           sandbox_accounts_reach(&setup->accounts, SANDBOX_AS_SERVICE, setup->place,
+                                  &programs->users, err) &&
+           sandbox_accounts_reach(&setup->accounts, SANDBOX_AS_SERVICE, setup->place,
+                                  &programs->gateway, err);
 }
 
 /* A file for PostgreSQL's eyes: its user's, mode 0600. */
@@ -83,11 +45,8 @@ static bool postgres_file(const struct sandbox_setup *setup, const char *name, c
                           struct base_error *err)
 {
     BASE_AUTO_FREE char *path = sandbox_path(setup->place, "postgres/%s", name);
-    if (!sandbox_store_text(path, text, 0600, err))
-        return false;
-    if (setup->switch_user && chown(path, setup->pg_uid, setup->pg_gid) < 0)
-        return base_fail_errno(err, "cannot give %s to user postgres", path);
-    return true;
+    return sandbox_store_text(path, text, 0600, err) &&
+           sandbox_accounts_own(&setup->accounts, SANDBOX_AS_POSTGRES, path, err);
 }
 
 static bool write_database_files(struct sandbox_setup *setup, struct base_error *err)
@@ -99,6 +58,7 @@ static bool write_database_files(struct sandbox_setup *setup, struct base_error 
     BASE_AUTO_FREE char *admin_path = sandbox_path(setup->place, "secrets/postgres-password");
     BASE_AUTO_FREE char *users_path = sandbox_path(setup->place, "secrets/users-password");
     BASE_AUTO_FREE char *pass_path = sandbox_path(setup->place, "secrets/pgpass");
+    BASE_AUTO_FREE char *services_path = sandbox_path(setup->place, "services/pgpass");
     BASE_AUTO_FREE char *sql_path = sandbox_path(setup->place, "secrets/bootstrap.sql");
     if (!sandbox_secret(admin_path, &admin, err) || !sandbox_secret(users_path, &users, err))
         return false;
@@ -107,9 +67,9 @@ static bool write_database_files(struct sandbox_setup *setup, struct base_error 
     /* In loopback mode clients call from 127.0.0.1, whatever 127.x.y.z they call. */
     BASE_AUTO_FREE char *hba = base_str_printf("host all all %s scram-sha-256\n",
                                                setup->roster.loopback ? "127.0.0.0/8" : subnet);
-    /* libpq, "The Password File". */
-    BASE_AUTO_FREE char *pass =
-        base_str_printf("*:*:*:postgres:%s\n*:*:*:squall:%s\n", admin.data, users.data);
+    /* libpq, "The Password File": ours and the services'. */
+    BASE_AUTO_FREE char *pass = base_str_printf("*:*:*:postgres:%s\n", admin.data);
+    BASE_AUTO_FREE char *services_pass = base_str_printf("*:*:*:squall:%s\n", users.data);
     /* Repeatable: psql's \gexec runs what the query before it gives, here one command or none. */
     BASE_AUTO_FREE char *sql =
         base_str_printf("SELECT 'CREATE ROLE squall LOGIN' WHERE NOT EXISTS "
@@ -121,6 +81,8 @@ static bool write_database_files(struct sandbox_setup *setup, struct base_error 
     return postgres_file(setup, "pg_hba.conf", hba, err) &&
            postgres_file(setup, "initial-password", admin.data, err) &&
            sandbox_store_text(pass_path, pass, 0600, err) &&
+           sandbox_store_text(services_path, services_pass, 0600, err) &&
+           sandbox_accounts_own(&setup->accounts, SANDBOX_AS_SERVICE, services_path, err) &&
            sandbox_store_text(sql_path, sql, 0600, err);
 }
 
@@ -159,12 +121,15 @@ bool sandbox_write_files(struct sandbox_setup *setup, struct base_error *err)
     BASE_AUTO_FREE char *data = sandbox_path(place, "postgres/data/PG_VERSION");
     BASE_AUTO_FREE char *roles = sandbox_path(place, "postgres/roles-made");
     BASE_AUTO_FREE char *half_made = sandbox_path(place, "postgres/data.new");
+    BASE_AUTO_FREE char *series = sandbox_path(place, "prometheus/data");
     BASE_AUTO_BUF struct base_buf secret;
     base_buf_init(&secret, 1024);
     setup->has_data = access(data, F_OK) == 0;
     setup->has_roles = setup->has_data && access(roles, F_OK) == 0;
     return empty_folder(place, "prometheus/data", 0755, err) &&
+           sandbox_accounts_own(&setup->accounts, SANDBOX_AS_PROMETHEUS, series, err) &&
            empty_folder(place, "agent/journal", 0700, err) && base_dir_remove(half_made, err) &&
            sandbox_secret(admin, &secret, err) && sandbox_secret(agent, &secret, err) &&
+           sandbox_accounts_share(&setup->accounts, SANDBOX_AS_SERVICE, admin, err) &&
            write_database_files(setup, err) && write_platform_files(setup, err);
 }

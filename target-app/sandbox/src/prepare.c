@@ -79,7 +79,7 @@ bool sandbox_prepare(struct sandbox_setup *setup, const struct sandbox_options *
     bool loopback = false;
     if (!choose_mode(options, sink, &loopback, err) ||
         !sandbox_programs_find(&setup->programs, loopback, err) ||
-        !sandbox_find_postgres_user(setup, err))
+        !sandbox_find_accounts(setup, err))
         return false;
     BASE_AUTO_FREE char *cgroup_base = loopback ? NULL : sandbox_cgroup_base(setup->place, &why);
     if (!loopback && cgroup_base == NULL) {

@@ -91,11 +91,14 @@ static bool keep_roles(const struct sandbox_place *place, struct base_error *err
     return base_file_write(mark, "", 0, 0644, err);
 }
 
-static void as_postgres(const struct sandbox_setup *setup, struct sandbox_unit *unit)
+static void run_as(const struct sandbox_setup *setup, struct sandbox_unit *unit,
+                   enum sandbox_role role)
 {
-    unit->set_user = setup->switch_user;
-    unit->uid = setup->pg_uid;
-    unit->gid = setup->pg_gid;
+    unit->set_user = setup->accounts.switched;
+    unit->uid = setup->accounts.of[role].uid;
+    unit->gid = setup->accounts.of[role].gid;
+    if (unit->set_user && unit->env == NULL)
+        unit->env = LIST_OF("HOME=/nonexistent"); /* root's own is closed to it */
 }
 
 /* initdb works on data.new, which becomes data only when it has ended well: a start that is cut
@@ -111,7 +114,7 @@ static unsigned add_initdb(struct sandbox_setup *setup, const struct sandbox_mem
     unit->argv = LIST_OF(setup->programs.initdb, "-D", data, "--no-sync", "--encoding=UTF8",
                          "--locale=C.UTF-8", "--username=postgres", "--auth=scram-sha-256", pwfile);
     unit->on_done = keep_data;
-    as_postgres(setup, unit);
+    run_as(setup, unit, SANDBOX_AS_POSTGRES);
     return bit_of(setup, unit);
 }
 
@@ -131,7 +134,7 @@ static unsigned add_postgres(struct sandbox_setup *setup, const struct sandbox_m
     unit->stop_signal = SIGINT; /* "fast": sessions are ended, then a checkpoint */
     unit->stop_order = STOP_DATABASE;
     unit->clear_group = true;
-    as_postgres(setup, unit);
+    run_as(setup, unit, SANDBOX_AS_POSTGRES);
     return bit_of(setup, unit);
 }
 
@@ -157,7 +160,7 @@ static unsigned add_roles(struct sandbox_setup *setup, const struct sandbox_memb
 static char *conninfo(const struct sandbox_setup *setup)
 {
     const struct sandbox_member *postgres = &setup->roster.members[0];
-    BASE_AUTO_FREE char *pass = sandbox_path(setup->place, "secrets/pgpass");
+    BASE_AUTO_FREE char *pass = sandbox_path(setup->place, "services/pgpass");
     struct base_buf text;
     base_buf_init(&text, 64 << 10);
     (void)base_buf_printf(&text,
@@ -180,6 +183,7 @@ static unsigned add_migration(struct sandbox_setup *setup, const struct sandbox_
     struct sandbox_unit *unit = add_job(setup, "migrate", member, after);
     unit->argv =
         LIST_OF(setup->programs.users, "--migrate", "--seed-rows", "1000", "--postgres", database);
+    run_as(setup, unit, SANDBOX_AS_SERVICE);
     return bit_of(setup, unit);
 }
 
@@ -192,6 +196,7 @@ static unsigned add_users(struct sandbox_setup *setup, const struct sandbox_memb
     struct sandbox_unit *unit = add_member(setup, member, after);
     unit->argv = LIST_OF(setup->programs.users, "--instance", member->name, "--listen", listen,
                          "--postgres", database, "--admin-token-file", token);
+    run_as(setup, unit, SANDBOX_AS_SERVICE);
     return bit_of(setup, unit);
 }
 
@@ -207,6 +212,7 @@ static void add_gateway(struct sandbox_setup *setup, const struct sandbox_member
     struct sandbox_unit *unit = add_member(setup, member, after);
     unit->argv = LIST_OF(setup->programs.gateway, "--instance", member->name, "--listen", listen,
                          "--upstream", upstream.data, "--admin-token-file", token);
+    run_as(setup, unit, SANDBOX_AS_SERVICE);
 }
 
 static void add_prometheus(struct sandbox_setup *setup, const struct sandbox_member *member)
@@ -221,6 +227,7 @@ static void add_prometheus(struct sandbox_setup *setup, const struct sandbox_mem
     unit->argv = LIST_OF(setup->programs.prometheus, config_flag, data_flag, listen,
                          "--storage.tsdb.retention.time=2d", "--storage.tsdb.retention.size=256MB",
                          "--log.level=info");
+    run_as(setup, unit, SANDBOX_AS_PROMETHEUS);
 }
 
 static void add_agent(struct sandbox_setup *setup)

@@ -3,6 +3,7 @@
 #ifndef SANDBOX_SETUP_H
 #define SANDBOX_SETUP_H
 
+#include "accounts.h"
 #include "programs.h"
 #include "roster.h"
 #include "unit.h"
@@ -13,9 +14,7 @@ struct sandbox_setup {
     const struct sandbox_place *place;
     struct sandbox_programs programs;
     struct sandbox_roster roster;
-    bool switch_user; /* we are root: PostgreSQL runs as its own user */
-    uid_t pg_uid;
-    gid_t pg_gid;
+    struct sandbox_accounts accounts;
     char *hosts_file;
     char *agent_cgroup; /* NULL: none */
     bool has_data;      /* the database folder is there */
@@ -26,8 +25,8 @@ struct sandbox_setup {
 
 /* The folders below place->dir. */
 bool sandbox_make_folders(const struct sandbox_place *place, struct base_error *err);
-/* Who PostgreSQL runs as, and whether that user can reach its folder. */
-bool sandbox_find_postgres_user(struct sandbox_setup *setup, struct base_error *err);
+/* Whom the programs run as, and that each can be executed by its user. */
+bool sandbox_find_accounts(struct sandbox_setup *setup, struct base_error *err);
 /* Secrets, hosts, prometheus.yml, pg_hba.conf, topology.json; empties what is not to outlive a
  * run of the sandbox. The roster is known by now. */
 bool sandbox_write_files(struct sandbox_setup *setup, struct base_error *err);

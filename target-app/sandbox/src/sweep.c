@@ -147,7 +147,7 @@ static bool remove_groups(const struct sweep *sweep, struct base_error *err)
 static bool remove_files(const struct sandbox_place *place, struct base_error *err)
 {
     static const char *const files[] = {"topology.json", "addresses.json", "supervisor.json"};
-    static const char *const folders[] = {"instances", "prometheus", "agent/journal"};
+    static const char *const folders[] = {"instances", "prometheus", "agent/journal", "programs"};
     bool ok = true;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         BASE_AUTO_FREE char *path = sandbox_path(place, "%s", files[i]);
