@@ -193,6 +193,103 @@ def test_junit_and_markdown(tmp_path):
     assert text.startswith("# squall: FAIL") and "| FAIL | fast |" in text
 
 
+def shrink(made, seconds, values):
+    """One phase, one interval of that length, with these responses {ns: count}."""
+    n = sum(values.values())
+    made.load.update(total=rundir.counts(n), scheduledNs=int(seconds * 1e9),
+                     endNs=rundir.wall(seconds),
+                     parts=[{"phase": "steady", "route": "list", "counts": rundir.counts(n)}],
+                     intervals=[{**made.load["intervals"][0], "lengthNs": int(seconds * 1e9),
+                                 "counts": rundir.counts(n), "p50Ns": min(values),
+                                 "p99Ns": max(values), "maxNs": max(values)}])
+    made.hlog = [("steady/list/response", rundir.START_S, seconds, values)]
+
+
+@pytest.mark.parametrize("values", [
+    {1: 1}, {1_000_000: 1}, {999_999: 2}, {3_600_000_000_000: 1},
+    {1: 1, 3_600_000_000_000: 1}, {5_000_000: 3_000_000}, {10_000_000: 1000}], ids=str)
+@pytest.mark.parametrize("seconds", [0.001, 1, 100_000])
+def test_every_run_with_a_response_has_its_charts(tmp_path, values, seconds):
+    made = rundir.RunDir(tmp_path / "r")
+    shrink(made, seconds, values)
+    report(made.write())
+    text = (made.path / "report.html").read_text()
+    assert "could not be drawn" not in text
+    assert text.count("<svg") == 3
+    for svg in re.findall(r"<svg.*?</svg>", text, re.S):
+        assert ElementTree.fromstring(svg).findall(".//{*}path")
+        assert "nan" not in svg.lower() and "inf" not in svg.lower()
+
+
+def test_more_phases_than_colours_are_said(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    names = [f"phase-{i}" for i in range(12)]
+    made.plan["phases"] = [{"name": n, "startNs": i * 10**8, "fault": None}
+                           for i, n in enumerate(names)]
+    made.hlog = [(f"{n}/list/response", rundir.START_S, 1, {2_000_000: 100}) for n in names]
+    report(made.write())
+    text = (made.path / "report.html").read_text()
+    assert text.count("<svg") == 3 and "5 more phases: see Load and latency" in text
+
+
+def test_no_response_says_why_there_is_no_chart(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    made.load.update(total=rundir.counts(0), parts=[], intervals=[])
+    made.hlog = []
+    assert report(made.write()).returncode == 3
+    text = (made.path / "report.html").read_text()
+    assert text.count("There is no data for this chart") == 3
+
+
+def test_killed_process_that_is_not_back_in_time_fails(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    record = made.faults["faults"][0]
+    record["evidence"][-1].update(ok=False, value="no new process ready after 5010ms")
+    record["error"] = "users-1: no new process ready after 5010ms"
+    done = report(made.write())
+    assert done.returncode == 1, done.stdout
+    assert objective(made.path, "fault", "lose-one")["reason"] == "fault_not_recovered"
+    page = (made.path / "report.html").read_text()
+    assert 'id="not-met"' in page and "restart policy" in page
+    record.update(end="failed", error="its effect went away")
+    record["evidence"][-1]["ok"] = True
+    assert report(made.write()).returncode == 1
+    assert objective(made.path, "fault", "lose-one")["reason"] == "fault_ineffective"
+
+
+def test_a_latency_slo_is_compared_with_what_was_answered(tmp_path):
+    """A latency SLO's total holds no errors: a third of 5xx makes no difference to explain."""
+    made = rundir.RunDir(tmp_path / "r")
+    made.load["total"] = rundir.counts(2000, {"http_5xx": 1000})
+    made.plan["thresholds"] = []
+    made.plan["slos"].append(rundir.slo("quick", kind="latency", total="count{}"))
+    made.queries["queries"] += made.availability("quick")
+    made.queries["queries"][-2].update(id="quick/good", role="good",
+                                       result=made.queries["queries"][-3]["result"])
+    report(made.write())
+    assert objective(made.path, "reconcile", "quick")["value"] == 0
+    assert objective(made.path, "reconcile", "available")["reason"] == "counts_differ"
+
+
+def test_words_for_spreadsheets_terminals_and_bidi_are_only_text(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    evil = "=cmd|'/C calc'!A0\x1b[2J\x1b]0;t\x07\u202etxt.exe \u2066@all #1 https://evil.example"
+    made.plan.update(scenario=evil, description=evil)
+    made.faults["faults"][0]["error"] = evil
+    made.events.insert(3, rundir.event("note" + evil, 1, text=evil, **{evil: evil}))
+    made.queries["queries"][0]["warnings"] = [evil]
+    done = report(made.write())
+    assert done.returncode == 0, done.stdout
+    assert re.fullmatch("[ -~\n]*", done.stdout)
+    assert max(map(len, done.stdout.splitlines()[:-1])) <= 110
+    for name in ("report.html", "report.md", "junit.xml"):
+        text = (made.path / name).read_text()
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text), name
+    text = (made.path / "report.md").read_text()
+    assert not re.search("https://|@all|(?<!&)#1", text)
+    assert json.loads((made.path / "verdict.json").read_text())["scenario"] == evil
+
+
 class Page(html.parser.HTMLParser):
     VOID = {"meta", "br", "link", "input", "img", "hr"}
 

@@ -32,6 +32,10 @@ static void markup_and_illegal_bytes_become_text(void **state)
     check_xml("\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"); /* a surrogate */
     check_xml("\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd");                 /* cut short */
     check_xml("\xef\xbf\xbf\xff", "\xef\xbf\xbd\xef\xbf\xbd");         /* U+FFFF, no lead byte */
+    check_xml("a\xe2\x80\xae"
+              "b\xe2\x81\xa6",
+              "a\xef\xbf\xbd"
+              "b\xef\xbf\xbd"); /* bidi */
     check_xml(NULL, "");
 }
 
@@ -42,6 +46,9 @@ static void markdown_cells_stay_in_their_row(void **state)
     base_buf_init(&out, 4096);
     escape_md(&out, "a|b\n`c` <d>", 100);
     assert_string_equal(out.data, "a&#124;b &#96;c&#96; &lt;d&gt;");
+    base_buf_clear(&out);
+    escape_md(&out, "http://x www.y a:b =1+2", 100);
+    assert_string_equal(out.data, "http&#58;//x &#119;ww.y a:b =1+2");
     base_buf_clear(&out);
     escape_md(&out, "\xc3\xa4\xc3\xa4\xc3\xa4", 2);
     assert_string_equal(out.data, "\xc3\xa4\xc3\xa4...");
@@ -109,6 +116,119 @@ static void scripts_hold_no_names(void **state)
     hdr_fini(&hist.hdr);
 }
 
+static void durations_are_readable(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ns;
+        const char *text;
+    } cases[] = {{0, "0ns"},
+                 {999, "999ns"},
+                 {1000, "1us"},
+                 {74210, "74us"},
+                 {999499, "999us"},
+                 {999500, "1.0ms"},
+                 {5903000, "5.9ms"},
+                 {9949999, "9.9ms"},
+                 {9950000, "10ms"},
+                 {505700000, "506ms"},
+                 {999500000, "1.0s"},
+                 {3997000000, "4.0s"},
+                 {59949999999, "59.9s"},
+                 {59950000000, "1m00s"},
+                 {125400000000, "2m05s"},
+                 {-505700000, "-506ms"},
+                 {INT64_MIN, "-153722867m17s"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = view_duration(cases[i].ns);
+        assert_string_equal(text, cases[i].text);
+        free(text);
+    }
+    char *unknown = view_span((struct wall_ns){5}, (struct wall_ns){0});
+    assert_string_equal(unknown, "");
+    free(unknown);
+}
+
+static char hostile_long[400], passes[] = "passes", fails[] = "fails", warns[] = "warns";
+static char sentence[] = "some words that are long enough to need a second line when they stand "
+                         "behind the names of things, as they do in this summary of a run";
+
+static void summary_is_ascii_aligned_and_narrow(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i + 1 < sizeof hostile_long; i++)
+        hostile_long[i] = "a\x1b\n\xe2\x80\xae"[i % 6];
+    struct verdict_objective objectives[] = {
+        {.name = passes, .measured = sentence, .expected = sentence, .status = VERDICT_PASS},
+        {.name = warns,
+         .measured = sentence,
+         .expected = sentence,
+         .status = VERDICT_FAIL,
+         .reason = REASON_COUNTS_DIFFER,
+         .advisory = true},
+        {.name = hostile_long,
+         .measured = hostile_long,
+         .expected = hostile_long,
+         .status = VERDICT_INSUFFICIENT,
+         .reason = REASON_NO_DATA},
+        {.name = fails,
+         .measured = sentence,
+         .expected = sentence,
+         .status = VERDICT_FAIL,
+         .reason = REASON_NOT_MET}};
+    struct verdict verdict = {.scenario = hostile_long,
+                              .run = passes,
+                              .status = VERDICT_FAIL,
+                              .objectives = objectives,
+                              .objective_count = 4};
+    struct report report = {0};
+    struct view view;
+    struct base_buf out;
+    base_buf_init(&out, 1 << 20);
+    view_build(&report, &verdict, &view);
+    render_terminal(&report, &view, false, &out);
+    assert_int_equal(strncmp(out.data, "FAIL: 2 of 3 objectives", 23), 0);
+    size_t width = 0;
+    for (const char *at = out.data; *at != '\0'; at++) {
+        width = *at == '\n' ? 0 : width + 1;
+        assert_true(*at == '\n' || (*at >= ' ' && *at <= '~'));
+        assert_true(width <= 110);
+    }
+    const char *order[] = {"  FAIL         threshold fails", "  INSUFFICIENT threshold ",
+                           "  FAIL         threshold warns", "  PASS         threshold passes"};
+    const char *last = out.data;
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        const char *found = strstr(last, order[i]);
+        assert_non_null(found);
+        last = found;
+    }
+    assert_int_equal(view.problem_count, 2);
+    base_buf_fini(&out);
+    view_fini(&view);
+}
+
+/* Each reason has advice, or a new one would show a person "(null)". */
+static void every_reason_has_advice(void **state)
+{
+    (void)state;
+    for (int reason = REASON_NOT_MET; reason <= REASON_FAULT_NOT_RECOVERED; reason++) {
+        struct verdict_objective objective = {
+            .name = fails, .status = VERDICT_FAIL, .reason = (enum verdict_reason)reason};
+        struct verdict verdict = {.scenario = passes,
+                                  .run = passes,
+                                  .status = VERDICT_FAIL,
+                                  .objectives = &objective,
+                                  .objective_count = 1};
+        struct report report = {0};
+        struct view view;
+        view_build(&report, &verdict, &view);
+        assert_int_equal(view.problem_count, 1);
+        assert_non_null(view.problems[0].advice);
+        assert_true(strlen(view.problems[0].advice) > 10);
+        view_fini(&view);
+    }
+}
+
 /* Every prefix of a timeline folds without a crash, and only the whole one counts as finished. */
 static void every_cut_of_a_timeline_folds(void **state)
 {
@@ -143,6 +263,9 @@ int main(void)
         cmocka_unit_test(markdown_cells_stay_in_their_row),
         cmocka_unit_test(svg_is_made_the_pages_own),
         cmocka_unit_test(scripts_hold_no_names),
+        cmocka_unit_test(durations_are_readable),
+        cmocka_unit_test(summary_is_ascii_aligned_and_narrow),
+        cmocka_unit_test(every_reason_has_advice),
         cmocka_unit_test(every_cut_of_a_timeline_folds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
