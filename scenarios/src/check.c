@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules between the fields of a scenario that hold on any platform. */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -197,6 +198,44 @@ static void check_slos(struct scn_reporter *reporter)
     }
 }
 
+/* What the generator says while it runs (struct load_interval); the rest is known at the end. */
+static bool known_while_running(const struct expectation *when)
+{
+    if (when->stat == EXPECT_MEAN)
+        return false;
+    return when->stat != EXPECT_QUANTILE || fabs(when->quantile - 0.50) < 1e-9 ||
+           fabs(when->quantile - 0.99) < 1e-9;
+}
+
+static void check_abort(struct scn_reporter *reporter, size_t i)
+{
+    const struct scn_abort *condition = &reporter->scenario->aborts[i];
+    char over[BASE_DUR_TEXT];
+    char duration[BASE_DUR_TEXT];
+    if (!known_while_running(&condition->when)) {
+        scn_at(reporter, "spec.abort[%zu].when", i);
+        scn_say(reporter, "of latencies only p50, p99 and max are known while the load runs, "
+                          "expected one of those, errors, achieved_rate, rate or count");
+    }
+    if (scn_problems_under(reporter->problems, "spec.duration") ||
+        condition->over.ns <= reporter->scenario->duration.ns)
+        return;
+    base_dur_format(condition->over, over);
+    base_dur_format(reporter->scenario->duration, duration);
+    scn_at(reporter, "spec.abort[%zu].over", i);
+    scn_say(reporter, "a window of %s is never full in a load of %s, expected a shorter one", over,
+            duration);
+}
+
+static void check_aborts(struct scn_reporter *reporter)
+{
+    for (size_t i = 0; i < reporter->scenario->abort_count; i++) {
+        scn_at(reporter, "spec.abort[%zu]", i);
+        if (!scn_spoiled(reporter))
+            check_abort(reporter, i);
+    }
+}
+
 void scn_check(const struct scn_scenario *scenario, struct scn_problems *problems)
 {
     struct scn_reporter reporter = {.scenario = scenario, .problems = problems};
@@ -207,4 +246,5 @@ void scn_check(const struct scn_scenario *scenario, struct scn_problems *problem
     check_faults(&reporter);
     check_phase_names(&reporter);
     check_slos(&reporter);
+    check_aborts(&reporter);
 }

@@ -134,7 +134,8 @@ static const struct scn_field abort_fields[] = {
      AT(when),
      .required = true,
      .example = "\"errors > 60%\"",
-     .help = "The run is aborted when this holds; written as the thresholds are."},
+     .help = "The run is aborted when this holds; written as the thresholds are, but of latencies "
+             "only p50, p99 and max are known while the load runs."},
     {.key = "over",
      .type = SCN_DURATION,
      AT(over),

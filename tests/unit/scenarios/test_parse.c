@@ -231,6 +231,12 @@ static const struct {
      "expected a PromQL selector"},
     {"when: errors > 60%", "when: errors", "expected one of < <= > >="},
     {"when: errors > 60%", "when: errors > 60%, over: 10ms", "expected 1s to 10m"},
+    {"when: errors > 60%", "when: p99.9 > 1s",
+     "spec.abort[0].when: of latencies only p50, p99 and max are known while the load runs"},
+    {"when: errors > 60%", "when: p95 > 1s", "expected one of those, errors, achieved_rate"},
+    {"when: errors > 60%", "when: mean > 1s", "only p50, p99 and max are known while"},
+    {"when: errors > 60%", "when: errors > 60%, over: 30s",
+     "spec.abort[0].over: a window of 30s is never full in a load of 20s, expected a shorter one"},
 };
 
 static void test_each_mistake_is_named(void **state)
