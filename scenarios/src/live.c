@@ -3,6 +3,7 @@
 #include "scenarios/live.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,10 @@ struct live {
     struct live_questions questions;
     struct io_alarm wake;
     struct io_signal signals[SIGNALS];
+    sigset_t held; /* the caller's signal mask */
 };
+
+static const int signal_numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
 static struct mono_ns fx_mono(void *ctx)
 {
@@ -62,7 +66,11 @@ static bool fx_store(void *ctx, const char *name, const json_t *document)
 static void fx_check(void *ctx, size_t check)
 {
     struct live *live = ctx;
-    live_check_start(&live->questions, check);
+    const struct plan *plan = live->config->plan;
+    if (check < plan->check_count + plan->slo_count)
+        live_check_start(&live->questions, check);
+    else
+        live_agent_check(&live->agent, check);
 }
 
 static void fx_load_start(void *ctx)
@@ -116,12 +124,35 @@ static void on_wake(void *ctx)
 static void on_signal(void *ctx, int number)
 {
     struct live *live = ctx;
-    run_on_signal(live->run, sigabbrev_np(number));
+    char name[16];
+    (void)snprintf(name, sizeof name, "SIG%s", sigabbrev_np(number));
+    run_on_signal(live->run, name);
+}
+
+/* A signal that we were started to ignore stays ignored: nohup asks for no more than that. */
+static bool is_ignored(int number)
+{
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/* A caller that holds these signals back, so that none falls between the run and its report, has
+ * them let in for as long as there is somebody to hear them. */
+static void hear_signals(struct live *live)
+{
+    sigset_t ours;
+    (void)sigemptyset(&ours);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        if (is_ignored(signal_numbers[i]))
+            continue;
+        (void)sigaddset(&ours, signal_numbers[i]);
+        io_signal_init(&live->signals[i], live->loop, signal_numbers[i], on_signal, live);
+    }
+    (void)pthread_sigmask(SIG_UNBLOCK, &ours, &live->held);
 }
 
 static bool open_live(struct live *live, const struct run_effects *effects, struct base_error *err)
 {
-    static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
     const struct plan *plan = live->config->plan;
     live->loop = io_loop_new(err);
     if (live->loop == NULL)
@@ -132,13 +163,9 @@ static bool open_live(struct live *live, const struct run_effects *effects, stru
     live->run = run_new(plan, effects);
     live_load_init(&live->load, live->loop, live->run);
     live_questions_init(&live->questions, live->http, live->run, plan);
-    if (!live_agent_init(&live->agent, live->loop, live->http, live->run, plan, err) ||
-        !io_alarm_init(&live->wake, live->loop, on_wake, live, err) ||
-        !live_record_open(&live->record, live->config->run_dir, err))
-        return false;
-    for (size_t i = 0; i < SIGNALS; i++)
-        io_signal_init(&live->signals[i], live->loop, numbers[i], on_signal, live);
-    return true;
+    return live_agent_init(&live->agent, live->loop, live->http, live->run, plan, err) &&
+           io_alarm_init(&live->wake, live->loop, on_wake, live, err) &&
+           live_record_open(&live->record, live->config->run_dir, err);
 }
 
 static void close_live(struct live *live)
@@ -157,7 +184,10 @@ static void close_live(struct live *live)
 
 bool live_run(const struct live_config *config, struct run_outcome *out, struct base_error *err)
 {
-    struct live live = {.config = config, .record = {.events_fd = -1}, .wake = {.fd = -1}};
+    struct live live = {.config = config,
+                        .record = {.events_fd = -1},
+                        .load = {.commands = -1},
+                        .wake = {.fd = -1}};
     const struct run_effects effects = {
         .ctx = &live,
         .mono = fx_mono,
@@ -177,8 +207,10 @@ bool live_run(const struct live_config *config, struct run_outcome *out, struct 
     bool opened = open_live(&live, &effects, err);
     if (opened) {
         (void)signal(SIGPIPE, SIG_IGN); /* a generator that died is told by its exit */
+        hear_signals(&live);
         run_begin(live.run);
         io_loop_run(live.loop);
+        (void)pthread_sigmask(SIG_SETMASK, &live.held, NULL);
         *out = *run_get_outcome(live.run);
         out->why = base_str_dup(out->why);
     }

@@ -146,3 +146,49 @@ void live_agent_ask(struct live_agent *agent, size_t fault, enum run_request req
         io_timer_start(&ask->refusal, (struct dur_ns){0});
     }
 }
+
+/* --- before the load: is there an agent, is it ours, is it free? --- */
+
+/* What stands in the way, or NULL; free() it. */
+static char *why_not_free(const struct io_http_response *response, const json_t *body)
+{
+    size_t i;
+    const json_t *fault;
+    const char *text =
+        json_string_value(json_object_get(json_object_get(body, "error"), "message"));
+    if (!response->ok)
+        return base_str_dup(response->error.message);
+    if (response->status != 200)
+        return base_str_printf("answered %d: %s", response->status,
+                               text != NULL ? text : "no reason given");
+    json_array_foreach(json_object_get(body, "faults"), i, fault)
+    {
+        const char *state = json_string_value(json_object_get(fault, "state"));
+        const char *run = json_string_value(json_object_get(fault, "run"));
+        const char *name = json_string_value(json_object_get(fault, "name"));
+        if (state != NULL && !base_str_eq(state, fault_state_name(FAULT_GONE)) &&
+            !base_str_eq(state, fault_state_name(FAULT_STUCK)))
+            return base_str_printf("fault %s of run %s is %s; squall halt ends it",
+                                   name != NULL ? name : "?", run != NULL ? run : "?", state);
+    }
+    return NULL;
+}
+
+static void on_listing(void *ctx, const struct io_http_response *response)
+{
+    struct live_agent *agent = ctx;
+    json_t *body =
+        response->ok ? model_json_parse(response->body, response->body_len, "agent", NULL) : NULL;
+    BASE_AUTO_FREE char *trouble = why_not_free(response, body);
+    json_decref(body);
+    run_on_check(agent->run, agent->check, trouble == NULL, trouble);
+}
+
+void live_agent_check(struct live_agent *agent, size_t check)
+{
+    BASE_AUTO_FREE char *url = base_str_printf("%s%s", agent->plan->agent_url, CONTROL_PATH_FAULTS);
+    const char *const headers[] = {agent->authorization, NULL};
+    const struct io_http_request call = {.url = url, .headers = headers, .timeout = base_dur_s(2)};
+    agent->check = check;
+    (void)io_http_start(agent->http, &call, on_listing, agent, NULL);
+}

@@ -80,7 +80,7 @@ static void on_checked(void *ctx, const struct io_http_response *response)
     struct live_check *check = one->check;
     int expected = check->planned->status;
     if (check->trouble == NULL && !response->ok)
-        check->trouble = base_str_printf("%s: %s", one->url, response->error.message);
+        check->trouble = base_str_dup(response->error.message); /* it names the URL */
     else if (check->trouble == NULL && response->status != expected)
         check->trouble =
             base_str_printf("%s answered %d, expected %d", one->url, response->status, expected);
@@ -114,11 +114,17 @@ static void on_scrapes(void *ctx, const struct io_http_response *response)
                          ? model_json_parse(response->body, response->body_len, "Prometheus", NULL)
                          : NULL;
     size_t count = scraped_instances(answer);
+    const char *refusal = json_string_value(json_object_get(answer, "error"));
+    BASE_AUTO_FREE char *detail = NULL;
+    if (!response->ok)
+        detail = base_str_printf("Prometheus: %s", response->error.message);
+    else if (refusal != NULL || response->status != 200)
+        detail = base_str_printf("Prometheus answered %d to %s: %s", response->status,
+                                 scrape->slo->up, refusal != NULL ? refusal : "no reason given");
+    else
+        detail = base_str_printf("Prometheus scrapes %zu of %zu instances of %s (%s)", count,
+                                 expected, scrape->slo->service, scrape->slo->up);
     json_decref(answer);
-    BASE_AUTO_FREE char *detail =
-        response->ok ? base_str_printf("Prometheus scrapes %zu of %zu instances of %s", count,
-                                       expected, scrape->slo->service)
-                     : base_str_printf("Prometheus: %s", response->error.message);
     run_on_check(scrape->run, scrape->index, count >= expected, detail);
 }
 

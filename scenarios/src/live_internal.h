@@ -56,11 +56,13 @@ struct live_agent {
     const struct plan *plan;
     char *authorization;   /* the header line */
     struct live_ask *asks; /* by fault, then request */
+    size_t check;          /* the number its own steady-state check has */
 };
 bool live_agent_init(struct live_agent *agent, struct io_loop *loop, struct io_http *http,
                      struct run *run, const struct plan *plan, struct base_error *err);
 void live_agent_fini(struct live_agent *agent);
 void live_agent_ask(struct live_agent *agent, size_t fault, enum run_request request);
+void live_agent_check(struct live_agent *agent, size_t check);
 
 /* live_http.c: steady-state checks and Prometheus */
 struct live_check {

@@ -112,7 +112,7 @@ void run_abort(struct run *run, enum run_abort by, const char *why)
 
 size_t run_check_count(const struct run *run)
 {
-    return run->plan->check_count + run->plan->slo_count;
+    return run->plan->check_count + run->plan->slo_count + (run->plan->fault_count > 0 ? 1 : 0);
 }
 
 char *run_check_name(const struct run *run, size_t check)
@@ -120,7 +120,9 @@ char *run_check_name(const struct run *run, size_t check)
     const struct plan *plan = run->plan;
     if (check < plan->check_count)
         return base_str_dup(plan->checks[check].name);
-    return base_str_printf("scrapes for SLO %s", plan->slos[check - plan->check_count].name);
+    if (check < plan->check_count + plan->slo_count)
+        return base_str_printf("scrapes for SLO %s", plan->slos[check - plan->check_count].name);
+    return base_str_dup("chaos agent");
 }
 
 static void begin_checks(struct run *run)
@@ -199,8 +201,11 @@ static bool advance_phases(struct run *run, struct mono_ns now)
     return true;
 }
 
+/* Without questions to Prometheus there are no scrapes to wait for. */
 static struct dur_ns settle_time(const struct run *run)
 {
+    if (run->query_count == 0)
+        return (struct dur_ns){0};
     return (struct dur_ns){2 * run->plan->scrape_interval.ns + 500 * BASE_NS_PER_MS};
 }
 
@@ -347,17 +352,25 @@ void run_on_signal(struct run *run, const char *name)
     run_on_wake(run);
 }
 
+/* All that fail in one round are told, so that a person mends them at once. */
+static void note_failure(struct run *run, size_t check, const char *detail)
+{
+    char *name = run_check_name(run, check);
+    char *earlier = run->checks_ok ? NULL : run->check_detail;
+    char *all = base_str_printf("%s%s%s: %s", earlier != NULL ? earlier : "",
+                                earlier != NULL ? "; " : "", name, detail);
+    free(run->check_detail);
+    run->check_detail = all;
+    free(name);
+}
+
 void run_on_check(struct run *run, size_t check, bool ok, const char *detail)
 {
     if (run->stage != RUN_STEADY || run->checks_open == 0)
         return;
     run_note_probe(run, check, ok, detail);
-    if (!ok) {
-        char *name = run_check_name(run, check);
-        free(run->check_detail);
-        run->check_detail = base_str_printf("%s: %s", name, detail != NULL ? detail : "");
-        free(name);
-    }
+    if (!ok)
+        note_failure(run, check, detail != NULL ? detail : "");
     run->checks_ok = run->checks_ok && ok;
     if (--run->checks_open == 0)
         end_checks(run, run_now(run));

@@ -62,7 +62,7 @@ struct run {
     bool checks_ok;
     struct mono_ns checks_next;
     struct mono_ns steady_since; /* 0: not steady */
-    char *check_detail;          /* the newest failure */
+    char *check_detail;          /* what failed in the newest round that failed */
     /* faults, phases */
     struct run_fault *faults;
     size_t next_phase;

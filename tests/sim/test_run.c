@@ -222,7 +222,7 @@ static void a_generator_that_ignores_stop_is_killed(void **state)
 static void no_steady_state_no_experiment(void **state)
 {
     (void)state;
-    for (int check = 0; check < 2; check++) { /* the plan's own, and the scrapes for its SLO */
+    for (int check = 0; check < 3; check++) { /* the plan's, the scrapes for its SLO, the agent */
         struct world world;
         world_init(&world);
         world.failing_check = check;

@@ -65,8 +65,9 @@ struct run_effects {
     bool (*event)(void *ctx, const char *type, const json_t *fields);
     /* Stores a document of the run directory. */
     bool (*store)(void *ctx, const char *name, const json_t *document);
-    /* n below plan->check_count: that check of the plan. From there on: whether Prometheus scrapes
-     * the instances of plan->slos[n - check_count]; without that a run proves nothing. */
+    /* n below plan->check_count: that check of the plan. Then for each SLO whether Prometheus
+     * scrapes its instances; without that a run proves nothing. Last, when there are faults:
+     * whether the agent answers to our token, and holds no fault of another run. */
     void (*check)(void *ctx, size_t n); /* -> run_on_check */
     void (*load_start)(void *ctx);      /* -> run_on_load_* */
     void (*load_phase)(void *ctx, const char *phase);
