@@ -27,6 +27,11 @@ int cli_usage(const char *format, ...)
     return EXIT_CODE_USAGE;
 }
 
+bool cli_wants_help(int argc, char **argv)
+{
+    return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+}
+
 char *cli_sibling(const char *name, struct base_error *err)
 {
     char self[PATH_MAX];

@@ -24,6 +24,9 @@ int cmd_up(int argc, char **argv);
 int cli_fail(enum exit_code code, const struct base_error *err);
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2))); /* EXIT_CODE_USAGE */
 
+/* The only argument is --help or -h. */
+bool cli_wants_help(int argc, char **argv);
+
 /* The path of a program that lies beside squall; free() it. NULL with err. */
 char *cli_sibling(const char *name, struct base_error *err);
 

@@ -9,7 +9,7 @@
 
 int cmd_check(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    if (cli_wants_help(argc, argv)) {
         (void)puts(
             "usage: squall check FILE...\n"
             "Reports every mistake of scenario files as file:line:column: what, and what was\n"
@@ -18,6 +18,12 @@ int cmd_check(int argc, char **argv)
     }
     if (argc < 2)
         return cli_usage("check: which file? usage: squall check FILE...");
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-')
+            return cli_usage("check: \"%s\" was not expected; squall check --help (a file of that "
+                             "name: ./%s)",
+                             argv[i], argv[i]);
+    }
     int code = EXIT_CODE_PASS;
     for (int i = 1; i < argc; i++) {
         struct scn_scenario scenario = {0};

@@ -44,7 +44,7 @@ int cmd_down(int argc, char **argv)
             (void)fputs(help, stdout);
             return EXIT_CODE_PASS;
         } else
-            return EXIT_CODE_USAGE;
+            return cli_usage("down: see squall down --help");
     }
     if (optind < argc)
         return cli_usage("unexpected \"%s\"; squall down --help", argv[optind]);

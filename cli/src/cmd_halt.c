@@ -67,12 +67,14 @@ static int halt_all(struct halt_list *list)
 {
     struct base_error err;
     bool clean = !list->incomplete;
-    if (!halt_agents(list->agents, list->count, base_dur_s(HALT_PATIENCE_S), &err)) {
+    bool asked = halt_agents(list->agents, list->count, base_dur_s(HALT_PATIENCE_S), &err);
+    if (!asked) {
         (void)cli_fail(EXIT_CODE_UNCLEAN, &err);
         clean = false;
     }
     for (size_t i = 0; i < list->count; i++) {
-        clean = report(&list->agents[i]) && clean;
+        if (asked)
+            clean = report(&list->agents[i]) && clean;
         free(list->agents[i].error);
         topo_fini(&list->topologies[i]);
     }
@@ -86,8 +88,11 @@ struct halt_choice {
 static int find_agents(const struct halt_choice *choice, struct halt_list *list)
 {
     struct base_error err;
-    if (choice->agent != NULL && choice->token == NULL)
-        return cli_usage("halt: --agent needs --token-file");
+    if ((choice->agent == NULL) != (choice->token == NULL))
+        return cli_usage("halt: --agent and --token-file need each other");
+    if (choice->agent != NULL && (choice->name != NULL || choice->state != NULL))
+        return cli_usage(
+            "halt: --agent names one agent; --name and --state choose among sandboxes");
     if (choice->agent != NULL) {
         list->agents[list->count++] =
             (struct halt_agent){.url = choice->agent, .token_file = choice->token};
@@ -111,7 +116,7 @@ int cmd_halt(int argc, char **argv)
     struct halt_choice choice = {0};
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (option == 'h') {
             (void)fputs(help, stdout);
             return EXIT_CODE_PASS;

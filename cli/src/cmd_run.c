@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* squall run: scenario files, one after the other. */
 #include <getopt.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "base/text.h"
 #include "cli.h"
 #include "run_one.h"
+#include "scenario_file.h"
 
 static const char help[] =
     "usage: squall run FILE... [OPTIONS]\n"
-    "Runs scenario files: steady state, load, faults, verdict, report.\n\n"
+    "Runs scenario files, one after the other: steady state, load, faults, verdict, report. "
+    "Nothing\n"
+    "begins when one of them is invalid; nothing follows a run that was interrupted or halted, or\n"
+    "that may have left a fault in place.\n\n"
     "  --out DIR                where run directories go (default: squall-runs)\n"
     "  --target NAME            the sandbox to use, instead of the scenario's target\n"
     "  --state DIR              where sandboxes keep their state (default: $SQUALL_STATE)\n"
@@ -49,7 +54,7 @@ static int take_option(int option, struct run_options *options)
     switch (option) {
     case OPT_OUT:
         options->out = optarg;
-        return -1;
+        return *optarg != '\0' ? -1 : cli_usage("run: --out needs the name of a folder");
     case OPT_TARGET:
         options->target = optarg;
         return -1;
@@ -68,6 +73,7 @@ static int take_option(int option, struct run_options *options)
         options->quiet = true;
         return -1;
     case OPT_HELP:
+    case 'h':
         (void)fputs(help, stdout);
         return EXIT_CODE_PASS;
     default:
@@ -75,20 +81,48 @@ static int take_option(int option, struct run_options *options)
     }
 }
 
+/* Every mistake of every file is known before anything is touched. */
+static bool all_valid(char **files, int count)
+{
+    bool valid = true;
+    for (int i = 0; i < count; i++) {
+        struct scn_scenario scenario = {0};
+        if (scenario_file_load(files[i], &scenario, NULL))
+            scn_scenario_fini(&scenario);
+        else
+            valid = false;
+    }
+    return valid;
+}
+
+static int run_files(char **files, int count, const struct run_options *options)
+{
+    int code = EXIT_CODE_PASS;
+    bool stop = false;
+    if (count > 1 && !all_valid(files, count)) /* one file tells by itself */
+        return EXIT_CODE_USAGE;
+    for (int i = 0; i < count; i++) {
+        if (stop)
+            (void)fprintf(stderr, "squall: %s was not run\n", files[i]);
+        else
+            code = worse(code, run_one(files[i], options, &stop));
+    }
+    return code;
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct run_options options = {.out = "squall-runs"};
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
         int code = take_option(option, &options);
         if (code >= 0)
             return code;
     }
     if (optind >= argc)
         return cli_usage("run: which scenario? usage: squall run FILE...");
-    int code = EXIT_CODE_PASS;
-    for (int i = optind; i < argc; i++)
-        code = worse(code, run_one(argv[i], &options));
-    return code;
+    /* Whoever reads our lines may go away; what is under way is not to go with them. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    return run_files(argv + optind, argc - optind, &options);
 }

@@ -10,7 +10,7 @@
 int cmd_schema(int argc, char **argv)
 {
     bool keys = argc == 2 && strcmp(argv[1], "--keys") == 0;
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    if (cli_wants_help(argc, argv)) {
         (void)puts(
             "usage: squall schema [--keys]\n"
             "Prints the JSON Schema of scenario files; with --keys, every key with its type,\n"

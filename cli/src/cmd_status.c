@@ -58,7 +58,7 @@ int cmd_status(int argc, char **argv)
             (void)fputs(help, stdout);
             return EXIT_CODE_PASS;
         } else
-            return EXIT_CODE_USAGE;
+            return cli_usage("status: see squall status --help");
     }
     if (optind < argc)
         return cli_usage("unexpected \"%s\"; squall status --help", argv[optind]);

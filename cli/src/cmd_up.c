@@ -81,6 +81,8 @@ static bool parse(int argc, char **argv, struct up_args *args)
         if (!set(args, key, optarg)) {
             if (key == 't')
                 (void)cli_usage("--ready-timeout %s: expected a duration like 30s", optarg);
+            else
+                (void)cli_usage("up: see squall up --help");
             return false;
         }
     if (optind < argc) {

@@ -3,7 +3,9 @@
 #include "progress.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -32,7 +34,8 @@ static void show_load_started(struct progress *progress, const json_t *fields)
 static void show_load_finished(struct progress *progress, const json_t *fields)
 {
     stamp(progress);
-    (void)fprintf(progress->out, "load    finished %s\n", text_of(fields, "error"));
+    const char *error = text_of(fields, "error");
+    (void)fprintf(progress->out, "load    finished%s%s\n", *error != '\0' ? ": " : "", error);
 }
 
 static void show_interval(struct progress *progress, const json_t *fields)
@@ -62,12 +65,13 @@ static void show_phase(struct progress *progress, const json_t *fields)
 static void show_checks(struct progress *progress, const json_t *fields)
 {
     bool ok = json_is_true(json_object_get(fields, "ok"));
-    if (ok && progress->steady)
+    const char *said = ok ? "" : text_of(fields, "detail");
+    if (base_str_eq(said, progress->steady))
         return;
-    progress->steady = ok;
+    free(progress->steady);
+    progress->steady = base_str_dup(said);
     stamp(progress);
-    (void)fprintf(progress->out, "steady  %s%s\n",
-                  ok ? "checks hold" : "not yet: ", text_of(fields, "detail"));
+    (void)fprintf(progress->out, "steady  %s%s\n", ok ? "checks hold" : "not yet: ", said);
 }
 
 static void show_evidence(const struct progress *progress, const json_t *record)
@@ -114,10 +118,24 @@ void progress_start(struct progress *progress, FILE *out, bool quiet)
     *progress = (struct progress){.out = out, .quiet = quiet, .start = base_mono_now()};
 }
 
+/* A reader that has stopped reading (Ctrl-S, a pager) must not stop the run: the loop that would
+ * wait for it also renews leases and hears Ctrl-C. What cannot be shown now is on the timeline. */
+static bool has_room(const struct progress *progress)
+{
+    struct pollfd out = {.fd = fileno(progress->out), .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0;
+}
+
+void progress_fini(struct progress *progress)
+{
+    free(progress->steady);
+    progress->steady = NULL;
+}
+
 void progress_event(void *ctx, const char *type, const json_t *fields)
 {
     struct progress *progress = ctx;
-    if (progress->quiet)
+    if (progress->quiet || !has_room(progress))
         return;
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         if (base_str_eq(type, views[i].type))

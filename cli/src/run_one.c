@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ static int find_platform(struct one *one, const struct run_options *options)
     base_buf_init(&path, 4096);
     if (!sandbox_topology_path(name, options->state, &path, &err) ||
         !topo_read(path.data, &one->topo, &err))
-        return cli_fail(EXIT_CODE_ERROR, &err);
+        return cli_fail(err.code == BASE_INVALID ? EXIT_CODE_USAGE : EXIT_CODE_ERROR, &err);
     return -1;
 }
 
@@ -178,13 +179,45 @@ static int judge(const struct one *one, const struct run_outcome *outcome,
     return exit_code_of(outcome, code);
 }
 
-static int carry_out(struct one *one, const struct run_options *options)
+static const int end_signals[] = {SIGINT, SIGTERM, SIGHUP};
+enum { END_SIGNALS = sizeof end_signals / sizeof end_signals[0] };
+
+/* Signals that come while nobody listens for them wait here, from before the run until its report
+ * is written: none may end squall between the two. Those that we were started to ignore are left
+ * alone: Linux keeps them waiting, too, once they are blocked. */
+static void hold_signals(sigset_t *before)
+{
+    sigset_t held;
+    (void)sigemptyset(&held);
+    for (size_t i = 0; i < END_SIGNALS; i++) {
+        struct sigaction action;
+        if (sigaction(end_signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            (void)sigaddset(&held, end_signals[i]);
+    }
+    (void)pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
+/* Whether one has come. Then they stay held, for it would end squall here. */
+static bool release_signals(const sigset_t *before)
+{
+    sigset_t waiting;
+    (void)sigemptyset(&waiting);
+    (void)sigpending(&waiting);
+    for (size_t i = 0; i < END_SIGNALS; i++) {
+        if (sigismember(&waiting, end_signals[i]) == 1)
+            return true;
+    }
+    (void)pthread_sigmask(SIG_SETMASK, before, NULL);
+    return false;
+}
+
+static int experiment(struct one *one, const struct run_options *options, const char *load_program,
+                      bool *stop)
 {
     struct base_error err;
     struct run_outcome outcome = {0};
     struct progress progress;
-    BASE_AUTO_FREE char *load_program = cli_sibling("squall-load", &err);
-    if (load_program == NULL || !open_run_dir(one, options, &err))
+    if (!open_run_dir(one, options, &err))
         return cli_fail(EXIT_CODE_ERROR, &err);
     announce(one, options);
     progress_start(&progress, stdout, options->quiet);
@@ -195,14 +228,35 @@ static int carry_out(struct one *one, const struct run_options *options)
         .on_event = progress_event,
         .ctx = &progress,
     };
-    if (!live_run(&config, &outcome, &err))
+    bool ran = live_run(&config, &outcome, &err);
+    progress_fini(&progress);
+    if (!ran)
         return cli_fail(EXIT_CODE_ERROR, &err);
     int code = judge(one, &outcome, options);
+    if (code == EXIT_CODE_UNCLEAN || outcome.aborted == RUN_ABORT_SIGNAL ||
+        outcome.aborted == RUN_ABORT_HALT)
+        *stop = true;
     free(outcome.why);
     return code;
 }
 
-int run_one(const char *file, const struct run_options *options)
+static int carry_out(struct one *one, const struct run_options *options, bool *stop)
+{
+    struct base_error err;
+    sigset_t before;
+    BASE_AUTO_FREE char *load_program = cli_sibling("squall-load", &err);
+    if (load_program == NULL)
+        return cli_fail(EXIT_CODE_ERROR, &err);
+    hold_signals(&before);
+    int code = experiment(one, options, load_program, stop);
+    if (!release_signals(&before))
+        return code;
+    *stop = true;
+    (void)fprintf(stderr, "squall: interrupted; the run itself had ended\n");
+    return code == EXIT_CODE_UNCLEAN ? code : EXIT_CODE_ABORTED;
+}
+
+int run_one(const char *file, const struct run_options *options, bool *stop)
 {
     struct one one = {0};
     int code = EXIT_CODE_USAGE;
@@ -211,7 +265,7 @@ int run_one(const char *file, const struct run_options *options)
         if (code < 0)
             code = make_plan(&one, options);
         if (code < 0)
-            code = carry_out(&one, options);
+            code = carry_out(&one, options, stop);
     }
     one_fini(&one);
     return code;

@@ -16,6 +16,8 @@ struct run_options {
     bool quiet;
 };
 
-int run_one(const char *file, const struct run_options *options);
+/* Returns an exit code. *stop is set when nothing may follow: the operator ended it, or a fault may
+ * still be in place; otherwise it is left alone. */
+int run_one(const char *file, const struct run_options *options, bool *stop);
 
 #endif
