@@ -41,12 +41,12 @@ const char *const render_style[] = {
     "font-variant-numeric:tabular-nums}.tiles span{color:var(--dim);font-size:.87rem}\n",
     ".scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.4rem}"
     "table{border-collapse:collapse;width:100%;font-size:.9rem}"
-    "th,td{text-align:left;vertical-align:top;padding:.4rem .7rem;"
+    "th,td{text-align:left;vertical-align:top;padding:.35rem .55rem;"
     "border-bottom:1px solid var(--line)}tbody tr:last-child td{border-bottom:0}"
     "th{color:var(--dim);background:var(--card);font-weight:600;white-space:nowrap}"
     "td{white-space:nowrap}.num{text-align:right;font-variant-numeric:tabular-nums}"
     "td.name{white-space:normal;min-width:9rem;overflow-wrap:anywhere}"
-    "td.text{white-space:normal;min-width:13rem;overflow-wrap:anywhere}\n",
+    "td.text{white-space:normal;min-width:12rem;overflow-wrap:anywhere}\n",
     ".good>b,.good>h1,.good .tag{color:var(--good)}.bad>b,.bad>h1,.bad .tag{color:var(--bad)}"
     ".warn>b,.warn>h1,.warn .tag{color:var(--warn)}\n",
     "figure{margin:.4rem 0}figure .scroll{padding:.4rem}"

@@ -31,9 +31,9 @@ static void head(const struct view *view, struct base_buf *out)
     (void)base_buf_str(out, "</p>\n");
 }
 
-static void problem(const struct view_problem *p, struct base_buf *out)
+static void problem(const struct view_objective *p, struct base_buf *out)
 {
-    const struct verdict_objective *o = p->objective;
+    const struct verdict_objective *o = p->is;
     const struct {
         const char *label;
         const char *text;
@@ -57,7 +57,7 @@ static void problems(const struct view *view, struct base_buf *out)
         return;
     (void)base_buf_str(out, "<section id=\"not-met\" class=\"long\">\n<h2>What was not met</h2>\n");
     for (size_t i = 0; i < view->problem_count; i++)
-        problem(&view->problems[i], out);
+        problem(&view->objectives[i], out);
     (void)base_buf_str(out, "</section>\n");
 }
 

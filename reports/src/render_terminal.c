@@ -86,12 +86,12 @@ static void labelled(struct base_buf *out, const char *label, const char *text, 
     wrapped(out, text, indent + strlen(label), indent + strlen(label));
 }
 
-static void objective(const struct verdict_objective *o, bool colour, size_t name_width,
+static void objective(const struct view_objective *row, bool colour, size_t name_width,
                       struct base_buf *out)
 {
-    size_t indent =
-        line_head(out, view_status_word(o->status), view_status_tone(o->status, o->advisory),
-                  colour, verdict_source_name(o->source), o->name, name_width);
+    const struct verdict_objective *o = row->is;
+    size_t indent = line_head(out, view_status_word(o->status), row->tone, colour,
+                              verdict_source_name(o->source), o->name, name_width);
     wrapped(out, o->measured, indent, indent);
     if (o->status == VERDICT_PASS)
         return;
@@ -104,8 +104,8 @@ static void objective(const struct verdict_objective *o, bool colour, size_t nam
 static size_t name_width_of(const struct view *view, const struct plan *plan)
 {
     size_t width = 4;
-    for (size_t i = 0; i < view->order_count; i++) {
-        size_t len = strlen(view->order[i]->name);
+    for (size_t i = 0; i < view->objective_count; i++) {
+        size_t len = strlen(view->objectives[i].is->name);
         width = len > width && len <= NAME_WIDTH_MAX ? len : width;
     }
     for (size_t i = 0; i < plan->skipped_count; i++) {
@@ -128,6 +128,6 @@ void render_terminal(const struct report *report, const struct view *view, bool 
                                   report->plan.skipped[i].name, width);
         wrapped(out, "was NOT injected: this run says nothing about it", indent, indent);
     }
-    for (size_t i = 0; i < view->order_count; i++)
-        objective(view->order[i], colour, width, out);
+    for (size_t i = 0; i < view->objective_count; i++)
+        objective(&view->objectives[i], colour, width, out);
 }

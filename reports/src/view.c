@@ -49,8 +49,7 @@ void view_fini(struct view *view)
 {
     free(view->headline);
     free(view->facts);
-    free(view->order);
-    free(view->problems);
+    free(view->objectives);
     for (size_t i = 0; i < view->tile_count; i++) {
         free(view->tiles[i].value);
         free(view->tiles[i].detail);
@@ -77,18 +76,6 @@ static int urgency(const struct verdict_objective *o)
     if (o->status == VERDICT_PASS)
         return o->advisory ? ranks[VERDICT_PASS] + 1 : ranks[VERDICT_PASS];
     return o->advisory ? 3 : ranks[o->status];
-}
-
-static void sort_objectives(const struct verdict *verdict, struct view *view)
-{
-    enum { RANKS = 6 };
-    view->order = base_calloc(verdict->objective_count + 1, sizeof *view->order);
-    for (int rank = 0; rank < RANKS; rank++) {
-        for (size_t i = 0; i < verdict->objective_count; i++) {
-            if (urgency(&verdict->objectives[i]) == rank)
-                view->order[view->order_count++] = &verdict->objectives[i];
-        }
-    }
 }
 
 static const char *advice_of(enum verdict_reason reason)
@@ -124,16 +111,21 @@ static const char *advice_of(enum verdict_reason reason)
     return advice[reason];
 }
 
-static void view_problems(struct view *view)
+static void sort_objectives(const struct verdict *verdict, struct view *view)
 {
-    view->problems = base_calloc(view->order_count + 1, sizeof *view->problems);
-    for (size_t i = 0; i < view->order_count; i++) {
-        const struct verdict_objective *o = view->order[i];
-        if (!o->advisory && o->status != VERDICT_PASS)
-            view->problems[view->problem_count++] =
-                (struct view_problem){.objective = o,
-                                      .tone = view_status_tone(o->status, false),
-                                      .advice = advice_of(o->reason)};
+    enum { RANKS = 6, RANK_ADVISORY = 3 };
+    view->objectives = base_calloc(verdict->objective_count + 1, sizeof *view->objectives);
+    for (int rank = 0; rank < RANKS; rank++) {
+        for (size_t i = 0; i < verdict->objective_count; i++) {
+            const struct verdict_objective *o = &verdict->objectives[i];
+            if (urgency(o) != rank)
+                continue;
+            view->objectives[view->objective_count++] =
+                (struct view_objective){.is = o,
+                                        .tone = view_status_tone(o->status, o->advisory),
+                                        .advice = advice_of(o->reason)};
+            view->problem_count += rank < RANK_ADVISORY ? 1 : 0;
+        }
     }
 }
 
@@ -144,8 +136,8 @@ static void view_objectives(struct view *view)
                                                  {"Measured", VIEW_TEXT}, {"Why", VIEW_WORD},
                                                  {NULL, VIEW_WORD}};
     struct view_table *table = view_table_add(view, "objectives", "Objectives", NULL, columns);
-    for (size_t i = 0; i < view->order_count; i++) {
-        const struct verdict_objective *o = view->order[i];
+    for (size_t i = 0; i < view->objective_count; i++) {
+        const struct verdict_objective *o = view->objectives[i].is;
         char *cells[VIEW_COLUMNS_MAX] = {
             base_str_printf("%s%s", view_status_word(o->status), o->advisory ? " (advisory)" : ""),
             base_str_dup(o->name),
@@ -153,7 +145,7 @@ static void view_objectives(struct view *view)
             base_str_dup(o->expected),
             base_str_dup(o->measured),
             base_str_dup(verdict_reason_name(o->reason))};
-        view_row_add(table, view_status_tone(o->status, o->advisory), cells);
+        view_row_add(table, view->objectives[i].tone, cells);
     }
 }
 
@@ -202,7 +194,6 @@ void view_build(const struct report *report, const struct verdict *verdict, stru
     out->headline = headline(verdict, &out->tone);
     out->facts = facts(report, verdict);
     sort_objectives(verdict, out);
-    view_problems(out);
     view_tiles(report, out);
     view_objectives(out);
     view_faults(report, out);

@@ -39,11 +39,11 @@ struct view_table {
     size_t row_count;
 };
 
-/* An objective that was not met, for a person who has to act on it. */
-struct view_problem {
-    const struct verdict_objective *objective; /* the verdict's */
+/* An objective as a person has to act on it. */
+struct view_objective {
+    const struct verdict_objective *is; /* the verdict's */
     enum view_tone tone;
-    const char *advice; /* what to do */
+    const char *advice; /* what to do; "" when it was met */
 };
 
 /* One of the few numbers that sum a run up. */
@@ -60,11 +60,10 @@ enum { VIEW_TABLES_MAX = 16, VIEW_TILES_MAX = 6 };
 struct view {
     char *headline; /* "PASS", "FAIL: 2 of 9 objectives not met" */
     enum view_tone tone;
-    char *facts;                            /* one line: scenario, run, target, seed */
-    const struct verdict_objective **order; /* all objectives, what must be acted on first */
-    size_t order_count;
-    struct view_problem *problems; /* in that order; without the advisory ones */
-    size_t problem_count;
+    char *facts;                       /* one line: scenario, run, target, seed */
+    struct view_objective *objectives; /* all, what must be acted on first */
+    size_t objective_count;
+    size_t problem_count; /* the first so many decide and were not met */
     struct view_tile tiles[VIEW_TILES_MAX];
     size_t tile_count;
     struct view_table tables[VIEW_TABLES_MAX];

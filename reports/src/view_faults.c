@@ -104,7 +104,8 @@ void view_fault_times(const struct report *report, struct view *view)
             base_str_printf("%zu: %s", i + 1, f->name), view_since_load(report, f->requested_at),
             view_span(f->requested_at, f->applied_at),  view_span(f->applied_at, f->verified_at),
             view_span(f->applied_at, f->gone_at),       view_span(f->reverted_at, f->gone_at),
-            view_since_load(report, f->gone_at)};
+            view_since_load(report, f->gone_at),        base_str_dup(fault_state_name(f->state)),
+            base_str_dup(fault_end_name(f->end))};
         view_row_add(table, VIEW_PLAIN, cells);
     }
 }
@@ -113,7 +114,7 @@ void view_fault_evidence(const struct report *report, struct view *view)
 {
     static const struct view_column columns[] = {
         {"As expected", VIEW_WORD}, {"Fault", VIEW_NAME}, {"When", VIEW_WORD},
-        {"Target", VIEW_NAME},      {"What", VIEW_TEXT},  {"Value", VIEW_TEXT},
+        {"Target", VIEW_WORD},      {"What", VIEW_TEXT},  {"Value", VIEW_TEXT},
         {"Expected", VIEW_TEXT},    {"At", VIEW_NUMBER},  {NULL, VIEW_WORD}};
     struct view_table *table =
         view_table_add(view, "fault-evidence", "What was measured of each fault", NULL, columns);

@@ -48,22 +48,28 @@ static void latency_cells(const struct report *report, const char *phase, const 
     hdr_fini(&hdr);
 }
 
+static char *load_name(const char *phase, const char *route)
+{
+    if (phase == NULL && route == NULL)
+        return base_str_dup("whole run");
+    return phase != NULL ? base_str_printf("phase %s", phase) : base_str_printf("route %s", route);
+}
+
 static void load_row(const struct report *report, const char *phase, const char *route,
                      struct view_table *table)
 {
-    char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(phase == NULL ? "whole run" : phase),
-                                     base_str_dup(route == NULL ? "all" : route)};
+    char *cells[VIEW_COLUMNS_MAX] = {load_name(phase, route)};
     /* Without load.json the timeline knows the sums alone. */
     if (report->have_load || (phase == NULL && route == NULL)) {
         struct load_counts counts = report_counts(report, phase, route);
-        cells[2] = number(counts.intended);
-        cells[3] = number(counts.sent);
-        cells[4] = number(counts.ok);
-        cells[5] = number(load_counts_failed(&counts));
-        cells[6] = number(counts.missed);
-        cells[11] = failures(&counts);
+        cells[1] = number(counts.intended);
+        cells[2] = number(counts.sent);
+        cells[3] = number(counts.ok);
+        cells[4] = number(load_counts_failed(&counts));
+        cells[5] = number(counts.missed);
+        cells[10] = failures(&counts);
     }
-    latency_cells(report, phase, route, "response", &cells[7]);
+    latency_cells(report, phase, route, "response", &cells[6]);
     view_row_add(table, VIEW_PLAIN, cells);
 }
 
@@ -71,8 +77,8 @@ static void load_row(const struct report *report, const char *phase, const char 
 static void lateness_row(const struct report *report, struct view_table *table)
 {
     char *cells[VIEW_COLUMNS_MAX] = {NULL};
-    latency_cells(report, NULL, NULL, "schedule", &cells[7]);
-    if (cells[10] == NULL)
+    latency_cells(report, NULL, NULL, "schedule", &cells[6]);
+    if (cells[9] == NULL)
         return;
     cells[0] = base_str_dup("schedule error");
     view_row_add(table, VIEW_PLAIN, cells);
@@ -81,11 +87,10 @@ static void lateness_row(const struct report *report, struct view_table *table)
 void view_load(const struct report *report, struct view *view)
 {
     static const struct view_column columns[] = {
-        {"Phase", VIEW_NAME},    {"Route", VIEW_NAME},       {"Due", VIEW_NUMBER},
-        {"Sent", VIEW_NUMBER},   {"Succeeded", VIEW_NUMBER}, {"Failed", VIEW_NUMBER},
-        {"Missed", VIEW_NUMBER}, {"p50", VIEW_NUMBER},       {"p99", VIEW_NUMBER},
-        {"p99.9", VIEW_NUMBER},  {"max", VIEW_NUMBER},       {"Failures", VIEW_TEXT},
-        {NULL, VIEW_WORD}};
+        {"Requests", VIEW_NAME},    {"Due", VIEW_NUMBER},    {"Sent", VIEW_NUMBER},
+        {"Succeeded", VIEW_NUMBER}, {"Failed", VIEW_NUMBER}, {"Missed", VIEW_NUMBER},
+        {"p50", VIEW_NUMBER},       {"p99", VIEW_NUMBER},    {"p99.9", VIEW_NUMBER},
+        {"max", VIEW_NUMBER},       {"Failures", VIEW_NAME}, {NULL, VIEW_WORD}};
     struct view_table *table = view_table_add(
         view, "load", "Load and latency",
         "Response time, from the moment a request was due: waiting for a slow platform counts. "

@@ -223,8 +223,8 @@ static void every_reason_has_advice(void **state)
         struct view view;
         view_build(&report, &verdict, &view);
         assert_int_equal(view.problem_count, 1);
-        assert_non_null(view.problems[0].advice);
-        assert_true(strlen(view.problems[0].advice) > 10);
+        assert_non_null(view.objectives[0].advice);
+        assert_true(strlen(view.objectives[0].advice) > 10);
         view_fini(&view);
     }
 }
