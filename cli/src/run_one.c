@@ -183,17 +183,17 @@ static const int end_signals[] = {SIGINT, SIGTERM, SIGHUP};
 enum { END_SIGNALS = sizeof end_signals / sizeof end_signals[0] };
 
 /* Signals that come while nobody listens for them wait here, from before the run until its report
- * is written: none may end squall between the two. Those that we were started to ignore are left
- * alone: Linux keeps them waiting, too, once they are blocked. */
+ * is written: none may end squall between the two. A hang-up that we were started to ignore (nohup)
+ * is left alone: Linux keeps it waiting, too, once it is blocked. */
 static void hold_signals(sigset_t *before)
 {
     sigset_t held;
+    struct sigaction hang_up;
     (void)sigemptyset(&held);
-    for (size_t i = 0; i < END_SIGNALS; i++) {
-        struct sigaction action;
-        if (sigaction(end_signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-            (void)sigaddset(&held, end_signals[i]);
-    }
+    for (size_t i = 0; i < END_SIGNALS; i++)
+        (void)sigaddset(&held, end_signals[i]);
+    if (sigaction(SIGHUP, NULL, &hang_up) == 0 && hang_up.sa_handler == SIG_IGN)
+        (void)sigdelset(&held, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &held, before);
 }
 

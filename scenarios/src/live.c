@@ -129,11 +129,13 @@ static void on_signal(void *ctx, int number)
     run_on_signal(live->run, name);
 }
 
-/* A signal that we were started to ignore stays ignored: nohup asks for no more than that. */
+/* nohup asks for no more than that a hang-up stays ignored. SIGINT is heard even where a shell had
+ * it ignored, as scripts do for what they put in the background: faults must be revertible. */
 static bool is_ignored(int number)
 {
     struct sigaction action;
-    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+    return number == SIGHUP && sigaction(number, NULL, &action) == 0 &&
+           action.sa_handler == SIG_IGN;
 }
 
 /* A caller that holds these signals back, so that none falls between the run and its report, has

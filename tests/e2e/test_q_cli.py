@@ -163,6 +163,15 @@ def test_nohup_is_respected(port, tmp_path):
         assert one.wait(timeout=30) == 0
 
 
+def test_ctrl_c_is_heard_where_a_script_put_us_in_the_background(port, tmp_path):
+    out = tmp_path / "runs"
+    with start(external(tmp_path, port, duration="20s"), "--out", out, stdout=subprocess.DEVNULL,
+               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) as one:
+        wait_until(lambda: seen(out, "load.started"), 20, "the load")
+        one.send_signal(signal.SIGINT)
+        assert one.wait(timeout=15) == 4
+
+
 def test_a_reader_that_stops_reading_does_not_stop_the_run(port, tmp_path):
     """Ctrl-S, a pager: the loop must go on renewing leases and hearing Ctrl-C."""
     out = tmp_path / "runs"

@@ -2,9 +2,9 @@
 /*
  * The runner on the real world: squall-load as a child process, squall-agent and Prometheus over
  * HTTP, the run directory on disk, the clock of this machine. Blocks until the run is finished and
- * every fault is gone (or known not to be); SIGINT, SIGTERM and SIGHUP end the run early, unless
- * they were ignored before. A caller may hold them blocked: they are let in while the run goes on,
- * and blocked again at its end.
+ * every fault is gone (or known not to be); SIGINT, SIGTERM and SIGHUP end the run early; a SIGHUP
+ * that was ignored before (nohup) does not. A caller may hold them blocked: they are let in while
+ * the run goes on, and blocked again at its end.
  */
 #ifndef SCENARIOS_LIVE_H
 #define SCENARIOS_LIVE_H
