@@ -14,7 +14,7 @@ void scenario_file_complain(const struct scn_problems *problems)
 
 bool scenario_file_load(const char *path, struct scn_scenario *out, struct base_buf *bytes)
 {
-    struct base_buf own;
+    struct base_buf own = {0};
     struct base_buf *buf = bytes != NULL ? bytes : &own;
     struct scn_problems problems = {0};
     base_buf_init(buf, SCN_MAX_BYTES);
