@@ -14,7 +14,7 @@ if [ "$1" = --shared-network ]; then
 fi
 root=$1 user=$2 folder=$3 command=$4
 
-mount --bind "$root" "$root" # "/" must be a mount of its own: `ip netns exec` changes how it spreads
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
@@ -24,33 +24,38 @@ mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5 devpts "$root/dev/p
 mount --bind "$root/dev/pts/ptmx" "$root/dev/ptmx"
 mkdir "$root/run/lock" # Debian's own system start makes it
 ip link set lo up
+# pivot_root(8), not chroot: `ip netns exec` needs "/" to be a mount, `nsenter --mount` goes to the
+# root of the namespace; and nothing of the machine itself remains in sight.
+cd "$root"
+pivot_root . .
+umount --lazy .
+cd /
 
 # state: processes, network namespaces, links, control groups and mounts, one a line. Starts no
 # process before it has listed them. /run/netns stays mounted once `ip netns` was used: its way.
 state() {
     [ "$shared" = no ] || return 0
     local pid
-    for pid in "$root"/proc/[0-9]*; do
+    for pid in /proc/[0-9]*; do
         [ "${pid##*/}" -eq "$$" ] || { read -r name <"$pid/comm" && echo "process $name"; } 2>/dev/null || true
     done
-    [ ! -d "$root/run/netns" ] || find "$root/run/netns" -mindepth 1 -printf 'network namespace %f\n'
+    [ ! -d /run/netns ] || find /run/netns -mindepth 1 -printf 'network namespace %f\n'
     ip -o link | sed -E 's/^[0-9]+: ([^:@]+).*/link \1/'
-    find "$root/sys/fs/cgroup" -mindepth 1 -type d -printf 'control group /%P\n'
-    findmnt -rno TARGET | sed "\\#^$root/run/netns\$#d; s/^/mount /"
+    find /sys/fs/cgroup -mindepth 1 -type d -printf 'control group /%P\n'
+    findmnt -rno TARGET | sed '\#^/run/netns$#d; s/^/mount /'
 }
 
-before=$(mktemp) after=$(mktemp)
+before=$(mktemp -p /run) after=$(mktemp -p /run)
 state >"$before"
 # A new machine's environment: no locale, no colours, nothing of this one's.
 status=0
-home=$(chroot "$root" getent passwd "$user" | cut -d: -f6)
-chroot "$root" setpriv --reuid="$user" --regid="$user" --init-groups \
+home=$(getent passwd "$user" | cut -d: -f6)
+setpriv --reuid="$user" --regid="$user" --init-groups \
     env -i HOME="$home" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     DEBIAN_FRONTEND=noninteractive \
     bash -c "cd $folder && $command" </dev/null || status=$?
 state >"$after"
 left=$(comm -13 <(sort "$before") <(sort "$after"))
-rm -f "$before" "$after"
 if [ -n "$left" ]; then
     printf 'left behind:\n%s\n' "$left"
     [ "$status" -ne 0 ] || status=1
