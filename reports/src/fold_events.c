@@ -175,7 +175,8 @@ static bool fold_line(struct report *report, const char *text, size_t len, struc
     if (line == NULL)
         return false;
     const char *type = text_of(line, "type");
-    bool ok = type != NULL && json_is_integer(json_object_get(line, "wallNs"));
+    bool ok = type != NULL && json_is_integer(json_object_get(line, "wallNs")) &&
+              wall_of(line).ns >= 0; /* times are subtracted from each other */
     if (ok) {
         learn(report, line, type);
         keep(report, line, type);

@@ -102,6 +102,31 @@ def test_cut_anywhere_is_never_a_crash_and_never_a_pass(tmp_path, name):
         assert done.returncode in (3, 5, 6), (share, done.stdout, done.stderr)
 
 
+@pytest.mark.parametrize("wall", [-2**63, -1])
+def test_times_before_the_epoch_are_damage(tmp_path, wall):
+    made = rundir.RunDir(tmp_path / "r")
+    made.events[4]["wallNs"] = wall
+    done = report(made.write(), "--gnuplot", "/nonexistent/gnuplot")
+    assert done.returncode == 5 and verdict_of(made.path)["evidence"]["events.ndjson"] == "damaged"
+    assert "runtime error" not in done.stderr
+
+
+@pytest.mark.parametrize("wall", [1, 2**63 - 1])
+def test_times_at_the_ends_of_their_range_crash_nothing(tmp_path, wall):
+    made = rundir.RunDir(tmp_path / "r")
+    made.events[4]["wallNs"] = wall
+    for key in ("startNs", "endNs"):
+        made.load[key] = wall
+    made.load["intervals"][0]["startNs"] = wall
+    for key in ("requestedAtNs", "appliedAtNs", "goneAtNs"):
+        made.faults["faults"][0][key] = wall
+    done = report(made.write())
+    assert done.returncode in (3, 5, 6), done.stdout
+    assert "runtime error" not in done.stderr
+    for svg in re.findall(r"<svg.*?</svg>", (made.path / "report.html").read_text(), re.S):
+        ElementTree.fromstring(svg)
+
+
 def test_half_a_last_line_is_partial_not_damaged(tmp_path):
     made = rundir.RunDir(tmp_path / "r").write()
     for name in ("events.ndjson", "latency.hlog"):
