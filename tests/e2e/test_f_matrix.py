@@ -1,0 +1,443 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No fault outlives its lease by more than 2 s, whatever dies: every kind of fault against every
+death, with the effect measured at the target and the machine compared before and after. Nothing in
+the agent knows of this test: what goes wrong is a signal, a full disk, a missing privilege, a table
+that is in the way, a target that answers 500, a namespace that is taken away.
+
+The seconds until the effect was gone, counted from the moment that the table names, are written to
+build/fault-matrix.md."""
+
+import concurrent.futures
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, S, SUBNET, TOKEN, Agent, Instance, app_fault,
+                       bridge, connects, cut_off, echo_command, injected_share, kill_fault,
+                       make_namespace, partition_fault, platform, sh)
+from conftest import ROOT, wait_until
+
+pytestmark = NEEDS_ROOT
+LEASE_S = 1.0
+LIMIT_S = LEASE_S + GRACE_S
+REPORT = ROOT / "build" / "fault-matrix.md"
+KINDS = ("kill", "partition", "app")
+
+# A controller: renews until it is killed.
+CONTROLLER = """
+import http.client, json, sys, time
+port, token, lease_s, faults = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:]
+while True:
+    for fault in faults:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("POST", f"/v1/faults/{fault}/renew", json.dumps(
+            {"leaseNs": int(lease_s * 1e9)}), {"Authorization": "Bearer " + token})
+        print(time.monotonic(), connection.getresponse().status, flush=True)
+        connection.close()
+    time.sleep(lease_s / 5)
+"""
+
+# A service whose /api/chaos is broken: it answers like any other, but takes no fault.
+BROKEN = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b'{"data":null,"meta":{},"errors":[{"code":"BROKEN"}]}'
+        self.send_response(500 if self.path.startswith("/api/chaos/") else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    do_GET = do_POST = do_DELETE = answer
+    def log_message(self, *words):
+        pass
+http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
+"""
+
+
+# --- what is compared before and after ---
+
+def text_of(*command):
+    """ip looks through all of /run/netns, where others may remove theirs meanwhile: again, then."""
+    def quiet():
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return None if done.returncode or done.stderr else (done.stdout,)
+    return wait_until(quiet, 5, " ".join(command))[0]
+
+
+def mounts_of(pid):
+    """A namespace's mount point vanishes everywhere when it is unlinked, so others' do not count."""
+    lines = pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+    return [line for line in lines if " - nsfs " not in line or PREFIX in line]
+
+
+def cgroup_knobs(pid):
+    """Where a process is, and every setting of that group."""
+    place = pathlib.Path(f"/proc/{pid}/cgroup").read_text()
+    knobs = {}
+    for line in place.splitlines():
+        mount = "/sys/fs/cgroup" if pathlib.Path("/sys/fs/cgroup/cgroup.procs").exists() \
+            else "/sys/fs/cgroup/unified"
+        folder = pathlib.Path(mount + line.split(":", 2)[2])
+        for name in ("cgroup.freeze", "cpu.max", "memory.max", "pids.max", "io.max"):
+            file = folder / name
+            knobs[str(file)] = file.read_text() if file.exists() else None
+    return place, knobs
+
+
+class Machine:
+    """The agents of a test run in a mount namespace of their own, so that what they might mount is
+    told from what others on this machine do; the network namespaces are the test's alone."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sleep",
+                                        "infinity"])
+        own = os.readlink("/proc/self/ns/mnt")
+        wait_until(lambda: os.readlink(f"/proc/{self.holder.pid}/ns/mnt") != own, 5, "unshared")
+        self.inside = ["nsenter", "-m", "-t", str(self.holder.pid)]
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+
+    def dump(self):
+        found = {"host nft": text_of("nft", "list", "ruleset"),
+                 "host rules": text_of("ip", "rule"),
+                 "mounts": mounts_of(self.holder.pid),
+                 "resolv.conf": text_of(*self.inside, "cat", "/etc/resolv.conf")}
+        for netns in self.lab.namespaces:
+            inside = ["ip", "netns", "exec", netns]
+            for what in (["nft", "list", "ruleset"], ["ip", "-d", "link"], ["ip", "address"],
+                         ["ip", "route", "show", "table", "all"], ["ip", "rule"],
+                         ["tc", "qdisc", "show"]):
+                found[f"{netns}: {' '.join(what)}"] = text_of(*inside, *what)
+        for instance in self.lab.instances.values():
+            found[f"{instance.name}: cgroup"] = cgroup_knobs(instance.process.pid)
+        return found
+
+
+@pytest.fixture(scope="module")
+def machine(platform):
+    made = Machine(platform)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    """case -> kind -> seconds, or a word; written down when all have run."""
+    cells = {}
+    began = time.monotonic()
+    yield cells
+    lines = ["# How long each fault stayed", "",
+             "Seconds from the moment named in each row until the effect could no longer be measured",
+             f"at the target. Lease {LEASE_S:g} s, so the limit is {LIMIT_S:g} s. After each row nft"
+             " rulesets,", "links, addresses, routes, qdiscs, mounts, cgroup settings and "
+             "resolv.conf were the same as before.", "",
+             "| what happens | " + " | ".join(KINDS) + " |", "|---" * (len(KINDS) + 1) + "|"]
+    for case, row in cells.items():
+        shown = [f"{row[k]:.2f}" if isinstance(row.get(k), float) else row.get(k, "")
+                 for k in KINDS]
+        lines.append(f"| {case} | " + " | ".join(shown) + " |")
+    command = "python3 -m pytest tests/e2e/test_f_matrix.py"
+    lines += ["", f"Made in {time.monotonic() - began:.0f} s by `{command}` as root (SQUALL_BIN "
+              f"names the build),", f"on Linux {os.uname().release} with {os.cpu_count()} "
+              "processors."]
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text("\n".join(lines) + "\n")
+
+
+# --- faults and their effects ---
+
+class Effect:
+    """One fault in place, and how to tell whether its effect is there."""
+
+    def __init__(self, lab, kind, spec, target):
+        self.lab, self.kind, self.spec = lab, kind, spec
+        self.target = lab.instances[target]
+        self.pid = self.target.process.pid
+
+    def gone(self):
+        if self.kind == "kill":  # something serves there again
+            return self.target.process.pid != self.pid and connects(
+                self.target.netns, self.target.address, self.target.port)
+        if self.kind == "partition":
+            return not cut_off(self.lab, self.target.name)
+        return injected_share(self.lab, self.target.name, 20) == 0
+
+    def assert_present(self):
+        if self.kind == "kill":
+            wait_until(lambda: self.target.process.pid != self.pid
+                       or self.target.process.poll() is not None, 2, "killed")
+        else:
+            assert not self.gone(), self.spec["kind"]
+
+
+def wait_gone(effect, since):
+    """Seconds from `since`; fails at the limit."""
+    while True:
+        try:
+            gone = effect.gone()
+        except (OSError, AssertionError):
+            gone = False  # its process is being started again
+        took = time.monotonic() - since
+        if gone:
+            return max(took, 0.0)
+        assert took < LIMIT_S, f"{effect.kind} on {effect.target.name} after {took:.2f} s"
+        time.sleep(0.01)
+
+
+def last_seen(effect, since, until):
+    """Seconds from `since` to when the effect was seen last, looking until the future is done."""
+    seen = 0.0
+    while not until.done():
+        if not effect.gone():
+            seen = time.monotonic() - since
+    return seen
+
+
+def measure(effects, since):
+    with concurrent.futures.ThreadPoolExecutor(len(effects)) as pool:
+        return {e.kind: f.result() for e, f in
+                [(e, pool.submit(wait_gone, e, since)) for e in effects]}
+
+
+class Lab:
+    def __init__(self, lab, machine, folder, lost=None):
+        self.lab, self.machine = lab, machine
+        self.before = machine.dump()
+        self.agent = Agent(lab, folder, "--max-affected", "100%")
+        self.agent.prefix = machine.inside + (
+            ["setpriv", f"--bounding-set=-{lost}"] if lost else [])
+        self.agent.start()
+
+    def all_kinds(self):
+        """kind -> spec, on a target each; a kill is over with its `for`, it holds no lease."""
+        times = {"duration_s": 60.0, "lease_s": LEASE_S}
+        return {"kill": (kill_fault(["api-12"], lease_s=LEASE_S, duration_s=LEASE_S), "api-12"),
+                "partition": (partition_fault(["api-11"], **times), "api-11"),
+                "app": (app_fault(["gateway-14"], rate=1.0, **times), "gateway-14")}
+
+    def inject(self, specs=None):
+        effects = [Effect(self.lab, kind, spec, target)
+                   for kind, (spec, target) in (specs or self.all_kinds()).items()]
+        with concurrent.futures.ThreadPoolExecutor(len(effects)) as pool:
+            for status, record in pool.map(lambda e: self.agent.post(e.spec), effects):
+                assert status == 200, record
+        for effect in effects:
+            effect.assert_present()
+        return effects
+
+    def settle(self, effects, end):
+        """The agent itself comes to know that they are gone, and nothing is left."""
+        for effect in effects:
+            record = self.agent.wait_state(effect.spec, "gone", 15)
+            assert record["end"] in end, record
+        self.finish()
+
+    def finish(self):
+        wait_until(lambda: all(i.ready() for i in self.lab.instances.values()), 10, "all ready")
+        assert not list(self.agent.journal.glob("*.fault"))
+        assert self.agent.terminate() == 0, self.agent.log_file.read_text()
+        after = self.machine.dump()
+        assert after == self.before, [key for key in after if after[key] != self.before.get(key)]
+
+    def abandon(self):
+        if self.agent.process.poll() is None:
+            self.agent.signal(signal.SIGCONT)
+            self.agent.kill()
+
+
+@pytest.fixture
+def lost():
+    """A capability that the agent has not."""
+    return None
+
+
+@pytest.fixture
+def lab(platform, machine, tmp_path, lost):
+    made = Lab(platform, machine, tmp_path, lost)
+    yield made
+    made.abandon()
+
+
+# --- the rows ---
+
+def test_agent_killed(lab, matrix):
+    effects = lab.inject()
+    since = time.monotonic()
+    lab.agent.kill()
+    matrix["agent: SIGKILL"] = measure(effects, since)
+    lab.agent.start()
+    lab.settle(effects, {"recovery", "expired"})
+
+
+def test_agent_stopped(lab, matrix):
+    effects = lab.inject()
+    since = time.monotonic()
+    lab.agent.signal(signal.SIGSTOP)
+    matrix["agent: SIGSTOP"] = measure(effects, since)
+    lab.agent.signal(signal.SIGCONT)
+    lab.settle(effects, {"lease", "expired"})
+
+
+def test_agent_cut_from_its_controller(lab, matrix):
+    effects = lab.inject()
+    matrix["no renewal reaches the agent"] = measure(effects, time.monotonic())
+    lab.settle(effects, {"lease", "expired"})
+
+
+def test_controller_killed(lab, matrix):
+    specs = lab.all_kinds()
+    specs["kill"][0]["durationNs"] = 60 * S
+    effects = lab.inject(specs)
+    held = [e for e in effects if e.kind != "kill"]
+    controller = subprocess.Popen(
+        [sys.executable, "-c", CONTROLLER, str(lab.agent.port), TOKEN, str(LEASE_S),
+         *[e.spec["id"] for e in effects]], stdout=subprocess.PIPE, text=True)
+    try:
+        end = time.monotonic() + 1.5 * LEASE_S  # longer than a lease: only renewal keeps them
+        while time.monotonic() < end:
+            at, status = controller.stdout.readline().split()
+            assert status == "200"
+        assert float(at) > end - LEASE_S
+        for effect in held:
+            effect.assert_present()
+        since = time.monotonic()
+    finally:
+        controller.kill()
+        controller.communicate()
+    matrix["controller: SIGKILL"] = measure(effects, since)
+    lab.settle(effects, {"lease", "expired"})
+
+
+def test_target_restarts(lab, matrix):
+    effects = lab.inject()
+    since = time.monotonic()
+    for effect in effects:
+        os.kill(effect.target.process.pid, signal.SIGKILL)
+    matrix["target: killed during the fault"] = measure(effects, since)
+    lab.settle(effects, {"lease", "expired"})
+
+
+@pytest.mark.parametrize("lost", ["kill"])
+def test_apply_fails_half_way(lab, platform, matrix):
+    """The second target refuses when the first has the fault already: a table is in the way; the
+    target answers 500; the signal is not allowed (no CAP_KILL, a process of somebody else)."""
+    api, gateway = platform.instances["api-12"], platform.instances["gateway-15"]
+    replace(platform, "api-12", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                                 *echo_command(api.address, api.port)])
+    replace(platform, "gateway-15", ["/usr/bin/python3", "-c", BROKEN, gateway.address,
+                                     str(gateway.port)])
+    times = {"duration_s": 60.0, "lease_s": LEASE_S}
+    both = ["api-11", "api-12"]
+    specs = {"kill": (kill_fault(both, lease_s=LEASE_S, duration_s=LEASE_S), "api-11", "not permitt"),
+             "partition": (partition_fault(both, **times), "api-11", "refused"),
+             "app": (app_fault(["gateway-14", "gateway-15"], rate=1.0, **times), "gateway-14",
+                     "answered 500")}
+    sh("ip", "netns", "exec", api.netns, "nft", "add", "table", "inet",
+       f"squall_{specs['partition'][0]['id']}")
+    row = {}
+    try:
+        for kind, (spec, target, words) in specs.items():
+            effect = Effect(platform, kind, spec, target)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                since = time.monotonic()
+                answer = pool.submit(lab.agent.post, spec)
+                row[kind] = last_seen(effect, since, answer)
+            status, record = answer.result()
+            assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
+            assert words in record["error"].lower() and not record["wasActive"], record["error"]
+            assert row[kind] < LIMIT_S, row
+            wait_until(effect.gone, 2, f"{kind} gone")
+    finally:
+        replace(platform, "api-12", api.command)
+        replace(platform, "gateway-15", gateway.command)
+    matrix["apply fails at the second of two targets (seen last, after the request)"] = row
+    lab.finish()
+
+
+def replace(platform, name, command):
+    """Another program in its place, under its address."""
+    old = platform.instances[name]
+    old.stop()
+    platform.add(old.service, Instance(platform.folder, name, command, old.address, old.port,
+                                       old.netns))
+
+
+def test_journal_on_a_full_disk(platform, machine, tmp_path, matrix):
+    before = machine.dump()
+    (tmp_path / "journal").mkdir()
+    sh(*machine.inside, "mount", "-t", "tmpfs", "-o", "size=12k", "chat", str(tmp_path / "journal"))
+    lab = Lab(platform, machine, tmp_path)
+    try:
+        sh(*machine.inside, "dd", "if=/dev/zero", f"of={tmp_path}/journal/filler", "bs=4096",
+           "count=1")
+        for kind, (spec, target) in lab.all_kinds().items():
+            effect = Effect(platform, kind, spec, target)
+            status, record = lab.agent.post(spec)
+            assert (status, record["state"], record["appliedAtNs"]) == (409, "gone", 0), record
+            assert "No space left" in record["error"]
+            assert effect.target.process.pid == effect.pid
+            assert kind == "kill" or effect.gone()
+        matrix["the journal's disk is full"] = {kind: "never applied" for kind in KINDS}
+        lab.finish()
+    finally:
+        lab.abandon()
+        sh(*machine.inside, "umount", str(tmp_path / "journal"))
+    assert machine.dump() == before
+
+
+def test_all_faults_on_one_target(lab, platform, matrix):
+    target = "gateway-14"
+    cut = {**partition_fault([target], duration_s=60.0, lease_s=LEASE_S), "service": "gateway"}
+    injury = app_fault([target], rate=1.0, duration_s=60.0, lease_s=LEASE_S)
+    death = {**kill_fault([target], lease_s=LEASE_S, duration_s=LEASE_S), "service": "gateway"}
+    effects = lab.inject({"partition": (cut, target), "app": (injury, target)})
+    # One of the two reverted: the other stays.
+    assert lab.agent.delete(injury)[0] == 200
+    effects[0].assert_present()
+    effects = effects[:1] + lab.inject({"kill": (death, target)})
+    measure(effects[1:], time.monotonic())
+    effects += lab.inject({"app": ({**injury, "id": injury["id"] + "-2"}, target)})
+    since = time.monotonic()
+    lab.agent.kill()
+    matrix["all three on one target, then agent: SIGKILL"] = measure(effects, since)
+    lab.agent.start()
+    lab.settle(effects[1:], {"recovery", "expired"})
+
+
+def test_the_namespace_of_the_target_vanishes(platform, bridge, machine, tmp_path, matrix):
+    before = machine.dump()
+    netns = make_namespace(platform, bridge, 16)
+    address = f"{SUBNET}.16"
+    instance = platform.add("api", Instance(platform.folder, "api-16", echo_command(address, 8000),
+                                            address, 8000, netns))
+    platform.write()
+    agent = Agent(platform, tmp_path).start()
+    try:
+        spec = partition_fault(["api-16"], duration_s=60.0, lease_s=LEASE_S)
+        assert agent.post(spec)[0] == 200
+        with open(f"/run/netns/{netns}", "rb"):
+            instance.stop()
+            sh("ip", "netns", "del", netns)
+            platform.namespaces.remove(netns)
+            del platform.instances["api-16"]
+            since = time.monotonic()
+            record = agent.wait_state(spec, "gone", LIMIT_S)
+            matrix["the target's namespace is taken away"] = {
+                "partition": time.monotonic() - since, "kill": "", "app": ""}
+            assert record["end"] in ("lease", "failed"), record
+        assert agent.terminate() == 0
+    finally:
+        if agent.process.poll() is None:
+            agent.kill()
+        platform.write()
+    assert machine.dump() == before
