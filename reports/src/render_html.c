@@ -37,13 +37,18 @@ static void problem(const struct view_objective *p, struct base_buf *out)
     const struct {
         const char *label;
         const char *text;
-    } lines[] = {{"Expected", o->expected}, {"Measured", o->measured}, {"Next", p->advice}};
+    } lines[] = {{"Expected", o->expected},
+                 {"Measured", o->measured},
+                 {"Next", p->advice},
+                 {"Also", p->also}};
     (void)base_buf_printf(out, "<div class=\"problem %s\">\n<h3><span class=\"tag\">%s</span> ",
                           tone_class(p->tone), view_status_word(o->status));
     escape_xml(out, o->name);
     (void)base_buf_printf(out, " <span class=\"dim\">%s, %s</span></h3>\n<dl>",
                           verdict_source_name(o->source), verdict_reason_name(o->reason));
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        if (lines[i].text == NULL)
+            continue;
         (void)base_buf_printf(out, "<dt>%s</dt><dd>", lines[i].label);
         escape_xml(out, lines[i].text);
         (void)base_buf_str(out, "</dd>");
@@ -56,8 +61,10 @@ static void problems(const struct view *view, struct base_buf *out)
     if (view->problem_count == 0)
         return;
     (void)base_buf_str(out, "<section id=\"not-met\" class=\"long\">\n<h2>What was not met</h2>\n");
-    for (size_t i = 0; i < view->problem_count; i++)
-        problem(&view->objectives[i], out);
+    for (size_t i = 0; i < view->problem_count; i++) {
+        if (!view->objectives[i].told)
+            problem(&view->objectives[i], out);
+    }
     (void)base_buf_str(out, "</section>\n");
 }
 

@@ -38,6 +38,8 @@ static void problems(const struct view *view, struct base_buf *out)
 {
     for (size_t i = 0; i < view->problem_count && i < ROWS_MAX; i++) {
         const struct verdict_objective *o = view->objectives[i].is;
+        if (view->objectives[i].told)
+            continue;
         (void)base_buf_printf(out, "%s- **%s** %s **", i == 0 ? "\n" : "",
                               view_status_word(o->status), verdict_source_name(o->source));
         escape_md(out, o->name, CELL_MAX);
@@ -45,7 +47,10 @@ static void problems(const struct view *view, struct base_buf *out)
         escape_md(out, o->measured, CELL_MAX);
         (void)base_buf_str(out, " (expected: ");
         escape_md(out, o->expected, CELL_MAX);
-        (void)base_buf_printf(out, "). %s\n", view->objectives[i].advice);
+        (void)base_buf_printf(out, "). %s", view->objectives[i].advice);
+        (void)base_buf_str(out, view->objectives[i].also == NULL ? "" : " Also: ");
+        escape_md(out, view->objectives[i].also, CELL_MAX);
+        (void)base_buf_char(out, '\n');
     }
 }
 

@@ -93,7 +93,8 @@ static void objective(const struct view_objective *row, bool colour, size_t name
     size_t indent = line_head(out, view_status_word(o->status), row->tone, colour,
                               verdict_source_name(o->source), o->name, name_width);
     wrapped(out, o->measured, indent, indent);
-    if (o->status == VERDICT_PASS)
+    /* What the abort left unjudged says so itself, a dozen times. */
+    if (o->status == VERDICT_PASS || (o->reason == REASON_ABORTED && row->told))
         return;
     labelled(out, "expected: ", o->expected, indent);
     labelled(out, "reason: ", verdict_reason_name(o->reason), indent);

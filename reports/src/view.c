@@ -49,6 +49,8 @@ void view_fini(struct view *view)
 {
     free(view->headline);
     free(view->facts);
+    for (size_t i = 0; i < view->objective_count; i++)
+        free(view->objectives[i].also);
     free(view->objectives);
     for (size_t i = 0; i < view->tile_count; i++) {
         free(view->tiles[i].value);
@@ -129,6 +131,29 @@ static void sort_objectives(const struct verdict *verdict, struct view *view)
     }
 }
 
+/* An abort, a dead Prometheus, a limited generator leave most objectives without evidence: one
+ * cause, told once. Failures are told one by one. */
+static void gather(struct view *view, size_t first)
+{
+    struct view_objective *cause = &view->objectives[first];
+    if (cause->told || cause->is->status != VERDICT_INSUFFICIENT)
+        return;
+    struct base_buf names;
+    base_buf_init(&names, 4096);
+    for (size_t i = first + 1; i < view->problem_count; i++) {
+        struct view_objective *at = &view->objectives[i];
+        if (at->is->status != VERDICT_INSUFFICIENT || at->is->reason != cause->is->reason)
+            continue;
+        at->told = true;
+        (void)base_buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", at->is->name);
+    }
+    if (names.len > 0 || names.failed)
+        cause->also = base_buf_steal(&names);
+    base_buf_fini(&names);
+    if (cause->also == NULL && first + 1 < view->problem_count && view->objectives[first + 1].told)
+        cause->also = base_str_dup("many others: see Objectives");
+}
+
 static void view_objectives(struct view *view)
 {
     static const struct view_column columns[] = {{"Verdict", VIEW_WORD},  {"Objective", VIEW_NAME},
@@ -194,6 +219,8 @@ void view_build(const struct report *report, const struct verdict *verdict, stru
     out->headline = headline(verdict, &out->tone);
     out->facts = facts(report, verdict);
     sort_objectives(verdict, out);
+    for (size_t i = 0; i < out->problem_count; i++)
+        gather(out, i);
     view_tiles(report, out);
     view_objectives(out);
     view_faults(report, out);

@@ -44,6 +44,8 @@ struct view_objective {
     const struct verdict_objective *is; /* the verdict's */
     enum view_tone tone;
     const char *advice; /* what to do; "" when it was met */
+    char *also;         /* names of others that one cause left without evidence too; NULL: none */
+    bool told;          /* it stands in the also of another one */
 };
 
 /* One of the few numbers that sum a run up. */

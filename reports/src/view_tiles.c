@@ -53,15 +53,17 @@ static void faults_tile(const struct report *report, struct view *view)
     size_t good = 0;
     for (size_t i = 0; i < all; i++)
         good += judge_fault(report, i).status == VERDICT_PASS ? 1 : 0;
+    if (report->plan.fault_count > all) /* of those that were never requested there is no record */
+        all = report->plan.fault_count;
     size_t skipped = report->plan.skipped_count;
     if (all + skipped == 0)
         return;
     char *text = skipped == 0 ? base_str_dup("took effect and are gone")
                               : base_str_printf("took effect and are gone; %zu skipped", skipped);
     add(view, "Faults", base_str_printf("%zu of %zu", good, all + skipped), text,
-        good < all    ? VIEW_BAD
-        : skipped > 0 ? VIEW_WARN
-                      : VIEW_GOOD);
+        good < all && report->course.aborted_by == NULL ? VIEW_BAD
+        : good < all + skipped                          ? VIEW_WARN
+                                                        : VIEW_GOOD);
 }
 
 /* The objective that has spent the largest part of its budget. */

@@ -207,6 +207,44 @@ static void summary_is_ascii_aligned_and_narrow(void **state)
     view_fini(&view);
 }
 
+/* One abort leaves a dozen objectives unjudged: it is told once. Failures are told one by one. */
+static void one_cause_is_told_once(void **state)
+{
+    (void)state;
+    enum { COUNT = 5 };
+    static const struct {
+        enum verdict_status status;
+        enum verdict_reason reason;
+    } kinds[COUNT] = {{VERDICT_INSUFFICIENT, REASON_ABORTED},
+                      {VERDICT_INSUFFICIENT, REASON_ABORTED},
+                      {VERDICT_INSUFFICIENT, REASON_NO_DATA},
+                      {VERDICT_FAIL, REASON_NOT_MET},
+                      {VERDICT_FAIL, REASON_NOT_MET}};
+    struct verdict_objective objectives[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        objectives[i] = (struct verdict_objective){
+            .name = i == 1 ? warns : fails, .status = kinds[i].status, .reason = kinds[i].reason};
+    struct verdict verdict = {.scenario = passes,
+                              .run = passes,
+                              .status = VERDICT_FAIL,
+                              .objectives = objectives,
+                              .objective_count = COUNT};
+    struct report report = {0};
+    struct view view;
+    view_build(&report, &verdict, &view);
+    assert_int_equal(view.problem_count, COUNT);
+    size_t told = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        told += view.objectives[i].told ? 1 : 0;
+        if (view.objectives[i].also != NULL)
+            assert_string_equal(view.objectives[i].also, warns);
+    }
+    assert_int_equal(told, 1);
+    assert_ptr_equal(view.objectives[3].is, &objectives[1]);
+    assert_true(view.objectives[3].told);
+    view_fini(&view);
+}
+
 /* Each reason has advice, or a new one would show a person "(null)". */
 static void every_reason_has_advice(void **state)
 {
@@ -265,6 +303,7 @@ int main(void)
         cmocka_unit_test(scripts_hold_no_names),
         cmocka_unit_test(durations_are_readable),
         cmocka_unit_test(summary_is_ascii_aligned_and_narrow),
+        cmocka_unit_test(one_cause_is_told_once),
         cmocka_unit_test(every_reason_has_advice),
         cmocka_unit_test(every_cut_of_a_timeline_folds),
     };
