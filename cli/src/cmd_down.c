@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "cli.h"
-#include "sandbox/sandbox.h"
+#include "sandbox_arguments.h"
 
 static const char help[] =
     "usage: squall down [OPTIONS]\n"
@@ -21,34 +20,13 @@ static void print_line(void *ctx, const char *text)
 
 int cmd_down(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"name", required_argument, NULL, 'n'},
-        {"state", required_argument, NULL, 's'},
-        {"purge", no_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    struct sandbox_options options = {0};
+    struct sandbox_arguments arguments;
     struct base_error err = {.message = ""};
     const struct sandbox_sink sink = {.line = print_line};
-    bool purge = false;
-    int key;
-    while ((key = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-        if (key == 'n')
-            options.name = optarg;
-        else if (key == 's')
-            options.state = optarg;
-        else if (key == 'p')
-            purge = true;
-        else if (key == 'h') {
-            (void)fputs(help, stdout);
-            return EXIT_CODE_PASS;
-        } else
-            return cli_usage("down: see squall down --help");
-    }
-    if (optind < argc)
-        return cli_usage("unexpected \"%s\"; squall down --help", argv[optind]);
-    if (!sandbox_down(&options, purge, &sink, &err))
-        return cli_fail(err.code == BASE_INVALID ? EXIT_CODE_USAGE : EXIT_CODE_ERROR, &err);
+    int code = sandbox_arguments_read(argc, argv, help, "purge", &arguments);
+    if (code >= 0)
+        return code;
+    if (!sandbox_down(&arguments.options, arguments.flag, &sink, &err))
+        return sandbox_failed(&err);
     return EXIT_CODE_PASS;
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
-#include "sandbox/sandbox.h"
+#include "sandbox_arguments.h"
 
 static const char help[] =
     "usage: squall status [OPTIONS]\n"
@@ -22,7 +21,7 @@ static int show(const struct sandbox_options *options, bool as_json)
     base_buf_init(&text, TEXT_MAX);
     json_t *status = sandbox_status(options, &err);
     if (status == NULL)
-        return cli_fail(err.code == BASE_INVALID ? EXIT_CODE_USAGE : EXIT_CODE_ERROR, &err);
+        return sandbox_failed(&err);
     if (as_json) {
         BASE_AUTO_FREE char *dump = json_dumps(status, JSON_INDENT(2) | JSON_SORT_KEYS);
         (void)base_buf_printf(&text, "%s\n", dump == NULL ? "null" : dump);
@@ -37,30 +36,7 @@ static int show(const struct sandbox_options *options, bool as_json)
 
 int cmd_status(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"name", required_argument, NULL, 'n'},
-        {"state", required_argument, NULL, 's'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    struct sandbox_options options = {0};
-    bool as_json = false;
-    int key;
-    while ((key = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-        if (key == 'n')
-            options.name = optarg;
-        else if (key == 's')
-            options.state = optarg;
-        else if (key == 'j')
-            as_json = true;
-        else if (key == 'h') {
-            (void)fputs(help, stdout);
-            return EXIT_CODE_PASS;
-        } else
-            return cli_usage("status: see squall status --help");
-    }
-    if (optind < argc)
-        return cli_usage("unexpected \"%s\"; squall status --help", argv[optind]);
-    return show(&options, as_json);
+    struct sandbox_arguments arguments;
+    int code = sandbox_arguments_read(argc, argv, help, "json", &arguments);
+    return code >= 0 ? code : show(&arguments.options, arguments.flag);
 }

@@ -3,12 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/text.h"
+#include "kit/program.h"
 #include "proxy.h"
 #include "sample.h"
-
-enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 
 struct options {
     struct kit_service_config service;
@@ -66,8 +64,9 @@ static bool serve_with(const struct options *options, struct kit_service *servic
     return ok;
 }
 
-static bool serve(const struct options *options, struct base_error *err)
+static bool serve(void *ctx, struct base_error *err)
 {
+    const struct options *options = ctx;
     struct kit_service *service = kit_service_new(&options->service, err);
     if (service == NULL)
         return false;
@@ -78,8 +77,9 @@ static bool serve(const struct options *options, struct base_error *err)
     return ok;
 }
 
-static bool check(struct options *options, struct base_error *err)
+static bool check(void *ctx, struct base_error *err)
 {
+    struct options *options = ctx;
     const char *name = "users=";
     if (options->upstream == NULL || !base_str_starts(options->upstream, name))
         return base_fail(err, BASE_INVALID,
@@ -91,35 +91,6 @@ static bool check(struct options *options, struct base_error *err)
         return base_fail(err, BASE_INVALID,
                          "--probe-every must be 10ms or more, the timeouts 1ms or more");
     return true;
-}
-
-static bool parse(struct options *options, int argc, char **argv, bool *help,
-                  struct base_error *err)
-{
-    const struct kit_flag flags[] = {
-        KIT_SERVICE_FLAGS(&options->service),
-        {"upstream", KIT_FLAG_TEXT, &options->upstream, "users=HOST:PORT,HOST:PORT (required)"},
-        {"probe-every", KIT_FLAG_DURATION, &options->probe_every,
-         "period and timeout of the upstreams' health probes (500ms)"},
-        {"try-timeout", KIT_FLAG_DURATION, &options->limits.try_timeout,
-         "of one try at an upstream (1s)"},
-        {"deadline", KIT_FLAG_DURATION, &options->limits.deadline, "of a proxied request (2s)"},
-        {"flaky-rate", KIT_FLAG_FRACTION, &options->flaky_rate,
-         "share of /api/flaky that fails (0.3)"},
-        {"seed", KIT_FLAG_COUNT, &options->seed, "of /api/flaky (1)"},
-        {"slow", KIT_FLAG_DURATION, &options->slow, "delay of /api/slow (500ms)"},
-    };
-    const size_t count = sizeof flags / sizeof flags[0];
-    if (!kit_flags_parse(flags, count, argc, argv, help, err))
-        return false;
-    if (*help) {
-        BASE_AUTO_BUF struct base_buf text;
-        base_buf_init(&text, 16384);
-        kit_flags_help(flags, count, "squall-gateway", &text);
-        fputs(text.data, stdout);
-        return true;
-    }
-    return check(options, err);
 }
 
 int main(int argc, char **argv)
@@ -134,14 +105,26 @@ int main(int argc, char **argv)
         .seed = 1,
         .slow = base_dur_ms(500),
     };
-    struct base_error error;
-    bool help = false;
-    if (!parse(&options, argc, argv, &help, &error)) {
-        fprintf(stderr, "squall-gateway: %s\n", error.message);
-        return EXIT_USAGE;
-    }
-    if (help || serve(&options, &error))
-        return 0;
-    fprintf(stderr, "squall-gateway: %s\n", error.message);
-    return error.code == BASE_INVALID ? EXIT_USAGE : EXIT_RUNTIME;
+    const struct kit_flag flags[] = {
+        KIT_SERVICE_FLAGS(&options.service),
+        {"upstream", KIT_FLAG_TEXT, &options.upstream, "users=HOST:PORT,HOST:PORT (required)"},
+        {"probe-every", KIT_FLAG_DURATION, &options.probe_every,
+         "period and timeout of the upstreams' health probes (500ms)"},
+        {"try-timeout", KIT_FLAG_DURATION, &options.limits.try_timeout,
+         "of one try at an upstream (1s)"},
+        {"deadline", KIT_FLAG_DURATION, &options.limits.deadline, "of a proxied request (2s)"},
+        {"flaky-rate", KIT_FLAG_FRACTION, &options.flaky_rate,
+         "share of /api/flaky that fails (0.3)"},
+        {"seed", KIT_FLAG_COUNT, &options.seed, "of /api/flaky (1)"},
+        {"slow", KIT_FLAG_DURATION, &options.slow, "delay of /api/slow (500ms)"},
+    };
+    const struct kit_program program = {
+        .name = "squall-gateway",
+        .flags = flags,
+        .flag_count = sizeof flags / sizeof flags[0],
+        .ctx = &options,
+        .check = check,
+        .run = serve,
+    };
+    return kit_program_run(&program, argc, argv, stdout, stderr);
 }

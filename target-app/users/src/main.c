@@ -2,11 +2,9 @@
 /* squall-users: the data service of the target platform. */
 #include <stdio.h>
 
-#include "base/cleanup.h"
+#include "kit/program.h"
 #include "schema.h"
 #include "users.h"
-
-enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 
 struct options {
     struct kit_service_config service;
@@ -17,12 +15,6 @@ struct options {
     struct dur_ns migrate_timeout;
     struct dur_ns query_timeout;
 };
-
-static int fail(int code, const struct base_error *error)
-{
-    fprintf(stderr, "squall-users: %s\n", error->message);
-    return code;
-}
 
 static bool serve(const struct options *options, struct base_error *err)
 {
@@ -49,30 +41,9 @@ static bool serve(const struct options *options, struct base_error *err)
     return ok;
 }
 
-static bool parse(struct options *options, int argc, char **argv, bool *help,
-                  struct base_error *err)
+static bool check(void *ctx, struct base_error *err)
 {
-    const struct kit_flag flags[] = {
-        KIT_SERVICE_FLAGS(&options->service),
-        {"postgres", KIT_FLAG_TEXT, &options->postgres, "libpq connection string (required)"},
-        {"pool", KIT_FLAG_COUNT, &options->pool, "connections to PostgreSQL at most (20)"},
-        {"query-timeout", KIT_FLAG_DURATION, &options->query_timeout,
-         "deadline of a statement, waiting included (800ms)"},
-        {"migrate", KIT_FLAG_SWITCH, &options->migrate, "create the schema, then exit"},
-        {"seed-rows", KIT_FLAG_COUNT, &options->seed_rows, "with --migrate: example users to have"},
-        {"migrate-timeout", KIT_FLAG_DURATION, &options->migrate_timeout,
-         "with --migrate: how long it may take (60s)"},
-    };
-    const size_t count = sizeof flags / sizeof flags[0];
-    if (!kit_flags_parse(flags, count, argc, argv, help, err))
-        return false;
-    if (*help) {
-        BASE_AUTO_BUF struct base_buf text;
-        base_buf_init(&text, 16384);
-        kit_flags_help(flags, count, "squall-users", &text);
-        fputs(text.data, stdout);
-        return true;
-    }
+    const struct options *options = ctx;
     if (options->postgres == NULL)
         return base_fail(err, BASE_INVALID,
                          "--postgres is missing: give a libpq connection string");
@@ -83,6 +54,14 @@ static bool parse(struct options *options, int argc, char **argv, bool *help,
     return true;
 }
 
+static bool run(void *ctx, struct base_error *err)
+{
+    const struct options *options = ctx;
+    return options->migrate
+               ? users_migrate(options->postgres, options->seed_rows, options->migrate_timeout, err)
+               : serve(options, err);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {
@@ -91,14 +70,24 @@ int main(int argc, char **argv)
         .migrate_timeout = base_dur_s(60),
         .query_timeout = base_dur_ms(800),
     };
-    struct base_error error;
-    bool help = false;
-    if (!parse(&options, argc, argv, &help, &error))
-        return fail(EXIT_USAGE, &error);
-    if (help)
-        return 0;
-    bool ok = options.migrate ? users_migrate(options.postgres, options.seed_rows,
-                                              options.migrate_timeout, &error)
-                              : serve(&options, &error);
-    return ok ? 0 : fail(error.code == BASE_INVALID ? EXIT_USAGE : EXIT_RUNTIME, &error);
+    const struct kit_flag flags[] = {
+        KIT_SERVICE_FLAGS(&options.service),
+        {"postgres", KIT_FLAG_TEXT, &options.postgres, "libpq connection string (required)"},
+        {"pool", KIT_FLAG_COUNT, &options.pool, "connections to PostgreSQL at most (20)"},
+        {"query-timeout", KIT_FLAG_DURATION, &options.query_timeout,
+         "deadline of a statement, waiting included (800ms)"},
+        {"migrate", KIT_FLAG_SWITCH, &options.migrate, "create the schema, then exit"},
+        {"seed-rows", KIT_FLAG_COUNT, &options.seed_rows, "with --migrate: example users to have"},
+        {"migrate-timeout", KIT_FLAG_DURATION, &options.migrate_timeout,
+         "with --migrate: how long it may take (60s)"},
+    };
+    const struct kit_program program = {
+        .name = "squall-users",
+        .flags = flags,
+        .flag_count = sizeof flags / sizeof flags[0],
+        .ctx = &options,
+        .check = check,
+        .run = run,
+    };
+    return kit_program_run(&program, argc, argv, stdout, stderr);
 }
