@@ -50,7 +50,8 @@ static bool report(const struct halt_agent *agent)
 {
     switch (agent->result) {
     case HALT_CLEAN:
-        (void)printf("halted  %s: %zu faults, all measured gone\n", agent->url, agent->faults);
+        (void)printf("halted  %s: %zu faults of the last hour, all measured gone\n", agent->url,
+                     agent->faults);
         return true;
     case HALT_STUCK:
         (void)printf("STUCK   %s: %s\n", agent->url, agent->error);

@@ -52,8 +52,8 @@ void live_agent_fini(struct live_agent *agent)
     *agent = (struct live_agent){0};
 }
 
-static struct run_reply reply_of(const struct io_http_response *response, const json_t *body,
-                                 const struct fault_record *record)
+static struct run_reply reply_of(enum run_request request, const struct io_http_response *response,
+                                 const json_t *body, const struct fault_record *record)
 {
     const char *text =
         json_string_value(json_object_get(json_object_get(body, "error"), "message"));
@@ -65,6 +65,8 @@ static struct run_reply reply_of(const struct io_http_response *response, const 
                                   .error = response->error.message};
     if (response->status == 404)
         return (struct run_reply){.kind = RUN_REPLY_UNKNOWN, .error = text};
+    if (response->status == 410 && request == RUN_APPLY)
+        return (struct run_reply){.kind = RUN_REPLY_HALTED, .error = text};
     if (response->status >= 400 && response->status < 500)
         return (struct run_reply){.kind = RUN_REPLY_REFUSED, .error = text};
     return (struct run_reply){.kind = RUN_REPLY_UNREACHABLE,
@@ -79,7 +81,7 @@ static void on_answer(void *ctx, const struct io_http_response *response)
         response->ok ? model_json_parse(response->body, response->body_len, "agent", NULL) : NULL;
     if (json_object_get(body, "state") != NULL)
         (void)fault_record_from_json(body, &record, NULL);
-    const struct run_reply reply = reply_of(response, body, &record);
+    const struct run_reply reply = reply_of(ask->request, response, body, &record);
     run_on_fault(ask->agent->run, ask->fault, ask->request, &reply);
     fault_record_fini(&record);
     json_decref(body);

@@ -140,6 +140,11 @@ static void on_applied(struct run *run, struct run_fault *fault, const struct ru
         announce(run, fault, "agent.lost", error);
         abort_over(run, fault, RUN_ABORT_TOOL, error);
         return;
+    case RUN_REPLY_HALTED:
+        move_to(run, fault, RF_ENDED);
+        announce(run, fault, "fault.failed", error);
+        run_abort(run, RUN_ABORT_HALT, error);
+        return;
     case RUN_REPLY_REFUSED:
     case RUN_REPLY_UNKNOWN:
         move_to(run, fault, RF_ENDED);

@@ -233,3 +233,14 @@ def test_a_second_run_waits_for_the_fault_of_the_first(sandbox, tmp_path):
     for one in (first, second):
         one.end()
         assert len(one.events("fault.gone")) == 1 and not one.events("fault.failed"), one.text()
+
+
+@needs_root
+def test_a_halt_before_the_first_fault_is_called_a_halt(sandbox, tmp_path):
+    sandbox.wait_healthy()
+    one = Experiment(sandbox, tmp_path, FAULTS["partition"])
+    one.wait_event("load.started")
+    assert sandbox.squall("halt").returncode == 0
+    assert one.end() == 4, one.text()
+    assert one.verdict()["exitCode"] == 4 and "ABORT   by halt" in one.text()
+    assert one.events("fault.active") == []

@@ -281,6 +281,21 @@ static void a_refused_fault_ends_the_run(void **state)
     world_fini(&world);
 }
 
+static void a_halt_between_two_faults_is_a_halt(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world.refused[1] = true;
+    world.halted = true;
+    world_run(&world);
+    assert_promise(&world);
+    assert_int_equal(run_get_outcome(world.run)->aborted, RUN_ABORT_HALT);
+    assert_int_equal(world_count(&world, "fault.requested"), 2);
+    assert_false(run_get_outcome(world.run)->unclean);
+    world_fini(&world);
+}
+
 static void a_stuck_fault_is_unclean(void **state)
 {
     (void)state;
@@ -371,6 +386,7 @@ int main(void)
         cmocka_unit_test(the_abort_condition_waits_for_its_window),
         cmocka_unit_test(a_fault_without_effect_ends_the_run),
         cmocka_unit_test(a_refused_fault_ends_the_run),
+        cmocka_unit_test(a_halt_between_two_faults_is_a_halt),
         cmocka_unit_test(a_stuck_fault_is_unclean),
         cmocka_unit_test(halt_from_elsewhere_is_understood),
         cmocka_unit_test(prometheus_that_hangs_does_not_hang_the_run),

@@ -255,7 +255,8 @@ static void deliver_answer(struct world_pending *p)
     const struct world_fault *fault = &world->faults[p->index];
     struct run_reply reply = {.kind = RUN_REPLY_RECORD, .record = &fault->record};
     if (p->request == RUN_APPLY && world->refused[p->index])
-        reply = (struct run_reply){.kind = RUN_REPLY_REFUSED, .error = "over the cap"};
+        reply = (struct run_reply){.kind = world->halted ? RUN_REPLY_HALTED : RUN_REPLY_REFUSED,
+                                   .error = "over the cap"};
     else if (!fault->applied || fault->forgotten)
         reply = (struct run_reply){.kind = RUN_REPLY_UNKNOWN};
     else if (p->request == RUN_RENEW && fault->reverted)

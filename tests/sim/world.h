@@ -44,6 +44,7 @@ struct world {
     int64_t agent_back_after; /* ns; -1: never */
     bool ineffective[WORLD_FAULTS];
     bool refused[WORLD_FAULTS];
+    bool halted; /* refused: the agent was halted after the run began */
     bool stuck[WORLD_FAULTS];
     int disk_full_at;         /* the n-th event, from 0; -1: never */
     int64_t signal_at;        /* -1: none */

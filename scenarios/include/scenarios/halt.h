@@ -18,7 +18,7 @@ struct halt_agent {
     const char *url;        /* borrowed */
     const char *token_file; /* borrowed */
     enum halt_result result;
-    size_t faults; /* that were in place */
+    size_t faults; /* of the last hour, those halted now among them */
     char *error;   /* NULL, or free() it */
 };
 

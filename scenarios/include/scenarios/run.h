@@ -26,6 +26,7 @@ struct run_reply {
     enum {
         RUN_REPLY_RECORD,     /* the agent knows the fault: record says how it stands */
         RUN_REPLY_REFUSED,    /* the agent will not do it and has done nothing: error says why */
+        RUN_REPLY_HALTED,     /* refused, too: somebody halted the agent after this run began */
         RUN_REPLY_UNKNOWN,    /* the agent does not know this fault */
         RUN_REPLY_UNSENT,     /* the request never left: the agent cannot be connected to */
         RUN_REPLY_UNREACHABLE /* no whole answer came; it may or may not have been carried out */
