@@ -8,6 +8,9 @@
  *   waitpid(-1) (ev(3), "ev_child"), which would steal exits from child.c.
  * - ev_io_modify instead of ev_io_set: a stop and a start in one turn then end in no epoll_ctl at
  *   all, which keeps an alarm that is set again from its own callback at one system call.
+ * - An alarm's descriptor is never read: setting it anew takes back that it was readable
+ *   (timerfd_settime(2) resets the count of expirations), and that has to be done anyway. One that
+ *   is not set anew stays readable with its watcher stopped, which costs one turn of the loop.
  * - A stopped watcher leaves the descriptor in libev's epoll set; libev drops it lazily when it
  *   next reports. A closed descriptor has left by itself.
  */
@@ -181,10 +184,10 @@ static void alarm_ready(void *ctx, unsigned events)
 {
     (void)events;
     struct io_alarm *alarm = ctx;
-    uint64_t count;
-    /* Nothing to read: cleared or set anew after the kernel had reported it. */
-    if (read(alarm->fd, &count, sizeof count) != (ssize_t)sizeof count)
+    /* Set anew, for later, after the kernel had reported the earlier time. */
+    if (base_mono_before(base_mono_now(), alarm->when))
         return;
+    alarm->set = false;
     io_watch_set(&alarm->watch, 0);
     alarm->on_expire(alarm->ctx);
 }
@@ -210,12 +213,17 @@ static void alarm_program(struct io_alarm *alarm, int64_t at_ns)
 
 void io_alarm_set(struct io_alarm *alarm, struct mono_ns when)
 {
+    if (alarm->set && alarm->when.ns == when.ns)
+        return;
+    alarm->set = true;
+    alarm->when = when;
     alarm_program(alarm, when.ns > 0 ? when.ns : 1); /* zero would disarm */
     io_watch_set(&alarm->watch, IO_READ);
 }
 
 void io_alarm_clear(struct io_alarm *alarm)
 {
+    alarm->set = false;
     io_watch_set(&alarm->watch, 0);
     alarm_program(alarm, 0);
 }

@@ -314,6 +314,45 @@ static void test_cleared_alarm_does_not_fire(void **state)
     io_loop_free(loop);
 }
 
+struct delayer {
+    struct io_alarm alarm;
+    struct delayer *other; /* put off by the first of the two that fires */
+    struct mono_ns put_off;
+    int fired;
+    bool early;
+};
+
+static void on_delay(void *ctx)
+{
+    struct delayer *delayer = ctx;
+    delayer->fired++;
+    delayer->early = base_mono_before(base_mono_now(), delayer->put_off);
+    if (delayer->other->fired > 0)
+        return;
+    delayer->other->put_off = base_mono_add(base_mono_now(), base_dur_ms(20));
+    io_alarm_set(&delayer->other->alarm, delayer->other->put_off);
+}
+
+/* Both are due, so the kernel has reported both when the first puts the second off. */
+static void test_alarm_put_off_after_it_was_reported(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct delayer pair[2] = {{.other = &pair[1]}, {.other = &pair[0]}};
+    struct base_error err;
+    for (int i = 0; i < 2; i++) {
+        assert_true(io_alarm_init(&pair[i].alarm, loop, on_delay, &pair[i], &err));
+        io_alarm_set(&pair[i].alarm, base_mono_now());
+    }
+    io_loop_run(loop);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pair[i].fired, 1);
+        assert_false(pair[i].early);
+        io_alarm_fini(&pair[i].alarm);
+    }
+    io_loop_free(loop);
+}
+
 /* --- stop, wake, signals --- */
 
 static void on_stop(void *ctx)
@@ -434,6 +473,7 @@ int main(void)
         cmocka_unit_test(test_alarms_fire_in_order_and_never_early),
         cmocka_unit_test(test_alarm_set_again_from_its_callback),
         cmocka_unit_test(test_cleared_alarm_does_not_fire),
+        cmocka_unit_test(test_alarm_put_off_after_it_was_reported),
         cmocka_unit_test(test_stop_leaves_the_run),
         cmocka_unit_test(test_wake_from_another_thread),
         cmocka_unit_test(test_sends_before_the_wake_are_one),

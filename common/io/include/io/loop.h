@@ -54,6 +54,8 @@ void io_timer_fini(struct io_timer *timer); /* accepts a zeroed timer */
 /* --- precise alarm: an absolute monotonic time on a timerfd, microseconds late; for pacing --- */
 struct io_alarm {
     int fd;
+    bool set;
+    struct mono_ns when; /* while set */
     struct io_watch watch;
     void *ctx;
     void (*on_expire)(void *ctx);
