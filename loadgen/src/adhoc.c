@@ -1,24 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loadgen/adhoc.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "url.h"
 
+/* "1000", or as wrk has it "1k", "2M". */
+static bool read_number(const char *value, double *out)
+{
+    size_t len = strlen(value);
+    char last = len > 1 ? value[len - 1] : '\0';
+    double factor = last == 'k' || last == 'K' ? 1e3 : last == 'M' ? 1e6 : 1;
+    BASE_AUTO_FREE char *digits = base_str_ndup(value, factor > 1 ? len - 1 : len);
+    double number;
+    if (!base_parse_double(digits, &number))
+        return false;
+    *out = number * factor;
+    return true;
+}
+
 /* Each setter reads one option's value; the message it leaves out is added by the caller. */
 static bool set_rate(struct load_adhoc *a, const char *value)
 {
-    return base_parse_double(value, &a->spec.rate) ? a->spec.rate > 0
-                                                   : base_parse_rate(value, &a->spec.rate);
+    return read_number(value, &a->spec.rate) ? a->spec.rate > 0
+                                             : base_parse_rate(value, &a->spec.rate);
 }
 
 static bool set_u32(const char *value, uint32_t *out)
 {
-    uint64_t number;
-    if (!base_parse_u64(value, &number) || number == 0 || number > UINT32_MAX)
+    double number;
+    if (!read_number(value, &number) || number < 1 || number > UINT32_MAX || number > floor(number))
         return false;
     *out = (uint32_t)number;
     return true;
@@ -113,6 +129,14 @@ static bool set_quiet(struct load_adhoc *a, const char *value)
     return true;
 }
 
+/* Percentiles are always shown: taken so that wrk's command lines work. */
+static bool set_latency(struct load_adhoc *a, const char *value)
+{
+    (void)a;
+    (void)value;
+    return true;
+}
+
 static bool set_help(struct load_adhoc *a, const char *value)
 {
     (void)value;
@@ -128,7 +152,8 @@ static const struct option {
     const char *help;
     bool (*set)(struct load_adhoc *adhoc, const char *value);
 } options[] = {
-    {'r', "rate", "RATE", "requests a second over all connections (needed)", set_rate},
+    {'r', "rate", "RATE", "requests a second over all connections: 500, 2k, 90/m (needed)",
+     set_rate},
     {'c', "connections", "N", "connections kept open (50)", set_connections},
     {'d', "duration", "SECS", "how long, in seconds or as 500ms, 2m (10)", set_duration},
     {'t', "threads", "N", "threads (one for each core)", set_threads},
@@ -139,6 +164,7 @@ static const struct option {
     {0, "body", "TEXT", "the body", set_body},
     {0, "seed", "N", "of the schedule: the same seed, the same arrivals (random)", set_seed},
     {0, "hlog", "FILE", "write an HdrHistogram log", set_hlog},
+    {0, "latency", NULL, "show percentiles (they always are)", set_latency},
     {0, "json", NULL, "print the result as JSON", set_json},
     {'q', "quiet", NULL, "no lines while running", set_quiet},
     {'h', "help", NULL, "this text", set_help},

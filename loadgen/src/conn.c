@@ -172,7 +172,7 @@ static void connected(struct load_conn *conn)
     move(conn, LOAD_CONN_IDLE);
     io_watch_set(&conn->watch, IO_READ);
     settle(conn, true);
-    conn->pool->on_ready(conn->pool->ctx, conn);
+    conn->pool->on_ready(conn->pool->ctx, conn, base_mono_now().ns);
 }
 
 static void fail(struct load_conn *conn, enum load_failure failure, int64_t now)
@@ -209,7 +209,7 @@ static void answered(struct load_conn *conn, int64_t now)
         move(conn, LOAD_CONN_IDLE);
     pool->on_end(pool->ctx, conn, &outcome);
     if (reuse)
-        pool->on_ready(pool->ctx, conn);
+        pool->on_ready(pool->ctx, conn, now);
     else
         reopen(conn);
 }
@@ -217,10 +217,12 @@ static void answered(struct load_conn *conn, int64_t now)
 /* false: the request has ended, the connection may be anything now. */
 static bool received(struct load_conn *conn, size_t len)
 {
+    struct load_pool *pool = conn->pool;
     int64_t now = base_mono_now().ns;
     size_t used;
     conn->bytes_in += len;
-    enum load_parse parse = load_response_feed(&conn->response, conn->pool->buffer, len, &used);
+    enum load_parse parse = load_response_feed_memo(&conn->response, &pool->memos[conn->due.route],
+                                                    pool->buffer, len, &used);
     if (parse == LOAD_PARSE_MORE)
         return true;
     if (parse == LOAD_PARSE_BAD || used < len) /* more than one response to one request */

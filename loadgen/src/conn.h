@@ -58,6 +58,7 @@ struct load_pool {
     struct io_loop *loop;
     char *buffer; /* for recv; the parser keeps no bytes, so one serves all */
     size_t buffer_len;
+    struct load_memo *memos; /* one a route: each has heads of its own */
     struct dur_ns connect_limit;
     struct base_rng rng;
     size_t count;
@@ -66,7 +67,7 @@ struct load_pool {
     size_t unreachable; /* last attempt to connect failed */
     uint64_t out_of_ports;
     void *ctx;
-    void (*on_ready)(void *ctx, struct load_conn *conn);
+    void (*on_ready)(void *ctx, struct load_conn *conn, int64_t now);
     void (*on_unready)(void *ctx, struct load_conn *conn);
     void (*on_end)(void *ctx, struct load_conn *conn, const struct load_outcome *outcome);
     void (*on_refused)(void *ctx);
@@ -78,7 +79,7 @@ struct load_conn {
     struct load_pool *pool;
     const struct load_address *address;
     TAILQ_ENTRY(load_conn) link; /* the owner's */
-    struct load_due due;         /* the owner's: whose request this is */
+    struct load_due due;         /* whose request this is; the owner's, set before sending */
     const struct load_request *request;
     size_t written;
     int64_t sent_at;

@@ -456,11 +456,12 @@ static const struct {
     [CHUNK_END] = {step_chunk_end, 0},
 };
 
-enum load_parse load_response_feed(struct load_response *r, const char *data, size_t len,
-                                   size_t *used)
+/* Steps from pos on until the bytes are used up or the state is `until` or beyond; returns the new
+ * position. */
+static size_t advance(struct load_response *r, const char *data, size_t pos, size_t len,
+                      enum state until)
 {
-    size_t pos = 0;
-    while (pos < len && r->state < DONE) {
+    while (pos < len && r->state < until) {
         uint32_t limit = steps[r->state].limit;
         size_t room = len - pos;
         if (limit > 0) {
@@ -476,8 +477,59 @@ enum load_parse load_response_feed(struct load_response *r, const char *data, si
         r->spent = r->rewind ? 0 : r->spent + (limit > 0 ? (uint32_t)taken : 0);
         r->rewind = false;
     }
-    *used = pos;
+    return pos;
+}
+
+static enum load_parse progress(const struct load_response *r)
+{
     return r->state == DONE ? LOAD_PARSE_DONE : r->state == BAD ? LOAD_PARSE_BAD : LOAD_PARSE_MORE;
+}
+
+enum load_parse load_response_feed(struct load_response *r, const char *data, size_t len,
+                                   size_t *used)
+{
+    *used = advance(r, data, 0, len, DONE);
+    return progress(r);
+}
+
+static bool untouched(const struct load_response *r)
+{
+    return r->state == VERSION && r->matched == 0 && r->interim == 0;
+}
+
+/* The text fields hold nothing between lines, so they are left out of the copies. */
+enum { MEMO_PART = offsetof(struct load_response, name) };
+
+static void remember(struct load_memo *memo, const struct load_response *r, const char *data,
+                     size_t len)
+{
+    memo->len = len;
+    memo->head = r->head;
+    memcpy(&memo->after, r, MEMO_PART);
+    memcpy(memo->bytes, data, len);
+}
+
+/* Only a whole head is remembered; `r` is then behind its last byte: in the body, or done. */
+static size_t take_head(struct load_response *r, struct load_memo *memo, const char *data,
+                        size_t len)
+{
+    if (memo->len > 0 && memo->len <= len && memo->head == r->head &&
+        memcmp(memo->bytes, data, memo->len) == 0) {
+        memcpy(r, &memo->after, MEMO_PART);
+        return memo->len;
+    }
+    size_t pos = advance(r, data, 0, len, BODY_SIZED);
+    if (r->state >= BODY_SIZED && r->state != BAD && pos <= LOAD_MEMO_MAX)
+        remember(memo, r, data, pos);
+    return pos;
+}
+
+enum load_parse load_response_feed_memo(struct load_response *r, struct load_memo *memo,
+                                        const char *data, size_t len, size_t *used)
+{
+    size_t pos = untouched(r) ? take_head(r, memo, data, len) : 0;
+    *used = advance(r, data, pos, len, DONE);
+    return progress(r);
 }
 
 enum load_parse load_response_eof(struct load_response *r)

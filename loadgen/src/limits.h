@@ -10,8 +10,8 @@
 struct load_busy {
     struct dur_ns cpu;
     struct dur_ns span;
-    unsigned streak; /* intervals in a row above the limit */
-    bool saturated;  /* the streak was long enough once */
+    struct dur_ns streak; /* of intervals in a row above the limit */
+    bool saturated;       /* the streak was long enough once */
 };
 
 struct load_evidence {

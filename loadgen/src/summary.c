@@ -85,6 +85,9 @@ bool load_summary_text(struct base_buf *out, const struct load_adhoc *adhoc,
     const struct load_result *result = load_run_result(run);
     const struct load_counts *total = &result->total;
     double seconds = base_dur_to_s(result->scheduled);
+    /* Answers may come, and requests that waited be sent, after the schedule's end. */
+    double active = base_dur_to_s(base_mono_sub(result->end_mono, result->start_mono));
+    active = active > seconds ? active : seconds;
     base_buf_printf(out, "%s\n", adhoc->url);
     base_buf_printf(out, "schedule   %.6g/s %s over %.4gs, seed %" PRIu64 ", %u connections%s\n",
                     adhoc->spec.rate, load_arrivals_name(adhoc->spec.arrivals), seconds,
@@ -96,11 +99,13 @@ bool load_summary_text(struct base_buf *out, const struct load_adhoc *adhoc,
                     total->intended, total->sent, total->ok, load_counts_failed(total),
                     total->missed);
     write_failures(out, total);
-    if (seconds > 0)
-        base_buf_printf(out, "rate       %.6g/s sent, %.6g/s ok, %.4g MB/s in, %.4g MB/s out\n",
-                        (double)total->sent / seconds, (double)total->ok / seconds,
-                        (double)total->bytes_in / seconds / 1e6,
-                        (double)total->bytes_out / seconds / 1e6);
+    if (active > 0)
+        base_buf_printf(out,
+                        "rate       %.6g/s sent, %.6g/s ok, %.4g MB/s in, %.4g MB/s out, over "
+                        "%.4gs\n",
+                        (double)total->sent / active, (double)total->ok / active,
+                        (double)total->bytes_in / active / 1e6,
+                        (double)total->bytes_out / active / 1e6, active);
     if (total->sent > 0)
         base_buf_printf(out, "CPU        %.3fs, %.2fus a request\n", base_dur_to_s(result->cpu),
                         (double)result->cpu.ns / 1e3 / (double)total->sent);

@@ -7,6 +7,9 @@ enum {
 };
 
 static const int64_t coarse_alarm = 5 * BASE_NS_PER_MS;
+/* What waited in line until shortly before it would have been given up is sent late, and would be
+ * cut off as if the target had not answered. */
+static const int64_t drain_grace = BASE_NS_PER_S;
 static const int64_t warm_limit = 5 * BASE_NS_PER_S;
 
 static struct load_cell *cell_of(struct load_worker *w, const struct load_due *due)
@@ -144,7 +147,7 @@ static void hold(struct load_worker *w, const struct load_due *due, int64_t now)
     else if (load_waiting_push(&w->waiting, due))
         start_sweep(w, w->spec->timeout);
     else
-        count_missed(w, due, true);
+        count_missed(w, due, w->answered > load_waiting_head(&w->waiting)->answered);
 }
 
 static uint32_t phase_at(struct load_worker *w, int64_t intended)
@@ -160,11 +163,12 @@ static uint32_t phase_at(struct load_worker *w, int64_t intended)
 static void set_alarm(struct load_worker *w, int64_t now)
 {
     int64_t at = w->pending    ? w->start + w->next.at
-                 : w->draining ? w->end + w->spec->timeout.ns
+                 : w->draining ? w->end + w->spec->timeout.ns + drain_grace
                                : w->end;
     w->coarse = w->pending && TAILQ_EMPTY(&w->free_conns) && !load_pool_is_down(&w->pool);
     if (w->coarse && at < now + coarse_alarm)
         at = now + coarse_alarm;
+    w->alarm_at = at;
     io_alarm_set(&w->alarm, (struct mono_ns){at});
 }
 
@@ -173,11 +177,20 @@ static bool is_due(const struct load_worker *w, int64_t at)
     return w->pending && w->start + w->next.at <= at;
 }
 
-/* Places what is due now and not after `until`, with a bound on what is sent before responses are
- * looked at again. Returns the time it read last. */
-static int64_t dispatch(struct load_worker *w, int64_t until)
+/* The time from which on the request should have been placed. With a connection at hand, being late
+ * is nobody's doing but ours; without one it is ours from when the alarm should have rung. */
+static void note_lateness(struct load_worker *w, int64_t intended, int64_t now)
 {
-    int64_t now = base_mono_now().ns;
+    bool at_hand = !TAILQ_EMPTY(&w->free_conns);
+    int64_t from = at_hand || intended > w->alarm_at ? intended : w->alarm_at;
+    if (at_hand || now > from)
+        hdr_record(&load_worker_shard(w)->own_late, now - from);
+}
+
+/* Places what is due by `now` and not after `until`, with a bound on what is sent before responses
+ * are looked at again. Returns the time it read last. */
+static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
+{
     int sent = 0;
     while (sent < DISPATCH_BATCH && is_due(w, now < until ? now : until)) {
         int64_t intended = w->start + w->next.at;
@@ -187,12 +200,11 @@ static int64_t dispatch(struct load_worker *w, int64_t until)
                                .route = w->next.route};
         cell_of(w, &due)->counts.intended++;
         w->pending = load_schedule_next(&w->schedule, &w->next);
+        note_lateness(w, intended, now);
         if (TAILQ_EMPTY(&w->free_conns)) {
             hold(w, &due, now);
             continue;
         }
-        /* With a connection at hand, being late is nobody's doing but ours. */
-        hdr_record(&load_worker_shard(w)->own_late, now - intended);
         struct load_conn *conn = TAILQ_FIRST(&w->free_conns);
         TAILQ_REMOVE(&w->free_conns, conn, link);
         launch(w, conn, &due, now);
@@ -221,11 +233,10 @@ static void on_alarm(void *ctx)
     struct load_worker *w = ctx;
     if (w->over)
         return;
-    int64_t now;
+    int64_t now = base_mono_now().ns;
     if (w->pending) {
-        now = dispatch(w, INT64_MAX);
+        now = dispatch(w, now, INT64_MAX);
     } else {
-        now = base_mono_now().ns;
         if (w->draining)
             cut(w, now);
         w->draining = true;
@@ -249,7 +260,7 @@ static void warm_up(struct load_worker *w)
         report_warm(w);
 }
 
-static void on_ready(void *ctx, struct load_conn *conn)
+static void on_ready(void *ctx, struct load_conn *conn, int64_t now)
 {
     struct load_worker *w = ctx;
     if (w->opened < w->pool.count || !w->warm)
@@ -258,7 +269,7 @@ static void on_ready(void *ctx, struct load_conn *conn)
         TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
         return;
     }
-    int64_t now = dispatch(w, INT64_MAX);
+    now = dispatch(w, now, INT64_MAX);
     drop_expired(w, now);
     const struct load_due *due = load_waiting_head(&w->waiting);
     if (due != NULL) {
@@ -335,7 +346,7 @@ void load_worker_end(struct load_worker *w, int64_t at)
         return;
     int64_t now;
     do { /* a coarse alarm, or a busy loop, may have left due requests behind */
-        now = dispatch(w, at);
+        now = dispatch(w, base_mono_now().ns, at);
     } while (is_due(w, at));
     w->pending = false;
     w->draining = true;

@@ -62,8 +62,9 @@ struct load_worker {
     bool opening; /* warm_up is at work */
     bool warm;    /* ready has been reported */
     bool started;
-    bool pending;  /* `next` is the next arrival */
-    bool coarse;   /* the alarm may be late: no connection is free */
+    bool pending; /* `next` is the next arrival */
+    bool coarse;  /* the alarm may be late: no connection is free */
+    int64_t alarm_at;
     bool draining; /* nothing more becomes due */
     bool over;     /* done has been reported */
     bool quitting;

@@ -299,6 +299,24 @@ def test_every_request_is_accounted_for(serve, load):
     assert 0 < result["cpuNs"]
 
 
+def test_an_interval_holds_all_that_was_sent_before_its_end(serve, load):
+    """Whatever the server has seen by the end of an interval (same clock) is counted by then."""
+    seen = []
+
+    def behave(peer, head):
+        seen.append(time.monotonic_ns())
+        peer.send(OK)
+
+    server = serve(behave)
+    result = check_sums(load.finish(make_plan([server.port], rate=400, seconds=1.5)))
+    counted = 0
+    for interval in result["intervals"]:
+        counted += interval["counts"]["sent"]
+        end = interval["startMonoNs"] + interval["lengthNs"]
+        assert counted >= sum(at <= end for at in seen), interval
+    assert counted == len(seen) == 600
+
+
 def test_poisson_schedule_is_the_same_for_any_number_of_threads(serve, load):
     server = serve()
     counts = set()
@@ -532,6 +550,47 @@ def test_too_few_connections_make_the_generator_the_limit(serve, load):
     assert lacks_connections(result)
 
 
+def test_what_waited_is_not_cut_off(serve, load):
+    """A queue is worked off until the last of it had its timeout in line, and what was sent just
+    before has its own: a target that answers everything in 20 ms has no timeouts."""
+    def behave(peer, head):
+        server.loop.call_later(0.02, peer.send, OK)
+
+    server = serve(behave)
+    one = load.finish(make_plan([server.port], rate=1500, connections=10, timeout=1.0))
+    result = check_sums(one)
+    assert result["total"]["missed"] > 0, "the queue was there until the end"
+    assert failed(result["total"]) == 0
+
+
+def test_the_alarm_is_precise_again_after_saturation(serve, load):
+    """With one connection every request occupies all there are, and its end must set the alarm for
+    the next; otherwise half of the requests are late by half the gap of 4 ms and more."""
+    server = serve()
+    median = {}
+    for connections in (1, 20):
+        one = load.finish(make_plan([server.port], rate=250, connections=connections, threads=1))
+        median[connections] = quantile(one.histograms()["steady/-/schedule"], 0.5)
+    service = quantile(one.histograms()["steady/home/service"], 0.5)
+    assert median[1] < median[20] + service + 0.001, median
+
+
+@pytest.mark.parametrize("connections", [2, 50])
+def test_a_generator_that_was_late_says_so(serve, load, connections):
+    """Also when nearly all that was late had to wait for a connection then."""
+    server = serve()
+    one = load(make_plan([server.port], rate=500, seconds=2, connections=connections))
+    one.line("interval")
+    one.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)  # the lateness itself
+    one.process.send_signal(signal.SIGCONT)
+    code, _ = one.wait()
+    assert code == 0
+    result = check_sums(one)
+    assert result["total"]["intended"] == 1000
+    assert "late by itself" in result["clientLimitedWhy"]
+
+
 def test_phases_by_command(serve, load):
     server = serve()
     one = load(make_plan([server.port], rate=200, seconds=30))
@@ -714,6 +773,20 @@ def test_ad_hoc(serve):
     assert done.returncode == 0 and done.stderr == ""
     value = json.loads(done.stdout)
     assert value["latency"]["response"]["count"] == value["total"]["ok"] > 20
+
+
+@needs_squall
+def test_ad_hoc_takes_the_flags_of_wrk(serve):
+    url = f"http://127.0.0.1:{serve().port}/"
+    for args in (["-r", "100", "-d", "1"],
+                 ["-t1", "-c5", "-d1s", "-r0.1k", "--latency", "--timeout", "2s", "-H", "A: b"],
+                 ["-t", "2", "-c", "0.01k", "--duration", "1s", "--rate=100/s", "--timeout=2"]):
+        done = run("squall", "load", url, *args)
+        assert done.returncode in (0, 3), done.stderr
+        assert "schedule   100/s poisson over 1s" in done.stdout
+    for args in (["-c", "1.5"], ["-r", "1kk"], ["-c", "5000M"], ["-d", "1x"], ["--latency=1"]):
+        done = run("squall", "load", url, "-r", "5", *args)
+        assert done.returncode == 2 and args[0].split("=")[0].lstrip("-")[0] in done.stderr
 
 
 @needs_squall

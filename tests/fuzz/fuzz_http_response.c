@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The response parser on arbitrary bytes: no crash, and the same outcome whole or in pieces. The
+/* The response parser on arbitrary bytes: no crash, and the same outcome whole, in pieces
+ * and with heads remembered. The
  * first byte says how the bytes are cut and whether a HEAD is answered. */
 #include <stdlib.h>
 
@@ -11,7 +12,8 @@ struct outcome {
     struct load_response response;
 };
 
-static void feed(struct outcome *o, const char *data, size_t len, size_t piece, bool head)
+static void feed(struct outcome *o, const char *data, size_t len, size_t piece, bool head,
+                 struct load_memo *memo)
 {
     load_response_start(&o->response, head);
     o->parse = LOAD_PARSE_MORE;
@@ -19,11 +21,20 @@ static void feed(struct outcome *o, const char *data, size_t len, size_t piece, 
     for (size_t at = 0; at < len && o->parse == LOAD_PARSE_MORE; at += piece) {
         size_t used;
         size_t n = piece < len - at ? piece : len - at;
-        o->parse = load_response_feed(&o->response, data + at, n, &used);
+        o->parse = memo == NULL ? load_response_feed(&o->response, data + at, n, &used)
+                                : load_response_feed_memo(&o->response, memo, data + at, n, &used);
         if (used > n || (o->parse == LOAD_PARSE_MORE && used != n))
             abort();
         o->used += used;
     }
+}
+
+static void compare(const struct outcome *x, const struct outcome *y)
+{
+    const struct load_response *a = &x->response, *b = &y->response;
+    if (x->parse != y->parse || a->status != b->status || a->close != b->close ||
+        a->body != b->body || (x->parse == LOAD_PARSE_DONE && x->used != y->used))
+        abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -35,18 +46,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *bytes = (const char *)data + 1;
     bool head = (data[0] & 0x80) != 0;
     size_t piece = (data[0] & 0x1f) + (size_t)1;
-    struct outcome whole, cut;
-    feed(&whole, bytes, size - 1, size, head);
-    feed(&cut, bytes, size - 1, piece, head);
-    const struct load_response *a = &whole.response, *b = &cut.response;
-    if (whole.parse != cut.parse || a->status != b->status || a->close != b->close ||
-        a->body != b->body)
+    static struct load_memo memo; /* of inputs before, too */
+    struct outcome whole, cut, again;
+    feed(&whole, bytes, size - 1, size, head, NULL);
+    feed(&cut, bytes, size - 1, piece, head, NULL);
+    feed(&again, bytes, size - 1, size, head, &memo);
+    compare(&whole, &cut);
+    compare(&whole, &again);
+    feed(&again, bytes, size - 1, piece, head, &memo); /* cuts the head that is remembered now */
+    compare(&whole, &again);
+    if ((whole.parse == LOAD_PARSE_BAD) != (whole.response.fault != NULL))
         abort();
-    if (whole.parse == LOAD_PARSE_DONE && whole.used != cut.used)
-        abort();
-    if ((whole.parse == LOAD_PARSE_BAD) != (a->fault != NULL))
-        abort();
-    if (load_response_eof(&whole.response) != load_response_eof(&cut.response))
+    enum load_parse end = load_response_eof(&whole.response);
+    if (end != load_response_eof(&cut.response) || end != load_response_eof(&again.response))
         abort();
     return 0;
 }

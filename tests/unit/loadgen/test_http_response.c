@@ -318,6 +318,63 @@ static void test_nothing_after_the_end(void **state)
     assert_int_equal(used, 0);
 }
 
+/* One memo over all samples, so that every head meets its own and others' remembrance. */
+static void compare(const struct sample *sample, struct load_memo *memo, size_t cut)
+{
+    struct load_response a, b;
+    size_t len = strlen(sample->bytes), used_a = 0, used_b = 0, at = 0;
+    enum load_parse parse_a = LOAD_PARSE_MORE, parse_b = LOAD_PARSE_MORE;
+    load_response_start(&a, sample->head);
+    load_response_start(&b, sample->head);
+    while (at < len && parse_a == LOAD_PARSE_MORE) {
+        size_t n = at < cut ? cut - at : len - at;
+        parse_a = load_response_feed(&a, sample->bytes + at, n, &used_a);
+        parse_b = load_response_feed_memo(&b, memo, sample->bytes + at, n, &used_b);
+        assert_int_equal(parse_a, parse_b);
+        assert_int_equal(used_a, used_b);
+        assert_memory_equal(&a, &b, offsetof(struct load_response, name));
+        at += n;
+    }
+    assert_int_equal(load_response_eof(&a), load_response_eof(&b));
+}
+
+static void test_remembered_heads_change_nothing(void **state)
+{
+    (void)state;
+    static struct load_memo memo;
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < sizeof samples / sizeof *samples; i++)
+            for (size_t cut = 0; cut < strlen(samples[i].bytes); cut++) {
+                compare(&samples[i], &memo, cut);
+                compare(&samples[i], &memo, 0);
+            }
+}
+
+static void test_what_is_remembered(void **state)
+{
+    (void)state;
+    static const char head[] = OK "Content-Length: 2\r\n\r\n";
+    static struct load_memo memo;
+    struct load_response r;
+    size_t used;
+    load_response_start(&r, false);
+    assert_int_equal(load_response_feed_memo(&r, &memo, OK OK, sizeof OK - 1, &used),
+                     LOAD_PARSE_MORE);
+    assert_int_equal(memo.len, 0); /* half a head */
+    load_response_start(&r, true);
+    assert_int_equal(load_response_feed_memo(&r, &memo, head, sizeof head - 1, &used),
+                     LOAD_PARSE_DONE);
+    assert_int_equal(memo.len, sizeof head - 1);
+    load_response_start(&r, false); /* the same bytes, but now a body follows */
+    assert_int_equal(load_response_feed_memo(&r, &memo, head, sizeof head - 1, &used),
+                     LOAD_PARSE_MORE);
+    memo.after.status = 299; /* to see that it is used */
+    load_response_start(&r, false);
+    assert_int_equal(load_response_feed_memo(&r, &memo, head, sizeof head - 1, &used),
+                     LOAD_PARSE_MORE);
+    assert_int_equal(r.status, 299);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +385,8 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_many_chunks),
         cmocka_unit_test(test_nothing_after_the_end),
+        cmocka_unit_test(test_remembered_heads_change_nothing),
+        cmocka_unit_test(test_what_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,6 +54,20 @@ static void test_lateness(void **state)
     hdr_reset(&late);
 }
 
+/* Under saturation only few requests meet a free connection: their share of all decides. */
+static void test_lateness_of_a_few(void **state)
+{
+    (void)state;
+    struct load_evidence evidence = good();
+    hdr_record_n(&late, 11 * BASE_NS_PER_MS, 9);
+    expect(&evidence, NULL);
+    hdr_record_n(&late, 11 * BASE_NS_PER_MS, 3);
+    expect(&evidence, "late by itself");
+    evidence.intended = 10000;
+    expect(&evidence, NULL);
+    hdr_reset(&late);
+}
+
 static void test_missed(void **state)
 {
     (void)state;
@@ -95,13 +109,29 @@ static void test_cpu(void **state)
     expect(&evidence, "whole CPU"); /* all of a short run */
 }
 
+static void test_short_intervals(void **state)
+{
+    (void)state;
+    struct load_busy busy = {0};
+    struct load_evidence evidence = good();
+    const struct dur_ns tick = {50 * BASE_NS_PER_MS}, idle = {BASE_NS_PER_S}, none = {0};
+    evidence.threads = &busy;
+    evidence.thread_count = 1;
+    load_busy_add(&busy, none, idle);
+    for (int i = 0; i < 45; i++)
+        load_busy_add(&busy, tick, tick);
+    expect(&evidence, NULL); /* many intervals, but 2.25 s */
+    for (int i = 0; i < 10; i++)
+        load_busy_add(&busy, tick, tick);
+    expect(&evidence, "2.5 s on end");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lateness),
-        cmocka_unit_test(test_missed),
-        cmocka_unit_test(test_ports),
-        cmocka_unit_test(test_cpu),
+        cmocka_unit_test(test_lateness), cmocka_unit_test(test_lateness_of_a_few),
+        cmocka_unit_test(test_missed),   cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_cpu),      cmocka_unit_test(test_short_intervals),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
