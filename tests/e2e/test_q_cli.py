@@ -220,22 +220,6 @@ def test_an_agent_that_is_not_ours_is_noticed_before_the_load(sandbox, tmp_path)
 
 
 @needs_root
-def test_a_second_run_waits_for_the_fault_of_the_first(sandbox, tmp_path):
-    sandbox.wait_healthy()
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    first = Experiment(sandbox, tmp_path / "a", FAULTS["partition"])
-    first.wait_event("fault.active")
-    second = Experiment(sandbox, tmp_path / "b", FAULTS["partition"])
-    second.wait_event("load.started")
-    assert first.events("fault.gone"), second.text()
-    assert "fault broken of run" in second.text()
-    for one in (first, second):
-        one.end()
-        assert len(one.events("fault.gone")) == 1 and not one.events("fault.failed"), one.text()
-
-
-@needs_root
 def test_a_halt_before_the_first_fault_is_called_a_halt(sandbox, tmp_path):
     sandbox.wait_healthy()
     one = Experiment(sandbox, tmp_path, FAULTS["partition"])
