@@ -184,6 +184,16 @@ static void step_abandon(struct fault *fault)
 
 /* --- the way out --- */
 
+/* A fault that is gone is shown for an hour; what it held (namespaces, sockets, pidfds, a token's
+ * path) is let go at once, so that a namespace can end and descriptors do not run out. */
+static void release(struct fault *fault)
+{
+    if (fault->state == NULL)
+        return;
+    fault->ops->cancel(fault);
+    fault->ops->close(fault);
+}
+
 static void begin_revert(struct fault *fault)
 {
     io_timer_stop(&fault->lease_timer);
@@ -200,6 +210,7 @@ static void end_unapplied(struct fault *fault)
         fault_note_error(fault, "ended before it was applied");
     move(fault, FAULT_FAILED);
     move(fault, FAULT_GONE);
+    release(fault);
     settled(fault);
 }
 
@@ -396,6 +407,7 @@ static void after_gone(struct fault *fault)
     move(fault, FAULT_GONE);
     if (!agent_journal_remove(fault->env->journal, fault->spec.id, &err))
         base_log_line(fault->env->log, BASE_WARN, err.message, BASE_TEXT("fault", fault->spec.id));
+    release(fault);
     settled(fault);
 }
 
@@ -493,10 +505,7 @@ void fault_free(struct fault *fault)
 {
     if (fault == NULL)
         return;
-    if (fault->state != NULL) {
-        fault->ops->cancel(fault);
-        fault->ops->close(fault);
-    }
+    release(fault);
     io_timer_fini(&fault->lease_timer);
     io_timer_fini(&fault->deadline_timer);
     io_timer_fini(&fault->next_timer);

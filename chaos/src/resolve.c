@@ -52,9 +52,12 @@ bool fault_process_ticks(pid_t pid, uint64_t *out)
     base_buf_init(&buf, 4096);
     if (!base_file_read(path, &buf, NULL))
         return false;
-    /* proc(5): the name in parentheses may itself hold spaces and parentheses; field 3 follows the
-     * last one. */
+    /* proc(5): the name in parentheses may itself hold spaces and parentheses; field 3, the state,
+     * follows the last one. One that only waits to be reaped (Z) or is being removed (X) is gone.
+     */
     char *at = strrchr(buf.data, ')');
+    if (at != NULL && at[1] == ' ' && strchr("ZXx", at[2]) != NULL)
+        return false;
     for (int field = 2; at != NULL && field < 22; field++) {
         at = strchr(at, ' ');
         if (at != NULL)

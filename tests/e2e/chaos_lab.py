@@ -180,8 +180,14 @@ class Platform:
     def stop(self):
         for instance in self.instances.values():
             instance.stop()
-        for netns in self.namespaces:
-            sh("ip", "netns", "del", netns)
+        for netns in list(self.namespaces):
+            self.remove_namespace(netns)
+
+    def remove_namespace(self, netns):
+        """An orphaned TCP connection may keep the namespace itself for a while, but not the link."""
+        sh("ip", "link", "del", netns.replace("-", "v"))
+        sh("ip", "netns", "del", netns)
+        self.namespaces.remove(netns)
 
 
 def gateway_command(platform, name, address, port):

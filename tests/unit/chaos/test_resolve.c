@@ -131,6 +131,9 @@ static void a_process_is_its_pid_and_its_start(void **state)
     assert_false(fault_process_alive(&(struct fault_process){pid, ticks + 1}));
     assert_false(fault_process_alive(&(struct fault_process){0, 0}));
     (void)kill(pid, SIGKILL);
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_false(fault_process_alive(&(struct fault_process){pid, ticks})); /* a zombie */
     (void)waitpid(pid, NULL, 0);
     assert_false(fault_process_alive(&(struct fault_process){pid, ticks}));
     (void)close(gate[0]);
