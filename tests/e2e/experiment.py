@@ -4,7 +4,9 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -130,13 +132,10 @@ class Sandbox:
         wait_until(lambda: self.squall("status").returncode == 0, 40, "the sandbox to be healthy")
 
 
-def start_sandbox(tmp_path_factory):
-    """A running sandbox with a state folder that PostgreSQL's own user can reach."""
-    root = tmp_path_factory.mktemp("state")
+def start_sandbox():
+    """A running sandbox whose state folder PostgreSQL's own user can reach; pytest's cannot be."""
+    root = pathlib.Path(tempfile.mkdtemp(prefix="squall-e2e-", dir="/var/tmp"))
     root.chmod(0o755)
-    for parent in root.parents:
-        if parent != pathlib.Path("/") and parent.stat().st_uid == os.geteuid():
-            parent.chmod(parent.stat().st_mode | 0o011)
     box = Sandbox(root)
     up = box.squall("up")
     assert up.returncode == 0, up.stdout + up.stderr
@@ -146,6 +145,7 @@ def start_sandbox(tmp_path_factory):
 def stop_sandbox(box):
     down = box.squall("down", "--purge")
     assert down.returncode == 0, down.stdout + down.stderr
+    shutil.rmtree(box.dir.parent.parent)
 
 
 class Experiment:

@@ -85,8 +85,8 @@ def fnv(text):
 class Sandbox:
     """One name in one state root, and the user who runs squall."""
 
-    def __init__(self, root, name="e2e", user=None):
-        self.root, self.name, self.user = root, name, user
+    def __init__(self, root, name="e2e", user=None, programs=BIN):
+        self.root, self.name, self.user, self.programs = root, name, user, programs
         self.dir = root / "sandboxes" / name
         seed = fnv(f"{self.dir}squall")
         # What every link, namespace, group and mount of this sandbox has in its name. Others may
@@ -97,7 +97,7 @@ class Sandbox:
         prefix = []
         if self.user:
             prefix = ["setpriv", f"--reuid={self.user}", "--regid=nogroup", "--clear-groups"]
-        return [*prefix, str(BIN / "squall"), verb, "--name", self.name, "--state", str(self.root),
+        return [*prefix, str(self.programs / "squall"), verb, "--name", self.name, "--state", str(self.root),
                 *args]
 
     def __call__(self, verb, *args, env=None):
@@ -169,8 +169,10 @@ def box(state_root):
 
 @pytest.fixture
 def nobody_box(state_root):
+    """The build may lie where only root may go: its programs are copied to where all may."""
     shutil.chown(state_root, "nobody")
-    return Sandbox(state_root, user="nobody")
+    programs = pathlib.Path(shutil.copytree(BIN, state_root / "bin"))
+    return Sandbox(state_root, user="nobody", programs=programs)
 
 
 def kill(pid, number=signal.SIGKILL):
@@ -554,7 +556,7 @@ def test_loopback_as_an_ordinary_user(nobody_box):
     kill(pid)
     wait_until(lambda: box.statuses()["users-2"]["restarts"] == 1, 5, "its end is seen")
     wait_until(lambda: box.status()["healthy"], 10, "users-2 is ready again")
-    other = Sandbox(box.root, "other", user="nobody")
+    other = Sandbox(box.root, "other", user="nobody", programs=box.programs)
     other.up()
     assert not {i["address"] for i in box.instances().values()} & {
         i["address"] for i in other.instances().values()}

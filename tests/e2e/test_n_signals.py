@@ -12,8 +12,8 @@ pytestmark = needs_root
 
 
 @pytest.fixture(scope="module", name="sandbox")
-def _sandbox(tmp_path_factory):
-    box = start_sandbox(tmp_path_factory)
+def _sandbox():
+    box = start_sandbox()
     yield box
     stop_sandbox(box)
 

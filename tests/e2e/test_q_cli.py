@@ -198,8 +198,8 @@ def test_a_reader_that_stops_reading_does_not_stop_the_run(port, tmp_path):
 
 
 @pytest.fixture(scope="module", name="sandbox")
-def _sandbox(tmp_path_factory):
-    box = start_sandbox(tmp_path_factory)
+def _sandbox():
+    box = start_sandbox()
     yield box
     stop_sandbox(box)
 

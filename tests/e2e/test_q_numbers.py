@@ -60,7 +60,7 @@ spec:
 @pytest.fixture(scope="module", name="folder")
 def _folder(tmp_path_factory):
     """The run directory of a real run, killed and restarted processes in it."""
-    box = start_sandbox(tmp_path_factory)
+    box = start_sandbox()
     folder = tmp_path_factory.mktemp("numbers")
     file = folder / "scenario.yaml"
     file.write_text(SCENARIO.format(sandbox=box.name).replace("short, for", "short for"))

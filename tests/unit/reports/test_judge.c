@@ -87,8 +87,9 @@ static void expect(const struct world *w, enum verdict_source source, const char
         if (v.objectives[i].source == source && strcmp(v.objectives[i].name, name) == 0)
             found = &v.objectives[i];
     }
-    assert_non_null(found);
-    if (found->status != status || found->reason != reason || v.exit_code != code)
+    if (found == NULL)
+        fail_msg("the verdict says nothing of %s", name);
+    else if (found->status != status || found->reason != reason || v.exit_code != code)
         fail_msg("%s: %s %s, exit %d: %s", name, verdict_status_name(found->status),
                  verdict_reason_name(found->reason), (int)v.exit_code, found->measured);
     verdict_fini(&v);
