@@ -55,7 +55,8 @@ bool agent_has_stuck(const struct agent *agent)
 
 static void add_fault(struct agent *agent, struct fault *fault)
 {
-    agent->faults = base_reallocarray(agent->faults, agent->fault_count + 1, sizeof *agent->faults);
+    agent->faults =
+        base_reallocarray(agent->faults, agent->fault_count + 1, sizeof(struct fault *));
     agent->faults[agent->fault_count++] = fault;
 }
 

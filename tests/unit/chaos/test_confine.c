@@ -24,6 +24,18 @@ struct sets {
     int no_new_privs;
 };
 
+static unsigned long long hexadecimal(const char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned long long value = 0;
+    for (text += strspn(text, "\t "); *text != '\n' && *text != '\0'; text++) {
+        const char *digit = strchr(digits, *text);
+        assert_non_null(digit);
+        value = value * 16 + (unsigned long long)(digit - digits);
+    }
+    return value;
+}
+
 /* proc_pid_status(5) */
 static struct sets sets_now(void)
 {
@@ -41,7 +53,7 @@ static struct sets sets_now(void)
                     {"CapAmb:", &sets.ambient}};
         for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
             if (base_str_starts(line, keys[i].key))
-                *keys[i].to = strtoull(line + strlen(keys[i].key), NULL, 16);
+                *keys[i].to = hexadecimal(line + strlen(keys[i].key));
     }
     if (status != NULL)
         (void)fclose(status);

@@ -4,7 +4,8 @@
 #include "model/fault.h"
 
 #define HEAD(kind)                                                                                 \
-    "{'id':'r1-1','run':'r1','startedNs':7,'name':'lose-one','kind':'" kind "','durationNs':5000000000,"         \
+    "{'id':'r1-1','run':'r1','startedNs':7,'name':'lose-one','kind':'" kind                        \
+    "','durationNs':5000000000,"                                                                   \
     "'leaseNs':3000000000,'maxAffected':0.5,'service':'users','targets':['users-1'],"
 #define KILL HEAD("kill") "'kill':{'signal':9,'restartWithinNs':5000000000}}"
 #define PARTITION                                                                                  \

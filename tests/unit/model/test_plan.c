@@ -10,8 +10,8 @@
     "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
     "'firstPhase':'steady'}"
 #define FAULT                                                                                      \
-    "{'atNs':2,'spec':{'id':'r-1','run':'r','startedNs':7,'name':'lose','kind':'kill',"             \
-    "'durationNs':3,'leaseNs':3,'maxAffected':0.5,'service':'users','targets':['users-1'],"                       \
+    "{'atNs':2,'spec':{'id':'r-1','run':'r','startedNs':7,'name':'lose','kind':'kill',"            \
+    "'durationNs':3,'leaseNs':3,'maxAffected':0.5,'service':'users','targets':['users-1'],"        \
     "'kill':{'signal':9,'restartWithinNs':5}}}"
 #define SLO(kind, bad, good)                                                                       \
     "{'name':'" kind "','kind':'" kind "','objective':0.95,'service':'gateway','withinNs':0,"      \

@@ -13,11 +13,11 @@ enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
 
 struct fault_spec {
-    char *id;   /* unique over all runs: <run id>-<n> */
-    char *run;  /* run id */
+    char *id;               /* unique over all runs: <run id>-<n> */
+    char *run;              /* run id */
     struct wall_ns started; /* of the run's planning, on the controller's clock; an agent refuses
                              * what was planned before its last halt. 0: a plan that is never run */
-    char *name; /* the scenario's word for it */
+    char *name;             /* the scenario's word for it */
     enum fault_kind kind;
     struct dur_ns duration; /* `for`: always > 0 */
     struct dur_ns lease;    /* without renewal for this long the fault goes away */
