@@ -31,7 +31,8 @@ KINDS = ("kill", "partition", "app")
 # A controller: renews until it is killed.
 CONTROLLER = """
 import http.client, json, sys, time
-port, token, lease_s, faults = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:]
+port, token, lease_s = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+faults = sys.stdin.readline().split()
 while True:
     for fault in faults:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
@@ -296,12 +297,15 @@ def test_agent_cut_from_its_controller(lab, matrix):
 
 def test_controller_killed(lab, matrix):
     specs = lab.all_kinds(kill_for_s=60.0)
-    effects = lab.inject(specs)
-    held = [e for e in effects if e.kind != "kill"]
+    # It is started first and told of the faults later: starting it may take longer than a lease.
     controller = subprocess.Popen(
-        [sys.executable, "-c", CONTROLLER, str(lab.agent.port), TOKEN, str(LEASE_S),
-         *[e.spec["id"] for e in effects]], stdout=subprocess.PIPE, text=True)
+        [sys.executable, "-c", CONTROLLER, str(lab.agent.port), TOKEN, str(LEASE_S)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
+        effects = lab.inject(specs)
+        held = [e for e in effects if e.kind != "kill"]
+        controller.stdin.write(" ".join(e.spec["id"] for e in effects) + "\n")
+        controller.stdin.flush()
         end = time.monotonic() + 1.5 * LEASE_S  # longer than a lease: only renewal keeps them
         while time.monotonic() < end:
             at, status = controller.stdout.readline().split()
