@@ -14,7 +14,7 @@
 static bool read_number(const char *value, double *out)
 {
     size_t len = strlen(value);
-    char last = len > 1 ? value[len - 1] : '\0';
+    char last = value[len > 0 ? len - 1 : 0];
     double factor = last == 'k' || last == 'K' ? 1e3 : last == 'M' ? 1e6 : 1;
     BASE_AUTO_FREE char *digits = base_str_ndup(value, factor > 1 ? len - 1 : len);
     double number;

@@ -20,8 +20,8 @@
 #include <sys/socket.h>
 
 #include "backoff.h"
+#include "http_memo.h"
 #include "http_request.h"
-#include "http_response.h"
 #include "io/loop.h"
 #include "model/load.h"
 #include "waiting.h"

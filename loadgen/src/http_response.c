@@ -480,56 +480,26 @@ static size_t advance(struct load_response *r, const char *data, size_t pos, siz
     return pos;
 }
 
-static enum load_parse progress(const struct load_response *r)
-{
-    return r->state == DONE ? LOAD_PARSE_DONE : r->state == BAD ? LOAD_PARSE_BAD : LOAD_PARSE_MORE;
-}
-
 enum load_parse load_response_feed(struct load_response *r, const char *data, size_t len,
                                    size_t *used)
 {
     *used = advance(r, data, 0, len, DONE);
-    return progress(r);
+    return r->state == DONE ? LOAD_PARSE_DONE : r->state == BAD ? LOAD_PARSE_BAD : LOAD_PARSE_MORE;
 }
 
-static bool untouched(const struct load_response *r)
+size_t load_response_feed_head(struct load_response *r, const char *data, size_t len)
+{
+    return advance(r, data, 0, len, BODY_SIZED);
+}
+
+bool load_response_is_new(const struct load_response *r)
 {
     return r->state == VERSION && r->matched == 0 && r->interim == 0;
 }
 
-/* The text fields hold nothing between lines, so they are left out of the copies. */
-enum { MEMO_PART = offsetof(struct load_response, name) };
-
-static void remember(struct load_memo *memo, const struct load_response *r, const char *data,
-                     size_t len)
+bool load_response_has_head(const struct load_response *r)
 {
-    memo->len = len;
-    memo->head = r->head;
-    memcpy(&memo->after, r, MEMO_PART);
-    memcpy(memo->bytes, data, len);
-}
-
-/* Only a whole head is remembered; `r` is then behind its last byte: in the body, or done. */
-static size_t take_head(struct load_response *r, struct load_memo *memo, const char *data,
-                        size_t len)
-{
-    if (memo->len > 0 && memo->len <= len && memo->head == r->head &&
-        memcmp(memo->bytes, data, memo->len) == 0) {
-        memcpy(r, &memo->after, MEMO_PART);
-        return memo->len;
-    }
-    size_t pos = advance(r, data, 0, len, BODY_SIZED);
-    if (r->state >= BODY_SIZED && r->state != BAD && pos <= LOAD_MEMO_MAX)
-        remember(memo, r, data, pos);
-    return pos;
-}
-
-enum load_parse load_response_feed_memo(struct load_response *r, struct load_memo *memo,
-                                        const char *data, size_t len, size_t *used)
-{
-    size_t pos = untouched(r) ? take_head(r, memo, data, len) : 0;
-    *used = advance(r, data, pos, len, DONE);
-    return progress(r);
+    return r->state >= BODY_SIZED && r->state != BAD;
 }
 
 enum load_parse load_response_eof(struct load_response *r)

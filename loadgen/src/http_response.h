@@ -48,28 +48,17 @@ struct load_response {
     char value[128];
 };
 
-enum { LOAD_MEMO_MAX = 1024 };
-
-/*
- * The head fed last and what the parser made of it. A target's heads are the same bytes most of the
- * time (a Date changes once a second), and comparing them costs a tenth of parsing them. The parser
- * being pure, the outcome cannot differ. Zeroed: nothing remembered.
- */
-struct load_memo {
-    size_t len; /* 0: nothing */
-    bool head;  /* it answered a HEAD */
-    struct load_response after;
-    char bytes[LOAD_MEMO_MAX];
-};
-
 void load_response_start(struct load_response *response, bool head);
 /* Takes bytes until the response is whole or wrong; *used of them belonged to it. After DONE, bytes
  * left over are the caller's to judge; after DONE or BAD, feeding again takes nothing. */
 enum load_parse load_response_feed(struct load_response *response, const char *data, size_t len,
                                    size_t *used);
-/* The same, remembering heads that come in one piece. */
-enum load_parse load_response_feed_memo(struct load_response *response, struct load_memo *memo,
-                                        const char *data, size_t len, size_t *used);
+/* Of a response not yet begun: takes the bytes of its head only and returns how many that were. */
+size_t load_response_feed_head(struct load_response *response, const char *data, size_t len);
+/* Nothing of it has come. */
+bool load_response_is_new(const struct load_response *response);
+/* Its head was whole and good. */
+bool load_response_has_head(const struct load_response *response);
 /* The connection ended: DONE when that is how this response ends, otherwise BAD (cut short). */
 enum load_parse load_response_eof(struct load_response *response);
 

@@ -4,7 +4,7 @@
  * first byte says how the bytes are cut and whether a HEAD is answered. */
 #include <stdlib.h>
 
-#include "http_response.h"
+#include "http_memo.h"
 
 struct outcome {
     enum load_parse parse;

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http_response.h"
+#include "http_memo.h"
 
 enum end { OPEN, EOF_FOLLOWS };
 
