@@ -16,7 +16,9 @@ check:
 	tools/setup check
 	tools/check
 
-bench: setup all
+bench:
+	tools/setup bench
+	$(MAKE) all
 	tools/bench
 
 clean:

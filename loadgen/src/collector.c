@@ -271,7 +271,7 @@ void load_collector_finish(struct load_collector *c, bool complete, struct dur_n
     result->complete = complete;
     result->scheduled = scheduled;
     result->cpu = cpu;
-    result->end_mono = c->last_end > 0 ? (struct mono_ns){c->last_end} : c->begun;
+    result->end_mono.ns = c->last_end > 0 ? c->last_end : c->begun.ns;
     result->end = wall_at(c, result->end_mono);
     result->client_limited_why = load_limits_judge(&evidence);
     result->client_limited = result->client_limited_why != NULL;

@@ -766,12 +766,13 @@ def test_ad_hoc(serve):
     server = serve()
     url = f"http://localhost:{server.port}/x"
     done = run("squall", "load", url, "-r", "100", "-c", "5", "-d", "1", "--arrivals", "constant")
-    assert done.returncode == 0, done.stderr
+    # On a busy machine the generator may find itself late, and says so.
+    assert done.returncode in (0, 3), done.stderr
     assert "100 intended, 100 sent, 100 ok, 0 failed, 0 missed" in done.stdout
     assert "p99.9" in done.stdout and "ok " in done.stderr
     done = run("squall", "load", url, "-r", "100", "-d", "0.5", "--json", "--quiet")
-    assert done.returncode == 0 and done.stderr == ""
     value = json.loads(done.stdout)
+    assert done.returncode in (0, 3) and done.stderr == ""
     assert value["latency"]["response"]["count"] == value["total"]["ok"] > 20
 
 

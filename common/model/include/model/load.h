@@ -43,7 +43,7 @@ struct load_route {
 struct load_spec {
     enum load_arrivals arrivals;
     double rate;            /* requests a second over all connections, > 0 */
-    struct dur_ns duration; /* of the schedule; responses may come up to `timeout` later */
+    struct dur_ns duration; /* of the schedule; responses may come up to `timeout` + 1 s later */
     uint32_t connections;
     uint32_t threads; /* 0: one for each core, never more than connections */
     uint64_t seed;
