@@ -227,7 +227,8 @@ static void finish(struct load_run *run)
     if (run->stopped) {
         struct dur_ns ran = base_mono_sub(run->stop_at, run->start);
         complete = ran.ns >= scheduled.ns;
-        scheduled = complete ? scheduled : ran.ns > 0 ? ran : (struct dur_ns){0};
+        if (!complete)
+            scheduled.ns = ran.ns > 0 ? ran.ns : 0;
     }
     struct dur_ns cpu = {process_cpu().ns - run->cpu_before.ns};
     load_collector_finish(&run->collector, complete, scheduled, cpu);

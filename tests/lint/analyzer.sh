@@ -5,4 +5,4 @@ set -u
 cd "$(dirname "$0")/../.."
 cmake -S . -B build/analyzer -G Ninja -DCMAKE_BUILD_TYPE=Debug -DSQUALL_ANALYZER=ON \
     -DSQUALL_WERROR=ON || exit 1
-exec cmake --build build/analyzer
+exec cmake --build build/analyzer -- -k 0

@@ -77,6 +77,7 @@ bool hdr_init(struct hdr *hdr, int64_t lowest, int64_t highest, int significant_
     struct hdr made = {.counts = NULL};
     if (!shape(&made, lowest, highest, significant_figures, err))
         return false;
+    /* NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI): base_fail always returns false */
     made.counts = calloc((size_t)made.counts_len, sizeof *made.counts);
     if (made.counts == NULL)
         return base_fail(err, BASE_LIMIT,

@@ -276,9 +276,11 @@ static void test_signals_are_reset_and_unblocked(void **state)
     (void)sigaddset(&block, SIGUSR2);
     assert_int_equal(pthread_sigmask(SIG_BLOCK, &block, &before), 0);
     assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
-    struct io_child_spec spec = io_child_spec_default(
-        (const char *const[]){"grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status", NULL});
-    expect_output(&spec, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    /* Signals 32 and 33 are libc's own: sigaction(2) refuses them, and who started this test may
+     * have them ignored (digits 9 and 8 from the right hold them). */
+    struct io_child_spec spec = io_child_spec_default((const char *const[]){
+        "sed", "-nE", "s/^(Sig(Blk|Ign):.0{7})[01][08](.*)/\\1\\3/p", "/proc/self/status", NULL});
+    expect_output(&spec, "SigBlk:\t00000000000000\nSigIgn:\t00000000000000\n");
     struct sigaction pipe_action;
     assert_int_equal(sigaction(SIGPIPE, NULL, &pipe_action), 0);
     assert_true(pipe_action.sa_handler == SIG_IGN); /* ours is as it was */
