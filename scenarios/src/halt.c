@@ -52,7 +52,10 @@ static void take_answer(struct halt_agent *agent, const struct io_http_response 
         agent->result = HALT_STUCK;
         name_the_stuck(agent, faults);
     } else {
-        agent->error = base_str_printf("%s answered %d", agent->url, response->status);
+        const json_t *error = json_object_get(body, "error");
+        const char *why = json_string_value(json_object_get(error, "message"));
+        agent->error = base_str_printf("it answered %d: %s", response->status,
+                                       why != NULL ? why : "without saying why");
     }
     json_decref(body);
 }
