@@ -199,7 +199,12 @@ static void round_begin(struct fault *fault, enum fault_step round)
 
 static void on_retry(void *ctx)
 {
-    round_begin(ctx, FAULT_STEP_VERIFY_GONE);
+    struct fault *fault = ctx;
+    struct partition_state *state = fault_state_of(fault);
+    struct base_error err = {0};
+    if (!fault_reach_repeat(state->reach, base_dur_ms(patience_after_ms), on_round_done, fault,
+                            &err))
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
 
 /* --- the steps --- */

@@ -11,6 +11,7 @@ struct attempt {
     struct fault_reach *reach;
     struct fault_path path;
     struct fault_connect *connect; /* NULL: not under way */
+    bool pending;                  /* in this round */
 };
 
 struct fault_reach {
@@ -22,10 +23,15 @@ struct fault_reach {
     void *ctx;
 };
 
-static bool all_done(const struct fault_reach *reach)
+static bool measured(const struct fault_path *path)
+{
+    return path->netns->fd >= 0;
+}
+
+static bool round_over(const struct fault_reach *reach)
 {
     for (size_t i = 0; i < reach->count; i++)
-        if (!reach->tries[i].path.done)
+        if (reach->tries[i].pending)
             return false;
     return true;
 }
@@ -77,42 +83,48 @@ static void on_connect(void *ctx, const struct fault_connect_result *result)
 {
     struct attempt *attempt = ctx;
     attempt->connect = NULL;
+    attempt->pending = false;
     attempt->path.result = *result;
     attempt->path.done = true;
-    if (all_done(attempt->reach))
+    if (round_over(attempt->reach))
         attempt->reach->on_done(attempt->reach->ctx);
+}
+
+static bool attempt_start(struct attempt *attempt, struct dur_ns patience, struct base_error *err)
+{
+    const struct fault_path *path = &attempt->path;
+    attempt->connect = fault_connect_start(attempt->reach->loop, path->netns, path->peer, patience,
+                                           on_connect, attempt, err);
+    return attempt->connect != NULL || base_fail_context(err, "%s", path->target);
+}
+
+bool fault_reach_repeat(struct fault_reach *reach, struct dur_ns patience,
+                        void (*on_done)(void *ctx), void *ctx, struct base_error *err)
+{
+    fault_reach_cancel(reach);
+    reach->on_done = on_done;
+    reach->ctx = ctx;
+    for (size_t i = 0; i < reach->count; i++)
+        reach->tries[i].pending = measured(&reach->tries[i].path);
+    for (size_t i = 0; i < reach->count; i++) {
+        if (reach->tries[i].pending && !attempt_start(&reach->tries[i], patience, err)) {
+            fault_reach_cancel(reach);
+            return false;
+        }
+    }
+    if (round_over(reach))
+        io_timer_start(&reach->over, (struct dur_ns){0});
+    return true;
 }
 
 bool fault_reach_start(struct fault_reach *reach, struct dur_ns patience,
                        void (*on_done)(void *ctx), void *ctx, struct base_error *err)
 {
-    fault_reach_cancel(reach);
-    reach->on_done = on_done;
-    reach->ctx = ctx;
     for (size_t i = 0; i < reach->count; i++) {
-        struct fault_path *path = &reach->tries[i].path;
-        path->result = (struct fault_connect_result){0};
-        path->done = path->netns->fd < 0;
+        reach->tries[i].path.done = false;
+        reach->tries[i].path.result = (struct fault_connect_result){0};
     }
-    for (size_t i = 0; i < reach->count; i++) {
-        struct attempt *attempt = &reach->tries[i];
-        if (attempt->path.done)
-            continue;
-        attempt->connect = fault_connect_start(reach->loop, attempt->path.netns, attempt->path.peer,
-                                               patience, on_connect, attempt, err);
-        if (attempt->connect == NULL) {
-            fault_reach_cancel(reach);
-            return base_fail_context(err, "%s", attempt->path.target);
-        }
-    }
-    if (all_done(reach))
-        io_timer_start(&reach->over, (struct dur_ns){0});
-    return true;
-}
-
-static bool measured(const struct fault_path *path)
-{
-    return path->netns->fd >= 0;
+    return fault_reach_repeat(reach, patience, on_done, ctx, err);
 }
 
 static bool as_it_should(const struct fault_path *path, bool should_connect)

@@ -12,7 +12,7 @@ struct fault_path {
     const char *target;              /* borrowed, as netns and peer: they outlive the reach */
     const struct fault_netns *netns; /* fd -1: the namespace is gone, nothing is measured there */
     const struct fault_peer *peer;
-    bool done;
+    bool done; /* result is that of the last connect that ended since fault_reach_start */
     struct fault_connect_result result;
 };
 
@@ -25,6 +25,10 @@ void fault_reach_add(struct fault_reach *reach, const char *target, const struct
  * started anew. */
 bool fault_reach_start(struct fault_reach *reach, struct dur_ns patience,
                        void (*on_done)(void *ctx), void *ctx, struct base_error *err);
+/* Another round, in which each path keeps its last answer until it has a new one: a deadline that
+ * falls into a round does not find the peers unanswered. */
+bool fault_reach_repeat(struct fault_reach *reach, struct dur_ns patience,
+                        void (*on_done)(void *ctx), void *ctx, struct base_error *err);
 void fault_reach_cancel(struct fault_reach *reach); /* accepts NULL */
 
 /* The first path that did not behave as it should; NULL: none. */

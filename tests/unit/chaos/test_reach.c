@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "reach.h"
+
+struct bench {
+    struct io_loop *loop;
+    struct fault_netns netns; /* the test's own: it only connects to loopback */
+    struct fault_peer peer;
+    struct fault_reach *reach;
+};
+
+static void on_done(void *ctx)
+{
+    const struct bench *bench = ctx;
+    io_loop_stop(bench->loop);
+}
+
+/* A port of loopback that refuses: bound, so that nobody else gets it, and not listening. */
+static int refusing_port(struct fault_peer *peer)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    *peer = (struct fault_peer){.family = AF_INET, .port = ntohs(address.sin_port)};
+    memcpy(peer->address, &address.sin_addr, sizeof address.sin_addr);
+    (void)snprintf(peer->label, sizeof peer->label, "loopback:%u", (unsigned)peer->port);
+    return fd;
+}
+
+/* A round under way when the deadline for showing a partition's absence came used to wipe what the
+ * round before had shown, and a peer that was down by itself made the fault "stuck". */
+static void a_repeated_round_keeps_the_last_answers(void **unused)
+{
+    (void)unused;
+    struct base_error err = {0};
+    struct bench bench = {.loop = io_loop_new(&err)};
+    assert_non_null(bench.loop);
+    bench.netns = (struct fault_netns){.fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)};
+    int refusing = refusing_port(&bench.peer);
+    bench.reach = fault_reach_new(bench.loop);
+    fault_reach_add(bench.reach, "api-1", &bench.netns, &bench.peer);
+
+    if (!fault_reach_start(bench.reach, base_dur_s(5), on_done, &bench, &err))
+        fail_msg("%s", err.message);
+    assert_false(fault_reach_explained(bench.reach));
+    io_loop_run(bench.loop);
+    assert_true(fault_reach_explained(bench.reach));
+    const struct fault_path *odd = fault_reach_odd(bench.reach, true);
+    assert_non_null(odd);
+    assert_int_equal(odd->result.sys, ECONNREFUSED);
+
+    assert_true(fault_reach_repeat(bench.reach, base_dur_s(5), on_done, &bench, &err));
+    assert_true(fault_reach_explained(bench.reach));
+    io_loop_run(bench.loop);
+    assert_true(fault_reach_explained(bench.reach));
+
+    assert_true(fault_reach_start(bench.reach, base_dur_s(5), on_done, &bench, &err));
+    assert_false(fault_reach_explained(bench.reach)); /* a new series knows nothing yet */
+
+    fault_reach_free(bench.reach);
+    close(refusing);
+    fault_netns_close(&bench.netns);
+    io_loop_free(bench.loop);
+}
+
+int main(void)
+{
+    if (geteuid() != 0) {
+        puts("skipped: setns(2) needs root (CAP_SYS_ADMIN)");
+        return 0;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_repeated_round_keeps_the_last_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
