@@ -2,6 +2,7 @@
 /* Rules between the fields of a scenario that hold on any platform. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -43,8 +44,9 @@ static void check_fault_end(struct scn_reporter *reporter, const struct scn_faul
 {
     char end[BASE_DUR_TEXT];
     char duration[BASE_DUR_TEXT];
-    struct dur_ns ends = {fault->at.ns + fault->duration.ns};
+    struct dur_ns ends = scn_timeline_over(reporter->scenario, i);
     if (scn_problems_under(reporter->problems, "spec.duration") ||
+        (fault->after != NULL && scn_problems_under(reporter->problems, "spec.faults")) ||
         ends.ns < reporter->scenario->duration.ns)
         return;
     base_dur_format(ends, end);
@@ -66,6 +68,50 @@ static void check_partition(struct scn_reporter *reporter, const struct scn_faul
     }
 }
 
+static void check_after(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    const struct scn_scenario *scenario = reporter->scenario;
+    scn_at(reporter, "spec.faults[%zu].after", i);
+    enum scn_origin origin = scn_timeline_origin(scenario, i);
+    if (origin == SCN_ORIGIN_CIRCLE)
+        scn_say(reporter, "\"%s\" itself waits for this fault: nobody would begin", fault->after);
+    if (origin != SCN_ORIGIN_UNKNOWN)
+        return;
+    const char **names = base_calloc(scenario->fault_count, sizeof *names);
+    size_t count = 0;
+    for (size_t k = 0; k < scenario->fault_count; k++)
+        if (k != i && scenario->faults[k].name != NULL)
+            names[count++] = scenario->faults[k].name;
+    scn_say_unknown(reporter, "fault", fault->after, names, count);
+    free(names);
+}
+
+/* Kinds with a size that can grow; plan_faults.c scales the same. */
+static bool can_ramp(enum fault_kind kind)
+{
+    return kind == FAULT_APP;
+}
+
+static void check_times(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    bool repeats = fault->repeat.times > 0;
+    bool ramps = fault->ramp.steps > 0;
+    if (repeats && fault->repeat.every.ns <= fault->duration.ns) {
+        scn_at(reporter, "spec.faults[%zu].repeat.every", i);
+        scn_say(reporter, "not longer than \"for\", expected a pause in which recovery is seen");
+    }
+    scn_at(reporter, "spec.faults[%zu].ramp", i);
+    if (ramps && repeats)
+        scn_say(reporter, "beside \"repeat\", expected one of them");
+    else if (ramps && !can_ramp(fault->kind))
+        scn_say(reporter, "this kind of fault has nothing that could grow, expected an app fault");
+    else if (ramps && fault->duration.ns < fault->ramp.steps * BASE_NS_PER_S)
+        scn_say(reporter,
+                "%" PRId64 " steps in less than as many seconds, expected at least 1s for "
+                "each, which applying and measuring it takes",
+                fault->ramp.steps);
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     for (size_t i = 0; i < reporter->scenario->fault_count; i++) {
@@ -73,6 +119,8 @@ static void check_faults(struct scn_reporter *reporter)
         scn_at(reporter, "spec.faults[%zu]", i);
         if (scn_spoiled(reporter))
             continue;
+        check_after(reporter, fault, i);
+        check_times(reporter, fault, i);
         check_fault_end(reporter, fault, i);
         if (fault->kind == FAULT_PARTITION)
             check_partition(reporter, fault, i);
@@ -86,24 +134,35 @@ static void check_faults(struct scn_reporter *reporter)
     }
 }
 
-/* Phases are named after faults; a name must not mean two of them. */
+static bool means_two_phases(const char *name, const char *other)
+{
+    return base_str_starts(name, "after-") && base_str_eq(name + strlen("after-"), other);
+}
+
+/* Phases are named after what happens; a name must not mean two of them. */
 static void check_phase_names(struct scn_reporter *reporter)
 {
-    const struct scn_scenario *scenario = reporter->scenario;
-    for (size_t i = 0; i < scenario->fault_count; i++) {
-        const char *name = scenario->faults[i].name;
-        if (name == NULL)
-            continue;
-        scn_at(reporter, "spec.faults[%zu].name", i);
+    if (scn_problems_under(reporter->problems, "spec.faults"))
+        return;
+    struct scn_timeline timeline;
+    scn_timeline_make(reporter->scenario, NULL, &timeline);
+    for (size_t i = 0; i < timeline.count; i++) {
+        const char *name = timeline.list[i].name;
+        scn_at(reporter, "spec.faults[%zu].name", timeline.list[i].index);
         if (base_str_eq(name, "steady"))
             scn_say(reporter, "\"steady\" is the phase before all faults, expected another name");
-        for (size_t k = 0; k < scenario->fault_count; k++) {
-            if (base_str_starts(name, "after-") &&
-                base_str_eq(name + strlen("after-"), scenario->faults[k].name))
+        for (size_t k = 0; k < timeline.count; k++) {
+            if (means_two_phases(name, timeline.list[k].name))
                 scn_say(reporter, "\"%s\" is the phase after \"%s\", expected another name", name,
-                        scenario->faults[k].name);
+                        timeline.list[k].name);
+            if (k < i && base_str_eq(name, timeline.list[k].name))
+                scn_say(reporter,
+                        "\"%s\" is taken by a time that \"%s\" happens, expected another "
+                        "name",
+                        name, timeline.list[k].fault->name);
         }
     }
+    scn_timeline_fini(&timeline);
 }
 
 static void check_threshold_phase(struct scn_reporter *reporter, const struct plan_phase *phases,
@@ -145,7 +204,11 @@ static void check_thresholds(struct scn_reporter *reporter)
                         !scn_problems_under(reporter->problems, "spec.duration");
     bool routes_known = !scn_problems_under(reporter->problems, "spec.load.routes");
     struct plan_phase *phases = NULL;
-    size_t count = faults_known ? scn_phases_make(scenario, NULL, &phases) : 0;
+    struct scn_timeline timeline = {0};
+    if (faults_known)
+        scn_timeline_make(scenario, NULL, &timeline);
+    size_t count = faults_known ? scn_phases_make(&timeline, scenario->duration, &phases) : 0;
+    scn_timeline_fini(&timeline);
     for (size_t i = 0; i < scenario->threshold_count; i++) {
         if (faults_known)
             check_threshold_phase(reporter, phases, count, i);

@@ -108,6 +108,37 @@ static const struct scn_field app_fields[] = {
 };
 static const struct scn_shape app_shape = {FIELDS(app_fields)};
 
+static const struct scn_field repeat_fields[] = {
+    {.key = "times",
+     .type = SCN_INTEGER,
+     AT(repeat.times),
+     .required = true,
+     .min = "2",
+     .max = "100",
+     .example = "3",
+     .help = "How often the fault happens; each time selects its targets anew."},
+    {.key = "every",
+     .type = SCN_DURATION,
+     AT(repeat.every),
+     .required = true,
+     .min = "1s",
+     .max = "1h",
+     .help = "From one start to the next; longer than `for`, so that recovery is seen."},
+};
+static const struct scn_shape repeat_shape = {FIELDS(repeat_fields)};
+
+static const struct scn_field ramp_fields[] = {
+    {.key = "steps",
+     .type = SCN_INTEGER,
+     AT(ramp.steps),
+     .required = true,
+     .min = "2",
+     .max = "20",
+     .example = "4",
+     .help = "Cuts `for` into equal parts; the n-th of N has n/N of what the fault asks for."},
+};
+static const struct scn_shape ramp_shape = {FIELDS(ramp_fields)};
+
 static const struct scn_field fault_fields[] = {
     {.key = "name",
      .type = SCN_NAME,
@@ -122,7 +153,13 @@ static const struct scn_field fault_fields[] = {
      .required = true,
      .min = "0s",
      .max = "24h",
-     .help = "When it is applied, counted from the start of the load."},
+     .help = "When it is applied, counted from the start of the load, or from the end of the fault "
+             "that `after` names."},
+    {.key = "after",
+     .type = SCN_NAME,
+     AT(after),
+     .example = "lose-one-users-instance",
+     .help = "Another fault that must be over by plan first; with `repeat`, its last time."},
     {.key = "for",
      .type = SCN_DURATION,
      AT(duration),
@@ -130,6 +167,14 @@ static const struct scn_field fault_fields[] = {
      .min = "100ms",
      .max = "1h",
      .help = "How long it stays. A fault without an end cannot be expressed."},
+    {.key = "repeat",
+     .type = SCN_OBJECT,
+     .shape = &repeat_shape,
+     .help = "Happens several times, as <name>-1, <name>-2..."},
+    {.key = "ramp",
+     .type = SCN_OBJECT,
+     .shape = &ramp_shape,
+     .help = "Grows in steps on the same targets, as <name>-1, <name>-2..."},
     {.key = "lease",
      .type = SCN_DURATION,
      AT(lease),

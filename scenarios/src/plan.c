@@ -184,13 +184,8 @@ static void plan_steady(struct planner *planner)
 
 static void plan_phases(struct planner *planner)
 {
-    const struct scn_scenario *scenario = planner->scenario;
     struct plan *plan = planner->plan;
-    bool *left_out = base_calloc(scenario->fault_count, sizeof *left_out);
-    for (size_t i = 0; i < scenario->fault_count; i++)
-        left_out[i] = planner_leaves_out(planner, &scenario->faults[i]);
-    plan->phase_count = scn_phases_make(scenario, left_out, &plan->phases);
-    free(left_out);
+    plan->phase_count = scn_phases_make(&planner->timeline, plan->duration, &plan->phases);
     plan->load.first_phase = base_str_dup(plan->phases[0].name);
 }
 
@@ -299,6 +294,16 @@ static void plan_slos(struct planner *planner)
 
 /* ---- the whole ---- */
 
+static void plan_timeline(struct planner *planner)
+{
+    const struct scn_scenario *scenario = planner->scenario;
+    bool *left_out = base_calloc(scenario->fault_count, sizeof *left_out);
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        left_out[i] = planner_leaves_out(planner, &scenario->faults[i]);
+    scn_timeline_make(scenario, left_out, &planner->timeline);
+    free(left_out);
+}
+
 static bool check_options(struct planner *planner)
 {
     const struct scn_plan_options *options = planner->options;
@@ -327,6 +332,7 @@ static void plan_all(struct planner *planner)
     plan->description = base_str_dup(scenario->description);
     plan->seed = planner->seed;
     plan->duration = scenario->duration;
+    plan_timeline(planner);
     plan_target(planner);
     plan_load(planner);
     plan_steady(planner);
@@ -353,6 +359,7 @@ bool scn_plan(const struct scn_scenario *scenario, const struct topo *topo,
     size_t before = problems->count + problems->dropped;
     if (check_options(&planner))
         plan_all(&planner);
+    scn_timeline_fini(&planner.timeline);
     if (problems->count + problems->dropped == before) {
         *out = plan;
         return true;

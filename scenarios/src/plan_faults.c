@@ -178,11 +178,27 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
     }
 }
 
-static void fill_targets(struct planner *planner, const struct scn_fault *fault,
+/* What a ramp's part has of the whole; check.c knows the same kinds. */
+static void scale_kind(struct fault_spec *spec, double intensity)
+{
+    if (spec->kind != FAULT_APP)
+        return;
+    spec->app.error_rate *= intensity;
+    spec->app.latency.ns = (int64_t)((double)spec->app.latency.ns * intensity);
+}
+
+/* A ramp stays on its targets; each repetition draws anew. */
+static uint64_t draw_of(const struct planner *planner, const struct scn_occurrence *occurrence)
+{
+    const struct scn_fault *fault = occurrence->fault;
+    return seed_of(planner->seed, fault->ramp.steps > 1 ? fault->name : occurrence->name);
+}
+
+static void fill_targets(struct planner *planner, const struct scn_occurrence *occurrence,
                          const struct topo_service *service, size_t want, struct fault_spec *spec)
 {
     bool *chosen = base_calloc(service->instance_count, sizeof *chosen);
-    choose(seed_of(planner->seed, fault->name), service->instance_count, want, chosen);
+    choose(draw_of(planner, occurrence), service->instance_count, want, chosen);
     spec->targets = base_calloc(want, sizeof *spec->targets);
     for (size_t i = 0; i < service->instance_count; i++) {
         if (chosen[i])
@@ -191,18 +207,21 @@ static void fill_targets(struct planner *planner, const struct scn_fault *fault,
     free(chosen);
 }
 
-static void plan_fault(struct planner *planner, const struct scn_fault *fault, size_t index,
-                       struct plan_fault *out)
+static void plan_fault(struct planner *planner, const struct scn_occurrence *occurrence,
+                       size_t number, struct plan_fault *out)
 {
+    const struct scn_fault *fault = occurrence->fault;
+    size_t index = occurrence->index;
     struct fault_spec *spec = &out->spec;
-    out->at = fault->at;
+    out->at = occurrence->at;
+    out->after = base_str_dup(scn_timeline_leader(&planner->timeline, occurrence));
     *spec = (struct fault_spec){
-        .id = base_str_printf("%s-%zu", planner->options->run, index + 1),
+        .id = base_str_printf("%s-%zu", planner->options->run, number),
         .run = base_str_dup(planner->options->run),
         .started = planner->options->started,
-        .name = base_str_dup(fault->name),
+        .name = base_str_dup(occurrence->name),
         .kind = fault->kind,
-        .duration = fault->duration,
+        .duration = occurrence->duration,
         .lease = fault->lease,
         .max_affected = fault->max_affected,
         .service = base_str_dup(fault->service),
@@ -212,11 +231,12 @@ static void plan_fault(struct planner *planner, const struct scn_fault *fault, s
     if (service == NULL)
         return;
     fill_kind(planner, fault, service, index, spec);
+    scale_kind(spec, occurrence->intensity);
     size_t want = wanted(&fault->select, service->instance_count);
     if (!check_selection(planner, fault, service, index, want))
         return;
     check_cap(planner, fault, service, index, want);
-    fill_targets(planner, fault, service, want, spec);
+    fill_targets(planner, occurrence, service, want, spec);
 }
 
 /* ---- faults beside each other ---- */
@@ -237,13 +257,10 @@ static const char *common_target(const struct fault_spec *a, const struct fault_
     return NULL;
 }
 
-/* Where in the scenario a planned fault stands: faults may have been left out before it. */
+/* Where in the scenario a planned fault stands. */
 static size_t index_of(const struct planner *planner, const struct plan_fault *fault)
 {
-    size_t i = 0;
-    while (!base_str_eq(planner->scenario->faults[i].name, fault->spec.name))
-        i++;
-    return i;
+    return planner->timeline.list[fault - planner->plan->faults].index;
 }
 
 /* Faults on one service at one time share its cap: instances hit when `fault` starts. */
@@ -308,20 +325,25 @@ static void need_agent(struct planner *planner)
     plan->agent_token_file = base_str_dup(planner->topo->agent_token_file);
 }
 
-void planner_faults(struct planner *planner)
+static void skip_left_out(struct planner *planner)
 {
     const struct scn_scenario *scenario = planner->scenario;
-    struct plan *plan = planner->plan;
-    plan->faults = base_calloc(scenario->fault_count, sizeof *plan->faults);
-    for (size_t i = 0; i < scenario->fault_count; i++) {
-        const struct scn_fault *fault = &scenario->faults[i];
-        if (planner_leaves_out(planner, fault))
-            planner_skip(planner, fault->name,
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        if (planner_leaves_out(planner, &scenario->faults[i]))
+            planner_skip(planner, scenario->faults[i].name,
                          base_str_dup("partition needs kernel privileges and was left out with "
                                       "--without-kernel-faults"));
-        else
-            plan_fault(planner, fault, i, &plan->faults[plan->fault_count++]);
-    }
+}
+
+void planner_faults(struct planner *planner)
+{
+    const struct scn_timeline *timeline = &planner->timeline;
+    struct plan *plan = planner->plan;
+    skip_left_out(planner);
+    plan->fault_count = timeline->count;
+    plan->faults = base_calloc(timeline->count, sizeof *plan->faults);
+    for (size_t i = 0; i < timeline->count; i++)
+        plan_fault(planner, &timeline->list[i], i + 1, &plan->faults[i]);
     check_overlaps(planner);
     need_agent(planner);
 }

@@ -4,6 +4,7 @@
 
 #include "reporter.h"
 #include "scenarios/plan.h"
+#include "timeline.h"
 
 struct planner {
     struct scn_reporter reporter;
@@ -11,6 +12,7 @@ struct planner {
     const struct topo *topo;
     const struct scn_plan_options *options;
     uint64_t seed;
+    struct scn_timeline timeline; /* of the faults that are not left out */
     struct plan *plan;
 };
 

@@ -146,7 +146,7 @@ class RunDir:
             "phases": [{"name": "steady", "startNs": 0, "fault": None},
                        {"name": "lose-one", "startNs": 3 * 10**9, "fault": "lose-one"},
                        {"name": "after-lose-one", "startNs": 5 * 10**9, "fault": None}],
-            "faults": [{"atNs": 3 * 10**9, "spec": fault_spec("lose-one", 1)}],
+            "faults": [{"atNs": 3 * 10**9, "after": None, "spec": fault_spec("lose-one", 1)}],
             "skipped": [],
             "thresholds": [{"name": "fast", "expect": "p99 < 250ms", "phase": None, "route": None},
                            {"name": "few-errors", "expect": "errors < 1%", "phase": None,

@@ -55,6 +55,20 @@ def test_each_fault_takes_effect_and_is_gone(sandbox, tmp_path, kind):
     assert sandbox.rules() == ""
 
 
+def test_a_fault_grows_and_another_follows_when_it_is_gone(sandbox, tmp_path):
+    sandbox.wait_healthy()
+    one = Experiment(sandbox, tmp_path, FAULTS["growing"])
+    assert one.end() == 0, one.text()
+    lives = [(e["name"], e["type"]) for e in one.events()
+             if e["type"] in ("fault.requested", "fault.active", "fault.gone")]
+    assert lives == [(name, f"fault.{what}") for name in ("broken-1", "broken-2", "cut")
+                     for what in ("requested", "active", "gone")]
+    faults = json.loads((one.dir() / "faults.json").read_text())["faults"]
+    assert faults[0]["targets"] == faults[1]["targets"]
+    asked = [e["expected"] for f in faults[:2] for e in f["evidence"] if e["when"] == "during"]
+    assert [text.split(":")[0] for text in asked] == ["30.0 %", "60.0 %"]
+
+
 def test_no_steady_state_no_fault(sandbox, tmp_path):
     sandbox.wait_healthy()
     one = Experiment(sandbox, tmp_path, FAULTS["kill"], within="2s", check="/api/absent")

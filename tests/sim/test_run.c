@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/text.h"
 #include "world.h"
 
 static const int64_t START = 1000 * BASE_NS_PER_S;
@@ -337,6 +338,67 @@ static void prometheus_that_hangs_does_not_hang_the_run(void **state)
 }
 
 /* Everything at once, at random: the promise holds all the same. */
+/* Puts a fault on this instance and behind that other fault; NULL: neither. */
+static void bind_fault(struct world *world, size_t fault, const char *target, const char *after)
+{
+    struct plan_fault *planned = &world->plan.faults[fault];
+    if (target != NULL) {
+        planned->spec.targets = base_calloc(1, sizeof *planned->spec.targets);
+        planned->spec.targets[0] = base_str_dup(target);
+        planned->spec.target_count = 1;
+    }
+    planned->after = base_str_dup(after);
+}
+
+/* b is due when a ends, and a needs its time to be measured gone. */
+static void assert_b_waits_for_a(struct world *world)
+{
+    world->plan.faults[1].at = base_dur_s(13);
+    world_run(world);
+    assert_promise(world);
+    assert_int_equal(run_get_outcome(world->run)->aborted, RUN_NOT_ABORTED);
+    assert_int_equal(world_count(world, "fault.gone"), 3);
+    assert_true(world->faults[0].reverted_at > 0);
+    assert_true(world->faults[1].applied_at > world->faults[0].reverted_at);
+    world_fini(world);
+}
+
+static void a_fault_waits_for_the_one_that_it_follows(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    bind_fault(&world, 1, NULL, "a");
+    assert_b_waits_for_a(&world);
+}
+
+static void a_fault_waits_for_its_target(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    bind_fault(&world, 0, "users-1", NULL);
+    bind_fault(&world, 1, "users-1", NULL);
+    assert_b_waits_for_a(&world);
+}
+
+/* What begins when nobody is there to suffer proves nothing. */
+static void a_fault_that_waited_for_longer_than_the_load_fails_the_run(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    bind_fault(&world, 1, NULL, "a");
+    world.plan.faults[1].at = base_dur_s(13);
+    bind_fault(&world, 2, NULL, "b");
+    world.plan.load.duration = base_dur_s(12);
+    world_run(&world);
+    assert_promise(&world);
+    assert_int_equal(run_get_outcome(world.run)->aborted, RUN_ABORT_FAULT);
+    assert_int_equal(world_count(&world, "fault.requested"), 1);
+    world_fini(&world);
+}
+
 static void anything_may_happen(void **state)
 {
     (void)state;
@@ -345,6 +407,8 @@ static void anything_may_happen(void **state)
         world_init(&world);
         base_rng_seed(&world.rng, seed);
         struct base_rng *rng = &world.rng;
+        bind_fault(&world, 1, NULL, base_rng_below(rng, 2) == 0 ? "a" : NULL);
+        bind_fault(&world, 2, NULL, base_rng_below(rng, 2) == 0 ? "b" : NULL);
         world.death = (enum world_death)base_rng_below(rng, 3);
         world.death_step = (int)base_rng_below(rng, 40);
         world.agent_back_after = (int64_t)base_rng_below(rng, 12) * SECOND - SECOND;
@@ -390,6 +454,9 @@ int main(void)
         cmocka_unit_test(a_stuck_fault_is_unclean),
         cmocka_unit_test(halt_from_elsewhere_is_understood),
         cmocka_unit_test(prometheus_that_hangs_does_not_hang_the_run),
+        cmocka_unit_test(a_fault_waits_for_the_one_that_it_follows),
+        cmocka_unit_test(a_fault_waits_for_its_target),
+        cmocka_unit_test(a_fault_that_waited_for_longer_than_the_load_fails_the_run),
         cmocka_unit_test(anything_may_happen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@ static const struct codec_words slo_kinds = CODEC_WORDS(slo_names);
 #define AT(member) .offset = offsetof(struct plan_fault, member)
 static const struct codec_field fault_fields[] = {
     {.key = "atNs", .type = CODEC_NS, AT(at)},
+    {.key = "after", .type = CODEC_TEXT_OR_NULL, AT(after)},
     {.key = "spec", .type = CODEC_OBJECT, .shape = &model_fault_spec_shape, AT(spec)},
 };
 #undef AT

@@ -79,8 +79,16 @@ struct scn_select {
 
 struct scn_fault {
     char *name;
-    struct dur_ns at;
+    struct dur_ns at;       /* after the load's start, or after the end of `after` */
+    char *after;            /* name of another fault; NULL: none */
     struct dur_ns duration; /* `for` */
+    struct {
+        int64_t times; /* 0: once */
+        struct dur_ns every;
+    } repeat;
+    struct {
+        int64_t steps; /* 0: none */
+    } ramp;
     struct dur_ns lease;
     char *service;
     struct scn_select select;

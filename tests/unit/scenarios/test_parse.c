@@ -203,6 +203,26 @@ static const struct {
     {"name: lose,", "name: steady,", "\"steady\" is the phase before all faults"},
     {"name: lose,", "name: after-cut,", "\"after-cut\" is the phase after \"cut\""},
     {"name: lose,", "name: err,", "\"err\" is taken by element 1 of the list"},
+    {"at: 2s, for: 2s", "at: 2s, for: 2s, after: cot",
+     "s.yaml:15:44: spec.faults[0].after: no fault \"cot\", did you mean \"cut\"?"},
+    {"at: 2s, for: 2s", "at: 2s, for: 2s, after: lose", "\"lose\" itself waits for this fault"},
+    {"at: 2s, for: 2s", "at: 6s, for: 2s, after: err",
+     "s.yaml:15:33: spec.faults[0].for: the fault ends at 20s, expected before the load does at "
+     "20s"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, repeat: {times: 2, every: 2s}",
+     "spec.faults[2].repeat.every: not longer than \"for\", expected a pause"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, repeat: {times: 3, every: 4s}",
+     "spec.faults[2].for: the fault ends at 20s, expected before the load does at 20s"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, repeat: {times: 2}",
+     "spec.faults[2].repeat.every: this key is missing"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, repeat: {times: 1, every: 4s}",
+     "1 is out of range, expected 2 to 100"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, ramp: {steps: 3}",
+     "spec.faults[2].ramp: 3 steps in less than as many seconds, expected at least 1s for each"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, ramp: {steps: 2}, repeat: {times: 2, every: 4s}",
+     "spec.faults[2].ramp: beside \"repeat\", expected one of them"},
+    {"at: 2s, for: 2s", "at: 2s, for: 2s, ramp: {steps: 2}",
+     "spec.faults[0].ramp: this kind of fault has nothing that could grow"},
     {"from: [postgres]", "from: [users]", "\"users\" is the target itself, expected other"},
     {"from: [postgres]", "from: []", "expected at least 1 element, found 0"},
     {"from: [postgres]", "from: [a, b, a]", "\"a\" is in the list twice"},
@@ -238,6 +258,20 @@ static const struct {
     {"when: errors > 60%", "when: errors > 60%, over: 30s",
      "spec.abort[0].over: a window of 30s is never full in a load of 20s, expected a shorter one"},
 };
+
+/* "err" happens twice, as err-1 and err-2. */
+static void test_the_names_of_repetitions_are_taken(void **state)
+{
+    (void)state;
+    char *named = replaced(SAMPLE, "name: lose,", "name: err-2,");
+    char *text = replaced(named, "at: 10s, for: 2s", "at: 10s, for: 2s, ramp: {steps: 2}");
+    char *list = complaints(text, strlen(text));
+    assert_contains(list,
+                    "spec.faults[2].name: \"err-2\" is taken by a time that \"err-2\" happens");
+    free(list);
+    free(text);
+    free(named);
+}
 
 static void test_each_mistake_is_named(void **state)
 {
@@ -346,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values_with_units),
         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_the_names_of_repetitions_are_taken),
         cmocka_unit_test(test_each_mistake_is_named),
         cmocka_unit_test(test_all_mistakes_in_one_pass_in_order),
         cmocka_unit_test(test_problems_are_bounded),

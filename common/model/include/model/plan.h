@@ -12,6 +12,7 @@
 
 struct plan_fault {
     struct dur_ns at; /* after the load's start */
+    char *after;      /* the fault that must be gone first, however late; NULL: none */
     struct fault_spec spec;
 };
 
