@@ -271,7 +271,9 @@ void load_collector_finish(struct load_collector *c, bool complete, struct dur_n
     result->complete = complete;
     result->scheduled = scheduled;
     result->cpu = cpu;
-    result->end_mono.ns = c->last_end > 0 ? c->last_end : c->begun.ns;
+    /* Where nobody answers any more, the last response says nothing about when the load ended. */
+    int64_t due_end = result->start_mono.ns + scheduled.ns;
+    result->end_mono.ns = c->last_end > due_end ? c->last_end : due_end;
     result->end = wall_at(c, result->end_mono);
     result->client_limited_why = load_limits_judge(&evidence);
     result->client_limited = result->client_limited_why != NULL;

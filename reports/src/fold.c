@@ -235,5 +235,6 @@ void report_fini(struct report *report)
     for (int i = 0; i < REPORT_FILE_COUNT; i++)
         free(report->sources[i].detail);
     free(report->scenario);
+    free(report->unsealed);
     *report = (struct report){0};
 }

@@ -135,6 +135,7 @@ static void plan_load(struct planner *planner)
     load->timeout = from->timeout;
     load->interval = from->interval;
     load->max_late = from->max_late;
+    planner->plan->max_missed = from->max_missed;
     load->host = host_of(planner, service);
     plan_targets(load, service);
     plan_routes(load, from);
@@ -241,7 +242,8 @@ static void default_selectors(struct plan_slo *slo)
 {
     if (slo->total == NULL && slo->kind == PLAN_SLO_AVAILABILITY) {
         slo->total = selector("http_requests_total", slo->service, "");
-        slo->bad = selector("http_requests_total", slo->service, ",status=~\"5..\"");
+        /* 499: whoever asked gave up waiting. */
+        slo->bad = selector("http_requests_total", slo->service, ",status=~\"499|5..\"");
     } else if (slo->total == NULL) {
         char *more = base_str_printf(",outcome=\"ok\",le%s", scn_bucket_bound(slo->within));
         slo->total =

@@ -2,6 +2,7 @@
 /* The stages of a run; see scenarios/run.h for the picture. */
 #include "scenarios/run.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -9,6 +10,7 @@
 
 static const struct dur_ns CHECK_PAUSE = {250 * BASE_NS_PER_MS};
 static const struct dur_ns LOAD_START_LIMIT = {10 * BASE_NS_PER_S};
+static const struct dur_ns LOAD_SILENCE = {5 * BASE_NS_PER_S}; /* three intervals, if longer */
 static const struct dur_ns LOAD_END_SLACK = {5 * BASE_NS_PER_S};
 static const struct dur_ns QUERY_LIMIT = {15 * BASE_NS_PER_S};
 
@@ -209,6 +211,14 @@ static struct dur_ns settle_time(const struct run *run)
     return (struct dur_ns){2 * run->plan->scrape_interval.ns + 500 * BASE_NS_PER_MS};
 }
 
+/* Without its intervals no guard sees anything: a generator that hangs is as bad as none. */
+static struct mono_ns silence_limit(const struct run *run)
+{
+    int64_t three = 3 * run->plan->load.interval.ns;
+    int64_t patience = three > LOAD_SILENCE.ns ? three : LOAD_SILENCE.ns;
+    return base_mono_add(run->load_heard, (struct dur_ns){patience});
+}
+
 static bool advance_loading(struct run *run, struct mono_ns now)
 {
     bool changed = advance_phases(run, now);
@@ -216,8 +226,11 @@ static bool advance_loading(struct run *run, struct mono_ns now)
         changed |= run_faults_advance(run, now);
     if (run->stage != RUN_LOADING)
         return true;
-    if (run->load_running && !base_mono_before(now, run->deadline)) {
-        run_abort(run, RUN_ABORT_TOOL, "the load generator did not end in time");
+    bool late = !base_mono_before(now, run->deadline);
+    if (run->load_running && (late || !base_mono_before(now, silence_limit(run)))) {
+        run_abort(run, RUN_ABORT_TOOL,
+                  late ? "the load generator did not end in time"
+                       : "the load generator has fallen silent: nobody watches the load");
         return true;
     }
     if (run->load_running || !run_faults_over(run))
@@ -229,9 +242,8 @@ static void begin_queries(struct run *run)
 {
     if (!enter(run, RUN_QUERYING, QUERY_LIMIT))
         return;
-    run->queries_open = run->query_count;
-    for (size_t i = 0; i < run->query_count; i++)
-        run->fx->query(run->fx->ctx, i, run->queries[i].text, run->load_end);
+    run->queried_at = run->fx->wall(run->fx->ctx);
+    run_queries_ask(run);
 }
 
 static void finish(struct run *run)
@@ -271,7 +283,6 @@ static bool advance_settling(struct run *run, struct mono_ns now)
 {
     if (base_mono_before(now, run->deadline))
         return false;
-    run->load_end = run->fx->wall(run->fx->ctx);
     begin_queries(run);
     return true;
 }
@@ -311,10 +322,12 @@ static struct mono_ns next_wake(const struct run *run)
         return run->load_running && !run->load_killed ? earlier(next, (struct mono_ns){kill_at})
                                                       : next;
     }
-    if (run->stage != RUN_LOADING || run->load_running)
+    if (run->stage != RUN_LOADING)
         next = earlier(next, run->deadline);
     if (run->stage == RUN_STEADY && run->checks_open == 0)
         next = earlier(next, run->checks_next);
+    if (run->stage == RUN_LOADING && run->load_running)
+        next = earlier(next, earlier(run->deadline, silence_limit(run)));
     if (run->stage == RUN_LOADING && run->next_phase < run->plan->phase_count)
         next = earlier(next, phase_start(run, run->next_phase));
     return next;
@@ -384,6 +397,7 @@ void run_on_load_started(struct run *run, struct mono_ns start)
     const struct load_spec *load = &run->plan->load;
     struct dur_ns limit = {load->duration.ns + load->timeout.ns + LOAD_END_SLACK.ns};
     run->load_start = start;
+    run->load_heard = run_now(run);
     (void)enter(run, RUN_LOADING, limit);
     run_event(run, "load.started", NULL);
     run_on_wake(run);
@@ -393,12 +407,14 @@ void run_on_load_interval(struct run *run, const struct load_interval *interval)
 {
     json_t *fields = load_interval_to_json(interval);
     run_event_take(run, "load.interval", fields);
+    run->load_heard = run_now(run);
     double measured = 0;
     const struct plan_abort *hit =
         run->stage == RUN_LOADING ? run_guard_push(run, interval, &measured) : NULL;
     if (hit != NULL) {
-        char value[EXPECT_TEXT];
-        expectation_format_value(&hit->when, measured, value);
+        char value[EXPECT_TEXT] = "no answer to any request";
+        if (isfinite(measured))
+            expectation_format_value(&hit->when, measured, value);
         char *why = base_str_printf("%s: measured %s", hit->name, value);
         run_abort(run, RUN_ABORT_GUARD, why);
         free(why);
@@ -411,7 +427,6 @@ void run_on_load_ended(struct run *run, bool complete, const char *error)
     if (!run->load_running)
         return;
     run->load_running = false;
-    run->load_end = run->fx->wall(run->fx->ctx);
     run_event_take(run, "load.finished",
                    json_pack("{s:b,s:o}", "complete", complete, "error", model_json_text(error)));
     if (!complete) {

@@ -31,7 +31,6 @@ struct run_fault {
     enum run_fault_stage stage;
     bool asked;             /* a request other than renew is under way */
     bool renewing;          /* a renewal is under way */
-    bool interrupted;       /* ended before its time */
     struct mono_ns next;    /* when to renew or to ask again */
     struct mono_ns end;     /* when it is to be reverted */
     struct mono_ns give_up; /* reverting: when it is called unclean */
@@ -52,7 +51,8 @@ struct run {
     struct mono_ns deadline;  /* of the stage */
     struct mono_ns stop_sent; /* 0: load was not asked to stop */
     struct mono_ns load_start;
-    struct wall_ns load_end;
+    struct mono_ns load_heard; /* last sign of life of the generator */
+    struct wall_ns queried_at;
     bool load_running;
     bool load_killed;
     bool advancing; /* inside run_on_wake */
@@ -99,6 +99,7 @@ void run_event_take(struct run *run, const char *type, json_t *fields); /* and d
 void run_store_documents(struct run *run);
 void run_note_probe(struct run *run, size_t check, bool ok, const char *detail);
 void run_queries_init(struct run *run);
+void run_queries_ask(struct run *run); /* all of them, up to run->queried_at */
 void run_queries_fini(struct run *run);
 void run_note_query(struct run *run, size_t query, const struct run_query_result *result);
 

@@ -140,7 +140,7 @@ class RunDir:
                      "targets": [{"address": "10.0.0.2", "port": 3000}],
                      "routes": [{"name": "list", "method": "GET", "path": "/api/users",
                                  "body": None, "headers": [], "weight": 1}]},
-            "steadyForNs": 0, "steadyDeadlineNs": 10**10,
+            "maxMissed": 0.0, "steadyForNs": 0, "steadyDeadlineNs": 10**10,
             "checks": [{"name": "ready", "urls": ["http://10.0.0.2:3000/ready"], "status": 200,
                         "timeoutNs": 10**9}],
             "phases": [{"name": "steady", "startNs": 0, "fault": None},
@@ -199,6 +199,7 @@ class RunDir:
                 query(name, "up", cls.up())]
 
     def write(self):
+        (self.path / "MANIFEST.sha256").unlink(missing_ok=True)  # another run, not a changed one
         documents = {"plan.json": self.plan, "load.json": self.load, "faults.json": self.faults,
                      "probes.json": self.probes, "queries.json": self.queries}
         for name, value in documents.items():

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -22,10 +23,12 @@ static const char *broken_promise(const struct world *world)
         return "the run does not end";
     if (world->load_running)
         return "the load outlives the run";
+    if (world->renewals_after_revert > 0)
+        return "a fault is renewed that was asked to go";
     for (size_t i = 0; i < WORLD_FAULTS; i++) {
         const struct world_fault *fault = &world->faults[i];
         /* A clean end means measured gone, not merely expired with nobody looking. */
-        if (!outcome->unclean && fault->applied && (!fault->reverted || world->stuck[i]))
+        if (!outcome->unclean && fault->applied && fault->record.state != FAULT_GONE)
             return "a fault is not known to be gone, and the run calls itself clean";
     }
     /* However it ended: by the lease and two seconds after the last sign of life, nothing. */
@@ -55,6 +58,7 @@ static void all_well(void **state)
     assert_int_equal(world_count(&world, "phase.changed"), 3);
     assert_int_equal(world_count(&world, "query.done"), 3);
     assert_int_equal(world_count(&world, "load.interval"), 40);
+    assert_int_equal(world.phases, 3); /* each told in its turn */
     /* Renewed all along: each fault lasted its 8 to 10 seconds, far beyond its lease of 3. */
     for (size_t i = 0; i < WORLD_FAULTS; i++) {
         int64_t lasted = world.faults[i].reverted_at - world.faults[i].applied_at;
@@ -70,7 +74,7 @@ static void agent_dies_at_every_step(void **state)
     (void)state;
     static const int64_t back[] = {-1, 0, SECOND / 2, 2 * SECOND, 10 * SECOND};
     int deaths = 0;
-    for (int mode = DIE_BEFORE_WORK; mode <= DIE_AFTER_WORK; mode++) {
+    for (int mode = DIE_BEFORE_WORK; mode <= DIE_STOPPED; mode++) {
         for (size_t b = 0; b < sizeof back / sizeof back[0]; b++) {
             for (int at = 0; at < 60; at++) {
                 struct world world;
@@ -89,7 +93,7 @@ static void agent_dies_at_every_step(void **state)
             }
         }
     }
-    assert_true(deaths > 200);
+    assert_true(deaths > 300);
 }
 
 static void a_lost_agent_is_named_and_ends_the_run(void **state)
@@ -203,6 +207,55 @@ static void a_dead_generator_ends_the_run(void **state)
     world_run(&world);
     assert_promise(&world);
     assert_int_equal(run_get_outcome(world.run)->aborted, RUN_ABORT_TOOL);
+    world_fini(&world);
+}
+
+/* Nobody would see what the fault does, and no guard could end it. */
+static void a_generator_that_hangs_ends_the_run_at_once(void **state)
+{
+    (void)state;
+    for (int64_t at = 2 * SECOND; at < 40 * SECOND; at += 3 * SECOND) {
+        struct world world;
+        world_init(&world);
+        world.load_hangs_at = at;
+        world_run(&world);
+        assert_promise(&world);
+        assert_int_equal(run_get_outcome(world.run)->aborted, RUN_ABORT_TOOL);
+        for (size_t i = 0; i < WORLD_FAULTS; i++)
+            if (world.faults[i].applied)
+                assert_true(world.faults[i].reverted_at < START + at + 9 * SECOND);
+        world_fini(&world);
+    }
+}
+
+/* The window that is judged begins before the load, however long a fault outlives it. */
+static void prometheus_is_asked_for_the_whole_window(void **state)
+{
+    (void)state;
+    for (int64_t slow = 0; slow <= 15 * SECOND; slow += 5 * SECOND) {
+        struct world world;
+        world_init(&world);
+        world.slow_gone = slow;
+        world_run(&world);
+        assert_promise(&world);
+        assert_int_equal(run_get_outcome(world.run)->aborted, RUN_NOT_ABORTED);
+        assert_true(world.queried_from <= world.load_started_at - 2 * SECOND);
+        world_fini(&world);
+    }
+}
+
+static void a_latency_guard_trips_when_nobody_answers(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world.error_share = 1;
+    assert_true(expectation_parse("p99 > 100ms", &world.plan.aborts[0].when, NULL));
+    world_run(&world);
+    assert_promise(&world);
+    const struct run_outcome *outcome = run_get_outcome(world.run);
+    assert_int_equal(outcome->aborted, RUN_ABORT_GUARD);
+    assert_non_null(strstr(outcome->why, "no answer to any request"));
     world_fini(&world);
 }
 
@@ -409,7 +462,10 @@ static void anything_may_happen(void **state)
         struct base_rng *rng = &world.rng;
         bind_fault(&world, 1, NULL, base_rng_below(rng, 2) == 0 ? "a" : NULL);
         bind_fault(&world, 2, NULL, base_rng_below(rng, 2) == 0 ? "b" : NULL);
-        world.death = (enum world_death)base_rng_below(rng, 3);
+        world.death = (enum world_death)base_rng_below(rng, 4);
+        world.slow_gone = (int64_t)base_rng_below(rng, 4) * 3 * SECOND;
+        world.load_hangs_at =
+            base_rng_below(rng, 6) == 0 ? (int64_t)base_rng_below(rng, 45) * SECOND : -1;
         world.death_step = (int)base_rng_below(rng, 40);
         world.agent_back_after = (int64_t)base_rng_below(rng, 12) * SECOND - SECOND;
         world.journal_lost = base_rng_below(rng, 4) == 0;
@@ -445,6 +501,9 @@ int main(void)
         cmocka_unit_test(a_second_signal_skips_questions_not_reverts),
         cmocka_unit_test(a_full_disk_at_any_event_reverts_first),
         cmocka_unit_test(a_dead_generator_ends_the_run),
+        cmocka_unit_test(a_generator_that_hangs_ends_the_run_at_once),
+        cmocka_unit_test(prometheus_is_asked_for_the_whole_window),
+        cmocka_unit_test(a_latency_guard_trips_when_nobody_answers),
         cmocka_unit_test(a_generator_that_ignores_stop_is_killed),
         cmocka_unit_test(no_steady_state_no_experiment),
         cmocka_unit_test(the_abort_condition_waits_for_its_window),

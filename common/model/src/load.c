@@ -227,6 +227,17 @@ uint64_t load_counts_failed(const struct load_counts *counts)
     return failed;
 }
 
+uint64_t load_counts_unserved(const struct load_counts *counts)
+{
+    return load_counts_failed(counts) - counts->failed[LOAD_FAIL_HTTP_4XX] -
+           counts->failed[LOAD_FAIL_STATUS];
+}
+
+uint64_t load_counts_delivered(const struct load_counts *counts)
+{
+    return counts->sent - counts->failed[LOAD_FAIL_CONNECT];
+}
+
 const char *load_failure_name(enum load_failure failure)
 {
     return codec_word(&failures, failure);

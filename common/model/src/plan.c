@@ -116,6 +116,7 @@ static const struct codec_field plan_fields[] = {
     {.key = "targetMode", .type = CODEC_TEXT, AT(target_mode)},
     {.key = "durationNs", .type = CODEC_NS, .min = 1, AT(duration)},
     {.key = "load", .type = CODEC_OBJECT, .shape = &model_load_spec_shape, AT(load)},
+    {.key = "maxMissed", .type = CODEC_REAL, .range = RANGE_SHARE, AT(max_missed)},
     {.key = "steadyForNs", .type = CODEC_NS, AT(steady_for)},
     {.key = "steadyDeadlineNs", .type = CODEC_NS, AT(steady_deadline)},
     {.key = "checks", .type = CODEC_OBJECTS, .shape = &check_shape, AT(checks), COUNT(check_count)},

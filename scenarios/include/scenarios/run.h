@@ -47,8 +47,9 @@ struct run_query_result {
 struct run_query {
     char *id;
     char *slo;
-    const char *role; /* "total" | "bad" | "good" | "up" */
-    char *text;
+    const char *role;     /* "total" | "bad" | "good" | "up" */
+    const char *selector; /* of the plan */
+    char *text;           /* NULL until it is asked */
 };
 
 /*

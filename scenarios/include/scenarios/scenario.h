@@ -50,6 +50,7 @@ struct scn_load {
     struct dur_ns timeout;
     struct dur_ns interval;
     struct dur_ns max_late;
+    double max_missed; /* 0..1 */
     struct scn_route *routes;
     size_t route_count;
 };

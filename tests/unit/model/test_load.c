@@ -96,6 +96,12 @@ static void test_counts(void **state)
     assert_int_equal(sum.missed, 2);
     assert_int_equal(sum.bytes_in, 10);
     assert_int_equal(load_counts_failed(&sum), 10);
+    struct load_counts all = {.sent = 100};
+    for (size_t i = 0; i < LOAD_FAIL_COUNT; i++)
+        all.failed[i] = i + 1;
+    assert_int_equal(load_counts_delivered(&all), 100 - (LOAD_FAIL_CONNECT + 1));
+    assert_int_equal(load_counts_unserved(&all),
+                     load_counts_failed(&all) - (LOAD_FAIL_HTTP_4XX + 1) - (LOAD_FAIL_STATUS + 1));
 }
 
 static void test_words(void **state)

@@ -20,7 +20,8 @@
 #define PLAN                                                                                       \
     "{'version':1,'run':'r','scenario':'first','description':'','seed':42,"                        \
     "'targetName':'default','targetMode':'netns','durationNs':10,'load':" LOAD                     \
-    ",'steadyForNs':1,'steadyDeadlineNs':2,'checks':[{'name':'c','urls':['http://h/ready'],"       \
+    ",'maxMissed':0.25,'steadyForNs':1,'steadyDeadlineNs':2,'checks':[{'name':'c','urls':['http:/" \
+    "/h/ready'],"                                                                                  \
     "'status':200,'timeoutNs':1}],'phases':[{'name':'steady','startNs':0,'fault':null},"           \
     "{'name':'lose','startNs':2,'fault':'lose'},{'name':'after-lose','startNs':5,'fault':null}],"  \
     "'faults':[" FAULT "],'skipped':[{'name':'p','why':'no root'}],"                               \

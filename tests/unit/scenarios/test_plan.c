@@ -62,7 +62,7 @@ static void test_everything_is_resolved(void **state)
                         "http_requests_total{job=\"gateway\",route=~\"/api/.*\",traffic=\"load\"}");
     assert_string_equal(plan.slos[0].bad,
                         "http_requests_total{job=\"gateway\",route=~\"/api/.*\",traffic=\"load\","
-                        "status=~\"5..\"}");
+                        "status=~\"499|5..\"}");
     assert_null(plan.slos[0].good);
     assert_string_equal(plan.slos[1].total,
                         "http_request_duration_seconds_count{job=\"gateway\",route=~\"/api/.*\","

@@ -104,7 +104,7 @@ struct load_part {
 struct load_result {
     bool complete; /* the schedule ran to its end */
     struct wall_ns start;
-    struct wall_ns end; /* of the last response */
+    struct wall_ns end; /* of the schedule, or of the last response when that is later */
     struct mono_ns start_mono;
     struct mono_ns end_mono;
     struct dur_ns scheduled; /* how long requests were due: duration, or less when stopped */
@@ -129,6 +129,9 @@ json_t *load_result_to_json(const struct load_result *result);
 void load_result_fini(struct load_result *result);
 void load_counts_add(struct load_counts *sum, const struct load_counts *counts);
 uint64_t load_counts_failed(const struct load_counts *counts); /* all classes, without missed */
+/* Of those, what was not served: all but what the request itself is to blame for. */
+uint64_t load_counts_unserved(const struct load_counts *counts);
+uint64_t load_counts_delivered(const struct load_counts *counts); /* sent over a connection */
 const char *load_failure_name(enum load_failure failure);
 const char *load_arrivals_name(enum load_arrivals arrivals);
 bool load_arrivals_parse(const char *word, enum load_arrivals *out);

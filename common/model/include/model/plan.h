@@ -79,6 +79,7 @@ struct plan {
     char *target_mode;
     struct dur_ns duration;
     struct load_spec load;
+    double max_missed;        /* share of the load that may go unsent, 0..1 */
     struct dur_ns steady_for; /* checks must hold this long before the load starts; 0: once */
     struct dur_ns steady_deadline;
     struct plan_check *checks;
