@@ -211,6 +211,7 @@ void report_judge(const struct report *report, struct verdict *out)
     judge_run(report, out);
     judge_load(report, out);
     judge_faults(report, out);
+    judge_probes(report, out);
     judge_thresholds(report, out);
     judge_slos(report, out);
     judge_evidence(report, out);

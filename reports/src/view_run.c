@@ -157,23 +157,14 @@ void view_probes(const struct report *report, struct view *view)
                                                  {"Last answer", VIEW_TEXT}, {NULL, VIEW_WORD}};
     struct view_table *table = view_table_add(view, "probes", "Checks", NULL, columns);
     for (size_t i = 0; i < report->probe_count; i++) {
-        const struct report_probe *last = &report->probes[i];
-        bool again = false;
-        size_t asked = 0;
-        size_t held = 0;
-        for (size_t k = 0; k < report->probe_count; k++) {
-            if (strcmp(report->probes[k].name, last->name) != 0)
-                continue;
-            again = again || k > i;
-            asked++;
-            held += report->probes[k].ok ? 1 : 0;
-        }
-        if (again)
+        const struct report_probe *probe = &report->probes[i];
+        struct report_answers answers = report_answers(report, probe->name);
+        if (answers.last != probe)
             continue;
-        char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(last->ok ? "held" : "did not hold"),
-                                         base_str_dup(last->name), number(asked), number(held),
-                                         base_str_dup(last->detail)};
-        view_row_add(table, last->ok ? VIEW_GOOD : VIEW_BAD, cells);
+        char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(probe->ok ? "held" : "did not hold"),
+                                         base_str_dup(probe->name), number(answers.asked),
+                                         number(answers.held), base_str_dup(probe->detail)};
+        view_row_add(table, probe->ok ? VIEW_GOOD : VIEW_BAD, cells);
     }
 }
 

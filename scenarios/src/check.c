@@ -218,6 +218,53 @@ static void check_thresholds(struct scn_reporter *reporter)
     scn_phases_free(phases, count);
 }
 
+/* The names of faults, for a question that is to be asked while one of them is active. */
+static void check_probe_fault(struct scn_reporter *reporter, const struct scn_probe *probe,
+                              size_t index)
+{
+    const struct scn_scenario *scenario = reporter->scenario;
+    const char **names = base_calloc(scenario->fault_count, sizeof *names);
+    bool known = false;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        names[i] = scenario->faults[i].name;
+        known = known || base_str_eq(names[i], probe->fault);
+    }
+    scn_at(reporter, "spec.probes[%zu].fault", index);
+    if (probe->fault != NULL && probe->mode != PLAN_PROBE_DURING)
+        scn_say(reporter, "makes sense only with mode: during");
+    else if (probe->fault != NULL && !known)
+        scn_say_unknown(reporter, "fault", probe->fault, names, scenario->fault_count);
+    free(names);
+    scn_at(reporter, "spec.probes[%zu].mode", index);
+    if (probe->mode == PLAN_PROBE_DURING && scenario->fault_count == 0)
+        scn_say(reporter, "during what? there are no faults");
+}
+
+static void check_probe_name(struct scn_reporter *reporter, const struct scn_probe *probe,
+                             size_t index)
+{
+    const struct scn_steady *steady = &reporter->scenario->steady;
+    scn_at(reporter, "spec.probes[%zu].name", index);
+    for (size_t i = 0; i < steady->check_count; i++)
+        if (base_str_eq(steady->checks[i].name, probe->name))
+            scn_say(reporter, "\"%s\" is the name of a steady-state check, expected another",
+                    probe->name);
+}
+
+static void check_probes(struct scn_reporter *reporter)
+{
+    bool faults_known = !scn_problems_under(reporter->problems, "spec.faults");
+    for (size_t i = 0; i < reporter->scenario->probe_count; i++) {
+        const struct scn_probe *probe = &reporter->scenario->probes[i];
+        scn_at(reporter, "spec.probes[%zu]", i);
+        if (scn_spoiled(reporter))
+            continue;
+        check_probe_name(reporter, probe, i);
+        if (faults_known)
+            check_probe_fault(reporter, probe, i);
+    }
+}
+
 static void check_availability(struct scn_reporter *reporter, const struct scn_indicator *indicator)
 {
     if ((indicator->total == NULL) != (indicator->bad == NULL))
@@ -308,6 +355,7 @@ void scn_check(const struct scn_scenario *scenario, struct scn_problems *problem
     check_thresholds(&reporter);
     check_faults(&reporter);
     check_phase_names(&reporter);
+    check_probes(&reporter);
     check_slos(&reporter);
     check_aborts(&reporter);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The format of scenario files, squall/v1. This table is the contract: parser, defaults, ranges,
- * units, JSON Schema and help all come from it. Two of its branches lie in files of their own:
- * fields_faults.c and fields_judge.c.
+ * units, JSON Schema and help all come from it. Some of its branches lie in files of their own:
+ * fields_faults.c, fields_probes.c and fields_judge.c.
  */
 #include "fields_parts.h"
 
@@ -324,6 +324,10 @@ static const struct scn_field spec_fields[] = {
      LIST(faults, scn_fault_shape, 256),
      .count_offset = offsetof(struct scn_scenario, fault_count),
      .help = "What is broken, and when."},
+    {.key = "probes",
+     LIST(probes, scn_probe_shape, 64),
+     .count_offset = offsetof(struct scn_scenario, probe_count),
+     .help = "Questions asked again and again, whose answers are judged."},
     {.key = "thresholds",
      LIST(thresholds, scn_threshold_shape, 256),
      .count_offset = offsetof(struct scn_scenario, threshold_count),

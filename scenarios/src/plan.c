@@ -60,8 +60,7 @@ static void plan_target(struct planner *planner)
 
 /* ---- load ---- */
 
-/* The service that a value names; NULL there means the one the load goes to. */
-static const struct topo_service *service_or_default(struct planner *planner, const char *name)
+const struct topo_service *planner_service_or_default(struct planner *planner, const char *name)
 {
     const struct topo *topo = planner->topo;
     if (name == NULL)
@@ -121,7 +120,7 @@ static void plan_load(struct planner *planner)
     const struct scn_load *from = &planner->scenario->load;
     struct load_spec *load = &planner->plan->load;
     scn_at(&planner->reporter, "spec.load.service");
-    const struct topo_service *service = service_or_default(planner, NULL);
+    const struct topo_service *service = planner_service_or_default(planner, NULL);
     if (service == NULL)
         return;
     if (service->instance_count == 0)
@@ -143,7 +142,7 @@ static void plan_load(struct planner *planner)
 
 /* ---- steady state ---- */
 
-static char *url_of(const struct topo_instance *instance, const char *path)
+char *planner_url(const struct topo_instance *instance, const char *path)
 {
     bool v6 = strchr(instance->address, ':') != NULL;
     return base_str_printf("http://%s%s%s:%u%s", v6 ? "[" : "", instance->address, v6 ? "]" : "",
@@ -153,7 +152,7 @@ static char *url_of(const struct topo_instance *instance, const char *path)
 static void plan_check(struct planner *planner, const struct scn_check *from,
                        struct plan_check *check)
 {
-    const struct topo_service *service = service_or_default(planner, from->service);
+    const struct topo_service *service = planner_service_or_default(planner, from->service);
     check->name = base_str_dup(from->name);
     check->status = (int)from->status;
     check->timeout = from->timeout;
@@ -164,7 +163,7 @@ static void plan_check(struct planner *planner, const struct scn_check *from,
     check->url_count = service->instance_count;
     check->urls = base_calloc(check->url_count, sizeof *check->urls);
     for (size_t i = 0; i < check->url_count; i++)
-        check->urls[i] = url_of(&service->instances[i], from->path);
+        check->urls[i] = planner_url(&service->instances[i], from->path);
 }
 
 static void plan_steady(struct planner *planner)
@@ -339,6 +338,7 @@ static void plan_all(struct planner *planner)
     plan_load(planner);
     plan_steady(planner);
     planner_faults(planner);
+    planner_probes(planner);
     plan_phases(planner);
     plan_thresholds(planner);
     plan_slos(planner);

@@ -55,6 +55,7 @@ struct run *run_new(const struct plan *plan, const struct run_effects *effects)
     run->query_results = json_array();
     run_guard_init(run);
     run_queries_init(run);
+    run_probes_init(run);
     return run;
 }
 
@@ -64,6 +65,7 @@ void run_free(struct run *run)
         return;
     run_guard_fini(run);
     run_queries_fini(run);
+    run_probes_fini(run);
     for (size_t i = 0; i < run->plan->fault_count; i++)
         json_decref(run->faults[i].record);
     free(run->faults);
@@ -112,12 +114,12 @@ void run_abort(struct run *run, enum run_abort by, const char *why)
 
 /* --- the stages --- */
 
-size_t run_check_count(const struct run *run)
+static size_t platform_checks(const struct run *run)
 {
     return run->plan->check_count + run->plan->slo_count + (run->plan->fault_count > 0 ? 1 : 0);
 }
 
-char *run_check_name(const struct run *run, size_t check)
+static char *check_name(const struct run *run, size_t check)
 {
     const struct plan *plan = run->plan;
     if (check < plan->check_count)
@@ -129,10 +131,12 @@ char *run_check_name(const struct run *run, size_t check)
 
 static void begin_checks(struct run *run)
 {
+    size_t checks = platform_checks(run);
     run->checks_ok = true;
-    run->checks_open = run_check_count(run);
-    for (size_t i = 0; i < run_check_count(run); i++)
+    run->checks_open = checks + run_probes_before(run);
+    for (size_t i = 0; i < checks; i++)
         run->fx->check(run->fx->ctx, i);
+    run_probes_ask_before(run);
 }
 
 static void begin_load(struct run *run)
@@ -145,7 +149,7 @@ static void begin_load(struct run *run)
 
 static bool advance_steady(struct run *run, struct mono_ns now)
 {
-    if (run_check_count(run) == 0) {
+    if (platform_checks(run) + run_probes_before(run) == 0) {
         begin_load(run);
         return true;
     }
@@ -222,6 +226,7 @@ static struct mono_ns silence_limit(const struct run *run)
 static bool advance_loading(struct run *run, struct mono_ns now)
 {
     bool changed = advance_phases(run, now);
+    run_probes_advance(run, now);
     if (run->stage == RUN_LOADING)
         changed |= run_faults_advance(run, now);
     if (run->stage != RUN_LOADING)
@@ -235,6 +240,7 @@ static bool advance_loading(struct run *run, struct mono_ns now)
     }
     if (run->load_running || !run_faults_over(run))
         return changed;
+    run->settling_since = now;
     return enter(run, RUN_SETTLING, settle_time(run));
 }
 
@@ -281,7 +287,8 @@ static bool advance_reverting(struct run *run, struct mono_ns now)
 
 static bool advance_settling(struct run *run, struct mono_ns now)
 {
-    if (base_mono_before(now, run->deadline))
+    run_probes_advance(run, now);
+    if (base_mono_before(now, run->deadline) || !run_probes_settled(run, now))
         return false;
     begin_queries(run);
     return true;
@@ -316,13 +323,14 @@ static struct mono_ns earlier(struct mono_ns a, struct mono_ns b)
 
 static struct mono_ns next_wake(const struct run *run)
 {
-    struct mono_ns next = run_faults_next(run);
+    struct mono_ns next = earlier(run_faults_next(run), run_probes_next(run));
     if (run->stage == RUN_REVERTING) {
         int64_t kill_at = run->stop_sent.ns + run->plan->load.timeout.ns + LOAD_END_SLACK.ns;
         return run->load_running && !run->load_killed ? earlier(next, (struct mono_ns){kill_at})
                                                       : next;
     }
-    if (run->stage != RUN_LOADING)
+    bool waits = run->stage == RUN_SETTLING && !base_mono_before(run_now(run), run->deadline);
+    if (run->stage != RUN_LOADING && !waits)
         next = earlier(next, run->deadline);
     if (run->stage == RUN_STEADY && run->checks_open == 0)
         next = earlier(next, run->checks_next);
@@ -366,28 +374,33 @@ void run_on_signal(struct run *run, const char *name)
 }
 
 /* All that fail in one round are told, so that a person mends them at once. */
-static void note_failure(struct run *run, size_t check, const char *detail)
+static void note_failure(struct run *run, const char *name, const char *detail)
 {
-    char *name = run_check_name(run, check);
     char *earlier = run->checks_ok ? NULL : run->check_detail;
     char *all = base_str_printf("%s%s%s: %s", earlier != NULL ? earlier : "",
                                 earlier != NULL ? "; " : "", name, detail);
     free(run->check_detail);
     run->check_detail = all;
-    free(name);
 }
 
-void run_on_check(struct run *run, size_t check, bool ok, const char *detail)
+void run_check_answered(struct run *run, const char *name, bool ok, const char *detail)
 {
     if (run->stage != RUN_STEADY || run->checks_open == 0)
         return;
-    run_note_probe(run, check, ok, detail);
+    run_note_probe(run, name, ok, detail);
     if (!ok)
-        note_failure(run, check, detail != NULL ? detail : "");
+        note_failure(run, name, detail != NULL ? detail : "");
     run->checks_ok = run->checks_ok && ok;
     if (--run->checks_open == 0)
         end_checks(run, run_now(run));
     run_on_wake(run);
+}
+
+void run_on_check(struct run *run, size_t check, bool ok, const char *detail)
+{
+    char *name = check_name(run, check);
+    run_check_answered(run, name, ok, detail);
+    free(name);
 }
 
 void run_on_load_started(struct run *run, struct mono_ns start)

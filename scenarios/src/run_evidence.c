@@ -21,14 +21,36 @@ void run_event_take(struct run *run, const char *type, json_t *fields)
     json_decref(fields);
 }
 
-void run_note_probe(struct run *run, size_t check, bool ok, const char *detail)
+/* The newest entry of this name; NULL: there is none. */
+static json_t *newest_of(const json_t *list, const char *name)
+{
+    for (size_t i = json_array_size(list); i > 0; i--) {
+        json_t *entry = json_array_get(list, i - 1);
+        if (base_str_eq(json_string_value(json_object_get(entry, "name")), name))
+            return entry;
+    }
+    return NULL;
+}
+
+/* Answers that say the same again are one entry: a long run asks often. */
+void run_note_probe(struct run *run, const char *name, bool ok, const char *detail)
 {
     char at[BASE_WALL_TEXT];
-    BASE_AUTO_FREE char *name = run_check_name(run, check);
     base_wall_format(run->fx->wall(run->fx->ctx), at);
+    json_t *text = model_json_text(detail);
+    json_t *newest = newest_of(run->probes, name);
+    bool same = newest != NULL && json_is_true(json_object_get(newest, "ok")) == ok &&
+                json_equal(json_object_get(newest, "detail"), text);
+    if (same) {
+        json_int_t times = json_integer_value(json_object_get(newest, "times"));
+        json_object_set_new(newest, "times", json_integer(times + 1));
+        json_object_set_new(newest, "until", json_string(at));
+        json_decref(text);
+        return;
+    }
     json_array_append_new(run->probes,
-                          json_pack("{s:o,s:s,s:b,s:o}", "name", model_json_text(name), "at", at,
-                                    "ok", ok, "detail", model_json_text(detail)));
+                          json_pack("{s:o,s:s,s:s,s:i,s:b,s:o}", "name", model_json_text(name),
+                                    "at", at, "until", at, "times", 1, "ok", ok, "detail", text));
 }
 
 static struct run_query make_query(const struct plan_slo *slo, const char *role,

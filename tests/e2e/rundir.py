@@ -143,6 +143,7 @@ class RunDir:
             "maxMissed": 0.0, "steadyForNs": 0, "steadyDeadlineNs": 10**10,
             "checks": [{"name": "ready", "urls": ["http://10.0.0.2:3000/ready"], "status": 200,
                         "timeoutNs": 10**9}],
+            "probes": [],
             "phases": [{"name": "steady", "startNs": 0, "fault": None},
                        {"name": "lose-one", "startNs": 3 * 10**9, "fault": "lose-one"},
                        {"name": "after-lose-one", "startNs": 5 * 10**9, "fault": None}],
@@ -172,7 +173,7 @@ class RunDir:
                            "maxNs": 41_000_000, "lateP99Ns": 20_000} for i in range(10)],
             "clientLimited": False, "clientLimitedWhy": None, "cpuNs": 10**9}
         self.faults = {"faults": [fault_record("lose-one", 1)]}
-        self.probes = {"probes": [{"name": "ready", "at": "2025-10-09T08:53:19.000Z", "ok": True,
+        self.probes = {"probes": [{"name": "ready", "at": "2025-10-09T08:53:19.000Z", "until": "2025-10-09T08:53:19.000Z", "times": 1, "ok": True,
                                    "detail": "200"}]}
         self.queries = {"queries": self.availability("available")}
         self.events = [event("run.started", -1), event("steady.checked", -0.5, ok=True),

@@ -233,6 +233,50 @@ def test_what_the_generator_saw_fail_must_not_pass(tmp_path, failed, code):
         assert said["reason"] == "counts_differ" and "more failures" in said["measured"]
 
 
+def probe(name, mode, at_least=1.0):
+    return {"name": name, "mode": mode, "kind": "exec", "faults": [], "everyNs": 10**9,
+            "timeoutNs": 10**9, "withinNs": 10**9, "atLeast": at_least, "exec": {"command": "true"}}
+
+
+def answers(name, *runs):
+    """runs: (ok, times) one after the other."""
+    return [{"name": name, "at": "2025-10-09T08:53:21.000Z", "until": "2025-10-09T08:53:21.000Z",
+             "times": times, "ok": ok, "detail": None if ok else "exited with 3"}
+            for ok, times in runs]
+
+
+@pytest.mark.parametrize("mode, at_least, runs, status", [
+    ("continuous", 1.0, [(True, 30)], "pass"),
+    ("continuous", 1.0, [(True, 29), (False, 1)], "fail"),
+    ("continuous", 0.9, [(True, 20), (False, 3), (True, 7)], "pass"),
+    ("during", 0.9, [(True, 20), (False, 4), (True, 7)], "fail"),
+    ("after", 1.0, [(False, 3), (True, 1)], "pass"),
+    ("after", 0.0, [(True, 3), (False, 1)], "fail"),
+    ("before", 1.0, [(False, 3), (True, 1)], "pass"),
+    ("continuous", 0.0, [], "insufficient"), ("after", 1.0, [], "insufficient")])
+def test_probes_are_judged(tmp_path, mode, at_least, runs, status):
+    made = rundir.RunDir(tmp_path / "r")
+    made.plan["probes"] = [probe("asked", mode, at_least)]
+    made.probes["probes"] += answers("asked", *runs)
+    code = {"pass": 0, "fail": 1, "insufficient": 3}[status]
+    done = report(made.write())
+    assert done.returncode == code, done.stdout
+    said = objective(made.path, "probe", "asked")
+    assert said["status"] == status
+    held = sum(times for ok, times in runs if ok)
+    assert said["measured"].startswith(f"{held} of {sum(times for _, times in runs)} answers held")
+
+
+def test_probes_without_their_file_prove_nothing(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    made.plan["probes"] = [probe("asked", "continuous", 0.0)]
+    made.probes["probes"] += answers("asked", (True, 5))
+    made.write()
+    (made.path / "probes.json").unlink()
+    assert report(made.path).returncode == 3
+    assert objective(made.path, "probe", "asked")["status"] == "insufficient"
+
+
 def test_load_that_met_nobody_or_was_not_sent(tmp_path):
     made = rundir.RunDir(tmp_path / "r")
     made.plan["thresholds"] = []

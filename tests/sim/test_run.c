@@ -452,6 +452,91 @@ static void a_fault_that_waited_for_longer_than_the_load_fails_the_run(void **st
     world_fini(&world);
 }
 
+enum { BEFORE, DURING, CONTINUOUS, AFTER };
+
+/* One probe of each mode, asked each second; `during` the fault b, from 15 s to 23 s. */
+static void add_probes(struct plan *plan)
+{
+    static const enum plan_probe_mode modes[WORLD_PROBES] = {[BEFORE] = PLAN_PROBE_BEFORE,
+                                                             [DURING] = PLAN_PROBE_DURING,
+                                                             [CONTINUOUS] = PLAN_PROBE_CONTINUOUS,
+                                                             [AFTER] = PLAN_PROBE_AFTER};
+    plan->probes = base_calloc(WORLD_PROBES, sizeof *plan->probes);
+    plan->probe_count = WORLD_PROBES;
+    for (size_t i = 0; i < WORLD_PROBES; i++)
+        plan->probes[i] = (struct plan_probe){.name = base_str_dup(plan_probe_mode_name(modes[i])),
+                                              .mode = modes[i],
+                                              .kind = PLAN_PROBE_EXEC,
+                                              .every = base_dur_s(1),
+                                              .timeout = base_dur_s(1),
+                                              .within = base_dur_s(12)};
+    plan->probes[DURING].faults = base_calloc(1, sizeof(char *));
+    plan->probes[DURING].faults[0] = base_str_dup("b");
+    plan->probes[DURING].fault_count = 1;
+}
+
+static void each_probe_is_asked_in_its_time(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    add_probes(&world.plan);
+    world_run(&world);
+    assert_promise(&world);
+    assert_int_equal(run_get_outcome(world.run)->aborted, RUN_NOT_ABORTED);
+    const int64_t load = world.load_started_at;
+    assert_true(world.probed[BEFORE] > 2 && world.probed_last[BEFORE] < load);
+    assert_in_range(world.probed[CONTINUOUS], 39, 41);
+    assert_true(world.probed_first[CONTINUOUS] >= load);
+    assert_true(world.probed_last[CONTINUOUS] <= world.load_ended_at);
+    assert_in_range(world.probed[DURING], 7, 9);
+    assert_true(world.probed_first[DURING] >= load + 15 * SECOND);
+    assert_true(world.probed_last[DURING] <= load + 23 * SECOND + SECOND / 2);
+    assert_int_equal(world.probed[AFTER], 1); /* it held at once */
+    assert_true(world.probed_first[AFTER] >= world.load_ended_at);
+    /* Each answered the same all the time. */
+    assert_int_equal(world_count(&world, "probe.changed"), 3);
+    world_fini(&world);
+}
+
+static void what_comes_after_is_waited_for_but_not_for_ever(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t fails_until, least, most;
+    } cases[] = {{50, 5, 9}, {3000, 12, 13}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world world;
+        world_init(&world);
+        add_probes(&world.plan);
+        world.probe_fails_from = 38 * SECOND;
+        world.probe_fails_until = cases[i].fails_until * SECOND;
+        world_run(&world);
+        assert_promise(&world);
+        assert_int_equal(run_get_outcome(world.run)->aborted, RUN_NOT_ABORTED);
+        assert_in_range(world.probed[AFTER], cases[i].least, cases[i].most);
+        assert_true(world.finished_at < world.load_ended_at + 16 * SECOND);
+        world_fini(&world);
+    }
+}
+
+static void what_comes_before_must_hold(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    add_probes(&world.plan);
+    world.probe_fails_from = 0;
+    world.probe_fails_until = 3000 * SECOND;
+    world_run(&world);
+    assert_promise(&world);
+    const struct run_outcome *outcome = run_get_outcome(world.run);
+    assert_int_equal(outcome->aborted, RUN_ABORT_GUARD);
+    assert_non_null(strstr(outcome->why, "before: refused"));
+    assert_int_equal(world_count(&world, "load.started"), 0);
+    world_fini(&world);
+}
+
 static void anything_may_happen(void **state)
 {
     (void)state;
@@ -460,6 +545,7 @@ static void anything_may_happen(void **state)
         world_init(&world);
         base_rng_seed(&world.rng, seed);
         struct base_rng *rng = &world.rng;
+        add_probes(&world.plan);
         bind_fault(&world, 1, NULL, base_rng_below(rng, 2) == 0 ? "a" : NULL);
         bind_fault(&world, 2, NULL, base_rng_below(rng, 2) == 0 ? "b" : NULL);
         world.death = (enum world_death)base_rng_below(rng, 4);
@@ -516,6 +602,9 @@ int main(void)
         cmocka_unit_test(a_fault_waits_for_the_one_that_it_follows),
         cmocka_unit_test(a_fault_waits_for_its_target),
         cmocka_unit_test(a_fault_that_waited_for_longer_than_the_load_fails_the_run),
+        cmocka_unit_test(each_probe_is_asked_in_its_time),
+        cmocka_unit_test(what_comes_after_is_waited_for_but_not_for_ever),
+        cmocka_unit_test(what_comes_before_must_hold),
         cmocka_unit_test(anything_may_happen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

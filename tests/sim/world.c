@@ -79,6 +79,23 @@ static void fx_check(void *ctx, size_t check)
     later(world, network_delay(world), deliver_check, check, RUN_STATUS);
 }
 
+static void deliver_probe(struct world_pending *p)
+{
+    const struct world *world = p->world;
+    bool bad = world->probe_fails_from >= 0 && world->now >= START + world->probe_fails_from &&
+               world->now < START + world->probe_fails_until;
+    run_on_probe(world->run, p->index, !bad, bad ? "refused" : NULL);
+}
+
+static void fx_probe(void *ctx, size_t probe)
+{
+    struct world *world = ctx;
+    if (world->probed[probe]++ == 0)
+        world->probed_first[probe] = world->now;
+    world->probed_last[probe] = world->now;
+    later(world, network_delay(world), deliver_probe, probe, RUN_STATUS);
+}
+
 static void deliver_query(struct world_pending *p)
 {
     json_t *data = json_pack("{s:s,s:[]}", "resultType", "matrix", "result");
@@ -403,6 +420,7 @@ void world_init(struct world *world)
         .halt_at = -1,
         .load_dies_at = -1,
         .load_hangs_at = -1,
+        .probe_fails_from = -1,
         .agent_back_after = -1,
         .now = START,
         .wake_at = INT64_MAX,
@@ -449,6 +467,7 @@ void world_run(struct world *world)
         .event = fx_event,
         .store = fx_store,
         .check = fx_check,
+        .probe = fx_probe,
         .load_start = fx_load_start,
         .load_phase = fx_load_phase,
         .load_stop = fx_load_stop,

@@ -11,7 +11,7 @@
 #include "base/random.h"
 #include "scenarios/run.h"
 
-enum { WORLD_FAULTS = 3, WORLD_EVENTS = 4096, WORLD_PENDING = 256 };
+enum { WORLD_FAULTS = 3, WORLD_PROBES = 4, WORLD_EVENTS = 4096, WORLD_PENDING = 256 };
 
 enum world_death {
     DIE_NEVER,
@@ -56,7 +56,9 @@ struct world {
     int64_t load_dies_at;     /* -1: never */
     int64_t load_hangs_at;    /* it says nothing any more, and ends only when killed; -1: never */
     bool load_ignores_stop;
-    int failing_check; /* its number; -1: none */
+    int failing_check;        /* its number; -1: none */
+    int64_t probe_fails_from; /* its answers are bad in between; -1: never */
+    int64_t probe_fails_until;
     bool queries_fail;
     bool queries_hang;
     double error_share; /* of each interval's requests */
@@ -74,6 +76,9 @@ struct world {
     int64_t load_started_at, load_ended_at;
     int64_t queried_from; /* where the range of the last query begins */
     int renewals_after_revert;
+    int64_t probed[WORLD_PROBES]; /* how often each was asked */
+    int64_t probed_first[WORLD_PROBES];
+    int64_t probed_last[WORLD_PROBES];
     size_t phases; /* told to the generator */
     char *events[WORLD_EVENTS];
     size_t event_count;

@@ -23,7 +23,7 @@ static const struct codec_field target_fields[] = {
     {.key = "port", .type = CODEC_U16, .min = 1, AT(port)},
 };
 #undef AT
-static const struct codec_shape target_shape = {
+const struct codec_shape model_load_target_shape = {
     .name = "target", .size = sizeof(struct load_target), CODEC_FIELDS(target_fields)};
 
 #define AT(member) .offset = offsetof(struct load_route, member)
@@ -57,7 +57,7 @@ static const struct codec_field spec_fields[] = {
     {.key = "host", .type = CODEC_TEXT, .form = FORM_LINE, AT(host)},
     {.key = "targets",
      .type = CODEC_OBJECTS,
-     .shape = &target_shape,
+     .shape = &model_load_target_shape,
      .min = 1,
      AT(targets),
      .count_offset = offsetof(struct load_spec, target_count)},

@@ -7,5 +7,6 @@
 
 extern const struct codec_shape model_fault_spec_shape;
 extern const struct codec_shape model_load_spec_shape;
+extern const struct codec_shape model_load_target_shape;
 
 #endif

@@ -63,9 +63,10 @@ struct report_hist { /* all intervals of one tag, added */
     struct hdr hdr;
 };
 
-struct report_probe {
+struct report_probe { /* answers that said the same, one after the other */
     char *name;
     struct wall_ns at;
+    uint64_t times;
     bool ok;
     char *detail;
 };

@@ -19,6 +19,8 @@
  *               started again): fail. Could not be applied: error.
  *               Reverted by lease or recovery, that is, its agent or controller died: error.
  *               Absence not shown: error and unclean. Left out by the operator: advisory.
+ *   probe       during and continuous: the share of its answers that held; before and after: its
+ *               last answer. Never asked: insufficient.
  *   load        the schedule ran to its end, was not client-limited and met with one success at
  *               least, else insufficient; more than maxMissed of it unsent: fail.
  *   run         came to its planned end; its evidence is not damaged.
@@ -40,6 +42,14 @@ void report_judge(const struct report *report, struct verdict *out); /* verdict_
 bool report_window(const struct report *report, struct slo_window *out);
 /* One of plan.slos, judged as in the verdict. */
 struct slo_result report_slo(const struct report *report, size_t slo);
+
+struct report_answers { /* to one check or probe */
+    uint64_t asked;
+    uint64_t held;
+    const struct report_probe *last;     /* NULL: never asked */
+    const struct report_probe *last_bad; /* NULL: it always held */
+};
+struct report_answers report_answers(const struct report *report, const char *name);
 
 struct report_reconcile {
     bool known;        /* both sides have counted */

@@ -112,6 +112,32 @@ struct scn_fault {
     } app;
 };
 
+struct scn_probe {
+    char *name;
+    enum plan_probe_mode mode;
+    char *fault; /* during: the name of a fault; NULL: any */
+    struct dur_ns every;
+    struct dur_ns timeout;
+    struct dur_ns within;
+    double at_least;
+    enum plan_probe_kind kind;
+    char *service; /* http, tcp: NULL: that of the load */
+    struct {
+        char *path;
+        int64_t status;
+        char *contains; /* NULL: anything */
+    } http;
+    struct {
+        int64_t port; /* 0: that of the service */
+    } tcp;
+    struct {
+        char *query;
+    } promql;
+    struct {
+        char *command;
+    } exec;
+};
+
 struct scn_threshold {
     char *name;
     struct expectation expect;
@@ -162,6 +188,8 @@ struct scn_scenario {
     struct scn_steady steady;
     struct scn_fault *faults;
     size_t fault_count;
+    struct scn_probe *probes;
+    size_t probe_count;
     struct scn_threshold *thresholds;
     size_t threshold_count;
     struct scn_slo *slos;

@@ -17,12 +17,21 @@
 #define SLO(kind, bad, good)                                                                       \
     "{'name':'" kind "','kind':'" kind "','objective':0.95,'service':'gateway','withinNs':0,"      \
     "'minCoverage':0.9,'total':'t','bad':" bad ",'good':" good ",'up':'u','instances':2}"
+#define PROBE(mode, kind, rest)                                                                    \
+    "{'name':'" kind "','mode':'" mode "','kind':'" kind "','faults':['lose'],'everyNs':1,"        \
+    "'timeoutNs':1,'withinNs':2,'atLeast':0.5,'" kind "':" rest "}"
+#define PROBES                                                                                     \
+    PROBE("before", "http", "{'urls':['http://h/'],'status':200,'contains':null}")                 \
+    "," PROBE("during", "tcp", "{'targets':[{'address':'::1','port':1}]}") "," PROBE(              \
+        "continuous", "promql", "{'query':'up == 1'}") "," PROBE("after", "exec",                  \
+                                                                 "{'command':'true'}")
 #define PLAN                                                                                       \
     "{'version':1,'run':'r','scenario':'first','description':'','seed':42,"                        \
     "'targetName':'default','targetMode':'netns','durationNs':10,'load':" LOAD                     \
     ",'maxMissed':0.25,'steadyForNs':1,'steadyDeadlineNs':2,'checks':[{'name':'c','urls':['http:/" \
     "/h/ready'],"                                                                                  \
-    "'status':200,'timeoutNs':1}],'phases':[{'name':'steady','startNs':0,'fault':null},"           \
+    "'status':200,'timeoutNs':1}],'probes':[" PROBES                                               \
+    "],'phases':[{'name':'steady','startNs':0,'fault':null},"                                      \
     "{'name':'lose','startNs':2,'fault':'lose'},{'name':'after-lose','startNs':5,'fault':null}],"  \
     "'faults':[" FAULT "],'skipped':[{'name':'p','why':'no root'}],"                               \
     "'thresholds':[{'name':'t','expect':'p99.9 < 250ms','phase':'steady','route':null}],"          \
@@ -32,8 +41,9 @@
                "'agentUrl':'http://a','agentTokenFile':'/t','prometheusUrl':'http://p',"           \
                "'scrapeIntervalNs':1000000000}"
 
-static const char *const nullable[] = {"body",  "after",    "fault",          "phase",
-                                       "route", "agentUrl", "agentTokenFile", "prometheusUrl"};
+static const char *const nullable[] = {"contains", "body",           "after",
+                                       "fault",    "phase",          "route",
+                                       "agentUrl", "agentTokenFile", "prometheusUrl"};
 CASE(plan, struct plan, nullable);
 
 static void test_round_trip(void **state)
@@ -46,7 +56,7 @@ static void test_every_key_guarded(void **state)
 {
     (void)state;
     static const char *const slo_nullable[] = {
-        "body",     "after",          "fault",         "phase", "route",
+        "contains", "body",           "after",         "fault", "phase", "route",
         "agentUrl", "agentTokenFile", "prometheusUrl", "bad",   "good"};
     struct json_case of = plan_case;
     of.nullable = slo_nullable;

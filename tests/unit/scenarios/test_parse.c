@@ -113,6 +113,8 @@ static void test_places(void **state)
 }
 
 /* One change to the sample, and what must be said about it: place, what, what was expected. */
+#define PROBE(fields) "  probes:\n    - {" fields "}\n"
+
 static const struct {
     const char *old;
     const char *new_text;
@@ -229,6 +231,22 @@ static const struct {
     {"from: [postgres]", "from: postgres", "expected a list, found a value"},
     {"errorRate: 20%", "errorRate: 101%", "found \"101%\" (a percentage is 0% to 100%)"},
     {"errorRate: 20%", "errorStatus: 404", "404 is out of range, expected 500 to 599"},
+    {"  thresholds:\n", PROBE("name: x, http: {path: x}") "  thresholds:\n",
+     "s.yaml:19:30: spec.probes[0].http.path: expected a path that starts with '/'"},
+    {"  thresholds:\n", PROBE("name: x") "  thresholds:\n",
+     "a kind of probe is missing, expected one of http, tcp, promql, exec"},
+    {"  thresholds:\n", PROBE("name: x, tcp: {port: 70000}") "  thresholds:\n",
+     "70000 is out of range, expected 0 to 65535"},
+    {"  thresholds:\n", PROBE("name: x, promql: {}") "  thresholds:\n",
+     "spec.probes[0].promql.query: this key is missing"},
+    {"  thresholds:\n", PROBE("name: x, mode: while, tcp: {}") "  thresholds:\n",
+     "expected one of before, during, continuous, after"},
+    {"  thresholds:\n", PROBE("name: x, fault: cut, tcp: {}") "  thresholds:\n",
+     "spec.probes[0].fault: makes sense only with mode: during"},
+    {"  thresholds:\n", PROBE("name: x, mode: during, fault: cot, tcp: {}") "  thresholds:\n",
+     "spec.probes[0].fault: no fault \"cot\", did you mean \"cut\"?"},
+    {"  thresholds:\n", PROBE("name: ready, tcp: {}") "  thresholds:\n",
+     "spec.probes[0].name: \"ready\" is the name of a steady-state check"},
     {"p99 < 250ms", "p99 < 250",
      "s.yaml:19:28: spec.thresholds[0].expect: \"p99 < 250\": at character 7: expected a duration"},
     {"p99 < 250ms", "latency < 1s", "at character 1: expected a statistic"},
