@@ -149,7 +149,17 @@ void view_timeline(const struct report *report, struct view *view)
     }
 }
 
-/* Checks are repeated until they hold: one row for each name, with the last answer. */
+/* Whether a name that comes in an earlier entry, too, was shown: there are few names. */
+static bool was_shown(const struct view_table *table, const char *name)
+{
+    enum { NAME_COLUMN = 1 };
+    for (size_t i = 0; i < table->row_count; i++)
+        if (base_str_eq(table->rows[i].cells[NAME_COLUMN], name))
+            return true;
+    return false;
+}
+
+/* One row for each name, with the last answer. */
 void view_probes(const struct report *report, struct view *view)
 {
     static const struct view_column columns[] = {{"Last", VIEW_WORD},        {"Check", VIEW_NAME},
@@ -157,14 +167,15 @@ void view_probes(const struct report *report, struct view *view)
                                                  {"Last answer", VIEW_TEXT}, {NULL, VIEW_WORD}};
     struct view_table *table = view_table_add(view, "probes", "Checks", NULL, columns);
     for (size_t i = 0; i < report->probe_count; i++) {
-        const struct report_probe *probe = &report->probes[i];
-        struct report_answers answers = report_answers(report, probe->name);
-        if (answers.last != probe)
+        const char *name = report->probes[i].name;
+        if (was_shown(table, name))
             continue;
-        char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(probe->ok ? "held" : "did not hold"),
-                                         base_str_dup(probe->name), number(answers.asked),
-                                         number(answers.held), base_str_dup(probe->detail)};
-        view_row_add(table, probe->ok ? VIEW_GOOD : VIEW_BAD, cells);
+        struct report_answers answers = report_answers(report, name);
+        const struct report_probe *last = answers.last;
+        char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(last->ok ? "held" : "did not hold"),
+                                         base_str_dup(name), number(answers.asked),
+                                         number(answers.held), base_str_dup(last->detail)};
+        view_row_add(table, last->ok ? VIEW_GOOD : VIEW_BAD, cells);
     }
 }
 

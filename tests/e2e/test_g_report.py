@@ -277,6 +277,14 @@ def test_probes_without_their_file_prove_nothing(tmp_path):
     assert objective(made.path, "probe", "asked")["status"] == "insufficient"
 
 
+def test_more_answers_than_are_read_prove_nothing(tmp_path):
+    made = rundir.RunDir(tmp_path / "r")
+    made.plan["probes"] = [probe("asked", "continuous", 0.0)]
+    made.probes["probes"] += answers("asked", *[(i % 2 == 0, 1) for i in range(20001)])
+    assert report(made.write(), timeout=30).returncode == 3
+    assert "not whole" in objective(made.path, "probe", "asked")["measured"]
+
+
 def test_load_that_met_nobody_or_was_not_sent(tmp_path):
     made = rundir.RunDir(tmp_path / "r")
     made.plan["thresholds"] = []
