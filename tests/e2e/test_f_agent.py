@@ -311,6 +311,7 @@ def test_halt_holds_for_runs_that_had_not_injected_and_outlives_the_agent(agent,
     after = {**partition_fault(), "startedNs": time.time_ns()}
     status, answer = agent.post(before)
     assert status == 410 and "start a new run" in answer["error"]["message"]
+    assert f"was halted at {halted}" in answer["error"]["message"], "a refusal names both times"
     agent.kill()
     agent.start()
     assert agent.ask("GET", "/v1/health")[1]["halted"] == halted
@@ -323,6 +324,13 @@ def test_halt_holds_for_runs_that_had_not_injected_and_outlives_the_agent(agent,
     agent.start()
     assert agent.post({**partition_fault(), "startedNs": after["startedNs"]})[0] == 410, (
         "what cannot be read is taken for a halt")
+    agent.kill()
+    (agent.journal / "halted").write_text(f"{time.time_ns() + 3600 * S:020d}\n")
+    agent.start()
+    assert "lies ahead of the clock" in agent.log_file.read_text()
+    free = {**partition_fault(), "startedNs": time.time_ns()}
+    assert agent.post(free)[0] == 200, "a clock that was ahead does not halt the runs of an hour"
+    assert agent.delete(free)[0] == 200
     assert agent.terminate() == 0
 
 
