@@ -350,6 +350,22 @@ bool agent_confine(const struct agent *agent, struct base_error *err)
     return fault_confine(keep, err);
 }
 
+static void say_clamped(const struct agent *agent)
+{
+    char ahead[BASE_WALL_TEXT];
+    char now[BASE_WALL_TEXT];
+    struct wall_ns found = agent_journal_halted_ahead(agent->journal);
+    if (found.ns == 0)
+        return;
+    base_wall_format(found, ahead);
+    base_wall_format(agent_journal_halted(agent->journal), now);
+    base_log_line(
+        agent->log, BASE_WARN,
+        "the journal's last halt lies ahead of the clock, which was wrong then or is now: "
+        "it counts as of now",
+        BASE_TEXT("halted", ahead), BASE_TEXT("now", now));
+}
+
 static bool set_up(struct agent *agent, const struct agent_config *config, struct base_error *err)
 {
     look_at_host(agent);
@@ -363,6 +379,7 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
     agent->journal = agent_journal_open(config->journal, err);
     if (agent->journal == NULL)
         return false;
+    say_clamped(agent);
     agent->env = (struct fault_env){
         .loop = agent->loop,
         .http = agent->http,

@@ -112,8 +112,24 @@ static void check_times(struct scn_reporter *reporter, const struct scn_fault *f
                 fault->ramp.steps);
 }
 
+/* Of an external target only the URLs are known: not its processes, namespaces or chaos endpoints,
+ * which are what a fault is applied to and measured on. */
+static void check_breakable(struct scn_reporter *reporter)
+{
+    const struct scn_scenario *scenario = reporter->scenario;
+    scn_at(reporter, "spec.target");
+    if (scn_spoiled(reporter))
+        return;
+    scn_at(reporter, "spec.faults");
+    if (scenario->fault_count > 0 && scenario->target.kind == SCN_TARGET_EXTERNAL)
+        scn_say(reporter, "cannot be applied to an external target, of which squall knows nothing "
+                          "but its URLs; leave them out, or break a sandbox "
+                          "(target: {kind: sandbox})");
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
+    check_breakable(reporter);
     for (size_t i = 0; i < reporter->scenario->fault_count; i++) {
         const struct scn_fault *fault = &reporter->scenario->faults[i];
         scn_at(reporter, "spec.faults[%zu]", i);

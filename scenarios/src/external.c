@@ -94,8 +94,6 @@ static struct topo topology_of(const struct scn_scenario *scenario)
         .name = base_str_dup("external"),
         .mode = TOPO_EXTERNAL,
         .state_dir = base_str_dup(""),
-        .agent_url = base_str_dup(target->agent.url),
-        .agent_token_file = base_str_dup(target->agent.token_file),
         .prometheus_url = base_str_dup(target->prometheus),
         .scrape_interval = target->scrape_interval,
         .services = base_calloc(1, sizeof *topo.services),

@@ -38,24 +38,6 @@ static const struct scn_field metadata_fields[] = {
 static const struct scn_shape metadata_shape = {FIELDS(metadata_fields)};
 #undef AT
 
-#define AT(member) .offset = offsetof(struct scn_target, agent.member)
-static const struct scn_field agent_fields[] = {
-    {.key = "url",
-     .type = SCN_URL,
-     AT(url),
-     .required = true,
-     .example = "http://127.0.0.1:7070",
-     .help = "Where squall-agent listens."},
-    {.key = "tokenFile",
-     .type = SCN_TEXT,
-     AT(token_file),
-     .required = true,
-     .example = "/etc/squall/agent.token",
-     .help = "File on this machine that holds the agent's token."},
-};
-static const struct scn_shape agent_shape = {FIELDS(agent_fields)};
-#undef AT
-
 #define AT(member) .offset = offsetof(struct scn_target, member)
 static const struct scn_field target_fields[] = {
     {.key = "kind",
@@ -63,7 +45,8 @@ static const struct scn_field target_fields[] = {
      .words = &target_kinds,
      AT(kind),
      .fallback = "sandbox",
-     .help = "sandbox: a platform brought up by `squall up`; external: any URLs."},
+     .help = "sandbox: a platform brought up by `squall up`; external: any URLs, which take load "
+             "but no faults."},
     {.key = "name",
      .type = SCN_NAME,
      AT(name),
@@ -94,11 +77,6 @@ static const struct scn_field target_fields[] = {
      .min = "100ms",
      .max = "10m",
      .help = "How often that Prometheus scrapes; coverage is judged by it."},
-    {.key = "agent",
-     .type = SCN_OBJECT,
-     .shape = &agent_shape,
-     .only = "external",
-     .help = "The agent that applies faults on the target."},
 };
 static const struct scn_shape target_shape = {FIELDS(target_fields)};
 #undef AT

@@ -23,6 +23,8 @@ FAULTS = {
                   "     partition: {from: [postgres], action: drop, direction: both}}"),
     "app": ("  - {name: broken, at: 3s, for: 6s, lease: 2s, service: users, select: one,\n"
             "     app: {errorRate: 50%, errorStatus: 500}}"),
+    "database": ("  - {name: broken, at: 2s, for: 6s, lease: 2s, service: postgres, select: one,\n"
+                 "     maxAffected: 100%, kill: {signal: SIGKILL, restartWithin: 8s}}"),
     "growing": ("  - {name: broken, at: 2s, for: 4s, lease: 2s, service: users, select: one,\n"
                 "     ramp: {steps: 2}, app: {errorRate: 60%, errorStatus: 500}}\n"
                 "  - {name: cut, after: broken, at: 0s, for: 2s, lease: 2s, service: users,\n"

@@ -429,6 +429,9 @@ def test_s_chaos_latency_readiness_and_delete(platform):
     assert left["latency"] is None and left["readiness"] is not None
     assert gateway.admin("DELETE", "/api/chaos").json["data"]["readiness"] is None
     assert gateway.get("/ready").status == 200
+    probes = {(l["path"], l["status"]) for l in gateway.lines()
+              if l["message"] == "request" and l["path"] in ("/health", "/ready", "/metrics")}
+    assert probes == {("/ready", 503)}, "what probes and scrapes find well is no news"
 
 
 def test_s_share_of_injected_errors(platform):

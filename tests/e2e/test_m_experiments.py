@@ -55,6 +55,20 @@ def test_each_fault_takes_effect_and_is_gone(sandbox, tmp_path, kind):
     assert sandbox.rules() == ""
 
 
+def test_the_only_database_may_be_killed_when_the_scenario_allows_it(sandbox, tmp_path):
+    sandbox.wait_healthy()
+    pid = sandbox.pid("postgres-1")
+    refused = Experiment(sandbox, tmp_path, FAULTS["database"].replace("maxAffected: 100%, ", ""))
+    assert refused.end() == 2 and "raise maxAffected" in refused.text(), refused.text()
+    assert sandbox.pid("postgres-1") == pid
+    one = Experiment(sandbox, tmp_path, FAULTS["database"])
+    assert one.end() == 0, one.text()
+    fault = json.loads((one.dir() / "faults.json").read_text())["faults"][0]
+    assert fault["targets"] == ["postgres-1"] and fault["wasActive"] and fault["state"] == "gone"
+    sandbox.wait_healthy()
+    assert sandbox.pid("postgres-1") not in (0, pid)
+
+
 def test_a_fault_grows_and_another_follows_when_it_is_gone(sandbox, tmp_path):
     sandbox.wait_healthy()
     one = Experiment(sandbox, tmp_path, FAULTS["growing"])

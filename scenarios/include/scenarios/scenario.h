@@ -25,10 +25,6 @@ struct scn_target {
     size_t url_count;
     char *prometheus; /* NULL: none */
     struct dur_ns scrape_interval;
-    struct {
-        char *url; /* NULL: none */
-        char *token_file;
-    } agent;
 };
 
 struct scn_route {

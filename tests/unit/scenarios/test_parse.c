@@ -45,7 +45,7 @@ static void test_values_with_units(void **state)
     (void)state;
     struct scn_scenario scenario = parsed(
         HEAD "  target: {kind: external, urls: ['http://[::1]:81', http://h/], prometheus: "
-             "'https://p:9090/x', scrapeInterval: 5s, agent: {url: http://a:1, tokenFile: /t}}\n"
+             "'https://p:9090/x', scrapeInterval: 5s}\n"
              "  seed: 9223372036854775807\n"
              "  duration: 1.5m\n"
              "  load:\n"
@@ -63,15 +63,6 @@ static void test_values_with_units(void **state)
              "        headers: {Content-Type: application/json, X-Empty: \"\"}\n"
              "        body: |\n"
              "          {\"a\": 1}\n"
-             "  faults:\n"
-             "    - name: f\n"
-             "      at: 0s\n"
-             "      for: 100ms\n"
-             "      lease: 1s\n"
-             "      service: users\n"
-             "      select: {percent: 33%}\n"
-             "      maxAffected: 100%\n"
-             "      app: {latency: 250ms, errorRate: 0.5%, errorStatus: 503}\n"
              "  slos:\n"
              "    - name: own\n"
              "      objective: 99.95%\n"
@@ -79,7 +70,8 @@ static void test_values_with_units(void **state)
              "      latency: {service: s, within: 300ms, total: 'a{b=\"}\\\"{\"}', good: c, up: "
              "'up{job=~\"x.*\"}'}\n");
     assert_int_equal(scenario.target.url_count, 2);
-    assert_string_equal(scenario.target.agent.token_file, "/t");
+    assert_string_equal(scenario.target.prometheus, "https://p:9090/x");
+    assert_int_equal(scenario.target.scrape_interval.ns, 5 * BASE_NS_PER_S);
     assert_int_equal(scenario.seed, INT64_MAX);
     assert_int_equal(scenario.duration.ns, 90 * BASE_NS_PER_S);
     assert_true(scenario.load.rate == 0.5);
@@ -88,12 +80,27 @@ static void test_values_with_units(void **state)
     assert_string_equal(scenario.load.routes[0].headers[0], "Content-Type: application/json");
     assert_string_equal(scenario.load.routes[0].headers[1], "X-Empty: ");
     assert_string_equal(scenario.load.routes[0].body, "{\"a\": 1}\n");
-    assert_int_equal(scenario.faults[0].select.mode, SCN_SELECT_PERCENT);
-    assert_true(scenario.faults[0].select.percent == 0.33);
-    assert_true(scenario.faults[0].app.error_rate == 0.005);
     assert_true(scenario.slos[0].objective == 99.95 / 100);
     assert_string_equal(scenario.slos[0].indicator.good, "c");
     scn_scenario_fini(&scenario);
+}
+
+static void test_a_fault_with_units(void **state)
+{
+    (void)state;
+    char *text = replaced(SAMPLE, "service: users, kill: {}",
+                          "service: users, lease: 1500ms, select: {percent: 33%}, maxAffected: "
+                          "100%, app: {latency: 250ms, errorRate: 0.5%, errorStatus: 503}");
+    struct scn_scenario scenario = parsed(text);
+    assert_int_equal(scenario.faults[0].lease.ns, 1500 * BASE_NS_PER_MS);
+    assert_int_equal(scenario.faults[0].select.mode, SCN_SELECT_PERCENT);
+    assert_true(scenario.faults[0].select.percent == 0.33);
+    assert_true(scenario.faults[0].max_affected == 1.0);
+    assert_int_equal(scenario.faults[0].app.latency.ns, 250 * BASE_NS_PER_MS);
+    assert_true(scenario.faults[0].app.error_rate == 0.005);
+    assert_int_equal(scenario.faults[0].app.error_status, 503);
+    scn_scenario_fini(&scenario);
+    free(text);
 }
 
 static void test_places(void **state)
@@ -160,6 +167,11 @@ static const struct {
      "spec.target.urls[0]: expected an origin http://HOST"},
     {"duration: 20s", "duration: 20s\n  target: {kind: external, urls: []}",
      "expected at least 1 element, found 0"},
+    {"duration: 20s", "duration: 20s\n  target: {kind: external, urls: [http://h]}",
+     "s.yaml:16:5: spec.faults: cannot be applied to an external target, of which squall knows "
+     "nothing but its URLs; leave them out, or break a sandbox"},
+    {"duration: 20s", "duration: 20s\n  target: {kind: external, urls: [http://h], agent: {}}",
+     "spec.target: unknown key \"agent\", expected one of kind, name, urls, prometheus"},
     {"duration: 20s", "duration: 20s\n  target: {kind: kubernetes}",
      "expected one of sandbox, external, found \"kubernetes\""},
     {"rate: 100/s", "rate: 100", "needs a unit, expected a rate with its unit such as 500/s"},
@@ -397,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values_with_units),
+        cmocka_unit_test(test_a_fault_with_units),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_the_names_of_repetitions_are_taken),
         cmocka_unit_test(test_each_mistake_is_named),

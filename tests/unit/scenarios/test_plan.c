@@ -392,8 +392,6 @@ static const struct {
      "spec.slos[0].availability.service: no service \"edge\""},
     {"  duration: 20s", "  duration: 20s\n  target: {name: other}",
      "s.yaml:6:11: spec.target: asks for the sandbox \"other\", but this one is \"default\""},
-    {"  duration: 20s", "  duration: 20s\n  target: {kind: external, urls: [http://h]}",
-     "asks for a target that is external, but \"default\" is a sandbox"},
 };
 
 static void test_what_the_platform_refuses(void **state)
@@ -631,6 +629,11 @@ static void test_external_refused(void **state)
         scn_problems_fini(&problems);
         scn_scenario_fini(&scenario);
     }
+    struct topo sandbox = platform(TOPO_NETNS);
+    char *list = refused(EXTERNAL("http://10.0.0.1"), &sandbox, &plain);
+    assert_contains(list, "asks for a target that is external, but \"default\" is a sandbox");
+    free(list);
+    topo_fini(&sandbox);
 }
 
 int main(void)
