@@ -15,13 +15,15 @@ enum { longest_s = 7 * 24 * 3600 }; /* of --max-duration */
 
 static const char usage[] =
     "usage: squall-agent --listen ADDR:PORT [--token-file FILE] --topology FILE --journal DIR\n"
-    "                    [--max-duration 1h] [--max-affected 50%]\n"
+    "                    [--audit FILE] [--max-duration 1h] [--max-affected 50%]\n"
     "       squall-agent --sweep --topology FILE --journal DIR\n"
     "\n"
     "  --listen ADDR:PORT   where the control API is; a non-loopback address needs a token\n"
     "  --token-file FILE    requests must carry this secret as a bearer token\n"
     "  --topology FILE      topology.json of the platform that this agent may break\n"
     "  --journal DIR        what is in place is on disk there; replayed at the start\n"
+    "  --audit FILE         who asked for what, a JSON line each; else in the log, marked \"audit\".\n"
+    "                       What cannot be written down there is not done\n"
     "  --max-duration D     ceiling on how long a fault may last (1h)\n"
     "  --max-affected P     cap on the share of a service's instances with a fault (50%)\n"
     "  --sweep              revert what an agent that died has left, check, and exit: 0 when all\n"
@@ -32,6 +34,7 @@ struct options {
     char *token_file;
     char *topology;
     char *journal;
+    char *audit;
     char *max_duration;
     char *max_affected;
     bool sweep;
@@ -54,6 +57,7 @@ static const struct {
     {"--token-file", offsetof(struct options, token_file), false},
     {"--topology", offsetof(struct options, topology), false},
     {"--journal", offsetof(struct options, journal), false},
+    {"--audit", offsetof(struct options, audit), false},
     {"--max-duration", offsetof(struct options, max_duration), false},
     {"--max-affected", offsetof(struct options, max_affected), false},
     {"--sweep", offsetof(struct options, sweep), true},
@@ -128,6 +132,7 @@ static bool fill_config(struct options *options, struct agent_config *config,
     config->token_file = options->token_file;
     config->topology = options->topology;
     config->journal = options->journal;
+    config->audit = options->audit;
     return true;
 }
 

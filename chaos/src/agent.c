@@ -212,8 +212,7 @@ static bool check_clock(const struct fault_spec *spec, struct base_error *err)
                      spec->id, theirs, ours);
 }
 
-struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
-                           struct base_error *err)
+struct fault *agent_take(struct agent *agent, const struct fault_spec *spec, struct base_error *err)
 {
     if (!check_clock(spec, err))
         return NULL;
@@ -224,12 +223,13 @@ struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
     }
     if (!admit(agent, spec, err) || !agent_can(agent, spec->kind, err))
         return NULL;
-    struct fault *fault = fault_new(&agent->env, spec, &agent->topo, err);
-    if (fault == NULL)
-        return NULL;
+    return fault_new(&agent->env, spec, &agent->topo, err);
+}
+
+void agent_start(struct agent *agent, struct fault *fault)
+{
     add_fault(agent, fault);
     fault_start(fault);
-    return fault;
 }
 
 static bool is_marked(const struct agent *agent, const char *run)
@@ -294,6 +294,8 @@ static bool read_token(struct agent *agent, const char *path, struct base_error 
         buf.data[--buf.len] = '\0';
     if (buf.len == 0)
         return base_fail(err, BASE_INVALID, "token file %s is empty: put a secret into it", path);
+    const char *slash = strrchr(path, '/');
+    agent->token_name = base_str_printf("token %s", slash != NULL ? slash + 1 : path);
     agent->has_token = true;
     return io_sha256(buf.data, buf.len, agent->token_digest, err);
 }
@@ -323,6 +325,7 @@ static bool listen_on(struct agent *agent, const struct agent_config *config,
         .max_connections = 256,
         .on_request = agent_api_request,
         .on_abandon = agent_api_abandon,
+        .on_refused = agent_api_refused,
         .ctx = agent,
     };
     agent->server = io_server_new(agent->loop, &server, err);
@@ -362,6 +365,9 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
         return false;
     agent->journal = agent_journal_open(config->journal, err);
     if (agent->journal == NULL)
+        return false;
+    agent->audit = agent_audit_open(config->audit, config->log->fd, err);
+    if (agent->audit == NULL)
         return false;
     agent->env = (struct fault_env){
         .loop = agent->loop,
@@ -428,6 +434,8 @@ void agent_free(struct agent *agent)
     io_timer_fini(&agent->closed_timer);
     io_http_free(agent->http);
     agent_journal_close(agent->journal);
+    agent_audit_close(agent->audit);
+    free(agent->token_name);
     topo_fini(&agent->topo);
     free(agent->topology_path);
     free(agent);

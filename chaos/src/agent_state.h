@@ -4,6 +4,7 @@
 #define CHAOS_AGENT_STATE_H
 
 #include "admission.h"
+#include "audit.h"
 #include "chaos/agent.h"
 #include "chaos/capability.h"
 #include "engine.h"
@@ -28,8 +29,10 @@ struct agent {
     struct base_error host[FAULT_KIND_COUNT]; /* why this host has no such fault; BASE_OK: it can */
     struct io_http *http;
     struct agent_journal *journal;
+    struct agent_audit *audit;
     struct io_server *server; /* NULL: --sweep */
     bool has_token;
+    char *token_name; /* "token <name of its file>", for audit lines */
     char token_digest[IO_SHA256_TEXT];
     struct wall_ns started;
     struct fault_env env;
@@ -52,9 +55,11 @@ struct agent {
 
 /* --- agent.c --- */
 struct fault *agent_find(const struct agent *agent, const char *id);
-/* Reads the topology anew, admits, resolves and starts; NULL with err. */
-struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
-                           struct base_error *err);
+/* Reads the topology anew, admits and resolves; NULL with err. Nothing happens before agent_start;
+ * fault_free gives it up. */
+struct fault *agent_take(struct agent *agent, const struct fault_spec *spec,
+                         struct base_error *err);
+void agent_start(struct agent *agent, struct fault *fault);
 /* Reverts everything, and remembers on disk that every run that has started by now is halted. */
 void agent_halt(struct agent *agent);
 /* On this host and the platform as read last. */
@@ -67,6 +72,7 @@ bool agent_has_stuck(const struct agent *agent);
 /* --- api.c --- */
 void agent_api_request(void *agent, struct io_exchange *exchange);
 void agent_api_abandon(void *agent, struct io_exchange *exchange);
+void agent_api_refused(void *agent, struct io_exchange *exchange, unsigned status);
 void agent_api_settled(struct agent *agent,
                        const struct fault *fault); /* answers who waited for it */
 void agent_api_fini(struct agent *agent);

@@ -67,7 +67,7 @@ static struct run_reply reply_of(enum run_request request, const struct io_http_
         return (struct run_reply){.kind = RUN_REPLY_UNKNOWN, .error = text};
     if (response->status == 410 && request == RUN_APPLY)
         return (struct run_reply){.kind = RUN_REPLY_HALTED, .error = text};
-    if (response->status >= 400 && response->status < 500)
+    if ((response->status >= 400 && response->status < 500) || response->status == 507)
         return (struct run_reply){.kind = RUN_REPLY_REFUSED, .error = text};
     return (struct run_reply){.kind = RUN_REPLY_UNREACHABLE,
                               .error = text != NULL ? text : "the agent's answer makes no sense"};

@@ -20,6 +20,7 @@ struct agent_config {
     const char *token_file;     /* NULL: no authentication, on loopback addresses only */
     const char *topology;       /* path of topology.json, read anew for each fault */
     const char *journal;        /* folder, made when missing */
+    const char *audit;          /* file that audit lines are appended to; NULL: the log */
     struct dur_ns max_duration; /* ceiling on a fault's `for` and lease */
     double max_affected;        /* cap on the share of a service's instances, 0..1 */
     const struct base_log *log; /* outlives the agent */

@@ -141,10 +141,23 @@ static bool may_refuse_early(const struct io_exchange *exchange)
     return base_str_eq(exchange->method, "POST") || base_str_eq(exchange->method, "PUT");
 }
 
+static void tell_refused(struct io_exchange *exchange, unsigned status)
+{
+    struct io_server *server = exchange->server;
+    if (server->config.on_refused != NULL && !server->freed)
+        server->config.on_refused(server->config.ctx, exchange, status);
+}
+
+static enum MHD_Result refuse(struct io_exchange *exchange, unsigned status, const char *text)
+{
+    tell_refused(exchange, status);
+    reply_text(exchange, status, text);
+    return queue_reply(exchange);
+}
+
 static enum MHD_Result refuse_too_large(struct io_exchange *exchange)
 {
-    reply_text(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large\n");
-    return queue_reply(exchange);
+    return refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large\n");
 }
 
 static enum MHD_Result begin(struct io_exchange *exchange)
@@ -174,10 +187,8 @@ static enum MHD_Result handle(struct io_exchange *exchange)
     struct io_server *server = exchange->server;
     if (exchange->too_large)
         return refuse_too_large(exchange);
-    if (strstr(exchange->target, "%00") != NULL) { /* would cut the decoded path short */
-        reply_text(exchange, MHD_HTTP_BAD_REQUEST, "the request target holds a NUL\n");
-        return queue_reply(exchange);
-    }
+    if (strstr(exchange->target, "%00") != NULL) /* would cut the decoded path short */
+        return refuse(exchange, MHD_HTTP_BAD_REQUEST, "the request target holds a NUL\n");
     if (server->freed)
         return MHD_NO;
     (void)io_exchange_move(exchange, HANDLING);
@@ -243,6 +254,8 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **re
     struct io_exchange *exchange = *request;
     if (exchange == NULL)
         return;
+    if (exchange->begun && exchange->phase == RECEIVING)
+        tell_refused(exchange, 0);
     if (exchange->counted)
         exchange->server->in_flight--;
     if (exchange->response != NULL)

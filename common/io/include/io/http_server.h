@@ -25,6 +25,10 @@ struct io_server_config {
     /* The peer went away before the reply: stop the work; do not touch exchange afterwards (a reply
      * is then neither needed nor allowed). NULL when there is nothing to stop. */
     void (*on_abandon)(void *ctx, struct io_exchange *exchange);
+    /* A request that on_request will never see, for audit lines: answered with status by the server
+     * itself (413), or status 0: its body never came in whole. exchange is valid during the call,
+     * and not to be replied to. May be NULL. */
+    void (*on_refused)(void *ctx, struct io_exchange *exchange, unsigned status);
     void *ctx;
 };
 

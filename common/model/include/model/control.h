@@ -28,6 +28,8 @@
  *                                  that a restart of the agent does not forget it. 200
  *                                  {"faults":[...]} once all are gone, 409 when one is stuck, 500
  *                                  when all are gone but the halt could not be written down.
+ * 507: it could not be written down first (audit), so nothing was done; only of what puts a fault in
+ * place or keeps it there, for what takes it away goes ahead with a full disk, too.
  * Errors without a record: {"error":{"code":"<base_code_name>","message":"..."}}.
  */
 #ifndef MODEL_CONTROL_H
