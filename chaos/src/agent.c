@@ -303,15 +303,26 @@ static bool read_token(struct agent *agent, const char *path, struct base_error 
 static bool check_access(struct agent *agent, const struct agent_config *config,
                          struct base_error *err)
 {
-    if (config->token_file != NULL)
-        return read_token(agent, config->token_file, err);
-    if (!is_loopback(config->address))
+    bool local = is_loopback(config->address);
+    if (config->tls.cert == NULL && (config->tls.key != NULL || config->tls.ca != NULL))
+        return base_fail(err, BASE_INVALID, "--tls-key and --client-ca need --tls-cert");
+    if (!local && config->token_file == NULL)
         return base_fail(err, BASE_DENIED,
                          "refusing to listen on %s without a token: anyone there could break this "
                          "host; give --token-file",
                          config->address);
-    base_log_text(agent->log, BASE_WARN,
-                  "no token file: every local user can inject faults through this agent");
+    if (!local && config->tls.cert == NULL)
+        return base_fail(err, BASE_DENIED,
+                         "refusing to listen on %s without TLS: the token would cross the network "
+                         "for all to read; give --tls-cert and --tls-key, and --client-ca so that "
+                         "controllers must have certificates",
+                         config->address);
+    agent->wants_cert = config->tls.ca != NULL;
+    if (config->token_file != NULL)
+        return read_token(agent, config->token_file, err);
+    if (!agent->wants_cert)
+        base_log_text(agent->log, BASE_WARN,
+                      "no token file: every local user can inject faults through this agent");
     return true;
 }
 
@@ -326,6 +337,7 @@ static bool listen_on(struct agent *agent, const struct agent_config *config,
         .on_request = agent_api_request,
         .on_abandon = agent_api_abandon,
         .on_refused = agent_api_refused,
+        .tls = config->tls.cert != NULL ? &config->tls : NULL,
         .ctx = agent,
     };
     agent->server = io_server_new(agent->loop, &server, err);

@@ -31,6 +31,7 @@ struct agent {
     struct agent_journal *journal;
     struct agent_audit *audit;
     struct io_server *server; /* NULL: --sweep */
+    bool wants_cert;
     bool has_token;
     char *token_name; /* "token <name of its file>", for audit lines */
     char token_digest[IO_SHA256_TEXT];

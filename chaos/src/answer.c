@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "answer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -8,7 +9,7 @@
 
 /* --- who asks --- */
 
-bool agent_authorized(const struct agent *agent, const struct io_exchange *exchange)
+static bool has_our_token(const struct agent *agent, const struct io_exchange *exchange)
 {
     static const char scheme[] = "Bearer ";
     const char *header = io_exchange_header(exchange, "Authorization");
@@ -23,6 +24,24 @@ bool agent_authorized(const struct agent *agent, const struct io_exchange *excha
            io_secret_equal(digest, agent->token_digest);
 }
 
+bool agent_authorize(const struct agent *agent, const struct io_exchange *exchange,
+                     char who[static AGENT_WHO_TEXT], struct base_error *err)
+{
+    char subject[IO_SUBJECT_TEXT] = "";
+    if (agent->wants_cert && !io_exchange_certified(exchange, subject, err))
+        return base_fail_context(err, "this agent wants a client certificate signed by the CA of "
+                                      "its --client-ca (certFile and keyFile of the target's "
+                                      "agent; --cert and --key)");
+    if (!has_our_token(agent, exchange))
+        return base_fail(err, BASE_DENIED,
+                         "this needs \"Authorization: Bearer <token>\" with the token of this "
+                         "agent's --token-file");
+    (void)snprintf(who, AGENT_WHO_TEXT, "%s%s%s%s", agent->wants_cert ? "certificate " : "",
+                   subject, agent->wants_cert && agent->has_token ? " and " : "",
+                   agent->has_token ? agent->token_name : "");
+    return true;
+}
+
 /* --- audit lines --- */
 
 static bool audit(const struct agent *agent, const struct io_exchange *exchange, bool begin,
@@ -30,12 +49,14 @@ static bool audit(const struct agent *agent, const struct io_exchange *exchange,
                   struct base_error *err)
 {
     char peer[IO_PEER_TEXT];
+    char who[AGENT_WHO_TEXT] = "";
+    bool known = agent_authorize(agent, exchange, who, NULL);
     io_exchange_peer(exchange, peer);
     const struct agent_audit_line line = {
         .begin = begin,
         .request = io_exchange_received(exchange).ns, /* no two are read at one time */
         .peer = peer,
-        .who = agent_authorized(agent, exchange) ? agent->token_name : NULL,
+        .who = known && who[0] != '\0' ? who : NULL,
         .method = io_exchange_method(exchange),
         .path = io_exchange_path(exchange),
         .fault = about,

@@ -27,7 +27,11 @@ void agent_answer_all(const struct agent *agent, struct io_exchange *exchange, u
 /* Without an audit line: what anybody may ask. */
 void agent_answer_json(struct io_exchange *exchange, unsigned status, json_t *body /* taken */);
 
-/* The request carries what this agent asks for. */
-bool agent_authorized(const struct agent *agent, const struct io_exchange *exchange);
+/* The request carries what this agent asks for: a client certificate, a token, both or nothing.
+ * who: "certificate CN=controller and token agent.token"; "" when nothing is asked for. false:
+ * BASE_DENIED says what is missing. */
+enum { AGENT_WHO_TEXT = 512 };
+bool agent_authorize(const struct agent *agent, const struct io_exchange *exchange,
+                     char who[static AGENT_WHO_TEXT], struct base_error *err);
 
 #endif

@@ -357,14 +357,12 @@ static void dispatch(struct agent *agent, struct io_exchange *exchange, const st
                      const char *id)
 {
     struct base_error err = {0};
-    if (route->open || agent_authorized(agent, exchange)) {
+    char who[AGENT_WHO_TEXT];
+    if (route->open || agent_authorize(agent, exchange, who, &err)) {
         route->handle(agent, exchange, id);
         return;
     }
     io_exchange_add_header(exchange, "WWW-Authenticate", "Bearer");
-    (void)base_fail(&err, BASE_DENIED,
-                    "this needs \"Authorization: Bearer <token>\" with the token of this agent's "
-                    "--token-file");
     agent_answer_error(agent, exchange, 401, &err, NULL);
 }
 

@@ -77,7 +77,12 @@ static void ask_agent(struct halt_ask *ask, struct dur_ns patience)
     BASE_AUTO_FREE char *url = base_str_printf("%s%s", agent->url, CONTROL_PATH_HALT);
     const char *const headers[] = {authorization, NULL};
     const struct io_http_request request = {
-        .method = "POST", .url = url, .headers = headers, .timeout = patience};
+        .method = "POST",
+        .url = url,
+        .headers = headers,
+        .timeout = patience,
+        .tls = agent->tls,
+    };
     if (authorization != NULL &&
         io_http_start(ask->halt->http, &request, on_answer, ask, &err) != NULL)
         ask->halt->open++;

@@ -28,6 +28,8 @@ bool live_agent_init(struct live_agent *agent, struct io_loop *loop, struct io_h
         return base_fail(err, BASE_INVALID,
                          "the plan has faults but its target has no agent; start one "
                          "(squall up does) or take the faults out");
+    agent->tls = (struct io_tls_files){
+        .ca = plan->agent_ca_file, .cert = plan->agent_cert_file, .key = plan->agent_key_file};
     agent->authorization = control_authorization(plan->agent_token_file, err);
     if (agent->authorization == NULL)
         return false;
@@ -139,6 +141,7 @@ void live_agent_ask(struct live_agent *agent, size_t fault, enum run_request req
         .body_len = body != NULL ? strlen(body) : 0,
         .timeout = patience_for(spec, request),
         .connect_timeout = base_dur_s(2),
+        .tls = agent->tls,
     };
     struct live_ask *ask = &agent->asks[fault * REQUESTS + (size_t)request];
     struct base_error err;
@@ -190,7 +193,8 @@ void live_agent_check(struct live_agent *agent, size_t check)
 {
     BASE_AUTO_FREE char *url = base_str_printf("%s%s", agent->plan->agent_url, CONTROL_PATH_FAULTS);
     const char *const headers[] = {agent->authorization, NULL};
-    const struct io_http_request call = {.url = url, .headers = headers, .timeout = base_dur_s(2)};
+    const struct io_http_request call = {
+        .url = url, .headers = headers, .timeout = base_dur_s(2), .tls = agent->tls};
     agent->check = check;
     (void)io_http_start(agent->http, &call, on_listing, agent, NULL);
 }

@@ -54,7 +54,8 @@ struct live_agent {
     struct io_http *http;
     struct run *run;
     const struct plan *plan;
-    char *authorization;   /* the header line */
+    char *authorization; /* the header line */
+    struct io_tls_files tls;
     struct live_ask *asks; /* by fault, then request */
     size_t check;          /* the number its own steady-state check has */
 };

@@ -25,6 +25,7 @@
 #include "exchange.h"
 #include "hang_up.h"
 #include "listen.h"
+#include "tls_peer.h"
 
 enum {
     DEFAULT_MAX_BODY = 64 * 1024,
@@ -376,30 +377,50 @@ static void hang_ups_ready(void *ctx, unsigned events)
 
 /* --- the server --- */
 
-static bool start_daemon(struct io_server *server, int listen_fd, struct base_error *err)
+/* What MHD wants to know of TLS; it has read the texts when the daemon has started. */
+enum { TLS_OPTIONS = 5 };
+static void tls_options(const struct io_tls_texts *texts, struct MHD_OptionItem out[TLS_OPTIONS])
+{
+    static char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+    size_t n = 0;
+    out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, texts->cert.data};
+    out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, texts->key.data};
+    out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, versions};
+    if (texts->ca.len > 0)
+        out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, texts->ca.data};
+    out[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+}
+
+static bool start_daemon(struct io_server *server, int listen_fd, const struct io_tls_texts *texts,
+                         struct base_error *err)
 {
     const struct io_server_config *config = &server->config;
+    struct MHD_OptionItem tls[TLS_OPTIONS] = {{MHD_OPTION_END, 0, NULL}};
+    if (config->tls != NULL)
+        tls_options(texts, tls);
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, server,
-        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, config->max_connections,
-        MHD_OPTION_CONNECTION_TIMEOUT,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (config->tls != NULL ? MHD_USE_TLS : 0U), 0,
+        NULL, NULL, on_access, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_OPTION_CONNECTION_LIMIT, config->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)((config->idle_timeout.ns + BASE_NS_PER_S - 1) / BASE_NS_PER_S),
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     const union MHD_DaemonInfo *info =
         server->daemon != NULL ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
                                : NULL;
     if (info == NULL)
-        return base_fail(err, BASE_INTERNAL,
-                         "libmicrohttpd refused to serve %s port %u: out of descriptors or memory?",
-                         config->address, server->port);
+        return base_fail(
+            err, BASE_INTERNAL,
+            "libmicrohttpd refused to serve %s port %u: out of descriptors or memory%s",
+            config->address, server->port, config->tls != NULL ? ", or built without TLS?" : "?");
     io_watch_init(&server->run_watch, server->loop, info->epoll_fd, run_ready, server);
     io_watch_set(&server->run_watch, IO_READ);
     return true;
 }
 
-static bool server_start(struct io_server *server, struct base_error *err)
+static bool server_listen(struct io_server *server, const struct io_tls_texts *texts,
+                          struct base_error *err)
 {
     int listen_fd = io_listen(server->config.address, server->config.port, &server->port, err);
     if (listen_fd < 0)
@@ -408,12 +429,22 @@ static bool server_start(struct io_server *server, struct base_error *err)
         base_fd_close(&listen_fd);
         return false;
     }
-    if (!start_daemon(server, listen_fd, err)) {
+    if (!start_daemon(server, listen_fd, texts, err)) {
         if (server->daemon == NULL)
             base_fd_close(&listen_fd);
         return false;
     }
     return true;
+}
+
+static bool server_start(struct io_server *server, struct base_error *err)
+{
+    struct io_tls_texts texts = {0};
+    if (server->config.tls != NULL && !io_tls_read(server->config.tls, &texts, err))
+        return false;
+    bool started = server_listen(server, &texts, err);
+    io_tls_texts_fini(&texts);
+    return started;
 }
 
 static void timer_expired(void *ctx)
@@ -438,7 +469,8 @@ struct io_server *io_server_new(struct io_loop *loop, const struct io_server_con
         server_destroy(server);
         return NULL;
     }
-    mine->address = NULL; /* the caller's; only start needed it */
+    mine->address = NULL; /* the caller's; only start needed them */
+    mine->tls = NULL;
     return server;
 }
 
@@ -500,6 +532,16 @@ const char *io_exchange_query(const struct io_exchange *exchange, const char *na
 const char *io_exchange_header(const struct io_exchange *exchange, const char *name)
 {
     return lookup(exchange, MHD_HEADER_KIND, name);
+}
+
+bool io_exchange_certified(const struct io_exchange *exchange, char out[static IO_SUBJECT_TEXT],
+                           struct base_error *err)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info == NULL || info->tls_session == NULL)
+        return base_fail(err, BASE_DENIED, "this connection has no TLS");
+    return io_tls_peer_verify(info->tls_session, out, IO_SUBJECT_TEXT, err);
 }
 
 /* MHD refuses a name or value with CR or LF in it, so that a reply cannot be split. */

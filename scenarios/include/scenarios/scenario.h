@@ -28,6 +28,9 @@ struct scn_target {
     struct {
         char *url; /* NULL: none */
         char *token_file;
+        char *ca_file; /* each NULL: none */
+        char *cert_file;
+        char *key_file;
     } agent;
 };
 

@@ -45,7 +45,8 @@ static void test_values_with_units(void **state)
     (void)state;
     struct scn_scenario scenario = parsed(
         HEAD "  target: {kind: external, urls: ['http://[::1]:81', http://h/], prometheus: "
-             "'https://p:9090/x', scrapeInterval: 5s, agent: {url: http://a:1, tokenFile: /t}}\n"
+             "'https://p:9090/x', scrapeInterval: 5s, agent: {url: http://a:1, tokenFile: /t, "
+             "caFile: /ca, certFile: /c, keyFile: /k}}\n"
              "  seed: 9223372036854775807\n"
              "  duration: 1.5m\n"
              "  load:\n"
@@ -80,6 +81,9 @@ static void test_values_with_units(void **state)
              "'up{job=~\"x.*\"}'}\n");
     assert_int_equal(scenario.target.url_count, 2);
     assert_string_equal(scenario.target.agent.token_file, "/t");
+    assert_string_equal(scenario.target.agent.ca_file, "/ca");
+    assert_string_equal(scenario.target.agent.cert_file, "/c");
+    assert_string_equal(scenario.target.agent.key_file, "/k");
     assert_int_equal(scenario.seed, INT64_MAX);
     assert_int_equal(scenario.duration.ns, 90 * BASE_NS_PER_S);
     assert_true(scenario.load.rate == 0.5);

@@ -425,7 +425,8 @@ static void test_options(void **state)
 /* ---- external targets ---- */
 
 #define EXTERNAL(urls)                                                                             \
-    HEAD "  target: {kind: external, urls: [" urls "], prometheus: http://p:9090}\n"               \
+    HEAD "  target: {kind: external, urls: [" urls "], prometheus: http://p:9090, "                \
+         "agent: {url: https://a:1, tokenFile: /t, caFile: /ca, certFile: /c, keyFile: /k}}\n"     \
          "  duration: 20s\n"                                                                       \
          "  load:\n"                                                                               \
          "    rate: 100/s\n"                                                                       \
@@ -473,7 +474,11 @@ static void test_external(void **state)
     }
     assert_string_equal(plan.slos[0].up, "up{job=\"web\"}");
     assert_int_equal(plan.slos[0].instances, 4);
-    assert_null(plan.agent_url);
+    assert_null(plan.agent_url); /* without faults there is nobody to ask */
+    assert_string_equal(topo.agent_url, "https://a:1");
+    assert_string_equal(topo.agent_ca_file, "/ca");
+    assert_string_equal(topo.agent_cert_file, "/c");
+    assert_string_equal(topo.agent_key_file, "/k");
     plan_fini(&plan);
     topo_fini(&topo);
     scn_scenario_fini(&scenario);

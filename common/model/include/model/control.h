@@ -2,7 +2,9 @@
 /*
  * The control protocol between a controller (squall run, squall halt) and squall-agent: HTTP/1.1
  * with JSON bodies of at most CONTROL_MAX_BODY bytes. Every request but GET /v1/health carries
- * "Authorization: Bearer <token>"; a wrong one is 401.
+ * "Authorization: Bearer <token>", and an agent with --client-ca also asks for a client
+ * certificate; a wrong one of either is 401. On anything but a loopback address the protocol is
+ * HTTPS.
  *
  *   GET    /v1/health              200 {"status":"ok","version":1,"pid":N,"started":"<time>",
  *                                       "halted":"<time>"|null,"active":N,
@@ -28,9 +30,9 @@
  *                                  that a restart of the agent does not forget it. 200
  *                                  {"faults":[...]} once all are gone, 409 when one is stuck, 500
  *                                  when all are gone but the halt could not be written down.
- * 507: it could not be written down first (audit), so nothing was done; only of what puts a fault in
- * place or keeps it there, for what takes it away goes ahead with a full disk, too.
- * Errors without a record: {"error":{"code":"<base_code_name>","message":"..."}}.
+ * 507: it could not be written down first (audit), so nothing was done; only of what puts a fault
+ * in place or keeps it there, for what takes it away goes ahead with a full disk, too. Errors
+ * without a record: {"error":{"code":"<base_code_name>","message":"..."}}.
  */
 #ifndef MODEL_CONTROL_H
 #define MODEL_CONTROL_H
