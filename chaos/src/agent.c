@@ -12,7 +12,7 @@
 #include "model/control.h"
 #include "sweep.h"
 
-enum { farewell_ms = 5, farewell_turns = 40 };
+enum { farewell_ms = 5, farewell_turns = 40, request_timeout_s = 5 };
 
 uint16_t agent_port(const struct agent *agent)
 {
@@ -78,6 +78,10 @@ static void on_prune(void *ctx)
         bool many = i + AGENT_KEEP_COUNT < agent->fault_count;
         if (record->state == FAULT_GONE && (old || many))
             drop_fault(agent, i);
+    }
+    if (base_mono_sub(base_mono_now(), agent->used_pruned).ns > 3600 * BASE_NS_PER_S) {
+        agent_used_prune(agent->used);
+        agent->used_pruned = base_mono_now();
     }
     io_timer_start(&agent->prune_timer, base_dur_s(30));
 }
@@ -196,20 +200,27 @@ bool agent_can(const struct agent *agent, enum fault_kind kind, struct base_erro
     return false;
 }
 
-/* A run that claims to start later than any halt could not be halted. */
+/* A run that claims to start later than any halt could not be halted; one of long ago is somebody
+ * repeating a request whose id is no longer remembered. */
 static bool check_clock(const struct fault_spec *spec, struct base_error *err)
 {
     char theirs[BASE_WALL_TEXT];
     char ours[BASE_WALL_TEXT];
     struct wall_ns now = base_wall_now();
-    if (spec->started.ns - now.ns <= CONTROL_MAX_SKEW_S * BASE_NS_PER_S)
-        return true;
+    int64_t ahead = spec->started.ns - now.ns;
     base_wall_format(spec->started, theirs);
     base_wall_format(now, ours);
-    return base_fail(err, BASE_DENIED,
-                     "fault %s: its run started at %s, but here it is %s: a halt compares the two; "
-                     "set the clocks of controller and agent (NTP)",
-                     spec->id, theirs, ours);
+    if (ahead > CONTROL_MAX_SKEW_S * BASE_NS_PER_S)
+        return base_fail(err, BASE_DENIED,
+                         "fault %s: its run started at %s, but here it is %s: a halt compares the "
+                         "two; set the clocks of controller and agent (NTP)",
+                         spec->id, theirs, ours);
+    if (-ahead > CONTROL_MAX_AGE_S * BASE_NS_PER_S)
+        return base_fail(err, BASE_DENIED,
+                         "fault %s: its run was planned at %s, more than %d h ago (here it is %s): "
+                         "start a new run, or set the clocks of controller and agent (NTP)",
+                         spec->id, theirs, CONTROL_MAX_AGE_S / 3600, ours);
+    return true;
 }
 
 struct fault *agent_take(struct agent *agent, const struct fault_spec *spec, struct base_error *err)
@@ -221,15 +232,19 @@ struct fault *agent_take(struct agent *agent, const struct fault_spec *spec, str
             err->code = BASE_UNAVAILABLE;
         return NULL;
     }
-    if (!admit(agent, spec, err) || !agent_can(agent, spec->kind, err))
+    if (!admit(agent, spec, err) || !agent_can(agent, spec->kind, err) ||
+        !agent_used_check(agent->used, spec->id, err))
         return NULL;
     return fault_new(&agent->env, spec, &agent->topo, err);
 }
 
-void agent_start(struct agent *agent, struct fault *fault)
+bool agent_start(struct agent *agent, struct fault *fault, struct base_error *err)
 {
+    if (!agent_used_take(agent->used, fault_spec_of(fault)->id, err))
+        return false;
     add_fault(agent, fault);
     fault_start(fault);
+    return true;
 }
 
 static bool is_marked(const struct agent *agent, const char *run)
@@ -334,6 +349,7 @@ static bool listen_on(struct agent *agent, const struct agent_config *config,
         .port = config->port,
         .max_body = CONTROL_MAX_BODY,
         .max_connections = 256,
+        .request_timeout = base_dur_s(request_timeout_s),
         .on_request = agent_api_request,
         .on_abandon = agent_api_abandon,
         .on_refused = agent_api_refused,
@@ -378,6 +394,12 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
     agent->journal = agent_journal_open(config->journal, err);
     if (agent->journal == NULL)
         return false;
+    /* An id is remembered for longer than its request would be taken, by any clock we accept. */
+    agent->used = agent_used_open(config->journal,
+                                  base_dur_s(CONTROL_MAX_AGE_S + 2 * CONTROL_MAX_SKEW_S), err);
+    if (agent->used == NULL)
+        return false;
+    agent->used_pruned = base_mono_now();
     agent->audit = agent_audit_open(config->audit, config->log->fd, err);
     if (agent->audit == NULL)
         return false;
@@ -447,6 +469,7 @@ void agent_free(struct agent *agent)
     io_http_free(agent->http);
     agent_journal_close(agent->journal);
     agent_audit_close(agent->audit);
+    agent_used_close(agent->used);
     free(agent->token_name);
     topo_fini(&agent->topo);
     free(agent->topology_path);

@@ -10,6 +10,7 @@
 #include "engine.h"
 #include "io/digest.h"
 #include "io/http_server.h"
+#include "used.h"
 
 enum {
     AGENT_MAX_STANDING = 256, /* faults that have not ended */
@@ -30,6 +31,8 @@ struct agent {
     struct io_http *http;
     struct agent_journal *journal;
     struct agent_audit *audit;
+    struct agent_used *used;
+    struct mono_ns used_pruned;
     struct io_server *server; /* NULL: --sweep */
     bool wants_cert;
     bool has_token;
@@ -60,7 +63,8 @@ struct fault *agent_find(const struct agent *agent, const char *id);
  * fault_free gives it up. */
 struct fault *agent_take(struct agent *agent, const struct fault_spec *spec,
                          struct base_error *err);
-void agent_start(struct agent *agent, struct fault *fault);
+/* BASE_DENIED, or the disk's reason: its id was used before or cannot be remembered. */
+bool agent_start(struct agent *agent, struct fault *fault, struct base_error *err);
 /* Reverts everything, and remembers on disk that every run that has started by now is halted. */
 void agent_halt(struct agent *agent);
 /* On this host and the platform as read last. */

@@ -2,6 +2,7 @@
 /* The control protocol (model/control.h): requests in, records out. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "agent_state.h"
@@ -143,7 +144,7 @@ static void get_health(struct agent *agent, struct io_exchange *exchange, const 
     }
     json_t *body = json_object();
     json_object_set_new(body, "status", model_json_text("ok"));
-    json_object_set_new(body, "version", json_integer(1));
+    json_object_set_new(body, "version", json_integer(CONTROL_VERSION));
     json_object_set_new(body, "pid", json_integer(getpid()));
     json_object_set_new(body, "started", model_json_text(started));
     json_object_set_new(body, "halted", model_json_text(last_halt.ns > 0 ? halted : NULL));
@@ -184,13 +185,12 @@ static struct fault *take_and_start(struct agent *agent, struct io_exchange *exc
         return NULL;
     }
     const struct fault_record asked = agent_record_asked(spec);
-    if (!agent_audit_begin(agent, exchange, &asked, &err)) {
-        fault_free(fault);
-        agent_answer_error(agent, exchange, insufficient_storage, &err, spec);
-        return NULL;
-    }
-    agent_start(agent, fault);
-    return fault;
+    if (agent_audit_begin(agent, exchange, &asked, &err) && agent_start(agent, fault, &err))
+        return fault;
+    fault_free(fault);
+    bool refused = err.code == BASE_LIMIT; /* as agent_take would have, a moment earlier */
+    agent_answer_error(agent, exchange, refused ? 403 : insufficient_storage, &err, spec);
+    return NULL;
 }
 
 static void inject(struct agent *agent, struct io_exchange *exchange, const struct fault_spec *spec)
@@ -218,6 +218,19 @@ static void inject(struct agent *agent, struct io_exchange *exchange, const stru
         answer_or_wait(agent, WAIT_ACTIVE, exchange, fault);
 }
 
+/* RFC 9110, 8.3.1: parameters, such as a charset, may follow; case does not matter. A page in a
+ * browser cannot send this type to another site, which guards an agent without a token. */
+static bool is_json(const struct io_exchange *exchange, struct base_error *err)
+{
+    static const char wanted[] = "application/json";
+    const char *type = io_exchange_header(exchange, "Content-Type");
+    size_t len = sizeof wanted - 1;
+    if (type != NULL && strncasecmp(type, wanted, len) == 0 && strchr(" \t;", type[len]) != NULL)
+        return true;
+    return base_fail(err, BASE_INVALID, "the body must be of Content-Type %s, not \"%.100s\"",
+                     wanted, type != NULL ? type : "");
+}
+
 static json_t *read_body(const struct io_exchange *exchange, struct base_error *err)
 {
     size_t len = 0;
@@ -230,6 +243,10 @@ static void post_fault(struct agent *agent, struct io_exchange *exchange, const 
     (void)id;
     struct base_error err = {0};
     struct fault_spec spec = {0};
+    if (!is_json(exchange, &err)) {
+        agent_answer_error(agent, exchange, 415, &err, NULL);
+        return;
+    }
     json_t *body = read_body(exchange, &err);
     if (body == NULL || !fault_spec_from_json(body, &spec, &err)) {
         json_decref(body);
@@ -284,6 +301,10 @@ static void renew_fault(struct agent *agent, struct io_exchange *exchange, const
     struct fault *fault = find_or_404(agent, exchange, id);
     if (fault == NULL)
         return;
+    if (!is_json(exchange, &err)) {
+        agent_answer_error(agent, exchange, 415, &err, fault_spec_of(fault));
+        return;
+    }
     json_t *body = read_body(exchange, &err);
     bool valid = body != NULL && model_get_dur(body, "renewal", "leaseNs", &lease, &err);
     json_decref(body);
@@ -325,15 +346,17 @@ static const struct route {
     bool has_id;        /* the next segment */
     const char *action; /* behind the id; "" none */
     bool open;          /* without a token */
+    bool
+        strict; /* of our version only: what reverts must work with any, and reading does no harm */
     void (*handle)(struct agent *agent, struct io_exchange *exchange, const char *id);
 } routes[] = {
-    {"GET", CONTROL_PATH_HEALTH, false, "", true, get_health},
-    {"POST", CONTROL_PATH_FAULTS, false, "", false, post_fault},
-    {"GET", CONTROL_PATH_FAULTS, false, "", false, list_faults},
-    {"GET", CONTROL_PATH_FAULTS "/", true, "", false, get_fault},
-    {"DELETE", CONTROL_PATH_FAULTS "/", true, "", false, delete_fault},
-    {"POST", CONTROL_PATH_FAULTS "/", true, "/renew", false, renew_fault},
-    {"POST", CONTROL_PATH_HALT, false, "", false, post_halt},
+    {"GET", CONTROL_PATH_HEALTH, false, "", true, false, get_health},
+    {"POST", CONTROL_PATH_FAULTS, false, "", false, true, post_fault},
+    {"GET", CONTROL_PATH_FAULTS, false, "", false, false, list_faults},
+    {"GET", CONTROL_PATH_FAULTS "/", true, "", false, false, get_fault},
+    {"DELETE", CONTROL_PATH_FAULTS "/", true, "", false, false, delete_fault},
+    {"POST", CONTROL_PATH_FAULTS "/", true, "/renew", false, true, renew_fault},
+    {"POST", CONTROL_PATH_HALT, false, "", false, false, post_halt},
 };
 
 /* The id is cut into `id`, "" where the route has none. */
@@ -353,13 +376,29 @@ static bool path_matches(const struct route *route, const char *path, char id[st
     return true;
 }
 
+/* What another version means by a request is not guessed at. */
+static bool speaks_our_version(const struct io_exchange *exchange, struct base_error *err)
+{
+    uint64_t version = 0;
+    const char *text = io_exchange_header(exchange, CONTROL_VERSION_HEADER);
+    if (text == NULL || (base_parse_u64(text, &version) && version == CONTROL_VERSION))
+        return true;
+    return base_fail(err, BASE_INVALID,
+                     "the controller speaks version %.20s of the control protocol and this agent "
+                     "version %d: use squall and squall-agent of one release",
+                     text, CONTROL_VERSION);
+}
+
 static void dispatch(struct agent *agent, struct io_exchange *exchange, const struct route *route,
                      const char *id)
 {
     struct base_error err = {0};
     char who[AGENT_WHO_TEXT];
     if (route->open || agent_authorize(agent, exchange, who, &err)) {
-        route->handle(agent, exchange, id);
+        if (!route->strict || speaks_our_version(exchange, &err))
+            route->handle(agent, exchange, id);
+        else
+            agent_answer_error(agent, exchange, 400, &err, NULL);
         return;
     }
     io_exchange_add_header(exchange, "WWW-Authenticate", "Bearer");

@@ -279,6 +279,7 @@ class Agent:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         token = self.token if token == "" else token
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        headers["Content-Type"] = "application/json"
         data = body if isinstance(body, (bytes, str, type(None))) else json.dumps(body)
         try:
             connection.request(method, path, data, headers)

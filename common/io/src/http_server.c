@@ -25,6 +25,7 @@
 #include "exchange.h"
 #include "hang_up.h"
 #include "listen.h"
+#include "patience.h"
 #include "tls_peer.h"
 
 enum {
@@ -47,6 +48,7 @@ struct io_server {
     struct MHD_Daemon *daemon;
     struct io_watch run_watch;
     struct io_hang_ups hang_ups;
+    struct io_patience patience;
     struct io_timer timer;
     struct mono_ns timer_due;
     struct io_exchange *waiting; /* suspended exchanges */
@@ -117,6 +119,7 @@ static enum MHD_Result queue_reply(struct io_exchange *exchange)
 {
     if (exchange->response == NULL)
         return MHD_NO;
+    io_patience_rests(&exchange->server->patience, exchange->peer); /* not to read it is no way */
     enum MHD_Result queued =
         MHD_queue_response(exchange->connection, exchange->status, exchange->response);
     MHD_destroy_response(exchange->response); /* our reference */
@@ -193,6 +196,7 @@ static enum MHD_Result handle(struct io_exchange *exchange)
     if (server->freed)
         return MHD_NO;
     (void)io_exchange_move(exchange, HANDLING);
+    io_patience_whole(exchange->peer);
     exchange->counted = true;
     server->in_flight++;
     server->config.on_request(server->config.ctx, exchange);
@@ -203,6 +207,13 @@ static enum MHD_Result handle(struct io_exchange *exchange)
     (void)io_exchange_move(exchange, WAITING);
     exchange_wait(exchange);
     return MHD_YES;
+}
+
+static struct io_peer *peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
 }
 
 static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *url,
@@ -222,9 +233,7 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
         exchange->connection = connection;
         exchange->method = method;
         exchange->path = url;
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-        exchange->peer = info != NULL ? info->socket_context : NULL;
+        exchange->peer = peer_of(connection);
         return exchange->peer != NULL ? begin(exchange) : MHD_NO;
     }
     return *len > 0 ? take_body(exchange, data, len) : handle(exchange);
@@ -232,9 +241,11 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
 
 static void *on_request_line(void *ctx, const char *target, struct MHD_Connection *connection)
 {
-    (void)connection;
     struct io_server *server = ctx;
     size_t size = strlen(target) + 1;
+    struct io_peer *peer = peer_of(connection);
+    if (peer != NULL)
+        io_patience_begins(&server->patience, peer);
     struct io_exchange *exchange = calloc(1, sizeof *exchange + size);
     if (exchange == NULL)
         return NULL;
@@ -280,13 +291,18 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **c
         if (peer != NULL) {
             peer->fd = info->connect_fd;
             io_hang_ups_add(&server->hang_ups, peer);
+            if (server->connections == server->config.max_connections)
+                io_patience_make_room(&server->patience);
+            io_patience_add(&server->patience, peer);
         }
         *context = peer;
         return;
     }
     server->connections--;
-    if (peer != NULL)
+    if (peer != NULL) {
         io_hang_ups_remove(&server->hang_ups, peer);
+        io_patience_remove(&server->patience, peer);
+    }
     free(peer);
     *context = NULL;
 }
@@ -300,6 +316,7 @@ static void server_destroy(struct io_server *server)
     if (server->daemon != NULL)
         MHD_stop_daemon(server->daemon); /* closes the connections, resumed ones included */
     io_hang_ups_fini(&server->hang_ups);
+    io_patience_fini(&server->patience);
     io_timer_fini(&server->timer);
     free(server);
 }
@@ -465,6 +482,7 @@ struct io_server *io_server_new(struct io_loop *loop, const struct io_server_con
     if (mine->max_connections == 0)
         mine->max_connections = DEFAULT_CONNECTIONS;
     io_timer_init(&server->timer, loop, timer_expired, server);
+    io_patience_init(&server->patience, loop, mine->request_timeout, mine->idle_timeout);
     if (!server_start(server, err)) {
         server_destroy(server);
         return NULL;

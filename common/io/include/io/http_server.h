@@ -22,6 +22,10 @@ struct io_server_config {
     size_t max_body;            /* bytes; 0 means 64 KiB */
     struct dur_ns idle_timeout; /* of a keep-alive connection; 0 means 60 s */
     unsigned max_connections;   /* 0 means 4096 */
+    /* For a whole request, from the connection or its first line to its last byte; one that takes
+     * longer is cut off. When set, too, a new connection that takes the last place has the one shut
+     * down that has been waited for longest. 0: no limit. */
+    struct dur_ns request_timeout;
     /* HTTPS with this certificate; NULL: plain HTTP. With an authority (ca) clients are asked for
      * certificates, but let in without: io_exchange_certified judges them. Read by io_server_new.
      */
