@@ -59,6 +59,9 @@ static bool resolve(void *ctx, const char *host, char *out, size_t size, struct 
 static int find_platform(struct one *one, const struct run_options *options)
 {
     struct base_error err;
+    if (options->topology != NULL)
+        return topo_read(options->topology, &one->topo, &err) ? -1
+                                                              : cli_fail(EXIT_CODE_USAGE, &err);
     if (one->scenario.target.kind == SCN_TARGET_EXTERNAL && options->target == NULL) {
         struct scn_problems problems = {0};
         bool ok = scn_external_topology(&one->scenario, resolve, NULL, &one->topo, &problems);
@@ -97,7 +100,7 @@ static int make_plan(struct one *one, const struct run_options *options)
         .seed_given = options->seed_given,
         .seed = options->seed,
         .without_kernel_faults = options->without_kernel_faults,
-        .target_given = options->target != NULL,
+        .target_given = options->target != NULL || options->topology != NULL,
     };
     struct scn_problems problems = {0};
     bool ok = scn_plan(&one->scenario, &one->topo, &choices, &one->plan, &problems);

@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 struct run_options {
-    const char *out;    /* folder of run directories */
-    const char *target; /* sandbox to use instead of the scenario's; NULL: the scenario's */
-    const char *state;  /* state root; NULL: as the environment says */
+    const char *out;      /* folder of run directories */
+    const char *target;   /* sandbox to use instead of the scenario's; NULL: the scenario's */
+    const char *topology; /* file to use instead of either; NULL: none */
+    const char *state;    /* state root; NULL: as the environment says */
     bool seed_given;
     uint64_t seed;
     bool without_kernel_faults;

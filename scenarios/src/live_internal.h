@@ -3,8 +3,8 @@
 #ifndef SCENARIOS_LIVE_INTERNAL_H
 #define SCENARIOS_LIVE_INTERNAL_H
 
+#include "control_client.h"
 #include "io/child.h"
-#include "io/http_client.h"
 #include "io/lines.h"
 #include "scenarios/live.h"
 
@@ -54,7 +54,7 @@ struct live_agent {
     struct io_http *http;
     struct run *run;
     const struct plan *plan;
-    char *authorization;   /* the header line */
+    struct control_access access;
     struct live_ask *asks; /* by fault, then request */
     size_t check;          /* the number its own steady-state check has */
 };

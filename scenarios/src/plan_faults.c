@@ -323,6 +323,9 @@ static void need_agent(struct planner *planner)
                 planner->topo->name);
     plan->agent_url = base_str_dup(planner->topo->agent_url);
     plan->agent_token_file = base_str_dup(planner->topo->agent_token_file);
+    plan->agent_ca_file = base_str_dup(planner->topo->agent_ca_file);
+    plan->agent_cert_file = base_str_dup(planner->topo->agent_cert_file);
+    plan->agent_key_file = base_str_dup(planner->topo->agent_key_file);
 }
 
 static void skip_left_out(struct planner *planner)

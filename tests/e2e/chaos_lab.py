@@ -241,8 +241,9 @@ def platform(bridge, tmp_path_factory):
 
 
 class Agent:
-    def __init__(self, platform, folder, *extra, user=None, token=True):
+    def __init__(self, platform, folder, *extra, user=None, token=True, listen="127.0.0.1:0"):
         self.platform, self.folder, self.user = platform, folder, user
+        self.listen = listen
         self.journal = folder / "journal"
         self.token_file = folder / "token"
         self.token_file.write_text(TOKEN + "\n")
@@ -260,7 +261,7 @@ class Agent:
         before = self.log_file.stat().st_size if self.log_file.exists() else 0
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, str(BIN / "squall-agent"), "--listen", "127.0.0.1:0", "--token-file",
+                [*self.prefix, str(BIN / "squall-agent"), "--listen", self.listen, "--token-file",
                  str(self.token_file), *self.options(), *self.extra],
                 stdout=log, stderr=log, user=self.user)
 
@@ -278,6 +279,7 @@ class Agent:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         token = self.token if token == "" else token
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        headers["Content-Type"] = "application/json"
         data = body if isinstance(body, (bytes, str, type(None))) else json.dumps(body)
         try:
             connection.request(method, path, data, headers)

@@ -44,6 +44,7 @@ declare -A adapter=(
     [curl/curl.h]="common/io/src/http_client.c"
     [microhttpd.h]="common/io/src/http_server.c"
     [openssl/]="common/io/src/digest.c"
+    [gnutls/]="common/io/src/tls_peer.c"
     [libpq-fe.h]="target-app/kit/src/pg_conn.c"
     [yaml.h]="scenarios/src/yaml.c"
     [libmnl/]="chaos/src/nft.c"

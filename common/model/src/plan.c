@@ -213,6 +213,9 @@ static const struct codec_field plan_fields[] = {
     {.key = "aborts", .type = CODEC_OBJECTS, .shape = &abort_shape, AT(aborts), COUNT(abort_count)},
     {.key = "agentUrl", .type = CODEC_TEXT_OR_NULL, AT(agent_url)},
     {.key = "agentTokenFile", .type = CODEC_TEXT_OR_NULL, AT(agent_token_file)},
+    {.key = "agentCaFile", .type = CODEC_TEXT_OR_NULL, AT(agent_ca_file)},
+    {.key = "agentCertFile", .type = CODEC_TEXT_OR_NULL, AT(agent_cert_file)},
+    {.key = "agentKeyFile", .type = CODEC_TEXT_OR_NULL, AT(agent_key_file)},
     {.key = "prometheusUrl", .type = CODEC_TEXT_OR_NULL, AT(prometheus_url)},
     {.key = "scrapeIntervalNs", .type = CODEC_NS, AT(scrape_interval)},
 };

@@ -49,6 +49,9 @@ static const struct codec_shape service_shape = {
 static const struct codec_field agent_fields[] = {
     {.key = "url", .type = CODEC_TEXT, .form = FORM_NAME, AT(agent_url)},
     {.key = "tokenFile", .type = CODEC_TEXT, .form = FORM_NAME, AT(agent_token_file)},
+    {.key = "caFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(agent_ca_file)},
+    {.key = "certFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(agent_cert_file)},
+    {.key = "keyFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(agent_key_file)},
 };
 static const struct codec_shape agent_shape = {
     .name = "agent", .size = sizeof(struct topo), CODEC_FIELDS(agent_fields)};

@@ -38,12 +38,13 @@
     "'slos':[" SLO("availability", "'b'", "null") "," SLO(                                         \
         "latency", "null",                                                                         \
         "'g'") "],'aborts':[{'name':'a','when':'errors > 60%','overNs':3}],"                       \
-               "'agentUrl':'http://a','agentTokenFile':'/t','prometheusUrl':'http://p',"           \
+               "'agentUrl':'http://a','agentTokenFile':'/t','agentCaFile':'/"                      \
+               "ca','agentCertFile':'/c','agentKeyFile':'/k','prometheusUrl':'http://p',"          \
                "'scrapeIntervalNs':1000000000}"
 
-static const char *const nullable[] = {"contains", "body",           "after",
-                                       "fault",    "phase",          "route",
-                                       "agentUrl", "agentTokenFile", "prometheusUrl"};
+static const char *const nullable[] = {
+    "contains", "body",           "after",       "fault",         "phase",        "route",
+    "agentUrl", "agentTokenFile", "agentCaFile", "agentCertFile", "agentKeyFile", "prometheusUrl"};
 CASE(plan, struct plan, nullable);
 
 static void test_round_trip(void **state)
@@ -56,8 +57,10 @@ static void test_every_key_guarded(void **state)
 {
     (void)state;
     static const char *const slo_nullable[] = {
-        "contains", "body",           "after",         "fault", "phase", "route",
-        "agentUrl", "agentTokenFile", "prometheusUrl", "bad",   "good"};
+        "contains",    "body",          "after",        "fault",
+        "phase",       "route",         "agentUrl",     "agentTokenFile",
+        "agentCaFile", "agentCertFile", "agentKeyFile", "prometheusUrl",
+        "bad",         "good"};
     struct json_case of = plan_case;
     of.nullable = slo_nullable;
     of.nullable_count = sizeof slo_nullable / sizeof slo_nullable[0];

@@ -12,14 +12,16 @@
     ".json','logFile':'/l/users-" n ".log'}"
 #define SAMPLE                                                                                     \
     "{'version':1,'name':'default','mode':'netns','stateDir':'/var/lib/squall',"                   \
-    "'agent':{'url':'http://127.0.0.1:7070','tokenFile':'/t'},"                                    \
+    "'agent':{'url':'http://127.0.0.1:7070','tokenFile':'/t','caFile':'/ca','certFile':'/"         \
+    "c','keyFile':'/k'},"                                                                          \
     "'prometheus':{'url':'http://10.0.0.2:9090','scrapeIntervalNs':1000000000},"                   \
     "'services':[{'name':'users','port':8082,'kind':'http','healthPath':'/health',"                \
     "'readyPath':'/ready','adminTokenFile':'/a','observability':false,"                            \
     "'instances':[" INSTANCE("1") "," INSTANCE("2") "]}]}"
 
-static const char *const nullable[] = {"agent",     "prometheus",     "netns",     "cgroup",
-                                       "readyPath", "adminTokenFile", "healthPath"};
+static const char *const nullable[] = {"agent",     "prometheus",     "netns",      "cgroup",
+                                       "readyPath", "adminTokenFile", "healthPath", "caFile",
+                                       "certFile",  "keyFile"};
 CASE(topo, struct topo, nullable);
 
 static void test_round_trip(void **state)

@@ -547,7 +547,7 @@ static void test_options(void **state)
 /* ---- external targets ---- */
 
 #define EXTERNAL(urls)                                                                             \
-    HEAD "  target: {kind: external, urls: [" urls "], prometheus: http://p:9090}\n"               \
+    HEAD "  target: {kind: external, urls: [" urls "], prometheus: http://p:9090}\n"              \
          "  duration: 20s\n"                                                                       \
          "  load:\n"                                                                               \
          "    rate: 100/s\n"                                                                       \
@@ -595,7 +595,7 @@ static void test_external(void **state)
     }
     assert_string_equal(plan.slos[0].up, "up{job=\"web\"}");
     assert_int_equal(plan.slos[0].instances, 4);
-    assert_null(plan.agent_url);
+    assert_null(plan.agent_url); /* without faults there is nobody to ask */
     plan_fini(&plan);
     topo_fini(&topo);
     scn_scenario_fini(&scenario);

@@ -137,6 +137,9 @@ struct plan {
     size_t abort_count;
     char *agent_url; /* NULL when there are no faults */
     char *agent_token_file;
+    char *agent_ca_file; /* as in model/topology.h */
+    char *agent_cert_file;
+    char *agent_key_file;
     char *prometheus_url; /* NULL: no SLOs can be judged */
     struct dur_ns scrape_interval;
 };

@@ -5,7 +5,8 @@
  *
  * topology.json, version 1:
  *   {"version":1, "name":"default", "mode":"netns"|"loopback"|"external", "stateDir":"/...",
- *    "agent":{"url":"http://127.0.0.1:7070","tokenFile":"/..."} | null,
+ *    "agent":{"url":"http://127.0.0.1:7070","tokenFile":"/...",
+ *       "caFile":"/..."|null,"certFile":"/..."|null,"keyFile":"/..."|null} | null,
  *    "prometheus":{"url":"http://10.0.0.2:9090","scrapeIntervalNs":1000000000} | null,
  *    "services":[{"name":"users","port":8082,"kind":"http"|"postgres"|"prometheus",
  *       "healthPath":"/health"|null,"readyPath":"/ready"|null,"adminTokenFile":"/..."|null,
@@ -55,6 +56,9 @@ struct topo {
     char *state_dir;
     char *agent_url; /* NULL: no agent */
     char *agent_token_file;
+    char *agent_ca_file; /* of an https:// agent; each NULL: none (io/tls.h) */
+    char *agent_cert_file;
+    char *agent_key_file;
     char *prometheus_url; /* NULL: none */
     struct dur_ns scrape_interval;
     struct topo_service *services;
