@@ -108,6 +108,8 @@ static const struct scn_field app_fields[] = {
 };
 static const struct scn_shape app_shape = {FIELDS(app_fields)};
 
+static const struct scn_shape pause_shape = {.fields = NULL}; /* nothing to say */
+
 static const struct scn_field fault_fields[] = {
     {.key = "name",
      .type = SCN_NAME,
@@ -173,6 +175,11 @@ static const struct scn_field fault_fields[] = {
      .shape = &app_shape,
      .choice = FAULT_APP + 1,
      .help = "Errors and latency that the service itself injects."},
+    {.key = "pause",
+     .type = SCN_OBJECT,
+     .shape = &pause_shape,
+     .choice = FAULT_PAUSE + 1,
+     .help = "Freezes the processes: connections are taken, nobody answers."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

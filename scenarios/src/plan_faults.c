@@ -126,6 +126,22 @@ static void need_supervisor(struct planner *planner, const struct topo_service *
     }
 }
 
+static void need_processes(struct planner *planner, const struct scn_fault *fault,
+                           const struct topo_service *service, size_t index)
+{
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
+    for (size_t i = 0; i < service->instance_count; i++) {
+        const struct topo_instance *instance = &service->instances[i];
+        if (instance->cgroup != NULL || (instance->status_file != NULL && *instance->status_file))
+            continue;
+        scn_say(&planner->reporter,
+                "needs to know the control group or the process of \"%s\", which target \"%s\" "
+                "(%s) does not tell",
+                instance->name, planner->topo->name, topo_mode_name(planner->topo->mode));
+        return;
+    }
+}
+
 static void need_chaos_endpoints(struct planner *planner, const struct topo_service *service,
                                  size_t index)
 {
@@ -174,6 +190,9 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         spec->app.error_rate = fault->app.error_rate;
         spec->app.error_status = (int)fault->app.error_status;
         spec->app.latency = fault->app.latency;
+        break;
+    case FAULT_PAUSE:
+        need_processes(planner, fault, service, index);
         break;
     }
 }

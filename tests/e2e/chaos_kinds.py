@@ -5,8 +5,8 @@ row of KINDS."""
 
 import contextlib
 
-from chaos_lab import (Instance, app_fault, connects, cut_off, echo_command, injected_share,
-                       kill_fault, partition_fault, sh)
+from chaos_lab import (Instance, answers, app_fault, connects, cut_off, echo_command, injected_share,
+                       kill_fault, partition_fault, pause_fault, sh)
 from conftest import wait_until
 
 # A service whose /api/chaos is broken: it answers like any other, but takes no fault.
@@ -143,8 +143,36 @@ class App(Kind):
             yield
 
 
+class Pause(Kind):
+    """A group that can be opened can be frozen: what is not allowed is refused before."""
+    never = "refused before"
+
+    def __init__(self, target):
+        self.target = target
+
+    def spec(self, targets, **times):
+        return pause_fault(targets, **times)
+
+    def gone(self, effect):
+        return answers(effect.target)
+
+
+class PauseBySignal(Pause):
+    pair, words = ("jobs-23", "jobs-24"), "not permitt"
+
+    @contextlib.contextmanager
+    def second_refuses(self, platform, spec):
+        second = platform.instances[self.pair[1]]
+        with replaced(platform, second.name,
+                      as_nobody(echo_command(second.address, second.port))):
+            yield
+
+
 KINDS = {
     "kill": Kill(),
     "partition": Partition(),
     "app": App(),
+    "pause (cgroup v2)": Pause("jobs-21"),
+    "pause (v1 freezer)": Pause("jobs-22"),
+    "pause (SIGSTOP)": PauseBySignal("jobs-23"),
 }

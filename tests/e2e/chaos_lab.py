@@ -6,6 +6,7 @@ and the squall-gateway of the build for faults inside an application. What is me
 from the target's namespace, not taken from what the agent says."""
 
 import ctypes
+import errno
 import http.client
 import json
 import os
@@ -77,6 +78,29 @@ def connects(netns, address, port, timeout=0.3):
             return False
 
 
+def answers(instance, timeout=0.15):
+    """Whether the process itself says a word: the kernel accepts connections also for one that is
+    frozen. From the host's namespace."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.settimeout(timeout)
+        try:
+            sock.connect((instance.address, instance.port))
+            sock.sendall(b"anybody there?\r\n\r\n")
+            return sock.recv(1) != b""
+        except OSError:
+            return False
+
+
+def group_mount(controller):
+    """Where a cgroup v1 controller is mounted, or with None cgroup v2; None: it is not."""
+    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
+        _, place, kind, options = line.split()[:4]
+        if kind == ("cgroup2" if controller is None else "cgroup") and (
+                controller is None or controller in options.split(",")):
+            return pathlib.Path(place)
+    return None
+
+
 def ruleset(netns):
     return subprocess.run(["ip", "netns", "exec", netns, "nft", "list", "ruleset"], check=True,
                           capture_output=True, text=True).stdout
@@ -85,11 +109,13 @@ def ruleset(netns):
 class Instance:
     """One process of a service, restarted at once when it exits, as the sandbox does."""
 
-    def __init__(self, folder, name, command, address, port, netns=None, user=None, restart=True):
+    def __init__(self, folder, name, command, address, port, netns=None, user=None, restart=True,
+                 group=None):
         self.name, self.command, self.netns, self.user = name, command, netns, user
         self.address, self.port, self.restart = address, port, restart
         self.status_file = folder / f"{name}.json"
         self.log_file = folder / f"{name}.log"
+        self.group = group  # a cgroup folder that is there already
         self.stopping = False
         self.restarts = 0
         self.process = None
@@ -116,6 +142,9 @@ class Instance:
             command = self.command
             if self.netns is not None:
                 command = ["nsenter", f"--net=/run/netns/{self.netns}", *command]
+            if self.group is not None:
+                command = ["/bin/sh", "-c", 'echo 0 > "$0" && exec "$@"',
+                           str(self.group / "cgroup.procs"), *command]
             with open(self.log_file, "ab") as log:
                 self.process = subprocess.Popen(command, stdout=log, stderr=log, user=self.user)
             self.status("starting")
@@ -145,7 +174,7 @@ class Instance:
 
     def topology(self):
         return {"name": self.name, "address": self.address, "port": self.port,
-                "netns": f"/run/netns/{self.netns}" if self.netns else None, "cgroup": None,
+                "netns": f"/run/netns/{self.netns}" if self.netns else None, "cgroup": str(self.group) if self.group else None,
                 "statusFile": str(self.status_file), "logFile": str(self.log_file)}
 
 
@@ -154,6 +183,7 @@ class Platform:
         self.folder, self.mode = folder, mode
         self.instances = {}
         self.namespaces = []
+        self.groups = []
         self.topology_file = folder / "topology.json"
         self.admin = folder / "admin-token"
         self.admin.write_text("admin-secret\n")
@@ -182,12 +212,39 @@ class Platform:
             instance.stop()
         for netns in list(self.namespaces):
             self.remove_namespace(netns)
+        for group in self.groups:  # a process that was killed leaves its group a little later
+            wait_until(lambda group=group: remove_group(group), 5, f"{group} is empty")
 
     def remove_namespace(self, netns):
         """An orphaned TCP connection may keep the namespace itself for a while, but not the link."""
         sh("ip", "link", "del", netns.replace("-", "v"))
         sh("ip", "netns", "del", netns)
         self.namespaces.remove(netns)
+
+
+def remove_group(group):
+    try:
+        group.rmdir()
+        return True
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+
+
+def add_jobs(platform):
+    """A service on the bridge's own address, each instance in a control group of its own: cgroup
+    v2, the v1 freezer, none, none."""
+    for number, controller in [(21, None), (22, "freezer"), (23, ""), (24, "")]:
+        name, group = f"jobs-{number}", None
+        mount = group_mount(controller) if controller != "" else None
+        if mount is not None:
+            group = mount / f"{PREFIX}-{name}"
+            group.mkdir()
+            platform.groups.append(group)
+        address, port = f"{SUBNET}.1", 8000 + number
+        platform.add("jobs", Instance(platform.folder, name, echo_command(address, port), address,
+                                      port, group=group))
 
 
 def gateway_command(platform, name, address, port):
@@ -234,6 +291,7 @@ def platform(bridge, tmp_path_factory):
             command = (gateway_command(made, name, address, port) if service == "gateway"
                        else echo_command(address, port))
             made.add(service, Instance(made.folder, name, command, address, port, netns))
+        add_jobs(made)
         made.write()
         yield made
     finally:
@@ -361,6 +419,10 @@ def partition_fault(targets=("api-11",), peers=("store",), action="drop", direct
 def app_fault(targets=("gateway-14",), rate=0.2, latency_ms=0, **more):
     return fault("app", "gateway", list(targets), errorRate=rate, errorStatus=503,
                  latencyNs=latency_ms * 1_000_000, **more)
+
+
+def pause_fault(targets=("jobs-21",), **more):
+    return fault("pause", "jobs", list(targets), **more)
 
 
 def evidence(record, when):

@@ -19,8 +19,8 @@ import pytest
 
 from chaos_kinds import KINDS
 from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Instance, app_fault,
-                       bridge, echo_command, kill_fault, make_namespace, partition_fault, platform,
-                       sh)
+                       bridge, echo_command, group_mount, kill_fault, make_namespace,
+                       partition_fault, platform, sh)
 from conftest import ROOT, wait_until
 
 pytestmark = NEEDS_ROOT
@@ -60,18 +60,23 @@ def mounts_of(pid):
     return [line for line in lines if " - nsfs " not in line or PREFIX in line]
 
 
-def cgroup_knobs(pid):
-    """Where a process is, and every setting of that group."""
+KNOBS = ("cgroup.freeze", "cpu.max", "memory.max", "pids.max", "io.max", "freezer.state",
+         "cpu.cfs_quota_us", "memory.limit_in_bytes")
+
+
+def process_settings(pid):
+    """Where a process is, every setting of its groups, its limits, and whether it is stopped."""
     place = pathlib.Path(f"/proc/{pid}/cgroup").read_text()
-    knobs = {}
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    settings = {"place": place, "limits": pathlib.Path(f"/proc/{pid}/limits").read_text(),
+                "stopped": stat.rpartition(")")[2].split()[0] == "T"}
     for line in place.splitlines():
-        mount = "/sys/fs/cgroup" if pathlib.Path("/sys/fs/cgroup/cgroup.procs").exists() \
-            else "/sys/fs/cgroup/unified"
-        folder = pathlib.Path(mount + line.split(":", 2)[2])
-        for name in ("cgroup.freeze", "cpu.max", "memory.max", "pids.max", "io.max"):
-            file = folder / name
-            knobs[str(file)] = file.read_text() if file.exists() else None
-    return place, knobs
+        _, controllers, path = line.split(":", 2)
+        mount = group_mount(controllers.split(",")[0] or None)
+        for name in KNOBS if mount is not None else ():
+            file = pathlib.Path(str(mount) + path) / name
+            settings[str(file)] = file.read_text() if file.exists() else None
+    return settings
 
 
 class Machine:
@@ -102,7 +107,7 @@ class Machine:
                          ["tc", "qdisc", "show"]):
                 found[f"{netns}: {' '.join(what)}"] = text_of(*inside, *what)
         for instance in self.lab.instances.values():
-            found[f"{instance.name}: cgroup"] = cgroup_knobs(instance.process.pid)
+            found[f"{instance.name}: process"] = process_settings(instance.process.pid)
         return found
 
 
@@ -205,12 +210,29 @@ class Lab:
     def inject(self, specs=None):
         effects = [Effect(self.lab, kind, spec)
                    for kind, spec in (specs or self.all_kinds()).items()]
-        with concurrent.futures.ThreadPoolExecutor(len(effects)) as pool:
-            for status, record in pool.map(lambda e: self.agent.post(e.spec), effects):
+        answered = []
+
+        def hold(effect):
+            """Until all are in place: the first must not lapse while the last is measured."""
+            try:
+                status, record = self.agent.post(effect.spec)
+            finally:
+                answered.append(effect)
+            assert status == 200, record
+            while effect.holds and len(answered) < len(effects):
+                time.sleep(LEASE_S / 10)
+                status, record = self.renew(effect)
                 assert status == 200, record
-        for effect in effects:
             effect.assert_present()
+
+        with concurrent.futures.ThreadPoolExecutor(len(effects)) as pool:
+            for _ in pool.map(hold, effects):
+                pass
         return effects
+
+    def renew(self, effect):
+        return self.agent.ask("POST", f"/v1/faults/{effect.spec['id']}/renew",
+                              {"leaseNs": int(LEASE_S * 1e9)})
 
     def settle(self, effects, end):
         """The agent itself comes to know that they are gone, and nothing is left."""

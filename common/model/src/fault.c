@@ -7,7 +7,11 @@
 #include "shapes.h"
 
 static const char *const kind_names[] = {
-    [FAULT_KILL] = "kill", [FAULT_PARTITION] = "partition", [FAULT_APP] = "app"};
+    [FAULT_KILL] = "kill",
+    [FAULT_PARTITION] = "partition",
+    [FAULT_APP] = "app",
+    [FAULT_PAUSE] = "pause",
+};
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
 static const char *const action_names[] = {[FAULT_DROP] = "drop", [FAULT_REJECT] = "reject"};
@@ -60,8 +64,14 @@ static const struct codec_field app_fields[] = {
 static const struct codec_shape kill_shape = VARIANT("kill", kill_fields);
 static const struct codec_shape partition_shape = VARIANT("partition", partition_fields);
 static const struct codec_shape app_shape = VARIANT("app", app_fields);
+static const struct codec_shape pause_shape = {
+    .name = "pause", .size = sizeof(struct fault_spec), .closed = true}; /* nothing to say */
 static const struct codec_shape *const variants[] = {
-    [FAULT_KILL] = &kill_shape, [FAULT_PARTITION] = &partition_shape, [FAULT_APP] = &app_shape};
+    [FAULT_KILL] = &kill_shape,
+    [FAULT_PARTITION] = &partition_shape,
+    [FAULT_APP] = &app_shape,
+    [FAULT_PAUSE] = &pause_shape,
+};
 
 static const struct codec_field spec_fields[] = {
     {.key = "id", .type = CODEC_TEXT, .form = FORM_TAG, AT(id)},

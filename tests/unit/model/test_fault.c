@@ -13,6 +13,8 @@
     "'partition':{'peers':['postgres','10.0.0.1'],'action':'reject','direction':'egress'}}"
 #define APP HEAD("app") "'app':{'errorRate':0.2,'errorStatus':500,'latencyNs':250000000}}"
 
+#define PAUSE HEAD("pause") "'pause':{}}"
+
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
     "'state':'gone','end':'expired','wasActive':true,'error':'late','requestedAtNs':1,"            \
@@ -31,6 +33,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, KILL);
     assert_round_trip(&fault_spec_case, PARTITION);
     assert_round_trip(&fault_spec_case, APP);
+    assert_round_trip(&fault_spec_case, PAUSE);
     assert_round_trip(&fault_record_case, RECORD);
 }
 
@@ -40,6 +43,7 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, KILL);
     assert_every_key_guarded(&fault_spec_case, PARTITION);
     assert_every_key_guarded(&fault_spec_case, APP);
+    assert_every_key_guarded(&fault_spec_case, PAUSE);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -72,6 +76,7 @@ static void test_bad_values(void **state)
         {APP, {"app/errorRate", "2"}},
         {APP, {"app/errorStatus", "404"}},
         {APP, {"app/latencyNs", "-1"}},
+        {PAUSE, {"pause/signal", "19"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,

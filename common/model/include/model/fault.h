@@ -8,7 +8,7 @@
 
 #include "model/json.h"
 
-enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP };
+enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP, FAULT_PAUSE };
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
 

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "group.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+enum { depth_max = 8, file_max = 1 << 20 };
+
+static char *path_of(const char *group, const char *file)
+{
+    return base_str_printf("%s/%s", group, file);
+}
+
+bool fault_group_read(const char *group, const char *file, struct base_buf *out,
+                      struct base_error *err)
+{
+    BASE_AUTO_FREE char *path = path_of(group, file);
+    struct base_error why = {0};
+    if (!base_file_read(path, out, &why)) {
+        if (err != NULL)
+            *err = why;
+        if (err != NULL && why.sys == ENODEV)
+            err->code = BASE_NOT_FOUND;
+        return false;
+    }
+    if (out->len > 0 && out->data[out->len - 1] == '\n')
+        out->data[--out->len] = '\0';
+    return true;
+}
+
+bool fault_group_has(const char *group, const char *file)
+{
+    BASE_AUTO_FREE char *path = path_of(group, file);
+    return access(path, F_OK) == 0;
+}
+
+int fault_group_open(const char *group, const char *file, struct base_error *err)
+{
+    BASE_AUTO_FREE char *path = path_of(group, file);
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        (void)base_fail_errno(err, "cannot open %s", path);
+    return fd;
+}
+
+struct census {
+    pid_t wanted; /* 0: nobody */
+    bool found;
+    size_t count;
+};
+
+static void take_own(const char *group, struct census *census)
+{
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, file_max);
+    if (!fault_group_read(group, "cgroup.procs", &buf, NULL) || buf.len == 0)
+        return;
+    char *rest = buf.data;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        uint64_t pid = 0;
+        if (!base_parse_u64(line, &pid))
+            continue;
+        census->count++;
+        census->found = census->found || pid == (uint64_t)census->wanted;
+    }
+}
+
+static void take(const char *group, unsigned depth, struct census *census)
+{
+    take_own(group, census);
+    DIR *dir = depth == 0 ? NULL : opendir(group);
+    for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        BASE_AUTO_FREE char *below = path_of(group, entry->d_name);
+        take(below, depth - 1, census);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
+bool fault_group_holds(const char *group, pid_t pid)
+{
+    struct census census = {.wanted = pid};
+    take(group, depth_max, &census);
+    return census.found;
+}
+
+size_t fault_group_count(const char *group)
+{
+    struct census census = {0};
+    take(group, depth_max, &census);
+    return census.count;
+}
+
+bool fault_group_check(const char *group, const char *name, pid_t process, struct base_error *err)
+{
+    if (fault_group_holds(group, getpid()))
+        return base_fail(err, BASE_DENIED,
+                         "%s: its control group %s holds this agent too; start the agent outside "
+                         "of it",
+                         name, group);
+    if (process > 0 && !fault_group_holds(group, process))
+        return base_fail(err, BASE_UNAVAILABLE,
+                         "%s: its process %d is not in the control group %s that the topology "
+                         "names",
+                         name, (int)process, group);
+    if (fault_group_count(group) == 0)
+        return base_fail(err, BASE_UNAVAILABLE, "%s: there is no process in its control group %s",
+                         name, group);
+    return true;
+}

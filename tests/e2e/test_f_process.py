@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults of processes and their resources: each one's whole life, what its watchdog is for, and
+what is refused."""
+
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+
+from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, agent, agent_options, all_ok, answers,
+                       bridge, evidence, group_mount, pause_fault, platform)
+from conftest import wait_until
+
+pytestmark = NEEDS_ROOT
+JOBS = ["jobs-21", "jobs-22", "jobs-23"]  # cgroup v2, v1 freezer, SIGSTOP
+
+
+def frozen(instance):
+    """What the kernel says, whoever froze it."""
+    if instance.group is None:
+        stat = pathlib.Path(f"/proc/{instance.process.pid}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] == "T"
+    if (instance.group / "freezer.state").exists():
+        return (instance.group / "freezer.state").read_text() != "THAWED\n"
+    return "frozen 1" in (instance.group / "cgroup.events").read_text()
+
+
+def guards(agent):
+    """Watchdogs of this agent: forks of it, so its journal is in their command line."""
+    found = []
+    program = os.readlink(f"/proc/{agent.process.pid}/exe")
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if (entry.name.isdigit() and os.readlink(entry / "exe") == program
+                    and (entry / "comm").read_text() == "squall-guard\n"):
+                if str(agent.journal) in (entry / "cmdline").read_bytes().decode():
+                    found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+# --- pause ---
+
+@pytest.mark.parametrize("name, means", zip(JOBS, ["cgroup.events", "freezer.state", "process"]))
+def test_pause_silences_and_wakes(agent, platform, name, means):
+    instance = platform.instances[name]
+    assert instance.group is not None or means == "process", "no such freezer on this kernel"
+    spec = pause_fault([name])
+    status, record = agent.post(spec)
+    assert (status, record["state"]) == (200, "active"), record
+    assert frozen(instance) and not answers(instance) and len(guards(agent)) == 1
+    assert all(answers(platform.instances[other]) for other in JOBS if other != name)
+    status, record = agent.delete(spec)
+    assert (status, record["state"], record["end"]) == (200, "gone", "request"), record
+    assert not frozen(instance) and answers(instance) and not guards(agent)
+    assert all_ok(record) and record["error"] is None
+    for when, word in [("before", "answered"), ("during", "no answer"), ("after", "answered")]:
+        state, answer = evidence(record, when)
+        assert means in state["metric"] and word in answer["value"], record
+
+
+@ALL_AT_ONCE
+def test_several_at_once_have_one_watchdog(agent, platform):
+    spec = pause_fault(JOBS)
+    status, record = agent.post(spec)
+    assert status == 200 and len(guards(agent)) == 1, record
+    assert all(frozen(platform.instances[name]) for name in JOBS)
+    assert agent.delete(spec)[0] == 200
+    assert not any(frozen(platform.instances[name]) for name in JOBS)
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_dead_watchdog_thaws_at_once(agent, platform, name):
+    spec = pause_fault([name], lease_s=30.0)
+    assert agent.post(spec)[0] == 200
+    [guard] = guards(agent)
+    since = time.monotonic()
+    os.kill(guard, signal.SIGKILL)
+    wait_until(lambda: answers(platform.instances[name]), 2, "thawed, long before its lease")
+    record = agent.wait_state(spec, "gone", 5)
+    assert time.monotonic() - since < 5
+    assert record["end"] == "failed" and f"process {guard}" in record["error"], record
+
+
+def test_a_stopped_watchdog_is_noticed_at_the_next_renewal(agent, platform):
+    spec = pause_fault(["jobs-21"], lease_s=5.0)
+    assert agent.post(spec)[0] == 200
+    [guard] = guards(agent)
+    os.kill(guard, signal.SIGSTOP)
+    status, record = agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 5 * S})
+    assert (status, record["state"], record["end"]) == (410, "gone", "failed"), record
+    assert "renewing took too long" in record["error"]
+    assert answers(platform.instances["jobs-21"]) and not guards(agent)
+
+
+def test_agent_and_terminal_signals_do_not_reach_the_watchdog(agent, platform):
+    """The whole process group and session of the agent, and what a service manager sends first."""
+    spec = pause_fault(["jobs-21"], lease_s=1.0)
+    assert agent.post(spec)[0] == 200
+    [guard] = guards(agent)
+    stat = pathlib.Path(f"/proc/{guard}/stat").read_text().rpartition(")")[2].split()
+    assert stat[1] != str(agent.process.pid), "not the agent's child"
+    assert os.getsid(guard) != os.getsid(agent.process.pid)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        os.kill(guard, number)
+    agent.signal(signal.SIGSTOP)
+    since = time.monotonic()
+    wait_until(lambda: answers(platform.instances["jobs-21"]), 1 + GRACE_S, "thawed by the lease")
+    assert time.monotonic() - since > 0.3, "the signals did not end it"
+    agent.signal(signal.SIGCONT)
+    record = agent.wait_state(spec, "gone", 5)
+    assert record["end"] == "lease" and all_ok(record), record
+
+
+@pytest.mark.parametrize("name", ["jobs-21", "jobs-23"])
+def test_somebody_who_thaws_ends_the_fault(agent, platform, name):
+    instance = platform.instances[name]
+    spec = pause_fault([name])
+    assert agent.post(spec)[0] == 200
+    if instance.group is None:
+        os.kill(instance.process.pid, signal.SIGCONT)
+    else:
+        (instance.group / "cgroup.freeze").write_text("0")
+    wait_until(lambda: not frozen(instance), 2, "thawed by somebody")
+    status, record = agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 2 * S})
+    assert (status, record["end"]) == (410, "failed"), record
+    assert "is not frozen" in record["error"]
+
+
+def test_what_others_have_frozen_stays_frozen(agent, platform):
+    instance = platform.instances["jobs-21"]
+    (instance.group / "cgroup.freeze").write_text("1")
+    try:
+        wait_until(lambda: frozen(instance), 2, "frozen")
+        status, record = agent.post(pause_fault(["jobs-21"]))
+        assert (status, record["state"], record["appliedAtNs"]) == (409, "gone", 0), record
+        assert "is frozen" in record["error"] and not evidence(record, "before")[0]["ok"]
+        assert frozen(instance)
+    finally:
+        (instance.group / "cgroup.freeze").write_text("0")
+
+
+def test_a_group_that_holds_the_agent_is_refused(agent, platform):
+    instance = platform.instances["jobs-21"]
+    (instance.group / "cgroup.procs").write_text(str(agent.process.pid))
+    try:
+        status, record = agent.post(pause_fault(["jobs-21"]))
+        assert (status, record["appliedAtNs"]) == (409, 0), record
+        assert "holds this agent" in record["error"]
+    finally:
+        (group_mount(None) / "cgroup.procs").write_text(str(agent.process.pid))
+
+
+def test_killed_while_paused(agent, platform):
+    """A new process starts frozen in the old one's group, and wakes with it."""
+    instance = platform.instances["jobs-21"]
+    spec = pause_fault(["jobs-21"], duration_s=1.0)
+    assert agent.post(spec)[0] == 200
+    pid = instance.process.pid
+    os.kill(pid, signal.SIGKILL)
+    record = agent.wait_state(spec, "gone", 8)
+    assert record["end"] == "expired" and all_ok(record) and record["error"] is None, record
+    assert instance.process.pid != pid and answers(instance)
+    wait_until(instance.ready, 5, "ready again")
