@@ -267,7 +267,8 @@ static void on_lease(void *ctx)
 static void lease_begin(struct fault *fault)
 {
     struct dur_ns lease = fault->spec.lease;
-    if (fault->ops->instant && lease.ns < fault->spec.duration.ns)
+    if (fault->ops->instant != NULL && fault->ops->instant(&fault->spec) &&
+        lease.ns < fault->spec.duration.ns)
         lease = fault->spec.duration;
     fault->lease = fault_lease_start(base_mono_now(), lease, fault->spec.duration);
     fault->record.expires_at = base_wall_add(fault->record.applied_at, fault->spec.duration);

@@ -2,6 +2,8 @@
 /* Rules between the fields of a scenario that hold on any platform. */
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -66,6 +68,22 @@ static void check_partition(struct scn_reporter *reporter, const struct scn_faul
     }
 }
 
+static void check_kill(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    char path[SCN_PATH_LEN];
+    scn_at(reporter, "spec.faults[%zu].kill.signal", i);
+    (void)snprintf(path, sizeof path, "%s", reporter->path);
+    bool given = scn_scenario_has(reporter->scenario, path);
+    scn_at(reporter, "spec.faults[%zu].kill.grace", i);
+    if (fault->kill.grace.ns > 0 && given && fault->kill.signal == SIGKILL)
+        scn_say(reporter, "does nothing, expected another signal than SIGKILL with it");
+    if (fault->kill.grace.ns > 0 && fault->kill.grace.ns >= fault->duration.ns)
+        scn_say(reporter, "does nothing, expected less than the fault's own \"for\"");
+    scn_at(reporter, "spec.faults[%zu].kill.every", i);
+    if (fault->kill.every.ns > 0 && fault->kill.every.ns >= fault->duration.ns)
+        scn_say(reporter, "does nothing, expected less than the fault's own \"for\"");
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     for (size_t i = 0; i < reporter->scenario->fault_count; i++) {
@@ -76,6 +94,8 @@ static void check_faults(struct scn_reporter *reporter)
         check_fault_end(reporter, fault, i);
         if (fault->kind == FAULT_PARTITION)
             check_partition(reporter, fault, i);
+        if (fault->kind == FAULT_KILL)
+            check_kill(reporter, fault, i);
         scn_at(reporter, "spec.faults[%zu].app", i);
         if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
             scn_say(reporter, "does nothing, expected errorRate, latency or both");

@@ -53,6 +53,24 @@ static const struct scn_field kill_fields[] = {
      .min = "100ms",
      .max = "10m",
      .help = "A new process must be ready by then."},
+    {.key = "grace",
+     .type = SCN_DURATION,
+     AT(kill.grace),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "10s",
+     .example = "5s",
+     .help = "A process that lives on for so long gets SIGKILL. Makes SIGTERM the default signal."},
+    {.key = "every",
+     .type = SCN_DURATION,
+     AT(kill.every),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "10m",
+     .example = "2s",
+     .help =
+         "A crash loop: killed again each time that it has come back, at most this often, until "
+         "the fault ends. 0s: once."},
 };
 static const struct scn_shape kill_shape = {FIELDS(kill_fields)};
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Faults of a plan: whom each hits, and whether that may be. */
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/random.h"
@@ -171,14 +173,25 @@ static void fill_partition(const struct scn_fault *fault, struct fault_spec *spe
     spec->partition.direction = fault->partition.direction;
 }
 
+static void fill_kill(const struct planner *planner, const struct scn_fault *fault, size_t index,
+                      struct fault_spec *spec)
+{
+    char path[SCN_PATH_LEN];
+    (void)snprintf(path, sizeof path, "spec.faults[%zu].kill.signal", index);
+    bool gentle = fault->kill.grace.ns > 0 && !scn_scenario_has(planner->scenario, path);
+    spec->kill.signal = gentle ? SIGTERM : fault->kill.signal;
+    spec->kill.restart_within = fault->kill.restart_within;
+    spec->kill.grace = fault->kill.grace;
+    spec->kill.every = fault->kill.every;
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
     switch (fault->kind) {
     case FAULT_KILL:
         need_supervisor(planner, service, index);
-        spec->kill.signal = fault->kill.signal;
-        spec->kill.restart_within = fault->kill.restart_within;
+        fill_kill(planner, fault, index, spec);
         break;
     case FAULT_PARTITION:
         need_netns(planner, service, index);

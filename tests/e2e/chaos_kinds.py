@@ -4,6 +4,7 @@ there, how it is kept from being applied to the second of two targets. A new kin
 row of KINDS."""
 
 import contextlib
+import time
 
 from chaos_lab import (Instance, answers, app_fault, connects, cut_off, echo_command, injected_share,
                        kill_fault, partition_fault, pause_fault, sh)
@@ -95,7 +96,7 @@ class Kill(Kind):
                    "killed")
 
     def untouched(self, effect):
-        return effect.target.process.pid == effect.pid
+        return effect.target.process.pid == effect.pid and effect.target.process.poll() is None
 
     @contextlib.contextmanager
     def second_refuses(self, platform, spec):
@@ -104,6 +105,31 @@ class Kill(Kind):
         with replaced(platform, second.name,
                       as_nobody(echo_command(second.address, second.port))):
             yield
+
+
+class CrashLoop(Kill):
+    """Its effect is that no process grows old."""
+    holds = True
+    target = "jobs-24"
+    never = "as kill"
+    pair = None
+    every_s = 0.1
+    old_s = 0.5  # several times `every`, plus a start
+
+    def spec(self, targets, **times):
+        return kill_fault(targets, service="jobs", every_s=self.every_s, **times)
+
+    def gone(self, effect):
+        pid = effect.target.process.pid
+        end = time.monotonic() + self.old_s
+        while time.monotonic() < end:
+            if effect.target.process.pid != pid or effect.target.process.poll() is not None:
+                return False
+            time.sleep(0.01)
+        return pid != effect.pid and answers(effect.target)
+
+    def assert_present(self, effect):
+        assert not self.gone(effect)
 
 
 class Partition(Kind):
@@ -172,6 +198,7 @@ KINDS = {
     "kill": Kill(),
     "partition": Partition(),
     "app": App(),
+    "kill (crash loop)": CrashLoop(),
     "pause (cgroup v2)": Pause("jobs-21"),
     "pause (v1 freezer)": Pause("jobs-22"),
     "pause (SIGSTOP)": PauseBySignal("jobs-23"),

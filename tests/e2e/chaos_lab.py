@@ -405,9 +405,11 @@ def fault(kind, service, targets, duration_s=20.0, lease_s=2.0, affected=1.0, **
             "targets": targets, kind: details}
 
 
-def kill_fault(targets=("api-11",), number=signal.SIGKILL, within_s=10.0, service="api", **more):
+def kill_fault(targets=("api-11",), number=signal.SIGKILL, within_s=10.0, service="api",
+               grace_s=0.0, every_s=0.0, **more):
     return fault("kill", service, list(targets), signal=int(number),
-                 restartWithinNs=int(within_s * S), **more)
+                 restartWithinNs=int(within_s * S), graceNs=int(grace_s * S),
+                 everyNs=int(every_s * S), **more)
 
 
 def partition_fault(targets=("api-11",), peers=("store",), action="drop", direction="both",

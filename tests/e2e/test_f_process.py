@@ -2,15 +2,17 @@
 """Faults of processes and their resources: each one's whole life, what its watchdog is for, and
 what is refused."""
 
+import concurrent.futures
 import os
 import pathlib
+import re
 import signal
 import time
 
 import pytest
 
 from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, agent, agent_options, all_ok, answers,
-                       bridge, evidence, group_mount, pause_fault, platform)
+                       bridge, evidence, group_mount, kill_fault, pause_fault, platform)
 from conftest import wait_until
 
 pytestmark = NEEDS_ROOT
@@ -40,6 +42,74 @@ def guards(agent):
         except OSError:
             continue
     return found
+
+
+# --- kill with a grace, and again and again ---
+
+def test_grace_is_not_used_by_who_goes_when_asked(agent, platform):
+    spec = kill_fault(["api-11"], number=signal.SIGTERM, grace_s=5.0)
+    status, record = agent.post(spec)
+    assert status == 200, record
+    [during] = evidence(record, "during")
+    assert "exited after" in during["value"] and "SIGKILL" not in during["value"], record
+    status, record = agent.delete(spec)
+    assert status == 200 and all_ok(record) and record["error"] is None, record
+
+
+def test_who_does_not_go_when_asked_is_killed_after_the_grace(agent, platform):
+    """The service ignores SIGHUP."""
+    pid = platform.instances["api-12"].process.pid
+    spec = kill_fault(["api-12"], number=signal.SIGHUP, grace_s=0.4)
+    status, record = agent.post(spec)
+    assert status == 200, record
+    [during] = evidence(record, "during")
+    assert f"pid {pid} exited after" in during["value"] and "by SIGKILL" in during["value"], record
+    assert record["verifiedAtNs"] - record["appliedAtNs"] >= 0.4 * S
+    status, record = agent.delete(spec)
+    assert status == 200 and all_ok(record), record
+
+
+def test_a_grace_that_never_ends_is_refused(agent):
+    spec = kill_fault(number=signal.SIGTERM, grace_s=5.0, duration_s=5.0)
+    status, answer = agent.post(spec)
+    assert (status, agent.get(spec).get("state")) == (400, None), answer
+
+
+def test_a_halt_during_the_grace_leaves_the_process(agent, platform):
+    instance = platform.instances["api-12"]
+    pid = instance.process.pid
+    spec = kill_fault(["api-12"], number=signal.SIGHUP, grace_s=2.0)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(agent.post, spec)
+        wait_until(lambda: agent.get(spec).get("state") == "applying", 2, "it has been asked")
+        assert agent.ask("POST", "/v1/halt")[0] == 200
+        assert answer.result()[1]["end"] == "halt"
+    asked = agent.get(spec)["appliedAtNs"]
+    wait_until(lambda: time.time_ns() > asked + 2.3 * S, 4, "the grace is over")
+    assert instance.process.pid == pid and instance.process.poll() is None
+
+
+def test_a_crash_loop_is_counted(agent, platform):
+    instance = platform.instances["jobs-24"]
+    before = instance.restarts
+    spec = kill_fault(["jobs-24"], service="jobs", every_s=0.2, duration_s=2.0, lease_s=2.0)
+    status, record = agent.post(spec)
+    assert status == 200, record
+    record = agent.wait_state(spec, "gone", 8)
+    assert record["end"] == "expired" and all_ok(record) and record["error"] is None, record
+    [_, loop] = evidence(record, "during")
+    kills = int(re.match(r"killed (\d+) times, back \d+ times", loop["value"]).group(1))
+    wait_until(instance.ready, 5, "back for good")
+    assert kills >= 3 and instance.restarts - before == kills, (kills, instance.restarts - before)
+    assert kills <= 2.0 / 0.2 + 1
+
+
+def test_a_crash_loop_stops_with_its_lease(agent, platform):
+    """The one for single kills lasts as long as the fault; there it holds nothing."""
+    spec = kill_fault(["jobs-24"], service="jobs", every_s=0.1, duration_s=30.0, lease_s=0.6)
+    assert agent.post(spec)[0] == 200
+    record = agent.wait_state(spec, "gone", 5)
+    assert record["end"] == "lease", record
 
 
 # --- pause ---

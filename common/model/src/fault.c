@@ -41,6 +41,8 @@ static const struct codec_words ends = CODEC_WORDS(end_names);
 static const struct codec_field kill_fields[] = {
     {.key = "signal", .type = CODEC_INT, .min = 1, .max = 64, AT(kill.signal)},
     {.key = "restartWithinNs", .type = CODEC_NS, .min = 1, AT(kill.restart_within)},
+    {.key = "graceNs", .type = CODEC_NS, AT(kill.grace)},
+    {.key = "everyNs", .type = CODEC_NS, AT(kill.every)},
 };
 static const struct codec_field partition_fields[] = {
     {.key = "peers",

@@ -89,6 +89,8 @@ struct scn_fault {
     struct {
         int signal;
         struct dur_ns restart_within;
+        struct dur_ns grace; /* 0: none */
+        struct dur_ns every; /* 0: once */
     } kill;
     struct {
         char **from;

@@ -7,7 +7,9 @@
     "{'id':'r1-1','run':'r1','startedNs':7,'name':'lose-one','kind':'" kind                        \
     "','durationNs':5000000000,"                                                                   \
     "'leaseNs':3000000000,'maxAffected':0.5,'service':'users','targets':['users-1'],"
-#define KILL HEAD("kill") "'kill':{'signal':9,'restartWithinNs':5000000000}}"
+#define KILL                                                                                       \
+    HEAD("kill")                                                                                   \
+    "'kill':{'signal':9,'restartWithinNs':5000000000,'graceNs':2000000000,'everyNs':3000000000}}"
 #define PARTITION                                                                                  \
     HEAD("partition")                                                                              \
     "'partition':{'peers':['postgres','10.0.0.1'],'action':'reject','direction':'egress'}}"
@@ -69,6 +71,8 @@ static void test_bad_values(void **state)
         {KILL, {"kill/signal", "0"}},
         {KILL, {"kill/signal", "65"}},
         {KILL, {"kill/grace", "1"}},
+        {KILL, {"kill/graceNs", "-1"}},
+        {KILL, {"kill/everyNs", "'2s'"}},
         {KILL, {"surprise", "1"}},
         {PARTITION, {"partition/peers", "[]"}},
         {PARTITION, {"partition/action", "'tarpit'"}},

@@ -29,6 +29,8 @@ struct fault_spec {
         struct {
             int signal;
             struct dur_ns restart_within; /* a new process must be ready within this */
+            struct dur_ns grace;          /* SIGKILL for one that lives on for so long; 0: never */
+            struct dur_ns every;          /* again when it is back, not sooner than this; 0: once */
         } kill;
         struct {
             char **peers; /* names of services, or addresses */
