@@ -64,6 +64,8 @@ extern const struct fault_ops fault_kill_ops;
 extern const struct fault_ops fault_partition_ops;
 extern const struct fault_ops fault_app_ops;
 extern const struct fault_ops fault_pause_ops;
+extern const struct fault_ops fault_cpu_ops;
+extern const struct fault_ops fault_memory_ops;
 
 struct fault_env { /* outlives every fault */
     struct io_loop *loop;

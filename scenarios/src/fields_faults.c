@@ -126,6 +126,55 @@ static const struct scn_field app_fields[] = {
 };
 static const struct scn_shape app_shape = {FIELDS(app_fields)};
 
+static const struct scn_field cpu_fields[] = {
+    {.key = "workers",
+     .type = SCN_INTEGER,
+     AT(cpu.workers),
+     .fallback = "1",
+     .min = "1",
+     .max = "64",
+     .example = "2",
+     .help = "Processes that take processor time from the target, in its control group."},
+    {.key = "load",
+     .type = SCN_PERCENT,
+     AT(cpu.load),
+     .fallback = "100%",
+     .min = "1%",
+     .max = "100%",
+     .help = "How much of one processor each of them takes."},
+};
+static const struct scn_shape cpu_shape = {FIELDS(cpu_fields)};
+
+static const struct scn_field memory_fields[] = {
+    {.key = "size",
+     .type = SCN_BYTES,
+     AT(memory.size),
+     .choice = SCN_MEMORY_SIZE + 1,
+     .min = "1MiB",
+     .max = "1024GiB",
+     .example = "256MiB",
+     .help = "Memory that is taken from the target, in its control group."},
+    {.key = "percent",
+     .type = SCN_PERCENT,
+     AT(memory.percent),
+     .choice = SCN_MEMORY_PERCENT + 1,
+     .min = "1%",
+     .max = "100%",
+     .example = "50%",
+     .help = "The same as a share of the control group's limit, or of the host's memory when it "
+             "has none."},
+    {.key = "rate",
+     .type = SCN_BYTES,
+     AT(memory.rate),
+     .fallback = "1GiB",
+     .min = "1MiB",
+     .max = "64GiB",
+     .help = "How fast it is taken, in bytes a second; all must be taken well within the lease."},
+};
+static const struct scn_shape memory_shape = {FIELDS(memory_fields), .choice_of = "a measure",
+                                              .choice_offset =
+                                                  offsetof(struct scn_fault, memory.by)};
+
 static const struct scn_shape pause_shape = {.fields = NULL}; /* nothing to say */
 
 static const struct scn_field fault_fields[] = {
@@ -198,6 +247,17 @@ static const struct scn_field fault_fields[] = {
      .shape = &pause_shape,
      .choice = FAULT_PAUSE + 1,
      .help = "Freezes the processes: connections are taken, nobody answers."},
+    {.key = "cpu",
+     .type = SCN_OBJECT,
+     .shape = &cpu_shape,
+     .choice = FAULT_CPU + 1,
+     .help = "Takes processor time away, in the targets' control groups."},
+    {.key = "memory",
+     .type = SCN_OBJECT,
+     .shape = &memory_shape,
+     .choice = FAULT_MEMORY + 1,
+     .help = "Takes memory away, in the targets' control groups; a tenth of the host's memory, "
+             "256 MiB at least, always stays available."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

@@ -144,6 +144,23 @@ static void need_processes(struct planner *planner, const struct scn_fault *faul
     }
 }
 
+static void need_groups(struct planner *planner, const struct scn_fault *fault,
+                        const struct topo_service *service, size_t index)
+{
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
+    for (size_t i = 0; i < service->instance_count; i++) {
+        if (service->instances[i].cgroup != NULL)
+            continue;
+        scn_say(&planner->reporter,
+                "needs a control group of its own, which \"%s\" has none of (target \"%s\" is "
+                "%s): bring the sandbox up as root, or leave this fault out with "
+                "--without-kernel-faults",
+                service->instances[i].name, planner->topo->name,
+                topo_mode_name(planner->topo->mode));
+        return;
+    }
+}
+
 static void need_chaos_endpoints(struct planner *planner, const struct topo_service *service,
                                  size_t index)
 {
@@ -206,6 +223,17 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         break;
     case FAULT_PAUSE:
         need_processes(planner, fault, service, index);
+        break;
+    case FAULT_CPU:
+        need_groups(planner, fault, service, index);
+        spec->cpu.workers = (int)fault->cpu.workers;
+        spec->cpu.load = fault->cpu.load;
+        break;
+    case FAULT_MEMORY:
+        need_groups(planner, fault, service, index);
+        spec->memory.bytes = fault->memory.by == SCN_MEMORY_SIZE ? (int64_t)fault->memory.size : 0;
+        spec->memory.percent = fault->memory.by == SCN_MEMORY_PERCENT ? fault->memory.percent : 0;
+        spec->memory.rate = (int64_t)fault->memory.rate;
         break;
     }
 }
@@ -349,8 +377,9 @@ void planner_faults(struct planner *planner)
         const struct scn_fault *fault = &scenario->faults[i];
         if (planner_leaves_out(planner, fault))
             planner_skip(planner, fault->name,
-                         base_str_dup("partition needs kernel privileges and was left out with "
-                                      "--without-kernel-faults"));
+                         base_str_printf("%s needs kernel privileges and was left out with "
+                                         "--without-kernel-faults",
+                                         fault_kind_name(fault->kind)));
         else
             plan_fault(planner, fault, i, &plan->faults[plan->fault_count++]);
     }

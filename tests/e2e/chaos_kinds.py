@@ -6,8 +6,9 @@ row of KINDS."""
 import contextlib
 import time
 
-from chaos_lab import (Instance, answers, app_fault, connects, cut_off, echo_command, injected_share,
-                       kill_fault, partition_fault, pause_fault, sh)
+from chaos_lab import (Instance, answers, app_fault, connects, cpu_fault, cut_off, echo_command,
+                       group_mount, injected_share, kill_fault, memory_fault, partition_fault,
+                       pause_fault, sh, workers_in)
 from conftest import wait_until
 
 # A service whose /api/chaos is broken: it answers like any other, but takes no fault.
@@ -194,6 +195,35 @@ class PauseBySignal(Pause):
             yield
 
 
+class Cpu(Kind):
+    target = "jobs-25"
+    never = "as memory"
+
+    def spec(self, targets, **times):
+        return cpu_fault(targets, **times)
+
+    def gone(self, effect):
+        return not workers_in(effect.target)
+
+
+class Memory(Kind):
+    """The second of two has no room in its group: the kernel kills the worker there."""
+    target = "jobs-26"
+    never = "needs cgroup v1's memory controller"
+    if group_mount("memory") is not None:
+        pair, words = ("jobs-26", "jobs-27"), "want of memory"
+
+    def spec(self, targets, **times):
+        return memory_fault(targets, **times)
+
+    def gone(self, effect):
+        return not workers_in(effect.target)
+
+    def assert_present(self, effect):
+        [(_, resident)] = workers_in(effect.target).values()
+        assert resident > 60 << 20
+
+
 KINDS = {
     "kill": Kill(),
     "partition": Partition(),
@@ -202,4 +232,6 @@ KINDS = {
     "pause (cgroup v2)": Pause("jobs-21"),
     "pause (v1 freezer)": Pause("jobs-22"),
     "pause (SIGSTOP)": PauseBySignal("jobs-23"),
+    "cpu": Cpu(),
+    "memory": Memory(),
 }

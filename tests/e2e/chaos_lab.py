@@ -29,6 +29,7 @@ S = 1_000_000_000
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 # What "gone by lease + 2 s" allows, as CHAOS.md's goal 1 has it.
 GRACE_S = 2.0
+JOBS_27_LIMIT = 48 << 20  # bytes of memory, where cgroup v1 can say so
 
 SERVER = """
 import signal, socket, sys, threading
@@ -110,12 +111,13 @@ class Instance:
     """One process of a service, restarted at once when it exits, as the sandbox does."""
 
     def __init__(self, folder, name, command, address, port, netns=None, user=None, restart=True,
-                 group=None):
+                 groups=()):
         self.name, self.command, self.netns, self.user = name, command, netns, user
         self.address, self.port, self.restart = address, port, restart
         self.status_file = folder / f"{name}.json"
         self.log_file = folder / f"{name}.log"
-        self.group = group  # a cgroup folder that is there already
+        self.groups = groups  # cgroup folders that are there already
+        self.group = groups[0] if groups else None  # the one that the topology names
         self.stopping = False
         self.restarts = 0
         self.process = None
@@ -142,9 +144,9 @@ class Instance:
             command = self.command
             if self.netns is not None:
                 command = ["nsenter", f"--net=/run/netns/{self.netns}", *command]
-            if self.group is not None:
+            for group in self.groups:
                 command = ["/bin/sh", "-c", 'echo 0 > "$0" && exec "$@"',
-                           str(self.group / "cgroup.procs"), *command]
+                           str(group / "cgroup.procs"), *command]
             with open(self.log_file, "ab") as log:
                 self.process = subprocess.Popen(command, stdout=log, stderr=log, user=self.user)
             self.status("starting")
@@ -233,18 +235,21 @@ def remove_group(group):
 
 
 def add_jobs(platform):
-    """A service on the bridge's own address, each instance in a control group of its own: cgroup
-    v2, the v1 freezer, none, none."""
-    for number, controller in [(21, None), (22, "freezer"), (23, ""), (24, "")]:
-        name, group = f"jobs-{number}", None
-        mount = group_mount(controller) if controller != "" else None
-        if mount is not None:
-            group = mount / f"{PREFIX}-{name}"
-            group.mkdir()
-            platform.groups.append(group)
+    """A service on the bridge's own address, each instance in control groups of its own: of cgroup
+    v2 (None), of a v1 controller."""
+    for number, controllers in [(21, [None]), (22, ["freezer"]), (23, []), (24, []), (25, [None]),
+                                (26, [None]), (27, [None, "memory"])]:
+        name, groups = f"jobs-{number}", []
+        for mount in filter(None, map(group_mount, controllers)):
+            groups.append(mount / f"{PREFIX}-{name}")
+            groups[-1].mkdir()
+            platform.groups.append(groups[-1])
+            limit = groups[-1] / "memory.limit_in_bytes"
+            if limit.exists():
+                limit.write_text(str(JOBS_27_LIMIT))
         address, port = f"{SUBNET}.1", 8000 + number
         platform.add("jobs", Instance(platform.folder, name, echo_command(address, port), address,
-                                      port, group=group))
+                                      port, groups=groups))
 
 
 def gateway_command(platform, name, address, port):
@@ -425,6 +430,31 @@ def app_fault(targets=("gateway-14",), rate=0.2, latency_ms=0, **more):
 
 def pause_fault(targets=("jobs-21",), **more):
     return fault("pause", "jobs", list(targets), **more)
+
+
+def cpu_fault(targets=("jobs-25",), workers=1, load=0.5, **more):
+    return fault("cpu", "jobs", list(targets), workers=workers, load=load, **more)
+
+
+def memory_fault(targets=("jobs-26",), mib=64, percent=0.0, rate=1 << 30, **more):
+    return fault("memory", "jobs", list(targets), bytes=mib << 20, percent=percent, rate=rate,
+                 **more)
+
+
+def workers_in(instance):
+    """pid -> seconds of processor time and bytes of memory, of squall's own in its group."""
+    found = {}
+    for pid in (instance.group / "cgroup.procs").read_text().split():
+        try:
+            process = pathlib.Path("/proc") / pid
+            if (process / "comm").read_text() != "squall-stress\n":
+                continue
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            resident = int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            found[int(pid)] = (sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK"), resident)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
 
 
 def evidence(record, when):

@@ -24,7 +24,7 @@ from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Instan
 from conftest import ROOT, wait_until
 
 pytestmark = NEEDS_ROOT
-LEASE_S = 1.0
+LEASE_S = 1.5
 LIMIT_S = LEASE_S + GRACE_S
 REPORT = ROOT / "build" / "fault-matrix.md"
 

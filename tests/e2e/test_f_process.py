@@ -3,6 +3,7 @@
 what is refused."""
 
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -12,7 +13,8 @@ import time
 import pytest
 
 from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, agent, agent_options, all_ok, answers,
-                       bridge, evidence, group_mount, kill_fault, pause_fault, platform)
+                       bridge, cpu_fault, evidence, group_mount, kill_fault, memory_fault,
+                       pause_fault, platform, workers_in)
 from conftest import wait_until
 
 pytestmark = NEEDS_ROOT
@@ -235,3 +237,96 @@ def test_killed_while_paused(agent, platform):
     assert record["end"] == "expired" and all_ok(record) and record["error"] is None, record
     assert instance.process.pid != pid and answers(instance)
     wait_until(instance.ready, 5, "ready again")
+
+
+# --- cpu and memory ---
+
+def test_cpu_is_taken_in_the_group_and_given_back(agent, platform):
+    instance = platform.instances["jobs-25"]
+    spec = cpu_fault(workers=2, load=0.3, lease_s=3.0)
+    status, record = agent.post(spec)
+    assert status == 200, record
+    first = workers_in(instance)
+    assert len(first) == 2
+    since = time.monotonic()
+    # By the kernel's own account, while nothing but renewal keeps it.
+    def worked():
+        agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 3 * S})
+        return time.monotonic() - since > 1.0 and workers_in(instance)
+    last = wait_until(worked, 5, "a second has passed")
+    took = time.monotonic() - since
+    for pid, (used, _) in first.items():
+        share = (last[pid][0] - used) / took
+        assert 0.1 < share < 0.4, (pid, share)
+        assert os.getsid(pid) != os.getsid(agent.process.pid)
+    status, record = agent.delete(spec)
+    assert (status, record["state"]) == (200, "gone"), record
+    assert not workers_in(instance) and all_ok(record) and record["error"] is None, record
+    assert [e["metric"] for e in record["evidence"]] == [
+        "workers in its group", "workers in its group", "processor time of its workers",
+        "workers in its group"]
+
+
+def test_memory_is_taken_at_its_rate_and_given_back(agent, platform):
+    instance = platform.instances["jobs-26"]
+    spec = memory_fault(mib=64, rate=128 << 20, lease_s=4.0)
+    status, record = agent.post(spec)
+    assert status == 200, record
+    assert 0.4 * S < record["verifiedAtNs"] - record["appliedAtNs"] < 3 * S, "half a second"
+    [(_, resident)] = workers_in(instance).values()
+    assert 60 << 20 < resident
+    status, record = agent.delete(spec)
+    assert status == 200 and not workers_in(instance) and all_ok(record), record
+    assert "MiB" in evidence(record, "during")[1]["value"]
+
+
+@pytest.mark.skipif(group_mount("memory") is None, reason="no cgroup v1 memory controller")
+def test_percent_is_of_the_groups_limit(agent, platform):
+    spec = memory_fault(["jobs-27"], mib=0, percent=0.5)
+    status, record = agent.post(spec)
+    assert status == 200, record
+    assert evidence(record, "during")[1]["expected"].startswith("24.0 MiB"), record
+    group = platform.instances["jobs-27"].groups[1]
+    assert len((group / "cgroup.procs").read_text().split()) == 2, "the worker and the service"
+    assert int((group / "memory.usage_in_bytes").read_text()) > 24 << 20
+    assert agent.delete(spec)[0] == 200
+
+
+@pytest.mark.skipif(group_mount("memory") is None, reason="no cgroup v1 memory controller")
+def test_death_for_want_of_memory_is_said(agent, platform):
+    instance = platform.instances["jobs-27"]
+    pid = instance.process.pid
+    status, record = agent.post(memory_fault(["jobs-27"], mib=96))
+    assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
+    assert "killed for want of memory" in record["error"] and "rose by 1" in record["error"]
+    assert instance.process.pid == pid and answers(instance), "the worker was taken, not the target"
+
+
+def test_the_hosts_memory_is_not_taken(agent):
+    host = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    status, record = agent.post(memory_fault(mib=int(host * 0.95), rate=64 << 30, lease_s=60.0,
+                                             duration_s=60.0))
+    assert (status, record["appliedAtNs"]) == (409, 0), record
+    assert "never taken" in record["error"], record
+
+
+def test_memory_too_slow_for_its_lease_is_refused(agent):
+    status, record = agent.post(memory_fault(mib=64, rate=16 << 20, lease_s=2.0))
+    assert (status, record["appliedAtNs"]) == (409, 0) and "raise the rate" in record["error"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_lost_worker_ends_the_fault(agent, platform, number):
+    instance = platform.instances["jobs-25"]
+    spec = cpu_fault(workers=2, lease_s=4.0)
+    assert agent.post(spec)[0] == 200
+    os.kill(next(iter(workers_in(instance))), number)
+    if number == signal.SIGSTOP:
+        assert agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 4 * S})[0] == 410
+    record = agent.wait_state(spec, "gone", 5)
+    assert record["end"] == "failed" and not workers_in(instance), record
+
+
+def test_no_group_no_stress(agent):
+    status, answer = agent.post(cpu_fault(["jobs-23"]))
+    assert status == 403 and b"control group of its own" in json.dumps(answer).encode(), answer

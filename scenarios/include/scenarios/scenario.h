@@ -103,6 +103,16 @@ struct scn_fault {
         int64_t error_status;
         struct dur_ns latency;
     } app;
+    struct {
+        int64_t workers;
+        double load; /* 0..1 */
+    } cpu;
+    struct {
+        enum scn_memory_by { SCN_MEMORY_SIZE, SCN_MEMORY_PERCENT } by;
+        uint64_t size;
+        double percent; /* 0..1 */
+        uint64_t rate;  /* bytes a second */
+    } memory;
 };
 
 struct scn_threshold {

@@ -17,6 +17,9 @@
 
 #define PAUSE HEAD("pause") "'pause':{}}"
 
+#define CPU    HEAD("cpu") "'cpu':{'workers':2,'load':0.5}}"
+#define MEMORY HEAD("memory") "'memory':{'bytes':1048576,'percent':0.0,'rate':7}}"
+
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
     "'state':'gone','end':'expired','wasActive':true,'error':'late','requestedAtNs':1,"            \
@@ -36,6 +39,8 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, PARTITION);
     assert_round_trip(&fault_spec_case, APP);
     assert_round_trip(&fault_spec_case, PAUSE);
+    assert_round_trip(&fault_spec_case, CPU);
+    assert_round_trip(&fault_spec_case, MEMORY);
     assert_round_trip(&fault_record_case, RECORD);
 }
 
@@ -46,6 +51,8 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, PARTITION);
     assert_every_key_guarded(&fault_spec_case, APP);
     assert_every_key_guarded(&fault_spec_case, PAUSE);
+    assert_every_key_guarded(&fault_spec_case, CPU);
+    assert_every_key_guarded(&fault_spec_case, MEMORY);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -81,6 +88,12 @@ static void test_bad_values(void **state)
         {APP, {"app/errorStatus", "404"}},
         {APP, {"app/latencyNs", "-1"}},
         {PAUSE, {"pause/signal", "19"}},
+        {CPU, {"cpu/workers", "0"}},
+        {CPU, {"cpu/workers", "65"}},
+        {CPU, {"cpu/load", "1.1"}},
+        {MEMORY, {"memory/bytes", "-1"}},
+        {MEMORY, {"memory/percent", "2"}},
+        {MEMORY, {"memory/rate", "0"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,
