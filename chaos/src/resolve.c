@@ -13,6 +13,7 @@ void fault_target_fini(struct fault_target *target)
 {
     free(target->name);
     free(target->service);
+    free(target->kind);
     free(target->address);
     free(target->netns);
     free(target->cgroup);
@@ -34,6 +35,7 @@ bool fault_target_resolve(const struct topo *topo, const char *name, struct faul
     *out = (struct fault_target){
         .name = base_str_dup(instance->name),
         .service = base_str_dup(service->name),
+        .kind = base_str_dup(service->kind),
         .address = base_str_dup(instance->address),
         .port = instance->port,
         .netns = base_str_dup(instance->netns),
@@ -44,7 +46,8 @@ bool fault_target_resolve(const struct topo *topo, const char *name, struct faul
     return true;
 }
 
-bool fault_process_ticks(pid_t pid, uint64_t *out)
+/* /proc/PID/stat: its state (field 3) and start (field 22). */
+static bool read_stat(pid_t pid, char *state, uint64_t *ticks)
 {
     char path[64];
     (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
@@ -56,8 +59,9 @@ bool fault_process_ticks(pid_t pid, uint64_t *out)
      * follows the last one. One that only waits to be reaped (Z) or is being removed (X) is gone.
      */
     char *at = strrchr(buf.data, ')');
-    if (at != NULL && at[1] == ' ' && strchr("ZXx", at[2]) != NULL)
+    if (at == NULL || at[1] != ' ' || strchr("ZXx", at[2]) != NULL)
         return false;
+    *state = at[2];
     for (int field = 2; at != NULL && field < 22; field++) {
         at = strchr(at, ' ');
         if (at != NULL)
@@ -68,7 +72,22 @@ bool fault_process_ticks(pid_t pid, uint64_t *out)
     char *end = strchr(at, ' ');
     if (end != NULL)
         *end = '\0';
-    return base_parse_u64(at, out);
+    return base_parse_u64(at, ticks);
+}
+
+bool fault_process_ticks(pid_t pid, uint64_t *out)
+{
+    char state = '\0';
+    return read_stat(pid, &state, out);
+}
+
+char fault_process_state(const struct fault_process *process)
+{
+    char state = '\0';
+    uint64_t ticks = 0;
+    bool same = process->pid > 0 && read_stat(process->pid, &state, &ticks) &&
+                ticks == process->start_ticks;
+    return same ? state : '\0';
 }
 
 bool fault_process_alive(const struct fault_process *process)

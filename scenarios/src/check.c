@@ -2,6 +2,8 @@
 /* Rules between the fields of a scenario that hold on any platform. */
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +11,7 @@
 #include "base/text.h"
 #include "buckets.h"
 #include "decode.h"
+#include "intensity.h"
 #include "phases.h"
 #include "reporter.h"
 
@@ -86,12 +89,6 @@ static void check_after(struct scn_reporter *reporter, const struct scn_fault *f
     free(names);
 }
 
-/* Kinds with a size that can grow; plan_faults.c scales the same. */
-static bool can_ramp(enum fault_kind kind)
-{
-    return kind == FAULT_APP;
-}
-
 static void check_times(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
 {
     bool repeats = fault->repeat.times > 0;
@@ -103,8 +100,8 @@ static void check_times(struct scn_reporter *reporter, const struct scn_fault *f
     scn_at(reporter, "spec.faults[%zu].ramp", i);
     if (ramps && repeats)
         scn_say(reporter, "beside \"repeat\", expected one of them");
-    else if (ramps && !can_ramp(fault->kind))
-        scn_say(reporter, "this kind of fault has nothing that could grow, expected an app fault");
+    else if (ramps && !scn_can_grow(fault->kind))
+        scn_say(reporter, "this kind of fault has nothing that could grow");
     else if (ramps && fault->duration.ns < fault->ramp.steps * BASE_NS_PER_S)
         scn_say(reporter,
                 "%" PRId64 " steps in less than as many seconds, expected at least 1s for "
@@ -127,6 +124,22 @@ static void check_breakable(struct scn_reporter *reporter)
                           "(target: {kind: sandbox})");
 }
 
+static void check_kill(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    char path[SCN_PATH_LEN];
+    scn_at(reporter, "spec.faults[%zu].kill.signal", i);
+    (void)snprintf(path, sizeof path, "%s", reporter->path);
+    bool given = scn_scenario_has(reporter->scenario, path);
+    scn_at(reporter, "spec.faults[%zu].kill.grace", i);
+    if (fault->kill.grace.ns > 0 && given && fault->kill.signal == SIGKILL)
+        scn_say(reporter, "does nothing, expected another signal than SIGKILL with it");
+    if (fault->kill.grace.ns > 0 && fault->kill.grace.ns >= fault->duration.ns)
+        scn_say(reporter, "does nothing, expected less than the fault's own \"for\"");
+    scn_at(reporter, "spec.faults[%zu].kill.every", i);
+    if (fault->kill.every.ns > 0 && fault->kill.every.ns >= fault->duration.ns)
+        scn_say(reporter, "does nothing, expected less than the fault's own \"for\"");
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     check_breakable(reporter);
@@ -140,6 +153,8 @@ static void check_faults(struct scn_reporter *reporter)
         check_fault_end(reporter, fault, i);
         if (fault->kind == FAULT_PARTITION)
             check_partition(reporter, fault, i);
+        if (fault->kind == FAULT_KILL)
+            check_kill(reporter, fault, i);
         scn_at(reporter, "spec.faults[%zu].app", i);
         if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
             scn_say(reporter, "does nothing, expected errorRate, latency or both");

@@ -28,6 +28,7 @@ enum scn_type {
     SCN_PERCENT,   /* double, 0..1 */
     SCN_CONDITION, /* struct expectation */
     SCN_WORD,      /* int or enum, one of `words` */
+    SCN_BYTES,     /* uint64_t */
     SCN_SCALARS,
     /* Values made of others. */
     SCN_TEXTS = SCN_SCALARS, /* char ** with a count; each of type `item` */

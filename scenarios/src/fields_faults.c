@@ -53,6 +53,24 @@ static const struct scn_field kill_fields[] = {
      .min = "100ms",
      .max = "10m",
      .help = "A new process must be ready by then."},
+    {.key = "grace",
+     .type = SCN_DURATION,
+     AT(kill.grace),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "10s",
+     .example = "5s",
+     .help = "A process that lives on for so long gets SIGKILL. Makes SIGTERM the default signal."},
+    {.key = "every",
+     .type = SCN_DURATION,
+     AT(kill.every),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "10m",
+     .example = "2s",
+     .help =
+         "A crash loop: killed again each time that it has come back, at most this often, until "
+         "the fault ends. 0s: once."},
 };
 static const struct scn_shape kill_shape = {FIELDS(kill_fields)};
 
@@ -138,6 +156,56 @@ static const struct scn_field ramp_fields[] = {
      .help = "Cuts `for` into equal parts; the n-th of N has n/N of what the fault asks for."},
 };
 static const struct scn_shape ramp_shape = {FIELDS(ramp_fields)};
+static const struct scn_field cpu_fields[] = {
+    {.key = "workers",
+     .type = SCN_INTEGER,
+     AT(cpu.workers),
+     .fallback = "1",
+     .min = "1",
+     .max = "64",
+     .example = "2",
+     .help = "Processes that take processor time from the target, in its control group."},
+    {.key = "load",
+     .type = SCN_PERCENT,
+     AT(cpu.load),
+     .fallback = "100%",
+     .min = "1%",
+     .max = "100%",
+     .help = "How much of one processor each of them takes."},
+};
+static const struct scn_shape cpu_shape = {FIELDS(cpu_fields)};
+
+static const struct scn_field memory_fields[] = {
+    {.key = "size",
+     .type = SCN_BYTES,
+     AT(memory.size),
+     .choice = SCN_MEMORY_SIZE + 1,
+     .min = "1MiB",
+     .max = "1024GiB",
+     .example = "256MiB",
+     .help = "Memory that is taken from the target, in its control group."},
+    {.key = "percent",
+     .type = SCN_PERCENT,
+     AT(memory.percent),
+     .choice = SCN_MEMORY_PERCENT + 1,
+     .min = "1%",
+     .max = "100%",
+     .example = "50%",
+     .help = "The same as a share of the control group's limit, or of the host's memory when it "
+             "has none."},
+    {.key = "rate",
+     .type = SCN_BYTES,
+     AT(memory.rate),
+     .fallback = "1GiB",
+     .min = "1MiB",
+     .max = "64GiB",
+     .help = "How fast it is taken, in bytes a second; all must be taken well within the lease."},
+};
+static const struct scn_shape memory_shape = {FIELDS(memory_fields), .choice_of = "a measure",
+                                              .choice_offset =
+                                                  offsetof(struct scn_fault, memory.by)};
+
+static const struct scn_shape pause_shape = {.fields = NULL}; /* nothing to say */
 
 static const struct scn_field fault_fields[] = {
     {.key = "name",
@@ -218,6 +286,22 @@ static const struct scn_field fault_fields[] = {
      .shape = &app_shape,
      .choice = FAULT_APP + 1,
      .help = "Errors and latency that the service itself injects."},
+    {.key = "pause",
+     .type = SCN_OBJECT,
+     .shape = &pause_shape,
+     .choice = FAULT_PAUSE + 1,
+     .help = "Freezes the processes: connections are taken, nobody answers."},
+    {.key = "cpu",
+     .type = SCN_OBJECT,
+     .shape = &cpu_shape,
+     .choice = FAULT_CPU + 1,
+     .help = "Takes processor time away, in the targets' control groups."},
+    {.key = "memory",
+     .type = SCN_OBJECT,
+     .shape = &memory_shape,
+     .choice = FAULT_MEMORY + 1,
+     .help = "Takes memory away, in the targets' control groups; a tenth of the host's memory, "
+             "256 MiB at least, always stays available."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Faults of a plan: whom each hits, and whether that may be. */
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/random.h"
 #include "base/text.h"
+#include "intensity.h"
 #include "plan_internal.h"
 
 /* Each fault draws from a stream of its own, so that adding or removing one leaves the selections
@@ -126,6 +129,39 @@ static void need_supervisor(struct planner *planner, const struct topo_service *
     }
 }
 
+static void need_processes(struct planner *planner, const struct scn_fault *fault,
+                           const struct topo_service *service, size_t index)
+{
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
+    for (size_t i = 0; i < service->instance_count; i++) {
+        const struct topo_instance *instance = &service->instances[i];
+        if (instance->cgroup != NULL || (instance->status_file != NULL && *instance->status_file))
+            continue;
+        scn_say(&planner->reporter,
+                "needs to know the control group or the process of \"%s\", which target \"%s\" "
+                "(%s) does not tell",
+                instance->name, planner->topo->name, topo_mode_name(planner->topo->mode));
+        return;
+    }
+}
+
+static void need_groups(struct planner *planner, const struct scn_fault *fault,
+                        const struct topo_service *service, size_t index)
+{
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
+    for (size_t i = 0; i < service->instance_count; i++) {
+        if (service->instances[i].cgroup != NULL)
+            continue;
+        scn_say(&planner->reporter,
+                "needs a control group of its own, which \"%s\" has none of (target \"%s\" is "
+                "%s): bring the sandbox up as root, or leave this fault out with "
+                "--without-kernel-faults",
+                service->instances[i].name, planner->topo->name,
+                topo_mode_name(planner->topo->mode));
+        return;
+    }
+}
+
 static void need_chaos_endpoints(struct planner *planner, const struct topo_service *service,
                                  size_t index)
 {
@@ -155,14 +191,25 @@ static void fill_partition(const struct scn_fault *fault, struct fault_spec *spe
     spec->partition.direction = fault->partition.direction;
 }
 
+static void fill_kill(const struct planner *planner, const struct scn_fault *fault, size_t index,
+                      struct fault_spec *spec)
+{
+    char path[SCN_PATH_LEN];
+    (void)snprintf(path, sizeof path, "spec.faults[%zu].kill.signal", index);
+    bool gentle = fault->kill.grace.ns > 0 && !scn_scenario_has(planner->scenario, path);
+    spec->kill.signal = gentle ? SIGTERM : fault->kill.signal;
+    spec->kill.restart_within = fault->kill.restart_within;
+    spec->kill.grace = fault->kill.grace;
+    spec->kill.every = fault->kill.every;
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
     switch (fault->kind) {
     case FAULT_KILL:
         need_supervisor(planner, service, index);
-        spec->kill.signal = fault->kill.signal;
-        spec->kill.restart_within = fault->kill.restart_within;
+        fill_kill(planner, fault, index, spec);
         break;
     case FAULT_PARTITION:
         need_netns(planner, service, index);
@@ -175,16 +222,21 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         spec->app.error_status = (int)fault->app.error_status;
         spec->app.latency = fault->app.latency;
         break;
+    case FAULT_PAUSE:
+        need_processes(planner, fault, service, index);
+        break;
+    case FAULT_CPU:
+        need_groups(planner, fault, service, index);
+        spec->cpu.workers = (int)fault->cpu.workers;
+        spec->cpu.load = fault->cpu.load;
+        break;
+    case FAULT_MEMORY:
+        need_groups(planner, fault, service, index);
+        spec->memory.bytes = fault->memory.by == SCN_MEMORY_SIZE ? (int64_t)fault->memory.size : 0;
+        spec->memory.percent = fault->memory.by == SCN_MEMORY_PERCENT ? fault->memory.percent : 0;
+        spec->memory.rate = (int64_t)fault->memory.rate;
+        break;
     }
-}
-
-/* What a ramp's part has of the whole; check.c knows the same kinds. */
-static void scale_kind(struct fault_spec *spec, double intensity)
-{
-    if (spec->kind != FAULT_APP)
-        return;
-    spec->app.error_rate *= intensity;
-    spec->app.latency.ns = (int64_t)((double)spec->app.latency.ns * intensity);
 }
 
 /* A ramp stays on its targets; each repetition draws anew. */
@@ -231,7 +283,7 @@ static void plan_fault(struct planner *planner, const struct scn_occurrence *occ
     if (service == NULL)
         return;
     fill_kind(planner, fault, service, index, spec);
-    scale_kind(spec, occurrence->intensity);
+    scn_scale(spec, occurrence->intensity);
     size_t want = wanted(&fault->select, service->instance_count);
     if (!check_selection(planner, fault, service, index, want))
         return;
@@ -334,8 +386,9 @@ static void skip_left_out(struct planner *planner)
     for (size_t i = 0; i < scenario->fault_count; i++)
         if (planner_leaves_out(planner, &scenario->faults[i]))
             planner_skip(planner, scenario->faults[i].name,
-                         base_str_dup("partition needs kernel privileges and was left out with "
-                                      "--without-kernel-faults"));
+                         base_str_printf("%s needs kernel privileges and was left out with "
+                                         "--without-kernel-faults",
+                                         fault_kind_name(scenario->faults[i].kind)));
 }
 
 void planner_faults(struct planner *planner)

@@ -53,6 +53,14 @@ static bool read_percent(const char *text, const struct scn_field *field, void *
            base_fail(err, BASE_INVALID, " (a percentage is 0%% to 100%%)");
 }
 
+static bool read_bytes(const char *text, const struct scn_field *field, void *out,
+                       struct base_error *err)
+{
+    (void)field;
+    return base_parse_bytes(text, out) ||
+           base_fail(err, BASE_INVALID, " (no whole number of bytes, or too large)");
+}
+
 static bool read_condition(const char *text, const struct scn_field *field, void *out,
                            struct base_error *err)
 {
@@ -93,6 +101,15 @@ static bool number_of_duration(const char *text, double *out)
     if (!base_parse_duration(text, &value))
         return false;
     *out = (double)value.ns;
+    return true;
+}
+
+static bool number_of_bytes(const char *text, double *out)
+{
+    uint64_t value;
+    if (!base_parse_bytes(text, &value))
+        return false;
+    *out = (double)value;
     return true;
 }
 
@@ -178,6 +195,13 @@ static const struct scn_scalar scalars[] = {
                        .example = "\"p99 < 250ms\"",
                        .max_len = 120,
                        .read = read_condition},
+    [SCN_BYTES] = {.what = "a size with its unit",
+                   .example = "64MiB",
+                   .units = "B, kB, MB, GB, KiB, MiB, GiB",
+                   .pattern = "^" NUMBER "(B|kB|MB|GB|KiB|MiB|GiB)$",
+                   .max_len = 20,
+                   .read = read_bytes,
+                   .number = number_of_bytes},
     [SCN_WORD] = {.what = "one of", .max_len = NAME_MAX_LEN, .read = read_word},
 };
 

@@ -29,6 +29,8 @@ FAULTS = {
                 "     ramp: {steps: 2}, app: {errorRate: 60%, errorStatus: 500}}\n"
                 "  - {name: cut, after: broken, at: 0s, for: 2s, lease: 2s, service: users,\n"
                 "     partition: {from: [postgres], action: drop, direction: both}}"),
+    "pause": ("  - {name: broken, at: 3s, for: 4s, lease: 2s, service: users, select: one,\n"
+              "     pause: {}}"),
 }
 
 SCENARIO = """\
@@ -115,11 +117,17 @@ class Sandbox:
                 found.append(json.loads(answer.stdout)["data"])
         return found
 
+    @staticmethod
+    def frozen(instance):
+        return "frozen 1" in (pathlib.Path(instance["cgroup"]) / "cgroup.events").read_text()
+
     def in_force(self, kind):
         if kind == "partition":
             return "expires" in self.rules()
         if kind == "app":
             return any("rate" in json.dumps(one) for one in self.app_faults())
+        if kind == "pause":
+            return any(self.frozen(one) for one in self.instances("users"))
         states = [json.loads((self.dir / "instances" / f"{one['name']}.json").read_text())["state"]
                   for one in self.instances("users")]
         return any(state != "ready" for state in states)

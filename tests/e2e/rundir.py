@@ -96,7 +96,8 @@ def wall(at_s):
 def fault_spec(name, number, run="r1"):
     return {"id": f"{run}-{number}", "run": run, "startedNs": START_NS, "name": name, "kind": "kill",
             "durationNs": 2 * 10**9, "leaseNs": 10**9, "maxAffected": 0.5, "service": "users",
-            "targets": ["users-1"], "kill": {"signal": 9, "restartWithinNs": 5 * 10**9}}
+            "targets": ["users-1"], "kill": {"signal": 9, "restartWithinNs": 5 * 10**9,
+                                             "graceNs": 0, "everyNs": 0}}
 
 
 def fault_record(name, number, run="r1", **changes):

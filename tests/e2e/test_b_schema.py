@@ -20,7 +20,7 @@ BEYOND_SCHEMA = re.compile(
     r"|no phase \"|no route \"|is taken by element|is the phase |the fault ends at"
     r"|does nothing, expected|is the target itself|ends before the checks|threads for"
     r"|not a bound of the platform's|expected both or neither|selects nothing"
-    r"|expected the name of one of the sandbox's services")
+    r"|no whole number of bytes|expected the name of one of the sandbox's services")
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,14 @@
 """Whole experiments on a real sandbox: what they leave, and who else may interfere."""
 
 import json
+import os
+import pathlib
+import signal
 import subprocess
 
 import pytest
 
-from conftest import run
+from conftest import run, wait_until
 from experiment import FAULTS, JUDGED, Experiment, needs_root, start_sandbox, stop_sandbox
 
 pytestmark = needs_root
@@ -43,13 +46,15 @@ def test_a_whole_experiment_passes_and_is_reproduced_offline(sandbox, tmp_path):
     assert {e["when"] for e in fault["evidence"]} == {"before", "during", "after"}
 
 
-@pytest.mark.parametrize("kind", ["kill", "partition"])
+@pytest.mark.parametrize("kind", ["kill", "partition", "pause"])
 def test_each_fault_takes_effect_and_is_gone(sandbox, tmp_path, kind):
     sandbox.wait_healthy()
     one = Experiment(sandbox, tmp_path, FAULTS[kind])
     one.wait_event("fault.active")
     if kind == "partition":
         assert "drop" in sandbox.rules()
+    elif kind == "pause":
+        assert sandbox.in_force(kind)
     assert one.end() == 0, one.text()
     assert not sandbox.in_force(kind)
     assert sandbox.rules() == ""
@@ -113,6 +118,24 @@ def test_probes_of_every_kind(sandbox, tmp_path):
     assert subprocess.run(["pgrep", "-f", "sleep 30; true"], check=False).returncode == 1
     asked = int(found["database"]["measured"].split(" of ")[1].split()[0])
     assert 10 < asked <= 31, "5 a second for 6 s"
+def test_the_supervisor_waits_for_what_is_frozen(sandbox):
+    """A process that is started into a frozen group stops before exec, and would hold up whoever
+    waits for that."""
+    sandbox.wait_healthy()
+    users, gateway = sandbox.instances("users")[0], sandbox.instances("gateway")[1]
+    freeze = pathlib.Path(users["cgroup"]) / "cgroup.freeze"
+    pids = {one["name"]: sandbox.pid(one["name"]) for one in (users, gateway)}
+    freeze.write_text("1")
+    try:
+        os.kill(pids[users["name"]], signal.SIGKILL)
+        wait_until(lambda: sandbox.pid(users["name"]) == 0, 5, "its end is seen")
+        os.kill(pids[gateway["name"]], signal.SIGKILL)
+        wait_until(lambda: sandbox.pid(gateway["name"]) not in (0, pids[gateway["name"]]), 10,
+                   "the supervisor goes on")
+        assert sandbox.pid(users["name"]) == 0
+    finally:
+        freeze.write_text("0")
+    sandbox.wait_healthy()
 
 
 def test_no_steady_state_no_fault(sandbox, tmp_path):

@@ -94,6 +94,8 @@ struct scn_fault {
     struct {
         int signal;
         struct dur_ns restart_within;
+        struct dur_ns grace; /* 0: none */
+        struct dur_ns every; /* 0: once */
     } kill;
     struct {
         char **from;
@@ -106,6 +108,16 @@ struct scn_fault {
         int64_t error_status;
         struct dur_ns latency;
     } app;
+    struct {
+        int64_t workers;
+        double load; /* 0..1 */
+    } cpu;
+    struct {
+        enum scn_memory_by { SCN_MEMORY_SIZE, SCN_MEMORY_PERCENT } by;
+        uint64_t size;
+        double percent; /* 0..1 */
+        uint64_t rate;  /* bytes a second */
+    } memory;
 };
 
 struct scn_probe {

@@ -7,11 +7,18 @@
     "{'id':'r1-1','run':'r1','startedNs':7,'name':'lose-one','kind':'" kind                        \
     "','durationNs':5000000000,"                                                                   \
     "'leaseNs':3000000000,'maxAffected':0.5,'service':'users','targets':['users-1'],"
-#define KILL HEAD("kill") "'kill':{'signal':9,'restartWithinNs':5000000000}}"
+#define KILL                                                                                       \
+    HEAD("kill")                                                                                   \
+    "'kill':{'signal':9,'restartWithinNs':5000000000,'graceNs':2000000000,'everyNs':3000000000}}"
 #define PARTITION                                                                                  \
     HEAD("partition")                                                                              \
     "'partition':{'peers':['postgres','10.0.0.1'],'action':'reject','direction':'egress'}}"
 #define APP HEAD("app") "'app':{'errorRate':0.2,'errorStatus':500,'latencyNs':250000000}}"
+
+#define PAUSE HEAD("pause") "'pause':{}}"
+
+#define CPU    HEAD("cpu") "'cpu':{'workers':2,'load':0.5}}"
+#define MEMORY HEAD("memory") "'memory':{'bytes':1048576,'percent':0.0,'rate':7}}"
 
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
@@ -31,6 +38,9 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, KILL);
     assert_round_trip(&fault_spec_case, PARTITION);
     assert_round_trip(&fault_spec_case, APP);
+    assert_round_trip(&fault_spec_case, PAUSE);
+    assert_round_trip(&fault_spec_case, CPU);
+    assert_round_trip(&fault_spec_case, MEMORY);
     assert_round_trip(&fault_record_case, RECORD);
 }
 
@@ -40,6 +50,9 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, KILL);
     assert_every_key_guarded(&fault_spec_case, PARTITION);
     assert_every_key_guarded(&fault_spec_case, APP);
+    assert_every_key_guarded(&fault_spec_case, PAUSE);
+    assert_every_key_guarded(&fault_spec_case, CPU);
+    assert_every_key_guarded(&fault_spec_case, MEMORY);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -65,6 +78,8 @@ static void test_bad_values(void **state)
         {KILL, {"kill/signal", "0"}},
         {KILL, {"kill/signal", "65"}},
         {KILL, {"kill/grace", "1"}},
+        {KILL, {"kill/graceNs", "-1"}},
+        {KILL, {"kill/everyNs", "'2s'"}},
         {KILL, {"surprise", "1"}},
         {PARTITION, {"partition/peers", "[]"}},
         {PARTITION, {"partition/action", "'tarpit'"}},
@@ -72,6 +87,13 @@ static void test_bad_values(void **state)
         {APP, {"app/errorRate", "2"}},
         {APP, {"app/errorStatus", "404"}},
         {APP, {"app/latencyNs", "-1"}},
+        {PAUSE, {"pause/signal", "19"}},
+        {CPU, {"cpu/workers", "0"}},
+        {CPU, {"cpu/workers", "65"}},
+        {CPU, {"cpu/load", "1.1"}},
+        {MEMORY, {"memory/bytes", "-1"}},
+        {MEMORY, {"memory/percent", "2"}},
+        {MEMORY, {"memory/rate", "0"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,

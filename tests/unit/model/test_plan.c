@@ -13,7 +13,7 @@
     "{'atNs':2,'after':null,'spec':{'id':'r-1','run':'r','startedNs':7,'name':'lose','kind':'"     \
     "kill',"                                                                                       \
     "'durationNs':3,'leaseNs':3,'maxAffected':0.5,'service':'users','targets':['users-1'],"        \
-    "'kill':{'signal':9,'restartWithinNs':5}}}"
+    "'kill':{'signal':9,'restartWithinNs':5,'graceNs':0,'everyNs':0}}}"
 #define SLO(kind, bad, good)                                                                       \
     "{'name':'" kind "','kind':'" kind "','objective':0.95,'service':'gateway','withinNs':0,"      \
     "'minCoverage':0.9,'total':'t','bad':" bad ",'good':" good ",'up':'u','instances':2}"

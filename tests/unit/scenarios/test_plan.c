@@ -361,6 +361,52 @@ static void test_how_many_are_selected(void **state)
     topo_fini(&topo);
 }
 
+/* A grace is for those who are asked: SIGTERM, unless the scenario says what to ask with. */
+static void test_grace_asks_with_sigterm(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kill;
+        int number;
+    } cases[] = {{"kill: {grace: 1s}", SIGTERM},
+                 {"kill: {grace: 1s, signal: SIGINT}", SIGINT},
+                 {"kill: {every: 1s}", SIGKILL}};
+    struct topo topo = platform(TOPO_NETNS);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = replaced(SAMPLE, "kill: {}", cases[i].kill);
+        struct plan plan = planned(text, &topo, &plain);
+        assert_int_equal(plan.faults[0].spec.kill.signal, cases[i].number);
+        assert_int_equal(plan.faults[0].spec.kill.grace.ns + plan.faults[0].spec.kill.every.ns,
+                         BASE_NS_PER_S);
+        plan_fini(&plan);
+        free(text);
+    }
+    topo_fini(&topo);
+}
+
+static void test_pause_needs_a_process(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}", "pause: {}");
+    struct plan plan = planned(text, &topo, &plain);
+    assert_int_equal(plan.faults[0].spec.kind, FAULT_PAUSE);
+    plan_fini(&plan);
+    for (size_t s = 0; s < topo.service_count; s++) {
+        for (size_t i = 0; i < topo.services[s].instance_count; i++) {
+            struct topo_instance *instance = &topo.services[s].instances[i];
+            free(instance->status_file);
+            free(instance->cgroup);
+            instance->status_file = instance->cgroup = NULL;
+        }
+    }
+    char *list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].pause: needs to know the control group or the process");
+    free(list);
+    free(text);
+    topo_fini(&topo);
+}
+
 /* Changes to the sample that this platform does not go along with. */
 static const struct {
     const char *old;
@@ -651,6 +697,8 @@ int main(void)
         cmocka_unit_test(test_selection_is_seeded),
         cmocka_unit_test(test_a_fault_more_leaves_selections_alone),
         cmocka_unit_test(test_how_many_are_selected),
+        cmocka_unit_test(test_grace_asks_with_sigterm),
+        cmocka_unit_test(test_pause_needs_a_process),
         cmocka_unit_test(test_what_the_platform_refuses),
         cmocka_unit_test(test_observability_when_named_with_a_cap),
         cmocka_unit_test(test_one_instance_cannot_have_two_faults_at_once),

@@ -8,7 +8,7 @@
 
 #include "model/json.h"
 
-enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP };
+enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP, FAULT_PAUSE, FAULT_CPU, FAULT_MEMORY };
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
 
@@ -29,6 +29,8 @@ struct fault_spec {
         struct {
             int signal;
             struct dur_ns restart_within; /* a new process must be ready within this */
+            struct dur_ns grace;          /* SIGKILL for one that lives on for so long; 0: never */
+            struct dur_ns every;          /* again when it is back, not sooner than this; 0: once */
         } kill;
         struct {
             char **peers; /* names of services, or addresses */
@@ -41,6 +43,15 @@ struct fault_spec {
             int error_status;  /* 500..599 */
             struct dur_ns latency;
         } app;
+        struct {
+            int workers; /* in each target's control group */
+            double load; /* of one processor, for each; 0..1 */
+        } cpu;
+        struct {
+            int64_t bytes;  /* 0: percent is what counts, and the other way round */
+            double percent; /* of the control group's limit, else of the host's memory; 0..1 */
+            int64_t rate;   /* bytes a second */
+        } memory;
     };
 };
 
