@@ -66,6 +66,20 @@ static void check_partition(struct scn_reporter *reporter, const struct scn_faul
     }
 }
 
+static void check_network(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    struct base_error err = {0};
+    for (size_t k = 0; k < fault->network.peer_count; k++) {
+        if (!base_str_eq(fault->network.peers[k], fault->service))
+            continue;
+        scn_at(reporter, "spec.faults[%zu].network.peers[%zu]", i, k);
+        scn_say(reporter, "\"%s\" is the target itself, expected other services", fault->service);
+    }
+    scn_at(reporter, "spec.faults[%zu].network", i);
+    if (!fault_network_check(&fault->network, &err))
+        scn_say(reporter, "%s", err.message);
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     for (size_t i = 0; i < reporter->scenario->fault_count; i++) {
@@ -76,6 +90,8 @@ static void check_faults(struct scn_reporter *reporter)
         check_fault_end(reporter, fault, i);
         if (fault->kind == FAULT_PARTITION)
             check_partition(reporter, fault, i);
+        if (fault->kind == FAULT_NETWORK)
+            check_network(reporter, fault, i);
         scn_at(reporter, "spec.faults[%zu].app", i);
         if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
             scn_say(reporter, "does nothing, expected errorRate, latency or both");

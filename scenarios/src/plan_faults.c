@@ -2,6 +2,7 @@
 /* Faults of a plan: whom each hits, and whether that may be. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "base/text.h"
@@ -97,7 +98,8 @@ static void check_cap(struct planner *planner, const struct scn_fault *fault,
 
 static void need_netns(struct planner *planner, const struct topo_service *service, size_t index)
 {
-    scn_at(&planner->reporter, "spec.faults[%zu].partition", index);
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index,
+           fault_kind_name(planner->scenario->faults[index].kind));
     for (size_t i = 0; i < service->instance_count; i++) {
         if (service->instances[i].netns != NULL)
             continue;
@@ -155,6 +157,35 @@ static void fill_partition(const struct scn_fault *fault, struct fault_spec *spe
     spec->partition.direction = fault->partition.direction;
 }
 
+/* What has a port is an address, and no name of the platform. */
+static void check_network_peers(struct planner *planner, const struct scn_fault *fault,
+                                size_t index)
+{
+    for (size_t i = 0; i < fault->network.peer_count; i++) {
+        const char *peer = fault->network.peers[i];
+        scn_at(&planner->reporter, "spec.faults[%zu].network.peers[%zu]", index, i);
+        if (strchr(peer, ':') == NULL && topo_find_instance(planner->topo, peer, NULL) == NULL)
+            planner_service(planner, peer);
+    }
+}
+
+static char **copy_texts(char *const *texts, size_t count)
+{
+    char **copy = base_calloc(count, sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = base_str_dup(texts[i]);
+    return copy;
+}
+
+static void fill_network(const struct planner *planner, const struct scn_fault *fault,
+                         struct fault_spec *spec)
+{
+    spec->network = fault->network;
+    spec->network.peers = copy_texts(fault->network.peers, fault->network.peer_count);
+    spec->network.ports = copy_texts(fault->network.ports, fault->network.port_count);
+    spec->network.seed = seed_of(planner->seed, fault->name) >> 1; /* as JSON numbers go */
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
@@ -174,6 +205,11 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         spec->app.error_rate = fault->app.error_rate;
         spec->app.error_status = (int)fault->app.error_status;
         spec->app.latency = fault->app.latency;
+        break;
+    case FAULT_NETWORK:
+        need_netns(planner, service, index);
+        check_network_peers(planner, fault, index);
+        fill_network(planner, fault, spec);
         break;
     }
 }
@@ -317,8 +353,9 @@ void planner_faults(struct planner *planner)
         const struct scn_fault *fault = &scenario->faults[i];
         if (planner_leaves_out(planner, fault))
             planner_skip(planner, fault->name,
-                         base_str_dup("partition needs kernel privileges and was left out with "
-                                      "--without-kernel-faults"));
+                         base_str_printf("%s needs kernel privileges and was left out with "
+                                         "--without-kernel-faults",
+                                         fault_kind_name(fault->kind)));
         else
             plan_fault(planner, fault, i, &plan->faults[plan->fault_count++]);
     }

@@ -620,7 +620,7 @@ def test_audit_lines_say_who_what_where_until_when(agent, platform):
         assert line["kind"] == "partition" and line["targets"] == "api-11" and line["until"]
 
 
-CAP_KILL, CAP_NET_ADMIN, CAP_SYS_ADMIN = 1 << 5, 1 << 12, 1 << 21
+CAP_KILL, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN = 1 << 5, 1 << 12, 1 << 13, 1 << 21
 
 
 def privileges(pid):
@@ -639,7 +639,7 @@ def privileges(pid):
 
 @NEEDS_ROOT
 def test_the_agent_keeps_only_what_its_faults_need(agent):
-    keep = CAP_KILL | CAP_NET_ADMIN | CAP_SYS_ADMIN
+    keep = CAP_KILL | CAP_NET_ADMIN | CAP_NET_RAW | CAP_SYS_ADMIN
     for thread in privileges(agent.process.pid):
         assert thread == {"nnp": 1, "CapInh": 0, "CapPrm": keep, "CapEff": keep, "CapBnd": keep,
                           "CapAmb": 0}

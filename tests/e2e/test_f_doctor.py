@@ -20,7 +20,7 @@ def doctor(*prefix):
         if rest.strip().startswith("fault "):
             _, kind, *detail = rest.split()
             faults[kind] = (word, " ".join(detail))
-    assert set(faults) == {"kill", "partition", "app"}, done.stdout + done.stderr
+    assert set(faults) == {"kill", "partition", "app", "network"}, done.stdout + done.stderr
     return done.returncode, faults
 
 
@@ -35,7 +35,9 @@ dump > "$1/before"; "$2" doctor > "$1/said"; dump > "$1/after"
 @NEEDS_ROOT
 def test_as_root_all_faults_can_be_had():
     _, faults = doctor()
+    means = faults.pop("network")
     assert faults == {"kill": ("ok", ""), "partition": ("ok", ""), "app": ("ok", "")}
+    assert means == ("ok", "by nfqueue: packets are held in user space"), means
 
 
 @NEEDS_ROOT
@@ -52,8 +54,17 @@ def test_looking_leaves_nothing(tmp_path):
 def test_the_missing_capability_is_named(lost, named):
     status, faults = doctor("setpriv", f"--bounding-set=-{lost}")
     assert status == 5
-    assert faults["partition"][0] == "MISSING" and named in faults["partition"][1]
+    for kind in ("partition", "network"):
+        assert faults[kind][0] == "MISSING" and named in faults[kind][1]
     assert faults["kill"][0] == faults["app"][0] == "ok"
+
+
+@NEEDS_ROOT
+def test_without_raw_sockets_the_network_cannot_be_measured():
+    status, faults = doctor("setpriv", "--bounding-set=-net_raw")
+    assert status == 5
+    assert faults["network"][0] == "MISSING" and "CAP_NET_RAW" in faults["network"][1]
+    assert faults["partition"][0] == "ok"
 
 
 def test_an_ordinary_user_has_the_faults_that_need_no_kernel():
@@ -61,4 +72,5 @@ def test_an_ordinary_user_has_the_faults_that_need_no_kernel():
     status, faults = doctor(*(prefix if os.geteuid() == 0 else []))
     assert status == 5
     assert faults["kill"][0] == faults["app"][0] == "ok"
-    assert faults["partition"][0] == "MISSING" and "CAP_SYS_ADMIN" in faults["partition"][1]
+    for kind in ("partition", "network"):
+        assert faults[kind][0] == "MISSING" and "CAP_SYS_ADMIN" in faults[kind][1]

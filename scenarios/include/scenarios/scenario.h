@@ -101,6 +101,7 @@ struct scn_fault {
         int64_t error_status;
         struct dur_ns latency;
     } app;
+    struct fault_network network; /* peers as written, seed 0 */
 };
 
 struct scn_threshold {
