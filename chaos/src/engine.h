@@ -41,6 +41,8 @@ enum fault_outcome {
 struct fault_ops {
     /* chaos/capability.h; NULL: any can. */
     bool (*host)(struct base_error *err);
+    const char *(*means)(
+        void); /* where hosts differ: by what this one does it. NULL: they do not */
     bool (*platform)(const struct topo *topo, struct base_error *err);
     uint64_t capabilities; /* capabilities(7) that its steps need, as bits */
     /* Names to things, into fault_set_state; a refusal costs nothing yet. */
@@ -66,6 +68,7 @@ extern const struct fault_ops fault_app_ops;
 extern const struct fault_ops fault_pause_ops;
 extern const struct fault_ops fault_cpu_ops;
 extern const struct fault_ops fault_memory_ops;
+extern const struct fault_ops fault_network_ops;
 
 struct fault_env { /* outlives every fault */
     struct io_loop *loop;

@@ -14,12 +14,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "reply.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "engine.h"
 #include "freezer.h"
 #include "guard.h"
+#include "reply.h"
 #include "undo.h"
 
 enum {

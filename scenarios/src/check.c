@@ -140,6 +140,20 @@ static void check_kill(struct scn_reporter *reporter, const struct scn_fault *fa
         scn_say(reporter, "does nothing, expected less than the fault's own \"for\"");
 }
 
+static void check_network(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    struct base_error err = {0};
+    for (size_t k = 0; k < fault->network.peer_count; k++) {
+        if (!base_str_eq(fault->network.peers[k], fault->service))
+            continue;
+        scn_at(reporter, "spec.faults[%zu].network.peers[%zu]", i, k);
+        scn_say(reporter, "\"%s\" is the target itself, expected other services", fault->service);
+    }
+    scn_at(reporter, "spec.faults[%zu].network", i);
+    if (!fault_network_check(&fault->network, &err))
+        scn_say(reporter, "%s", err.message);
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     check_breakable(reporter);
@@ -155,6 +169,8 @@ static void check_faults(struct scn_reporter *reporter)
             check_partition(reporter, fault, i);
         if (fault->kind == FAULT_KILL)
             check_kill(reporter, fault, i);
+        if (fault->kind == FAULT_NETWORK)
+            check_network(reporter, fault, i);
         scn_at(reporter, "spec.faults[%zu].app", i);
         if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
             scn_say(reporter, "does nothing, expected errorRate, latency or both");

@@ -29,6 +29,9 @@ enum scn_type {
     SCN_CONDITION, /* struct expectation */
     SCN_WORD,      /* int or enum, one of `words` */
     SCN_BYTES,     /* uint64_t */
+    SCN_PEER,      /* char *: a service, an instance or ADDRESS:PORT */
+    SCN_PORT,      /* char *: a whole number */
+    SCN_BANDWIDTH, /* double, bits a second */
     SCN_SCALARS,
     /* Values made of others. */
     SCN_TEXTS = SCN_SCALARS, /* char ** with a count; each of type `item` */

@@ -23,11 +23,25 @@ static void scale_memory(struct fault_spec *spec, double share)
     spec->memory.percent *= share;
 }
 
+/* How often and how much; what bursts are like, and how narrow the way is, stays. */
+static void scale_network(struct fault_spec *spec, double share)
+{
+    struct fault_impairment *impairment = &spec->network.impairment;
+    impairment->delay.ns = part_of(impairment->delay.ns, share);
+    impairment->jitter.ns = part_of(impairment->jitter.ns, share);
+    impairment->loss *= share;
+    impairment->burst.enter *= share;
+    impairment->duplicate *= share;
+    impairment->corrupt *= share;
+    impairment->reorder *= share;
+}
+
 typedef void scale_function(struct fault_spec *spec, double share);
 static scale_function *const scales[] = {
     [FAULT_APP] = scale_app,
     [FAULT_CPU] = scale_cpu,
     [FAULT_MEMORY] = scale_memory,
+    [FAULT_NETWORK] = scale_network,
 };
 
 static scale_function *scale_of(enum fault_kind kind)

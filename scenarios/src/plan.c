@@ -34,8 +34,8 @@ void planner_skip(struct planner *planner, const char *name, char *why)
 
 bool planner_leaves_out(const struct planner *planner, const struct scn_fault *fault)
 {
-    bool kernel =
-        fault->kind == FAULT_PARTITION || fault->kind == FAULT_CPU || fault->kind == FAULT_MEMORY;
+    bool kernel = fault->kind == FAULT_PARTITION || fault->kind == FAULT_CPU ||
+                  fault->kind == FAULT_MEMORY || fault->kind == FAULT_NETWORK;
     return planner->options->without_kernel_faults && kernel;
 }
 

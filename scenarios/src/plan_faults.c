@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "base/text.h"
@@ -100,7 +101,8 @@ static void check_cap(struct planner *planner, const struct scn_fault *fault,
 
 static void need_netns(struct planner *planner, const struct topo_service *service, size_t index)
 {
-    scn_at(&planner->reporter, "spec.faults[%zu].partition", index);
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index,
+           fault_kind_name(planner->scenario->faults[index].kind));
     for (size_t i = 0; i < service->instance_count; i++) {
         if (service->instances[i].netns != NULL)
             continue;
@@ -203,6 +205,35 @@ static void fill_kill(const struct planner *planner, const struct scn_fault *fau
     spec->kill.every = fault->kill.every;
 }
 
+/* What has a port is an address, and no name of the platform. */
+static void check_network_peers(struct planner *planner, const struct scn_fault *fault,
+                                size_t index)
+{
+    for (size_t i = 0; i < fault->network.peer_count; i++) {
+        const char *peer = fault->network.peers[i];
+        scn_at(&planner->reporter, "spec.faults[%zu].network.peers[%zu]", index, i);
+        if (strchr(peer, ':') == NULL && topo_find_instance(planner->topo, peer, NULL) == NULL)
+            planner_service(planner, peer);
+    }
+}
+
+static char **copy_texts(char *const *texts, size_t count)
+{
+    char **copy = base_calloc(count, sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = base_str_dup(texts[i]);
+    return copy;
+}
+
+static void fill_network(const struct planner *planner, const struct scn_fault *fault,
+                         struct fault_spec *spec)
+{
+    spec->network = fault->network;
+    spec->network.peers = copy_texts(fault->network.peers, fault->network.peer_count);
+    spec->network.ports = copy_texts(fault->network.ports, fault->network.port_count);
+    spec->network.seed = seed_of(planner->seed, fault->name) >> 1; /* as JSON numbers go */
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
@@ -236,6 +267,11 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         spec->memory.percent = fault->memory.by == SCN_MEMORY_PERCENT ? fault->memory.percent : 0;
         spec->memory.rate = (int64_t)fault->memory.rate;
         break;
+    case FAULT_NETWORK:
+        need_netns(planner, service, index);
+        check_network_peers(planner, fault, index);
+        fill_network(planner, fault, spec);
+        break;
     }
 }
 
@@ -257,6 +293,15 @@ static void fill_targets(struct planner *planner, const struct scn_occurrence *o
             spec->targets[spec->target_count++] = base_str_dup(service->instances[i].name);
     }
     free(chosen);
+}
+
+/* What is right as a whole may be too little in the first of a ramp's steps. */
+static void check_scaled(struct planner *planner, const struct fault_spec *spec, size_t index)
+{
+    struct base_error err;
+    scn_at(&planner->reporter, "spec.faults[%zu].ramp", index);
+    if (spec->kind == FAULT_NETWORK && !fault_network_check(&spec->network, &err))
+        scn_say(&planner->reporter, "in \"%s\": %s", spec->name, err.message);
 }
 
 static void plan_fault(struct planner *planner, const struct scn_occurrence *occurrence,
@@ -284,6 +329,7 @@ static void plan_fault(struct planner *planner, const struct scn_occurrence *occ
         return;
     fill_kind(planner, fault, service, index, spec);
     scn_scale(spec, occurrence->intensity);
+    check_scaled(planner, spec, index);
     size_t want = wanted(&fault->select, service->instance_count);
     if (!check_selection(planner, fault, service, index, want))
         return;

@@ -86,6 +86,44 @@ static bool read_word(const char *text, const struct scn_field *field, void *out
     return base_fail(err, BASE_INVALID, "%s", "");
 }
 
+static bool read_port(const char *text, const struct scn_field *field, void *out,
+                      struct base_error *err)
+{
+    uint64_t port;
+    if (!base_parse_u64(text, &port) || port > UINT16_MAX)
+        return base_fail(err, BASE_INVALID, " (a port is 1 to 65535)");
+    return read_text(text, field, out, err);
+}
+
+static bool number_of_bandwidth(const char *text, double *out)
+{
+    static const struct {
+        const char *unit;
+        double bits;
+    } units[] = {{"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (!base_str_ends(text, units[i].unit))
+            continue;
+        char *number = base_str_ndup(text, strlen(text) - strlen(units[i].unit));
+        bool ok = base_parse_double(number, out);
+        free(number);
+        *out *= ok ? units[i].bits : 1.0;
+        return ok;
+    }
+    return false;
+}
+
+static bool read_bandwidth(const char *text, const struct scn_field *field, void *out,
+                           struct base_error *err)
+{
+    (void)field;
+    double bits;
+    if (!number_of_bandwidth(text, &bits))
+        return base_fail(err, BASE_INVALID, "%s", "");
+    *(double *)out = bits;
+    return true;
+}
+
 static bool number_of_integer(const char *text, double *out)
 {
     int64_t value;
@@ -202,6 +240,25 @@ static const struct scn_scalar scalars[] = {
                    .max_len = 20,
                    .read = read_bytes,
                    .number = number_of_bytes},
+    [SCN_PEER] = {.what = "a service, an instance or ADDRESS:PORT",
+                  .example = "postgres",
+                  .pattern = "^[0-9A-Za-z[][]0-9A-Za-z.:-]*$",
+                  .text = true,
+                  .max_len = NAME_MAX_LEN,
+                  .read = read_text},
+    [SCN_PORT] = {.what = "a port",
+                  .example = "5432",
+                  .pattern = "^[1-9][0-9]{0,4}$",
+                  .text = true,
+                  .max_len = 5,
+                  .read = read_port},
+    [SCN_BANDWIDTH] = {.what = "a bandwidth with its unit",
+                       .example = "10mbit",
+                       .units = "kbit, mbit, gbit",
+                       .pattern = "^" NUMBER "(kbit|mbit|gbit)$",
+                       .max_len = 40,
+                       .read = read_bandwidth,
+                       .number = number_of_bandwidth},
     [SCN_WORD] = {.what = "one of", .max_len = NAME_MAX_LEN, .read = read_word},
 };
 

@@ -749,7 +749,7 @@ def test_what_cannot_be_written_down_is_not_done_but_can_be_undone(platform, tmp
         sh("umount", str(folder))
 
 
-CAP_KILL, CAP_NET_ADMIN, CAP_SYS_ADMIN = 1 << 5, 1 << 12, 1 << 21
+CAP_KILL, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN = 1 << 5, 1 << 12, 1 << 13, 1 << 21
 
 
 def privileges(pid):
@@ -768,7 +768,7 @@ def privileges(pid):
 
 @NEEDS_ROOT
 def test_the_agent_keeps_only_what_its_faults_need(agent):
-    keep = CAP_KILL | CAP_NET_ADMIN | CAP_SYS_ADMIN
+    keep = CAP_KILL | CAP_NET_ADMIN | CAP_NET_RAW | CAP_SYS_ADMIN
     for thread in privileges(agent.process.pid):
         assert thread == {"nnp": 1, "CapInh": 0, "CapPrm": keep, "CapEff": keep, "CapBnd": keep,
                           "CapAmb": 0}

@@ -7,9 +7,10 @@
 #include "shapes.h"
 
 static const char *const kind_names[] = {
-    [FAULT_KILL] = "kill", [FAULT_PARTITION] = "partition",
-    [FAULT_APP] = "app",   [FAULT_PAUSE] = "pause",
-    [FAULT_CPU] = "cpu",   [FAULT_MEMORY] = "memory",
+    [FAULT_KILL] = "kill",       [FAULT_PARTITION] = "partition",
+    [FAULT_APP] = "app",         [FAULT_PAUSE] = "pause",
+    [FAULT_CPU] = "cpu",         [FAULT_MEMORY] = "memory",
+    [FAULT_NETWORK] = "network",
 };
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
@@ -18,7 +19,7 @@ static const struct codec_words actions = CODEC_WORDS(action_names);
 
 static const char *const direction_names[] = {
     [FAULT_BOTH] = "both", [FAULT_INGRESS] = "ingress", [FAULT_EGRESS] = "egress"};
-static const struct codec_words directions = CODEC_WORDS(direction_names);
+const struct codec_words model_directions = CODEC_WORDS(direction_names);
 
 static const char *const state_names[] = {
     [FAULT_REQUESTED] = "requested", [FAULT_APPLYING] = "applying",
@@ -51,7 +52,7 @@ static const struct codec_field partition_fields[] = {
      AT(partition.peers),
      .count_offset = offsetof(struct fault_spec, partition.peer_count)},
     {.key = "action", .type = CODEC_WORD, .words = &actions, AT(partition.action)},
-    {.key = "direction", .type = CODEC_WORD, .words = &directions, AT(partition.direction)},
+    {.key = "direction", .type = CODEC_WORD, .words = &model_directions, AT(partition.direction)},
 };
 static const struct codec_field app_fields[] = {
     {.key = "errorRate", .type = CODEC_REAL, .range = RANGE_SHARE, AT(app.error_rate)},
@@ -79,9 +80,13 @@ static const struct codec_shape pause_shape = {
 static const struct codec_shape cpu_shape = VARIANT("cpu", cpu_fields);
 static const struct codec_shape memory_shape = VARIANT("memory", memory_fields);
 static const struct codec_shape *const variants[] = {
-    [FAULT_KILL] = &kill_shape, [FAULT_PARTITION] = &partition_shape,
-    [FAULT_APP] = &app_shape,   [FAULT_PAUSE] = &pause_shape,
-    [FAULT_CPU] = &cpu_shape,   [FAULT_MEMORY] = &memory_shape,
+    [FAULT_KILL] = &kill_shape,
+    [FAULT_PARTITION] = &partition_shape,
+    [FAULT_APP] = &app_shape,
+    [FAULT_PAUSE] = &pause_shape,
+    [FAULT_CPU] = &cpu_shape,
+    [FAULT_MEMORY] = &memory_shape,
+    [FAULT_NETWORK] = &model_network_shape,
 };
 
 static const struct codec_field spec_fields[] = {

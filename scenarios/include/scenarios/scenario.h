@@ -118,6 +118,7 @@ struct scn_fault {
         double percent; /* 0..1 */
         uint64_t rate;  /* bytes a second */
     } memory;
+    struct fault_network network; /* peers as written, seed 0 */
 };
 
 struct scn_probe {

@@ -421,6 +421,8 @@ static const struct {
     {"for: 2s, service: users", "for: 2s, service: userz", "no service \"userz\", did you mean"},
     {"from: [postgres]", "from: [redis]",
      "s.yaml:16:71: spec.faults[1].partition.from[0]: no service \"redis\""},
+    {"kill: {}", "network: {peers: [postgres, redis], delay: 1ms}",
+     "s.yaml:15:81: spec.faults[0].network.peers[1]: no service \"redis\""},
     {"kill: {}", "kill: {}, select: all",
      "s.yaml:15:7: spec.faults[0].maxAffected: 4 of 4 instances of \"users\" would be hit, more "
      "than the 50% allowed; select fewer or raise maxAffected"},
@@ -518,6 +520,59 @@ static void test_faults_at_one_time_share_the_cap(void **state)
     topo_fini(&topo);
 }
 
+#define NETWORK_A                                                                                  \
+    "network: {peers: [postgres, gateway-1, '10.0.0.9:80'], ports: [5432, 80], delay: 100ms, "     \
+    "jitter: 10ms, correlation: 25%, distribution: normal, direction: egress, "                    \
+    "lossBursts: {enter: 1%, leave: 25%}}"
+
+static void test_network(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}", NETWORK_A);
+    struct plan plan = planned(text, &topo, &plain);
+    const struct fault_network *network = &plan.faults[0].spec.network;
+    const struct fault_impairment *im = &network->impairment;
+    assert_int_equal(plan.faults[0].spec.kind, FAULT_NETWORK);
+    assert_int_equal(network->peer_count, 3);
+    assert_string_equal(network->peers[1], "gateway-1");
+    assert_string_equal(network->peers[2], "10.0.0.9:80");
+    assert_int_equal(network->port_count, 2);
+    assert_string_equal(network->ports[0], "5432");
+    assert_int_equal(network->direction, FAULT_EGRESS);
+    assert_int_equal(im->delay.ns, 100 * BASE_NS_PER_MS);
+    assert_int_equal(im->distribution, FAULT_NORMAL);
+    assert_true(im->correlation > 0.249 && im->correlation < 0.251);
+    assert_true(im->burst.enter > 0.0099 && im->burst.leave > 0.249 && im->burst.loss > 0.999);
+    assert_true(im->rate <= 0.0 && im->loss <= 0.0);
+    /* The chances are the plan's: the same seed, the same chances, and another for another fault.
+     */
+    struct plan again = planned(text, &topo, &plain);
+    assert_true(network->seed != 0 && network->seed == again.faults[0].spec.network.seed);
+    json_t *json = plan_to_json(&plan);
+    struct plan read;
+    struct base_error err;
+    if (!plan_from_json(json, &read, &err))
+        fail_msg("%s", err.message);
+    assert_true(read.faults[0].spec.network.seed == network->seed);
+    json_decref(json);
+    plan_fini(&read);
+    plan_fini(&again);
+    plan_fini(&plan);
+    topo_fini(&topo);
+    topo = platform(TOPO_LOOPBACK);
+    char *list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].network: needs a network namespace");
+    free(list);
+    struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
+    plan = planned(text, &topo, &without);
+    assert_string_equal(plan.skipped[0].name, "lose");
+    assert_contains(plan.skipped[0].why, "network needs kernel privileges");
+    plan_fini(&plan);
+    free(text);
+    topo_fini(&topo);
+}
+
 static void test_kernel_faults_need_root(void **state)
 {
     (void)state;
@@ -593,7 +648,7 @@ static void test_options(void **state)
 /* ---- external targets ---- */
 
 #define EXTERNAL(urls)                                                                             \
-    HEAD "  target: {kind: external, urls: [" urls "], prometheus: http://p:9090}\n"              \
+    HEAD "  target: {kind: external, urls: [" urls "], prometheus: http://p:9090}\n"               \
          "  duration: 20s\n"                                                                       \
          "  load:\n"                                                                               \
          "    rate: 100/s\n"                                                                       \
@@ -703,6 +758,7 @@ int main(void)
         cmocka_unit_test(test_observability_when_named_with_a_cap),
         cmocka_unit_test(test_one_instance_cannot_have_two_faults_at_once),
         cmocka_unit_test(test_faults_at_one_time_share_the_cap),
+        cmocka_unit_test(test_network),
         cmocka_unit_test(test_kernel_faults_need_root),
         cmocka_unit_test(test_missing_agent_and_prometheus),
         cmocka_unit_test(test_options),
