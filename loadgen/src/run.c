@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "collector.h"
+#include "loadgen/replay.h"
 #include "worker.h"
 
 /* Long enough for every thread to have set its first alarm before the first arrival is due. */
@@ -20,6 +21,7 @@ struct load_run {
     struct io_loop *loop;
     const struct load_spec *spec;
     struct load_events events;
+    struct load_replay replay; /* empty when the spec names none */
     struct load_request *requests;
     struct load_address *addresses;
     struct load_worker *workers;
@@ -268,7 +270,8 @@ static uint32_t thread_count(const struct load_spec *spec)
 
 static bool check_spec(const struct load_spec *spec, struct base_error *err)
 {
-    if (!(spec->rate > 0) || spec->rate > 1e8)
+    bool scheduled = spec->stage_count > 0 || spec->replay != NULL;
+    if (!scheduled && (!(spec->rate > 0) || spec->rate > LOAD_RATE_MAX))
         return base_fail(err, BASE_INVALID,
                          "rate must be above 0 and at most 100 million a second");
     if (spec->duration.ns <= 0 || spec->timeout.ns <= 0)
@@ -318,7 +321,8 @@ static bool prepare(struct load_run *run, struct base_error *err)
     for (size_t i = 0; i < spec->target_count; i++)
         if (!load_address_parse(&spec->targets[i], &run->addresses[i], err))
             return false;
-    return true;
+    return spec->replay == NULL ||
+           load_replay_read(spec->replay, spec->replay_unit, &run->replay, err);
 }
 
 /* Connections are numbered over all threads and given out in blocks, so that each thread has its
@@ -330,6 +334,7 @@ static bool start_workers(struct load_run *run, uint32_t threads, struct base_er
     for (uint32_t i = 0; i < threads; i++) {
         uint32_t conns = run->spec->connections / threads + (i < run->spec->connections % threads);
         const struct load_worker_setup setup = {.spec = run->spec,
+                                                .replay = run->spec->replay ? &run->replay : NULL,
                                                 .requests = run->requests,
                                                 .addresses = run->addresses,
                                                 .index = i,
@@ -423,5 +428,6 @@ void load_run_free(struct load_run *run)
         load_request_fini(&run->requests[i]);
     free(run->requests);
     free(run->addresses);
+    load_replay_fini(&run->replay);
     free(run);
 }

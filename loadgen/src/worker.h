@@ -87,6 +87,7 @@ struct load_worker {
 
 struct load_worker_setup {
     const struct load_spec *spec;
+    const struct load_replay *replay;     /* NULL: none */
     const struct load_request *requests;  /* one a route */
     const struct load_address *addresses; /* one a target */
     uint32_t index;

@@ -8,6 +8,9 @@ static const char *const arrivals_names[] = {
     [LOAD_POISSON] = "poisson", [LOAD_CONSTANT] = "constant"};
 static const struct codec_words arrivals = CODEC_WORDS(arrivals_names);
 
+static const char *const unit_names[] = {[LOAD_UNIT_S] = "s", [LOAD_UNIT_NS] = "ns"};
+static const struct codec_words units = CODEC_WORDS(unit_names);
+
 static const char *const failure_names[] = {
     [LOAD_FAIL_CONNECT] = "connect",   [LOAD_FAIL_TIMEOUT] = "timeout",
     [LOAD_FAIL_RESET] = "reset",       [LOAD_FAIL_PROTOCOL] = "protocol",
@@ -43,10 +46,48 @@ static const struct codec_field route_fields[] = {
 static const struct codec_shape route_shape = {
     .name = "route", .size = sizeof(struct load_route), CODEC_FIELDS(route_fields)};
 
+#define AT(member) .offset = offsetof(struct load_stage, member)
+static const struct codec_field stage_fields[] = {
+    {.key = "lengthNs", .type = CODEC_NS, .min = 1, AT(length)},
+    {.key = "from", .type = CODEC_REAL, AT(from)},
+    {.key = "to", .type = CODEC_REAL, AT(to)},
+    {.key = "burst", .type = CODEC_U64, AT(burst)},
+    {.key = "everyNs", .type = CODEC_NS, AT(every)},
+};
+#undef AT
+
+static bool check_stage(const void *value, const char *where, struct base_error *err)
+{
+    const struct load_stage *stage = value;
+    bool rates = stage->from >= 0 && stage->to >= 0;
+    if (!rates || stage->from > LOAD_RATE_MAX || stage->to > LOAD_RATE_MAX)
+        return base_fail(err, BASE_INVALID, "%s.from, to: expected rates of 0 to %.0f", where,
+                         LOAD_RATE_MAX);
+    if (stage->burst > 0 && (stage->every.ns < 1 || stage->from > 0 || stage->to > 0))
+        return base_fail(err, BASE_INVALID, "%s.burst: expected with everyNs and without a rate",
+                         where);
+    if (stage->burst > LOAD_BURST_MAX)
+        return base_fail(err, BASE_INVALID, "%s.burst: expected at most %d", where, LOAD_BURST_MAX);
+    return true;
+}
+
+static const struct codec_shape stage_shape = {.name = "stage",
+                                               .size = sizeof(struct load_stage),
+                                               CODEC_FIELDS(stage_fields),
+                                               .check = check_stage};
+
 #define AT(member) .offset = offsetof(struct load_spec, member)
 static const struct codec_field spec_fields[] = {
     {.key = "arrivals", .type = CODEC_WORD, .words = &arrivals, AT(arrivals)},
-    {.key = "rate", .type = CODEC_REAL, .range = RANGE_POSITIVE, AT(rate)},
+    {.key = "rate", .type = CODEC_REAL, AT(rate)},
+    {.key = "stages",
+     .type = CODEC_OBJECTS,
+     .optional = true,
+     .shape = &stage_shape,
+     AT(stages),
+     .count_offset = offsetof(struct load_spec, stage_count)},
+    {.key = "replay", .type = CODEC_TEXT_OR_NULL, .optional = true, .form = FORM_LINE, AT(replay)},
+    {.key = "replayUnit", .type = CODEC_WORD, .optional = true, .words = &units, AT(replay_unit)},
     {.key = "durationNs", .type = CODEC_NS, .min = 1, AT(duration)},
     {.key = "connections", .type = CODEC_U32, .min = 1, AT(connections)},
     {.key = "threads", .type = CODEC_U32, AT(threads)},
@@ -71,9 +112,33 @@ static const struct codec_field spec_fields[] = {
 };
 #undef AT
 
+/* One of three says when requests are due. */
+static bool check_source(const struct load_spec *spec, const char *where, struct base_error *err)
+{
+    bool has_rate = spec->rate > 0 && spec->rate <= LOAD_RATE_MAX;
+    int sources = (spec->rate != 0) + (spec->stage_count > 0) + (spec->replay != NULL);
+    if (spec->rate != 0 && !has_rate)
+        return base_fail(err, BASE_INVALID, "%s.rate: expected more than 0, at most %.0f", where,
+                         LOAD_RATE_MAX);
+    if (sources != 1)
+        return base_fail(err, BASE_INVALID, "%s: expected exactly one of rate, stages and replay",
+                         where);
+    int64_t sum = 0;
+    for (size_t i = 0; i < spec->stage_count; i++)
+        if (__builtin_add_overflow(sum, spec->stages[i].length.ns, &sum))
+            return base_fail(err, BASE_INVALID, "%s.stages: they are too long", where);
+    if (spec->stage_count > 0 && sum != spec->duration.ns)
+        return base_fail(err, BASE_INVALID,
+                         "%s.stages: they last %lld ns, expected the %lld of durationNs", where,
+                         (long long)sum, (long long)spec->duration.ns);
+    return true;
+}
+
 static bool check_spec(const void *value, const char *where, struct base_error *err)
 {
     const struct load_spec *spec = value;
+    if (!check_source(spec, where, err))
+        return false;
     if (spec->threads > spec->connections)
         return base_fail(err, BASE_INVALID, "%s.threads: %u are more than the %u connections",
                          where, spec->threads, spec->connections);
@@ -235,6 +300,20 @@ const char *load_failure_name(enum load_failure failure)
 const char *load_arrivals_name(enum load_arrivals value)
 {
     return codec_word(&arrivals, value);
+}
+
+const char *load_unit_name(enum load_unit value)
+{
+    return codec_word(&units, value);
+}
+
+bool load_unit_parse(const char *word, enum load_unit *out)
+{
+    size_t value;
+    if (!codec_word_parse(&units, word, &value))
+        return false;
+    *out = (enum load_unit)value;
+    return true;
 }
 
 bool load_arrivals_parse(const char *word, enum load_arrivals *out)

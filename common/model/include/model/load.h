@@ -25,6 +25,22 @@
 
 enum load_arrivals { LOAD_POISSON, LOAD_CONSTANT };
 
+#define LOAD_RATE_MAX 1e8 /* a second: what no machine sends is a mistake */
+enum { LOAD_BURST_MAX = 1000000 };
+
+/* A stretch of the schedule. Either a rate that goes linearly from `from` to `to` (both 0:
+ * silence), or `burst` requests at once at its start and then `every` so often. */
+struct load_stage {
+    struct dur_ns length;
+    double from; /* requests a second, >= 0 */
+    double to;
+    uint64_t burst; /* 0: none; from and to are 0 then */
+    struct dur_ns every;
+};
+
+/* Recorded timestamps, one a line, of which the first is the start. */
+enum load_unit { LOAD_UNIT_S, LOAD_UNIT_NS };
+
 struct load_target {
     char *address; /* IPv4 or IPv6 literal */
     uint16_t port;
@@ -42,7 +58,11 @@ struct load_route {
 
 struct load_spec {
     enum load_arrivals arrivals;
-    double rate;            /* requests a second over all connections, > 0 */
+    double rate; /* requests a second over all connections; 0 with stages or a replay */
+    struct load_stage *stages; /* one after the other, over `duration`; none: `rate` all the time */
+    size_t stage_count;
+    char *replay; /* file of timestamps; NULL: none */
+    enum load_unit replay_unit;
     struct dur_ns duration; /* of the schedule; responses may come up to `timeout` + 1 s later */
     uint32_t connections;
     uint32_t threads; /* 0: one for each core, never more than connections */
@@ -121,6 +141,10 @@ struct load_result {
 bool load_spec_from_json(const json_t *json, struct load_spec *out, struct base_error *err);
 json_t *load_spec_to_json(const struct load_spec *spec);
 void load_spec_fini(struct load_spec *spec);
+void load_spec_add_stage(struct load_spec *spec, const struct load_stage *stage);
+/* A staircase from ramp->from to ramp->to, both of them steps; steps > 0, and no more than the
+ * ramp's nanoseconds. */
+void load_spec_add_steps(struct load_spec *spec, const struct load_stage *ramp, uint32_t steps);
 bool load_interval_from_json(const json_t *json, struct load_interval *out, struct base_error *err);
 json_t *load_interval_to_json(const struct load_interval *interval); /* without "type" */
 void load_interval_fini(struct load_interval *interval);
@@ -132,5 +156,7 @@ uint64_t load_counts_failed(const struct load_counts *counts); /* all classes, w
 const char *load_failure_name(enum load_failure failure);
 const char *load_arrivals_name(enum load_arrivals arrivals);
 bool load_arrivals_parse(const char *word, enum load_arrivals *out);
+const char *load_unit_name(enum load_unit unit);
+bool load_unit_parse(const char *word, enum load_unit *out);
 
 #endif
