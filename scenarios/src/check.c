@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "buckets.h"
+#include "check_load.h"
 #include "decode.h"
 #include "phases.h"
 #include "reporter.h"
@@ -27,6 +28,7 @@ static void check_load(struct scn_reporter *reporter)
                 "%" PRId64 " threads for %" PRId64 " connections, expected no more than those",
                 load->threads, load->connections);
     }
+    scn_check_arrivals(reporter);
 }
 
 static void check_steady(struct scn_reporter *reporter)

@@ -154,7 +154,7 @@ static const struct scn_field load_fields[] = {
     {.key = "rate",
      .type = SCN_RATE,
      AT(rate),
-     .required = true,
+     .choice = SCN_LOAD_RATE + 1,
      .min = "1/h",
      .max = "1000000/s",
      .help = "Requests a second over all connections."},
@@ -202,8 +202,24 @@ static const struct scn_field load_fields[] = {
      .least = 1,
      .most = 256,
      .help = "What is requested."},
+    {.key = "stages",
+     .type = SCN_OBJECTS,
+     .shape = &scn_stage_shape,
+     AT(stages),
+     .count_offset = offsetof(struct scn_load, stage_count),
+     .choice = SCN_LOAD_STAGES + 1,
+     .least = 1,
+     .most = 1000,
+     .help = "Instead of one rate: rates, ramps, staircases and bursts, one after the other."},
+    {.key = "replay",
+     .type = SCN_OBJECT,
+     .shape = &scn_replay_shape,
+     AT(replay),
+     .choice = SCN_LOAD_REPLAY + 1,
+     .help = "Instead of a rate: recorded times at which requests are due."},
 };
-static const struct scn_shape load_shape = {FIELDS(load_fields)};
+static const struct scn_shape load_shape = {FIELDS(load_fields), .choice_of = "a schedule",
+                                            .choice_offset = offsetof(struct scn_load, source)};
 #undef AT
 
 /* ---- steady state ---- */
