@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adhoc_source.h"
 #include "base/cleanup.h"
 #include "base/random.h"
 #include "base/text.h"
-#include "loadgen/replay.h"
 #include "stage_text.h"
 #include "url.h"
 
@@ -37,6 +37,7 @@ static bool set_u32(const char *value, uint32_t *out)
 
 static bool set_connections(struct load_adhoc *a, const char *value)
 {
+    a->connections_given = true;
     return set_u32(value, &a->spec.connections);
 }
 
@@ -76,6 +77,31 @@ static bool set_arrivals(struct load_adhoc *a, const char *value)
 static bool add_stage(struct load_adhoc *a, const char *value)
 {
     return load_stage_parse(value, &a->spec, &a->wrong);
+}
+
+static bool add_user_stage(struct load_adhoc *a, const char *value)
+{
+    return load_user_stage_parse(value, &a->spec.closed, &a->wrong);
+}
+
+static bool set_users(struct load_adhoc *a, const char *value)
+{
+    return set_u32(value, &a->users) && a->users <= LOAD_USERS_MAX;
+}
+
+static bool set_think(struct load_adhoc *a, const char *value)
+{
+    return load_think_parse(value, &a->spec.closed, &a->wrong);
+}
+
+static bool set_iterations(struct load_adhoc *a, const char *value)
+{
+    return base_parse_u64(value, &a->spec.closed.iterations) && a->spec.closed.iterations > 0;
+}
+
+static bool set_iterations_each(struct load_adhoc *a, const char *value)
+{
+    return base_parse_u64(value, &a->spec.closed.each) && a->spec.closed.each > 0;
 }
 
 static bool set_replay(struct load_adhoc *a, const char *value)
@@ -179,6 +205,19 @@ static const struct option {
      "\"1m 100..500/s in 5 steps\" or \"10s 50 every 1s\"",
      add_stage},
     {0, "replay", "FILE", "instead of a rate: when to send, one timestamp a line", set_replay},
+    {0, "users", "N",
+     "instead of a rate, closed model: N users who wait for the\n" INDENT
+     "end of a request before the next",
+     set_users},
+    {0, "user-stage", "STAGE", "the same, their number over time, repeated: \"10s 0..50\"",
+     add_user_stage},
+    {0, "think", "TIME",
+     "of users between requests: 1s, \"uniform 1s..3s\",\n" INDENT
+     "\"exponential 1s\" or \"lognormal 1s..4s\" (none)",
+     set_think},
+    {0, "iterations", "N", "all users together send N requests, then the load is over",
+     set_iterations},
+    {0, "iterations-each", "N", "each user sends N requests", set_iterations_each},
     {0, "replay-unit", "s|ns", "of those timestamps (s)", set_replay_unit},
     {'h', "help", NULL, "this text", set_help},
 };
@@ -241,40 +280,6 @@ static bool take_option(struct load_adhoc *a, int argc, const char *const *argv,
                      value == NULL ? "" : value, o->help);
 }
 
-/* A recording without -d lasts until its last timestamp. */
-static bool settle_replay(struct load_adhoc *a, struct base_error *err)
-{
-    struct load_replay replay = {.max = 0};
-    if (!load_replay_read(a->spec.replay, a->spec.replay_unit, &replay, err))
-        return false;
-    if (!a->duration_given)
-        a->spec.duration.ns = replay.at[replay.count - 1] + 1;
-    load_replay_fini(&replay);
-    return true;
-}
-
-/* Exactly one of them says when requests are due. */
-static bool settle_source(struct load_adhoc *a, struct base_error *err)
-{
-    struct load_spec *spec = &a->spec;
-    int sources = (spec->rate > 0) + (spec->stage_count > 0) + (spec->replay != NULL);
-    if (sources == 0)
-        return base_fail(err, BASE_INVALID,
-                         "a rate is needed: -r 100 sends 100 requests a second (or --stage, or "
-                         "--replay)");
-    if (sources > 1)
-        return base_fail(err, BASE_INVALID, "-r, --stage and --replay exclude each other");
-    if (spec->stage_count > 0 && a->duration_given)
-        return base_fail(err, BASE_INVALID, "-d beside --stage: stages say how long they last");
-    if (spec->stage_count > 0)
-        spec->duration.ns = 0;
-    for (size_t i = 0; i < spec->stage_count; i++)
-        if (__builtin_add_overflow(spec->duration.ns, spec->stages[i].length.ns,
-                                   &spec->duration.ns))
-            return base_fail(err, BASE_INVALID, "the stages are too long");
-    return spec->replay == NULL || settle_replay(a, err);
-}
-
 static bool take_arguments(struct load_adhoc *a, int argc, const char *const *argv,
                            struct base_error *err)
 {
@@ -292,7 +297,7 @@ static bool take_arguments(struct load_adhoc *a, int argc, const char *const *ar
         return true;
     if (a->url == NULL)
         return base_fail(err, BASE_INVALID, "a URL is needed: squall load http://HOST/ -r RATE");
-    return settle_source(a, err);
+    return load_adhoc_settle(a, err);
 }
 
 static void set_defaults(struct load_adhoc *a)

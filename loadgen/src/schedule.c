@@ -59,7 +59,6 @@ void load_schedule_init(struct load_schedule *schedule, const struct load_spec *
         .arrivals = spec->arrivals,
         .replay = replay,
         .end = spec->duration.ns,
-        .routes = (uint32_t)spec->route_count,
         .share = share,
         .shares = shares,
     };
@@ -69,31 +68,14 @@ void load_schedule_init(struct load_schedule *schedule, const struct load_spec *
         make_pieces(schedule, spec);
     if (spec->arrivals == LOAD_POISSON)
         draw_gap(schedule);
-    schedule->weights = base_calloc(spec->route_count, sizeof *schedule->weights);
-    uint64_t sum = 0;
-    for (size_t i = 0; i < spec->route_count; i++) {
-        sum += spec->routes[i].weight;
-        schedule->weights[i] = sum;
-    }
+    load_picker_init(&schedule->picker, spec);
 }
 
 void load_schedule_fini(struct load_schedule *schedule)
 {
     free(schedule->pieces);
     schedule->pieces = NULL;
-    free(schedule->weights);
-    schedule->weights = NULL;
-}
-
-static uint32_t pick_route(struct load_schedule *schedule)
-{
-    if (schedule->routes == 1)
-        return 0;
-    uint64_t drawn = base_rng_below(&schedule->picks, schedule->weights[schedule->routes - 1]);
-    uint32_t route = 0;
-    while (drawn >= schedule->weights[route])
-        route++;
-    return route;
+    load_picker_fini(&schedule->picker);
 }
 
 /* How long after the piece's start its integral reaches y, in ns. In the form of the quadratic's
@@ -165,7 +147,7 @@ bool load_schedule_next(struct load_schedule *schedule, struct load_arrival *out
         if (at < schedule->last)
             at = schedule->last; /* rounding, where arrivals are less than a nanosecond apart */
         schedule->last = at;
-        uint32_t route = pick_route(schedule);
+        uint32_t route = load_picker_draw(&schedule->picker, &schedule->picks);
         uint64_t number = schedule->number++;
         if (number % schedule->shares != schedule->share)
             continue;

@@ -25,6 +25,7 @@
 
 #include "base/random.h"
 #include "model/load.h"
+#include "picker.h"
 
 struct load_replay;
 
@@ -59,8 +60,7 @@ struct load_schedule {
     uint64_t fired;  /* of the piece's burst arrivals */
     struct base_rng gaps;
     struct base_rng picks;
-    uint64_t *weights; /* running sums, owned */
-    uint32_t routes;
+    struct load_picker picker;
     uint32_t share;
     uint32_t shares;
 };

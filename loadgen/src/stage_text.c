@@ -102,3 +102,66 @@ bool load_stage_parse(const char *text, struct load_spec *spec, struct base_erro
         load_spec_add_stage(spec, &stage);
     return true;
 }
+
+static bool parse_users(const char *text, double *out)
+{
+    return load_number_parse(text, out) && *out >= 0 && *out <= LOAD_USERS_MAX &&
+           *out <= floor(*out);
+}
+
+bool load_user_stage_parse(const char *text, struct load_closed *closed, struct base_error *err)
+{
+    BASE_AUTO_FREE char *copy = base_str_dup(text);
+    char *words[WORDS_MAX] = {NULL};
+    size_t count = split(copy, words);
+    struct load_stage stage = {.burst = 0};
+    if (count != 2 || !base_parse_duration(words[0], &stage.length) || stage.length.ns == 0)
+        return wrong(err, text, "LENGTH USERS or LENGTH USERS..USERS, such as 10s 0..50");
+    char *dots = strstr(words[1], "..");
+    if (dots != NULL)
+        *dots = '\0';
+    if (!parse_users(words[1], &stage.from) ||
+        !parse_users(dots != NULL ? dots + 2 : words[1], &stage.to))
+        return wrong(err, text, "whole numbers of users");
+    closed->stages =
+        base_reallocarray(closed->stages, closed->stage_count + 1, sizeof *closed->stages);
+    closed->stages[closed->stage_count++] = stage;
+    return true;
+}
+
+/* "1s..3s" */
+static bool parse_span(char *text, struct load_closed *closed)
+{
+    char *dots = strstr(text, "..");
+    if (dots == NULL)
+        return false;
+    *dots = '\0';
+    return base_parse_duration(text, &closed->think_a) &&
+           base_parse_duration(dots + 2, &closed->think_b) &&
+           closed->think_a.ns <= closed->think_b.ns;
+}
+
+bool load_think_parse(const char *text, struct load_closed *closed, struct base_error *err)
+{
+    BASE_AUTO_FREE char *copy = base_str_dup(text);
+    char *words[WORDS_MAX] = {NULL};
+    size_t count = split(copy, words);
+    struct load_closed made = {.think = LOAD_THINK_CONSTANT};
+    bool good = count == 1 && base_parse_duration(words[0], &made.think_a);
+    for (int i = LOAD_THINK_UNIFORM; count == 2 && i <= LOAD_THINK_LOGNORMAL; i++) {
+        if (!base_str_eq(words[0], load_think_name((enum load_think)i)))
+            continue;
+        made.think = (enum load_think)i;
+        good = i == LOAD_THINK_EXPONENTIAL ? base_parse_duration(words[1], &made.think_a)
+                                           : parse_span(words[1], &made);
+    }
+    if (!good || (made.think == LOAD_THINK_LOGNORMAL && made.think_a.ns == 0))
+        return base_fail(err, BASE_INVALID,
+                         "\"%.60s\": expected a time such as 1s, uniform 1s..3s, exponential 1s or "
+                         "lognormal 1s..4s",
+                         text);
+    closed->think = made.think;
+    closed->think_a = made.think_a;
+    closed->think_b = made.think_b;
+    return true;
+}

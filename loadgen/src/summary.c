@@ -4,6 +4,7 @@
 
 #include "loadgen/adhoc.h"
 #include "recorder.h"
+#include "users.h"
 
 static const struct {
     const char *label;
@@ -84,6 +85,9 @@ static void write_source(struct base_buf *out, const struct load_spec *spec)
 {
     if (spec->replay != NULL)
         base_buf_printf(out, "replay of %s", spec->replay);
+    else if (spec->closed.stage_count > 0)
+        base_buf_printf(out, "closed model, up to %u users, think time %s", load_users_most(spec),
+                        load_think_name(spec->closed.think));
     else if (spec->stage_count > 0)
         base_buf_printf(out, "%zu stages %s", spec->stage_count,
                         load_arrivals_name(spec->arrivals));

@@ -173,7 +173,11 @@ static void setup_plain(struct load_worker *w, const struct load_worker_setup *s
     TAILQ_INIT(&w->free_conns);
     TAILQ_INIT(&w->in_flight);
     load_waiting_init(&w->waiting, WAITING_MAX);
-    load_schedule_init(&w->schedule, setup->spec, setup->replay, setup->index, setup->count);
+    w->closed = setup->spec->closed.stage_count > 0;
+    if (w->closed)
+        load_users_init(&w->users, setup->spec, setup->iterations, setup->index, setup->count);
+    else
+        load_schedule_init(&w->schedule, setup->spec, setup->replay, setup->index, setup->count);
     /* The first phase holds from before the beginning. */
     w->segments = base_calloc(1, sizeof *w->segments);
     w->segments[0] = (struct load_segment){.from = INT64_MIN, .phase = 0};
@@ -254,6 +258,7 @@ void load_worker_fini(struct load_worker *worker)
     load_shard_fini(&worker->shards[0]);
     load_shard_fini(&worker->shards[1]);
     load_schedule_fini(&worker->schedule);
+    load_users_fini(&worker->users);
     load_waiting_fini(&worker->waiting);
     free(worker->segments);
     free(worker->mail.segments);

@@ -295,6 +295,8 @@ static bool is_unset(const struct codec_field *field, const void *value)
     case CODEC_OBJECTS:
     case CODEC_TEXTS:
         return count_of(field, value) == 0;
+    case CODEC_OBJECT: /* where it has a field that tells, that is the first */
+        return is_unset(&field->shape->fields[0], at);
     case CODEC_TEXT_OR_NULL:
         return *(char *const *)at == NULL;
     case CODEC_WORD:

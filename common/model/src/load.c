@@ -11,6 +11,13 @@ static const struct codec_words arrivals = CODEC_WORDS(arrivals_names);
 static const char *const unit_names[] = {[LOAD_UNIT_S] = "s", [LOAD_UNIT_NS] = "ns"};
 static const struct codec_words units = CODEC_WORDS(unit_names);
 
+static const char *const think_names[] = {[LOAD_THINK_NONE] = "none",
+                                          [LOAD_THINK_CONSTANT] = "constant",
+                                          [LOAD_THINK_UNIFORM] = "uniform",
+                                          [LOAD_THINK_EXPONENTIAL] = "exponential",
+                                          [LOAD_THINK_LOGNORMAL] = "lognormal"};
+static const struct codec_words thinks = CODEC_WORDS(think_names);
+
 static const char *const failure_names[] = {
     [LOAD_FAIL_CONNECT] = "connect",   [LOAD_FAIL_TIMEOUT] = "timeout",
     [LOAD_FAIL_RESET] = "reset",       [LOAD_FAIL_PROTOCOL] = "protocol",
@@ -76,6 +83,50 @@ static const struct codec_shape stage_shape = {.name = "stage",
                                                CODEC_FIELDS(stage_fields),
                                                .check = check_stage};
 
+#define AT(member) .offset = offsetof(struct load_closed, member)
+static const struct codec_field closed_fields[] = {
+    {.key = "stages",
+     .type = CODEC_OBJECTS,
+     .shape = &stage_shape,
+     .min = 1,
+     AT(stages),
+     .count_offset = offsetof(struct load_closed, stage_count)},
+    {.key = "iterations", .type = CODEC_U64, AT(iterations)},
+    {.key = "iterationsEach", .type = CODEC_U64, AT(each)},
+    {.key = "think", .type = CODEC_WORD, .words = &thinks, AT(think)},
+    {.key = "thinkANs", .type = CODEC_NS, AT(think_a)},
+    {.key = "thinkBNs", .type = CODEC_NS, AT(think_b)},
+};
+#undef AT
+
+static bool check_closed(const void *value, const char *where, struct base_error *err)
+{
+    const struct load_closed *closed = value;
+    double most = 0;
+    for (size_t i = 0; i < closed->stage_count; i++) {
+        const struct load_stage *stage = &closed->stages[i];
+        most = stage->from > most ? stage->from : most;
+        most = stage->to > most ? stage->to : most;
+        if (stage->burst > 0)
+            return base_fail(err, BASE_INVALID, "%s.stages[%zu].burst: users come in no bursts",
+                             where, i);
+    }
+    if (most < 1 || most > LOAD_USERS_MAX)
+        return base_fail(err, BASE_INVALID, "%s.stages: expected 1 to %d users at the most", where,
+                         LOAD_USERS_MAX);
+    bool two = closed->think == LOAD_THINK_UNIFORM || closed->think == LOAD_THINK_LOGNORMAL;
+    if (two && closed->think_b.ns < closed->think_a.ns)
+        return base_fail(err, BASE_INVALID, "%s.thinkBNs: is less than thinkANs", where);
+    if (closed->think == LOAD_THINK_LOGNORMAL && closed->think_a.ns < 1)
+        return base_fail(err, BASE_INVALID, "%s.thinkANs: a median is more than 0", where);
+    return true;
+}
+
+static const struct codec_shape closed_shape = {.name = "users",
+                                                .size = sizeof(struct load_closed),
+                                                CODEC_FIELDS(closed_fields),
+                                                .check = check_closed};
+
 #define AT(member) .offset = offsetof(struct load_spec, member)
 static const struct codec_field spec_fields[] = {
     {.key = "arrivals", .type = CODEC_WORD, .words = &arrivals, AT(arrivals)},
@@ -88,6 +139,7 @@ static const struct codec_field spec_fields[] = {
      .count_offset = offsetof(struct load_spec, stage_count)},
     {.key = "replay", .type = CODEC_TEXT_OR_NULL, .optional = true, .form = FORM_LINE, AT(replay)},
     {.key = "replayUnit", .type = CODEC_WORD, .optional = true, .words = &units, AT(replay_unit)},
+    {.key = "users", .type = CODEC_OBJECT, .optional = true, .shape = &closed_shape, AT(closed)},
     {.key = "durationNs", .type = CODEC_NS, .min = 1, AT(duration)},
     {.key = "connections", .type = CODEC_U32, .min = 1, AT(connections)},
     {.key = "threads", .type = CODEC_U32, AT(threads)},
@@ -112,26 +164,34 @@ static const struct codec_field spec_fields[] = {
 };
 #undef AT
 
-/* One of three says when requests are due. */
+static bool check_length(const struct load_spec *spec, const struct load_stage *stages,
+                         size_t count, const char *where, struct base_error *err)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        if (__builtin_add_overflow(sum, stages[i].length.ns, &sum))
+            return base_fail(err, BASE_INVALID, "%s: the stages are too long", where);
+    if (count > 0 && sum != spec->duration.ns)
+        return base_fail(err, BASE_INVALID,
+                         "%s: the stages last %lld ns, expected the %lld of durationNs", where,
+                         (long long)sum, (long long)spec->duration.ns);
+    return true;
+}
+
+/* One of four says when requests are due. */
 static bool check_source(const struct load_spec *spec, const char *where, struct base_error *err)
 {
     bool has_rate = spec->rate > 0 && spec->rate <= LOAD_RATE_MAX;
-    int sources = (spec->rate != 0) + (spec->stage_count > 0) + (spec->replay != NULL);
+    int sources = (spec->rate != 0) + (spec->stage_count > 0) + (spec->replay != NULL) +
+                  (spec->closed.stage_count > 0);
     if (spec->rate != 0 && !has_rate)
         return base_fail(err, BASE_INVALID, "%s.rate: expected more than 0, at most %.0f", where,
                          LOAD_RATE_MAX);
     if (sources != 1)
-        return base_fail(err, BASE_INVALID, "%s: expected exactly one of rate, stages and replay",
-                         where);
-    int64_t sum = 0;
-    for (size_t i = 0; i < spec->stage_count; i++)
-        if (__builtin_add_overflow(sum, spec->stages[i].length.ns, &sum))
-            return base_fail(err, BASE_INVALID, "%s.stages: they are too long", where);
-    if (spec->stage_count > 0 && sum != spec->duration.ns)
         return base_fail(err, BASE_INVALID,
-                         "%s.stages: they last %lld ns, expected the %lld of durationNs", where,
-                         (long long)sum, (long long)spec->duration.ns);
-    return true;
+                         "%s: expected exactly one of rate, stages, replay and users", where);
+    return check_length(spec, spec->stages, spec->stage_count, where, err) &&
+           check_length(spec, spec->closed.stages, spec->closed.stage_count, where, err);
 }
 
 static bool check_spec(const void *value, const char *where, struct base_error *err)
@@ -300,6 +360,11 @@ const char *load_failure_name(enum load_failure failure)
 const char *load_arrivals_name(enum load_arrivals value)
 {
     return codec_word(&arrivals, value);
+}
+
+const char *load_think_name(enum load_think value)
+{
+    return codec_word(&thinks, value);
 }
 
 const char *load_unit_name(enum load_unit value)

@@ -14,6 +14,8 @@ struct load_adhoc {
     bool json;
     bool quiet;
     bool duration_given;
+    bool connections_given;
+    uint32_t users; /* 0: not said */
     struct base_error wrong; /* what an option's value was refused for */
     bool help;               /* asked for: nothing else is set */
 };

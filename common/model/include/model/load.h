@@ -26,7 +26,7 @@
 enum load_arrivals { LOAD_POISSON, LOAD_CONSTANT };
 
 #define LOAD_RATE_MAX 1e8 /* a second: what no machine sends is a mistake */
-enum { LOAD_BURST_MAX = 1000000 };
+enum { LOAD_BURST_MAX = 1000000, LOAD_USERS_MAX = 1000000 };
 
 /* A stretch of the schedule. Either a rate that goes linearly from `from` to `to` (both 0:
  * silence), or `burst` requests at once at its start and then `every` so often. */
@@ -56,6 +56,25 @@ struct load_route {
     uint32_t weight; /* > 0 */
 };
 
+enum load_think {
+    LOAD_THINK_NONE,
+    LOAD_THINK_CONSTANT,    /* a */
+    LOAD_THINK_UNIFORM,     /* a..b */
+    LOAD_THINK_EXPONENTIAL, /* mean a */
+    LOAD_THINK_LOGNORMAL    /* median a, 95 % of it below b */
+};
+
+/* The closed model: users who wait for the end of one request and think before the next. */
+struct load_closed {
+    struct load_stage *stages; /* of the number of users (from, to; no bursts); none: open model */
+    size_t stage_count;
+    uint64_t iterations; /* of all users together, then the load is over; 0: until the end */
+    uint64_t each;       /* of every user */
+    enum load_think think;
+    struct dur_ns think_a;
+    struct dur_ns think_b;
+};
+
 struct load_spec {
     enum load_arrivals arrivals;
     double rate; /* requests a second over all connections; 0 with stages or a replay */
@@ -63,7 +82,8 @@ struct load_spec {
     size_t stage_count;
     char *replay; /* file of timestamps; NULL: none */
     enum load_unit replay_unit;
-    struct dur_ns duration; /* of the schedule; responses may come up to `timeout` + 1 s later */
+    struct load_closed closed; /* instead of a rate, stages or a replay */
+    struct dur_ns duration;    /* of the schedule; responses may come up to `timeout` + 1 s later */
     uint32_t connections;
     uint32_t threads; /* 0: one for each core, never more than connections */
     uint64_t seed;
@@ -156,6 +176,7 @@ uint64_t load_counts_failed(const struct load_counts *counts); /* all classes, w
 const char *load_failure_name(enum load_failure failure);
 const char *load_arrivals_name(enum load_arrivals arrivals);
 bool load_arrivals_parse(const char *word, enum load_arrivals *out);
+const char *load_think_name(enum load_think think);
 const char *load_unit_name(enum load_unit unit);
 bool load_unit_parse(const char *word, enum load_unit *out);
 
