@@ -164,7 +164,7 @@ static const struct scn_field load_fields[] = {
      .fallback = "64",
      .min = "1",
      .max = "65535",
-     .help = "Connections that carry the requests."},
+     .help = "Connections that carry the requests; with users, one for each unless given."},
     {.key = "threads",
      .type = SCN_INTEGER,
      AT(threads),
@@ -217,6 +217,13 @@ static const struct scn_field load_fields[] = {
      AT(replay),
      .choice = SCN_LOAD_REPLAY + 1,
      .help = "Instead of a rate: recorded times at which requests are due."},
+    {.key = "users",
+     .type = SCN_OBJECT,
+     .shape = &scn_users_shape,
+     AT(users),
+     .choice = SCN_LOAD_USERS + 1,
+     .help = "Instead of a rate, the closed model: users who wait for the end of a request and "
+             "think before the next. Load then falls when the target gets slow."},
 };
 static const struct scn_shape load_shape = {FIELDS(load_fields), .choice_of = "a schedule",
                                             .choice_offset = offsetof(struct scn_load, source)};

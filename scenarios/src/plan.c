@@ -129,7 +129,6 @@ static void plan_load(struct planner *planner)
         scn_say(&planner->reporter, "\"%s\" has no instances to send load to", service->name);
     plan_arrivals(planner->scenario, load);
     load->duration = planner->scenario->duration;
-    load->connections = (uint32_t)from->connections;
     load->threads = (uint32_t)from->threads;
     load->seed = planner->seed;
     load->timeout = from->timeout;

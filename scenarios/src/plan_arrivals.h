@@ -4,7 +4,7 @@
 
 #include "scenarios/scenario.h"
 
-/* When requests are due: rate, stages or replay. */
+/* When requests are due: rate, stages, replay or users, and on how many connections. */
 void plan_arrivals(const struct scn_scenario *scenario, struct load_spec *load);
 
 #endif

@@ -59,7 +59,29 @@ struct scn_replay {
     enum load_unit unit;
 };
 
-enum scn_load_source { SCN_LOAD_RATE, SCN_LOAD_STAGES, SCN_LOAD_REPLAY };
+enum scn_users_kind { SCN_USERS_FLAT, SCN_USERS_RAMP };
+
+struct scn_user_stage {
+    enum scn_users_kind kind;
+    struct dur_ns length; /* `for` */
+    int64_t count;
+    int64_t from; /* as in scn_stage */
+    int64_t to;
+};
+
+struct scn_users {
+    enum scn_users_kind kind;
+    int64_t count;
+    struct scn_user_stage *stages;
+    size_t stage_count;
+    enum load_think think;
+    struct dur_ns think_a; /* as in load_closed */
+    struct dur_ns think_b;
+    int64_t iterations; /* 0: no such bound */
+    int64_t each;
+};
+
+enum scn_load_source { SCN_LOAD_RATE, SCN_LOAD_STAGES, SCN_LOAD_REPLAY, SCN_LOAD_USERS };
 
 struct scn_load {
     char *service; /* NULL only for external targets */
@@ -69,6 +91,7 @@ struct scn_load {
     struct scn_stage *stages;
     size_t stage_count;
     struct scn_replay replay;
+    struct scn_users users;
     int64_t connections;
     int64_t threads; /* 0: one for each core */
     struct dur_ns timeout;

@@ -79,11 +79,67 @@ static void test_refused(void **state)
     }
 }
 
+static void test_users(void **state)
+{
+    (void)state;
+    struct load_closed closed = {.stage_count = 0};
+    assert_true(load_user_stage_parse("10s 0..50", &closed, NULL));
+    assert_true(load_user_stage_parse("1m 50", &closed, NULL));
+    assert_true(closed.stages[0].from == 0 && closed.stages[0].to == 50);
+    assert_true(closed.stages[1].from == 50 && closed.stages[1].to == 50);
+    assert_int_equal(closed.stages[1].length.ns, 60 * BASE_NS_PER_S);
+    static const char *const bad[] = {"",        "50",     "10s",  "10s 0.5",       "10s -1",
+                                      "10s 5..", "10s 2M", "0s 5", "10s 5 every 1s"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct base_error err;
+        if (load_user_stage_parse(bad[i], &closed, &err))
+            fail_msg("accepted: %s", bad[i]);
+        assert_non_null(strstr(err.message, "expected"));
+    }
+    assert_int_equal(closed.stage_count, 2);
+    free(closed.stages);
+}
+
+static void test_think(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum load_think think;
+        int64_t a, b;
+    } good[] = {{"250ms", LOAD_THINK_CONSTANT, 250000000, 0},
+                {"uniform 1us..3us", LOAD_THINK_UNIFORM, 1000, 3000},
+                {"exponential 1us", LOAD_THINK_EXPONENTIAL, 1000, 0},
+                {"lognormal 1us..4us", LOAD_THINK_LOGNORMAL, 1000, 4000}};
+    static const char *const bad[] = {"",
+                                      "1",
+                                      "uniform 1s",
+                                      "uniform 3s..1s",
+                                      "exponential",
+                                      "exponential 1s..2s",
+                                      "lognormal 0s..1s",
+                                      "normal 1s"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct load_closed closed = {.stage_count = 0};
+        assert_true(load_think_parse(good[i].text, &closed, NULL));
+        assert_int_equal(closed.think, good[i].think);
+        assert_int_equal(closed.think_a.ns, good[i].a);
+        assert_int_equal(closed.think_b.ns, good[i].b);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct load_closed closed = {.stage_count = 0};
+        if (load_think_parse(bad[i], &closed, NULL))
+            fail_msg("accepted: %s", bad[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_users),
+        cmocka_unit_test(test_think),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,14 @@
     "'host':'h','targets':[{'address':'10.0.0.3','port':3000}],"                                   \
     "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
     "'firstPhase':'steady'}"
+#define CLOSED                                                                                     \
+    "{'arrivals':'poisson','rate':0.0,'users':{'stages':[{'lengthNs':10,'from':0.0,'to':50.0,"     \
+    "'burst':0,'everyNs':0}],'iterations':5,'iterationsEach':0,'think':'uniform','thinkANs':1,"    \
+    "'thinkBNs':2},'durationNs':10,'connections':64,"                                              \
+    "'threads':2,'seed':1,'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"    \
+    "'host':'h','targets':[{'address':'10.0.0.3','port':3000}],"                                   \
+    "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
+    "'firstPhase':'steady'}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
     "'http_4xx':0,'http_5xx':1,'status':0},'missed':1,'bytesIn':100,'bytesOut':200}"
@@ -43,6 +51,7 @@ static void test_round_trip(void **state)
     (void)state;
     assert_round_trip(&load_spec_case, SPEC);
     assert_round_trip(&load_spec_case, STAGED);
+    assert_round_trip(&load_spec_case, CLOSED);
     assert_round_trip(&load_interval_case, INTERVAL);
     assert_round_trip(&load_result_case, RESULT);
 }
@@ -101,6 +110,19 @@ static void test_bad_values(void **state)
         {"stages/1/everyNs", "0"},
         {"stages/1/burst", "1000001"},
     };
+    static const struct bad_value closed[] = {
+        {"rate", "5"},
+        {"durationNs", "11"},
+        {"users/stages", "[]"},
+        {"users/stages/0/burst", "5"},
+        {"users/stages/0/to", "0"},
+        {"users/stages/0/to", "1000001"},
+        {"users/think", "'often'"},
+        {"users/thinkBNs", "0"},
+        {"users/iterations", "-1"},
+    };
+    for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++)
+        assert_bad_value(&load_spec_case, CLOSED, closed[i].pointer, closed[i].value);
     for (size_t i = 0; i < sizeof staged / sizeof staged[0]; i++)
         assert_bad_value(&load_spec_case, STAGED, staged[i].pointer, staged[i].value);
     assert_bad_value(&load_interval_case, INTERVAL, "counts/failed/http_5xx", "-1");

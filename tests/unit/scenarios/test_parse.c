@@ -257,6 +257,18 @@ static const struct {
     {"rate: 100/s", "stages: [{for: 20s, to: 5/s, steps: 1}]", "1 is out of range, expected 2"},
     {"rate: 100/s", "stages: [{for: 20s, burst: 5}]",
      "stages[0].every: this key is missing beside \"burst\""},
+    {"rate: 100/s", "users: {}", "a number of users is missing, expected one of count, stages"},
+    {"rate: 100/s", "users: {count: 0}", "0 is out of range, expected 1 to 1000000"},
+    {"rate: 100/s", "users: {count: 5, think: {}}", "a distribution is missing, expected one of"},
+    {"rate: 100/s", "users: {count: 5, think: {constant: 1s, exponential: 1s}}",
+     "expected exactly one distribution"},
+    {"rate: 100/s", "users: {count: 5, think: {uniform: {min: 2s, max: 1s}}}",
+     "s.yaml:8:55: spec.load.users.think.uniform.max: is less than \"min\""},
+    {"rate: 100/s", "users: {count: 5, think: {lognormal: {median: 2s, p95: 1s}}}",
+     "lognormal.p95: is less than \"median\""},
+    {"rate: 100/s", "users: {stages: [{for: 19s, count: 5}]}", "the stages last 19s together"},
+    {"rate: 100/s", "users: {stages: [{for: 20s, count: 0}]}", "there is never a user"},
+    {"rate: 100/s", "users: {stages: [{for: 20s, count: 5, from: 1}]}", "only beside \"to\""},
 };
 
 static void test_each_mistake_is_named(void **state)

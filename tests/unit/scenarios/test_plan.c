@@ -148,6 +148,57 @@ static void test_stages(void **state)
     free(text);
 }
 
+static struct load_spec planned_load(const char *source, const struct topo *topo)
+{
+    char *text = replaced(SAMPLE, "rate: 100/s", source);
+    struct plan plan = planned(text, topo, &plain);
+    struct load_spec load;
+    json_t *json = load_spec_to_json(&plan.load);
+    assert_true(load_spec_from_json(json, &load, NULL)); /* what is planned can be carried out */
+    json_decref(json);
+    plan_fini(&plan);
+    free(text);
+    return load;
+}
+
+static void test_users(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    struct load_spec load = planned_load(
+        "users: {count: 50, iterations: 7, think: {lognormal: {median: 1s, p95: 4s}}}", &topo);
+    assert_true(load.rate == 0);
+    assert_int_equal(load.closed.stage_count, 1);
+    assert_stage(&load.closed.stages[0], 20000, 50, 50, 0);
+    assert_int_equal(load.closed.iterations, 7);
+    assert_int_equal(load.closed.think, LOAD_THINK_LOGNORMAL);
+    assert_int_equal(load.closed.think_a.ns, BASE_NS_PER_S);
+    assert_int_equal(load.closed.think_b.ns, 4 * BASE_NS_PER_S);
+    assert_int_equal(load.connections, 50);
+    load_spec_fini(&load);
+
+    load = planned_load("connections: 3\n    users:\n"
+                        "      iterationsEach: 9\n"
+                        "      think: {exponential: 2s}\n"
+                        "      stages: [{for: 5s, to: 10}, {for: 5s, to: 20}, {for: 5s, from: 7, "
+                        "to: 1}, {for: 5s, count: 2}]",
+                        &topo);
+    assert_stage(&load.closed.stages[0], 5000, 0, 10, 0);
+    assert_stage(&load.closed.stages[1], 5000, 10, 20, 0);
+    assert_stage(&load.closed.stages[2], 5000, 7, 1, 0);
+    assert_stage(&load.closed.stages[3], 5000, 2, 2, 0);
+    assert_int_equal(load.closed.each, 9);
+    assert_int_equal(load.closed.think, LOAD_THINK_EXPONENTIAL);
+    assert_int_equal(load.connections, 3);
+    load_spec_fini(&load);
+
+    load = planned_load("threads: 8\n    users: {count: 2}", &topo);
+    assert_int_equal(load.connections, 8);
+    assert_int_equal(load.closed.think, LOAD_THINK_NONE);
+    load_spec_fini(&load);
+    topo_fini(&topo);
+}
+
 /* Relative to the scenario, so that it works from any folder. */
 static void test_replay_path(void **state)
 {
@@ -573,6 +624,7 @@ int main(void)
         cmocka_unit_test(test_first_of_the_catalog),
         cmocka_unit_test(test_stages),
         cmocka_unit_test(test_replay_path),
+        cmocka_unit_test(test_users),
         cmocka_unit_test(test_plan_survives_its_file),
         cmocka_unit_test(test_phases),
         cmocka_unit_test(test_selection_is_seeded),
