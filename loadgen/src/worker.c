@@ -223,14 +223,23 @@ static bool is_due(const struct load_worker *w, int64_t at)
     return w->pending && w->start + w->next.at <= at;
 }
 
+/* What kept the thread from a request that was due at `from`: its alarm, if it was idle then and
+ * still more time passed until it began to send (at `begun`) than since; else its other work. */
+static enum load_cause cause_of(const struct load_worker *w, int64_t from, int64_t begun,
+                                int64_t now)
+{
+    bool at_work = from < w->seen_at || from >= begun;
+    return at_work || begun - from < now - begun ? LOAD_CAUSE_BUSY : LOAD_CAUSE_TIMER;
+}
+
 /* The time from which on the request should have been placed. With a connection at hand, being late
  * is nobody's doing but ours; without one it is ours from when the alarm should have rung. */
-static void note_lateness(struct load_worker *w, int64_t intended, int64_t now)
+static void note_lateness(struct load_worker *w, int64_t intended, int64_t begun, int64_t now)
 {
     bool at_hand = !TAILQ_EMPTY(&w->free_conns);
     int64_t from = at_hand || intended > w->alarm_at ? intended : w->alarm_at;
     if (at_hand || now > from)
-        hdr_record(&load_worker_shard(w)->own_late, now - from);
+        load_shard_late(load_worker_shard(w), cause_of(w, from, begun, now), now - from);
 }
 
 /* Places what is due by `now` and not after `until`, with a bound on what is sent before responses
@@ -238,6 +247,7 @@ static void note_lateness(struct load_worker *w, int64_t intended, int64_t now)
 static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
 {
     int sent = 0;
+    int64_t begun = now;
     while (sent < DISPATCH_BATCH && is_due(w, now < until ? now : until)) {
         struct load_arrival arrival;
         if (!take_next(w, &arrival))
@@ -249,7 +259,7 @@ static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
                                .route = arrival.route,
                                .user = (uint32_t)arrival.number};
         cell_of(w, &due)->counts.intended++;
-        note_lateness(w, intended, now);
+        note_lateness(w, intended, begun, now);
         if (TAILQ_EMPTY(&w->free_conns)) {
             hold(w, &due, now);
             continue;
@@ -260,6 +270,7 @@ static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
         sent++;
         now = base_mono_now().ns;
     }
+    w->seen_at = now;
     return now;
 }
 
@@ -326,6 +337,7 @@ static void on_ready(void *ctx, struct load_conn *conn, int64_t now)
     if (due != NULL) {
         struct load_due taken = *due;
         load_waiting_pop(&w->waiting);
+        load_shard_late(load_worker_shard(w), LOAD_CAUSE_NO_CONNECTION, now - taken.intended);
         launch(w, conn, &taken, now);
         return;
     }
@@ -348,6 +360,7 @@ static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome 
     TAILQ_REMOVE(&w->in_flight, conn, link);
     w->answered += outcome->answered;
     load_worker_shard(w)->last_end = outcome->at;
+    w->seen_at = outcome->at;
     cell->counts.bytes_in += outcome->bytes_in;
     int64_t response = outcome->at - conn->due.intended;
     if (outcome->ok) {
@@ -377,6 +390,11 @@ static void on_refused(void *ctx)
         load_waiting_pop(&w->waiting);
     }
     check_over(w);
+}
+
+static void on_blocked(void *ctx, int64_t ns)
+{
+    load_shard_late(load_worker_shard(ctx), LOAD_CAUSE_BLOCKED, ns);
 }
 
 /* --- what the mailbox orders --- */
@@ -425,6 +443,7 @@ bool load_worker_arm(struct load_worker *w, struct base_error *err)
     w->pool.on_unready = on_unready;
     w->pool.on_end = on_end;
     w->pool.on_refused = on_refused;
+    w->pool.on_blocked = on_blocked;
     io_timer_init(&w->sweep, w->loop, on_sweep, w);
     return io_alarm_init(&w->alarm, w->loop, on_alarm, w, err);
 }

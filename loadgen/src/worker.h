@@ -86,6 +86,9 @@ struct load_worker {
     uint64_t answered;
     int64_t cpu_mark;
     int64_t span_mark;
+    int64_t waited_mark;
+    int schedstat;   /* the thread's; -1: none */
+    int64_t seen_at; /* when the loop last looked at the clock while at work */
 };
 
 struct load_worker_setup {

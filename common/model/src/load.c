@@ -18,6 +18,19 @@ static const char *const think_names[] = {[LOAD_THINK_NONE] = "none",
                                           [LOAD_THINK_LOGNORMAL] = "lognormal"};
 static const struct codec_words thinks = CODEC_WORDS(think_names);
 
+static const char *const cause_names[] = {[LOAD_CAUSE_TIMER] = "timer_late",
+                                          [LOAD_CAUSE_BUSY] = "loop_busy",
+                                          [LOAD_CAUSE_NO_CONNECTION] = "no_free_connection",
+                                          [LOAD_CAUSE_BLOCKED] = "send_blocked"};
+static const struct codec_words causes = CODEC_WORDS(cause_names);
+_Static_assert(CODEC_COUNT(cause_names) == LOAD_CAUSE_COUNT, "one word for each cause");
+
+static const char *const limit_names[] = {
+    [LOAD_LIMIT_NONE] = "none",   [LOAD_LIMIT_LATENESS] = "lateness",
+    [LOAD_LIMIT_PORTS] = "ports", [LOAD_LIMIT_CONNECTIONS] = "connections",
+    [LOAD_LIMIT_CPU] = "cpu",     [LOAD_LIMIT_LOOP] = "loop"};
+static const struct codec_words limits = CODEC_WORDS(limit_names);
+
 static const char *const failure_names[] = {
     [LOAD_FAIL_CONNECT] = "connect",   [LOAD_FAIL_TIMEOUT] = "timeout",
     [LOAD_FAIL_RESET] = "reset",       [LOAD_FAIL_PROTOCOL] = "protocol",
@@ -258,6 +271,28 @@ static const struct codec_field part_fields[] = {
 static const struct codec_shape part_shape = {
     .name = "part", .size = sizeof(struct load_part), CODEC_FIELDS(part_fields)};
 
+#define AT(member) .offset = offsetof(struct load_lateness, member)
+static const struct codec_field lateness_fields[] = {
+    {.key = "cause", .type = CODEC_WORD, .words = &causes, AT(cause)},
+    {.key = "count", .type = CODEC_U64, AT(count)},
+    {.key = "p50Ns", .type = CODEC_NS, AT(p50)},
+    {.key = "p99Ns", .type = CODEC_NS, AT(p99)},
+    {.key = "maxNs", .type = CODEC_NS, AT(max)},
+};
+#undef AT
+static const struct codec_shape lateness_shape = {
+    .name = "lateness", .size = sizeof(struct load_lateness), CODEC_FIELDS(lateness_fields)};
+
+#define AT(member) .offset = offsetof(struct load_thread, member)
+static const struct codec_field thread_fields[] = {
+    {.key = "spanNs", .type = CODEC_NS, AT(span)},
+    {.key = "cpuNs", .type = CODEC_NS, AT(cpu)},
+    {.key = "waitedNs", .type = CODEC_NS, AT(waited)},
+};
+#undef AT
+static const struct codec_shape thread_shape = {
+    .name = "thread", .size = sizeof(struct load_thread), CODEC_FIELDS(thread_fields)};
+
 #define AT(member) .offset = offsetof(struct load_result, member)
 static const struct codec_field result_fields[] = {
     {.key = "complete", .type = CODEC_BOOL, AT(complete)},
@@ -280,6 +315,23 @@ static const struct codec_field result_fields[] = {
     {.key = "clientLimited", .type = CODEC_BOOL, AT(client_limited)},
     {.key = "clientLimitedWhy", .type = CODEC_TEXT_OR_NULL, AT(client_limited_why)},
     {.key = "cpuNs", .type = CODEC_NS, AT(cpu)},
+    {.key = "clientLimitedBy",
+     .type = CODEC_WORD,
+     .optional = true,
+     .words = &limits,
+     AT(client_limited_by)},
+    {.key = "lateness",
+     .type = CODEC_OBJECTS,
+     .optional = true,
+     .shape = &lateness_shape,
+     AT(lateness),
+     .count_offset = offsetof(struct load_result, lateness_count)},
+    {.key = "threads",
+     .type = CODEC_OBJECTS,
+     .optional = true,
+     .shape = &thread_shape,
+     AT(threads),
+     .count_offset = offsetof(struct load_result, thread_count)},
 };
 #undef AT
 static const struct codec_shape result_shape = {.name = "load result",
@@ -344,6 +396,13 @@ void load_counts_add(struct load_counts *sum, const struct load_counts *counts)
     sum->bytes_out += counts->bytes_out;
 }
 
+void load_thread_add(struct load_thread *sum, const struct load_thread *thread)
+{
+    sum->span.ns += thread->span.ns;
+    sum->cpu.ns += thread->cpu.ns;
+    sum->waited.ns += thread->waited.ns;
+}
+
 uint64_t load_counts_failed(const struct load_counts *counts)
 {
     uint64_t failed = 0;
@@ -360,6 +419,16 @@ const char *load_failure_name(enum load_failure failure)
 const char *load_arrivals_name(enum load_arrivals value)
 {
     return codec_word(&arrivals, value);
+}
+
+const char *load_cause_name(enum load_cause value)
+{
+    return codec_word(&causes, value);
+}
+
+const char *load_limit_name(enum load_limit value)
+{
+    return codec_word(&limits, value);
 }
 
 const char *load_think_name(enum load_think value)

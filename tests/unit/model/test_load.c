@@ -37,13 +37,17 @@
 #define RESULT                                                                                     \
     "{'version':1,'complete':true,'startNs':1,'endNs':2,'startMonoNs':3,'endMonoNs':4,"            \
     "'scheduledNs':5,'total':" COUNTS ",'parts':[{'phase':'steady','route':'a','counts':" COUNTS   \
-    "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6}"
+    "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6,"      \
+    "'clientLimitedBy':'loop','lateness':[{'cause':'loop_busy','count':1,'p50Ns':2,'p99Ns':3,"     \
+    "'maxNs':4},{'cause':'timer_late','count':1,'p50Ns':2,'p99Ns':3,'maxNs':4}],"                  \
+    "'threads':[{'spanNs':3,'cpuNs':2,'waitedNs':1}]}"
 
 static const char *const spec_nullable[] = {"body", "stages", "replay", "replayUnit"};
 CASE(load_spec, struct load_spec, spec_nullable);
 static const char *const interval_nullable[] = {"-"};
 CASE(load_interval, struct load_interval, interval_nullable);
-static const char *const result_nullable[] = {"clientLimitedWhy"};
+static const char *const result_nullable[] = {"clientLimitedWhy", "clientLimitedBy", "lateness",
+                                              "threads"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)
@@ -127,6 +131,8 @@ static void test_bad_values(void **state)
         assert_bad_value(&load_spec_case, STAGED, staged[i].pointer, staged[i].value);
     assert_bad_value(&load_interval_case, INTERVAL, "counts/failed/http_5xx", "-1");
     assert_bad_value(&load_result_case, RESULT, "version", "2");
+    assert_bad_value(&load_result_case, RESULT, "lateness/0/cause", "'bad luck'");
+    assert_bad_value(&load_result_case, RESULT, "clientLimitedBy", "'bad luck'");
 }
 
 static void test_counts(void **state)

@@ -141,6 +141,41 @@ struct load_part {
     struct load_counts counts;
 };
 
+/* What kept a request from being sent when it was due. */
+enum load_cause {
+    LOAD_CAUSE_TIMER, /* nothing was being done: the clock rang late, or the CPU was taken */
+    LOAD_CAUSE_BUSY,  /* the thread was at other requests */
+    LOAD_CAUSE_NO_CONNECTION, /* all connections were in use */
+    LOAD_CAUSE_BLOCKED,       /* sent in time, but the kernel took it only piece by piece */
+    LOAD_CAUSE_COUNT
+};
+
+/* All requests of one cause; those sent in time are among them, with next to no delay. */
+struct load_lateness {
+    enum load_cause cause;
+    uint64_t count;
+    struct dur_ns p50;
+    struct dur_ns p99;
+    struct dur_ns max;
+};
+
+/* Which of its own limits the generator met. */
+enum load_limit {
+    LOAD_LIMIT_NONE,
+    LOAD_LIMIT_LATENESS,    /* timer or busy loop: sent later than allowed */
+    LOAD_LIMIT_CONNECTIONS, /* too few for the rate, while the target answered */
+    LOAD_LIMIT_PORTS,       /* no local port or descriptor */
+    LOAD_LIMIT_CPU,         /* a thread used its whole CPU */
+    LOAD_LIMIT_LOOP         /* a thread was always at work or waiting for a CPU that others used */
+};
+
+/* One thread's time. */
+struct load_thread {
+    struct dur_ns span;   /* between start and end */
+    struct dur_ns cpu;    /* of it on a CPU */
+    struct dur_ns waited; /* of it ready to run, but another had the CPU */
+};
+
 struct load_result {
     bool complete; /* the schedule ran to its end */
     struct wall_ns start;
@@ -155,7 +190,12 @@ struct load_result {
     size_t interval_count;
     bool client_limited;      /* the generator itself was the limit: evidence is insufficient */
     char *client_limited_why; /* NULL when not */
-    struct dur_ns cpu;        /* user + system time of the process */
+    enum load_limit client_limited_by;
+    struct dur_ns cpu;              /* user + system time of the process */
+    struct load_lateness *lateness; /* by cause, those that occurred */
+    size_t lateness_count;
+    struct load_thread *threads;
+    size_t thread_count;
 };
 
 bool load_spec_from_json(const json_t *json, struct load_spec *out, struct base_error *err);
@@ -172,10 +212,13 @@ bool load_result_from_json(const json_t *json, struct load_result *out, struct b
 json_t *load_result_to_json(const struct load_result *result);
 void load_result_fini(struct load_result *result);
 void load_counts_add(struct load_counts *sum, const struct load_counts *counts);
+void load_thread_add(struct load_thread *sum, const struct load_thread *thread);
 uint64_t load_counts_failed(const struct load_counts *counts); /* all classes, without missed */
 const char *load_failure_name(enum load_failure failure);
 const char *load_arrivals_name(enum load_arrivals arrivals);
 bool load_arrivals_parse(const char *word, enum load_arrivals *out);
+const char *load_cause_name(enum load_cause cause);
+const char *load_limit_name(enum load_limit limit);
 const char *load_think_name(enum load_think think);
 const char *load_unit_name(enum load_unit unit);
 bool load_unit_parse(const char *word, enum load_unit *out);
