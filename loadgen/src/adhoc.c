@@ -5,36 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adhoc_source.h"
 #include "base/cleanup.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "stage_text.h"
 #include "url.h"
 
-/* "1000", or as wrk has it "1k", "2M". */
-static bool read_number(const char *value, double *out)
+static void replace(char **slot, const char *value)
 {
-    size_t len = strlen(value);
-    char last = value[len > 0 ? len - 1 : 0];
-    double factor = last == 'k' || last == 'K' ? 1e3 : last == 'M' ? 1e6 : 1;
-    BASE_AUTO_FREE char *digits = base_str_ndup(value, factor > 1 ? len - 1 : len);
-    double number;
-    if (!base_parse_double(digits, &number))
-        return false;
-    *out = number * factor;
-    return true;
+    free(*slot);
+    *slot = base_str_dup(value);
 }
 
 /* Each setter reads one option's value; the message it leaves out is added by the caller. */
 static bool set_rate(struct load_adhoc *a, const char *value)
 {
-    return read_number(value, &a->spec.rate) ? a->spec.rate > 0
-                                             : base_parse_rate(value, &a->spec.rate);
+    return load_number_parse(value, &a->spec.rate) ? a->spec.rate > 0
+                                                   : base_parse_rate(value, &a->spec.rate);
 }
 
 static bool set_u32(const char *value, uint32_t *out)
 {
     double number;
-    if (!read_number(value, &number) || number < 1 || number > UINT32_MAX || number > floor(number))
+    if (!load_number_parse(value, &number) || number < 1 || number > UINT32_MAX ||
+        number > floor(number))
         return false;
     *out = (uint32_t)number;
     return true;
@@ -42,6 +37,7 @@ static bool set_u32(const char *value, uint32_t *out)
 
 static bool set_connections(struct load_adhoc *a, const char *value)
 {
+    a->connections_given = true;
     return set_u32(value, &a->spec.connections);
 }
 
@@ -64,6 +60,7 @@ static bool read_duration(const char *value, struct dur_ns *out)
 
 static bool set_duration(struct load_adhoc *a, const char *value)
 {
+    a->duration_given = true;
     return read_duration(value, &a->spec.duration);
 }
 
@@ -77,15 +74,50 @@ static bool set_arrivals(struct load_adhoc *a, const char *value)
     return load_arrivals_parse(value, &a->spec.arrivals);
 }
 
+static bool add_stage(struct load_adhoc *a, const char *value)
+{
+    return load_stage_parse(value, &a->spec, &a->wrong);
+}
+
+static bool add_user_stage(struct load_adhoc *a, const char *value)
+{
+    return load_user_stage_parse(value, &a->spec.closed, &a->wrong);
+}
+
+static bool set_users(struct load_adhoc *a, const char *value)
+{
+    return set_u32(value, &a->users) && a->users <= LOAD_USERS_MAX;
+}
+
+static bool set_think(struct load_adhoc *a, const char *value)
+{
+    return load_think_parse(value, &a->spec.closed, &a->wrong);
+}
+
+static bool set_iterations(struct load_adhoc *a, const char *value)
+{
+    return base_parse_u64(value, &a->spec.closed.iterations) && a->spec.closed.iterations > 0;
+}
+
+static bool set_iterations_each(struct load_adhoc *a, const char *value)
+{
+    return base_parse_u64(value, &a->spec.closed.each) && a->spec.closed.each > 0;
+}
+
+static bool set_replay(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.replay, value);
+    return *value != '\0';
+}
+
+static bool set_replay_unit(struct load_adhoc *a, const char *value)
+{
+    return load_unit_parse(value, &a->spec.replay_unit);
+}
+
 static bool set_seed(struct load_adhoc *a, const char *value)
 {
     return base_parse_u64(value, &a->spec.seed);
-}
-
-static void replace(char **slot, const char *value)
-{
-    free(*slot);
-    *slot = base_str_dup(value);
 }
 
 static bool set_method(struct load_adhoc *a, const char *value)
@@ -144,6 +176,8 @@ static bool set_help(struct load_adhoc *a, const char *value)
     return true;
 }
 
+#define INDENT "                           "
+
 /* The one table of options: parsing and help come from it. takes NULL: a flag. */
 static const struct option {
     char letter; /* 0: none */
@@ -152,8 +186,7 @@ static const struct option {
     const char *help;
     bool (*set)(struct load_adhoc *adhoc, const char *value);
 } options[] = {
-    {'r', "rate", "RATE", "requests a second over all connections: 500, 2k, 90/m (needed)",
-     set_rate},
+    {'r', "rate", "RATE", "requests a second over all connections: 500, 2k, 90/m", set_rate},
     {'c', "connections", "N", "connections kept open (50)", set_connections},
     {'d', "duration", "SECS", "how long, in seconds or as 500ms, 2m (10)", set_duration},
     {'t', "threads", "N", "threads (one for each core)", set_threads},
@@ -167,6 +200,25 @@ static const struct option {
     {0, "latency", NULL, "show percentiles (they always are)", set_latency},
     {0, "json", NULL, "print the result as JSON", set_json},
     {'q', "quiet", NULL, "no lines while running", set_quiet},
+    {0, "stage", "STAGE",
+     "instead of a rate, repeated: \"30s 500/s\", \"1m 0..500/s\",\n" INDENT
+     "\"1m 100..500/s in 5 steps\" or \"10s 50 every 1s\"",
+     add_stage},
+    {0, "replay", "FILE", "instead of a rate: when to send, one timestamp a line", set_replay},
+    {0, "users", "N",
+     "instead of a rate, closed model: N users who wait for the\n" INDENT
+     "end of a request before the next",
+     set_users},
+    {0, "user-stage", "STAGE", "the same, their number over time, repeated: \"10s 0..50\"",
+     add_user_stage},
+    {0, "think", "TIME",
+     "of users between requests: 1s, \"uniform 1s..3s\",\n" INDENT
+     "\"exponential 1s\" or \"lognormal 1s..4s\" (none)",
+     set_think},
+    {0, "iterations", "N", "all users together send N requests, then the load is over",
+     set_iterations},
+    {0, "iterations-each", "N", "each user sends N requests", set_iterations_each},
+    {0, "replay-unit", "s|ns", "of those timestamps (s)", set_replay_unit},
     {'h', "help", NULL, "this text", set_help},
 };
 enum { OPTIONS = sizeof options / sizeof *options };
@@ -219,10 +271,13 @@ static bool take_option(struct load_adhoc *a, int argc, const char *const *argv,
                              o->takes);
         value = argv[++*at];
     }
-    if (!o->set(a, value))
-        return base_fail(err, BASE_INVALID, "option --%s: \"%s\" is not valid: %s", o->name,
-                         value == NULL ? "" : value, o->help);
-    return true;
+    a->wrong = (struct base_error){.code = BASE_OK};
+    if (o->set(a, value))
+        return true;
+    if (a->wrong.code != BASE_OK)
+        return base_fail(err, a->wrong.code, "option --%s: %s", o->name, a->wrong.message);
+    return base_fail(err, BASE_INVALID, "option --%s: \"%s\" is not valid: %s", o->name,
+                     value == NULL ? "" : value, o->help);
 }
 
 static bool take_arguments(struct load_adhoc *a, int argc, const char *const *argv,
@@ -242,9 +297,7 @@ static bool take_arguments(struct load_adhoc *a, int argc, const char *const *ar
         return true;
     if (a->url == NULL)
         return base_fail(err, BASE_INVALID, "a URL is needed: squall load http://HOST/ -r RATE");
-    if (!(a->spec.rate > 0))
-        return base_fail(err, BASE_INVALID, "a rate is needed: -r 100 sends 100 requests a second");
-    return true;
+    return load_adhoc_settle(a, err);
 }
 
 static void set_defaults(struct load_adhoc *a)

@@ -280,9 +280,12 @@ static void push(struct load_conn *conn)
     }
     conn->written += n > 0 ? (size_t)n : 0;
     if (conn->written < request->len) {
+        conn->blocked = true;
         io_watch_set(&conn->watch, IO_READ | IO_WRITE);
         return;
     }
+    if (conn->blocked)
+        conn->pool->on_blocked(conn->pool->ctx, base_mono_now().ns - conn->sent_at);
     move(conn, LOAD_CONN_WAITING);
     io_watch_set(&conn->watch, IO_READ);
 }
@@ -292,6 +295,7 @@ void load_conn_send(struct load_conn *conn, const struct load_request *request, 
     move(conn, LOAD_CONN_SENDING);
     conn->request = request;
     conn->written = 0;
+    conn->blocked = false;
     conn->bytes_in = 0;
     conn->sent_at = now;
     load_response_start(&conn->response, request->head);

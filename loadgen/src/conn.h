@@ -71,6 +71,7 @@ struct load_pool {
     void (*on_unready)(void *ctx, struct load_conn *conn);
     void (*on_end)(void *ctx, struct load_conn *conn, const struct load_outcome *outcome);
     void (*on_refused)(void *ctx);
+    void (*on_blocked)(void *ctx, int64_t ns); /* so long the kernel took for the whole request */
 };
 
 struct load_conn {
@@ -83,6 +84,7 @@ struct load_conn {
     const struct load_request *request;
     size_t written;
     int64_t sent_at;
+    bool blocked; /* the kernel did not take it at once */
     uint64_t bytes_in;
     uint64_t answers; /* on this connection since it was established */
     struct load_backoff backoff;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "collector.h"
+#include "loadgen/replay.h"
 #include "worker.h"
 
 /* Long enough for every thread to have set its first alarm before the first arrival is due. */
@@ -20,6 +21,8 @@ struct load_run {
     struct io_loop *loop;
     const struct load_spec *spec;
     struct load_events events;
+    atomic_uint_least64_t iterations; /* left for all users of the closed model */
+    struct load_replay replay;        /* empty when the spec names none */
     struct load_request *requests;
     struct load_address *addresses;
     struct load_worker *workers;
@@ -212,6 +215,26 @@ static bool collect_rest(struct load_run *run, struct base_error *err)
     return close_interval(run, base_mono_now(), err);
 }
 
+/* How many iterations are asked of the closed model; 0: as many as come about. */
+static uint64_t all_iterations(const struct load_spec *spec)
+{
+    uint64_t each = spec->closed.each * load_users_most(spec);
+    uint64_t shared = spec->closed.iterations;
+    return shared > 0 && (each == 0 || shared < each) ? shared : each;
+}
+
+/* With them done the load is over before its time, and complete; otherwise it is not. */
+static bool settle_iterations(const struct load_run *run, bool complete, struct dur_ns *scheduled)
+{
+    const struct load_collector *collector = &run->collector;
+    if (collector->result.total.intended < all_iterations(run->spec))
+        return false;
+    int64_t ran = collector->last_end - run->start.ns;
+    if (ran > 0 && ran < scheduled->ns)
+        scheduled->ns = ran;
+    return complete || collector->result.total.missed == 0; /* stopped, but with nothing left */
+}
+
 static void finish(struct load_run *run)
 {
     struct base_error err;
@@ -230,6 +253,8 @@ static void finish(struct load_run *run)
         if (!complete)
             scheduled.ns = ran.ns > 0 ? ran.ns : 0;
     }
+    if (all_iterations(run->spec) > 0)
+        complete = settle_iterations(run, complete, &scheduled);
     struct dur_ns cpu = {process_cpu().ns - run->cpu_before.ns};
     load_collector_finish(&run->collector, complete, scheduled, cpu);
     run->events.on_finished(run->events.ctx);
@@ -268,7 +293,8 @@ static uint32_t thread_count(const struct load_spec *spec)
 
 static bool check_spec(const struct load_spec *spec, struct base_error *err)
 {
-    if (!(spec->rate > 0) || spec->rate > 1e8)
+    bool scheduled = spec->stage_count > 0 || spec->replay != NULL || spec->closed.stage_count > 0;
+    if (!scheduled && (!(spec->rate > 0) || spec->rate > LOAD_RATE_MAX))
         return base_fail(err, BASE_INVALID,
                          "rate must be above 0 and at most 100 million a second");
     if (spec->duration.ns <= 0 || spec->timeout.ns <= 0)
@@ -318,7 +344,8 @@ static bool prepare(struct load_run *run, struct base_error *err)
     for (size_t i = 0; i < spec->target_count; i++)
         if (!load_address_parse(&spec->targets[i], &run->addresses[i], err))
             return false;
-    return true;
+    return spec->replay == NULL ||
+           load_replay_read(spec->replay, spec->replay_unit, &run->replay, err);
 }
 
 /* Connections are numbered over all threads and given out in blocks, so that each thread has its
@@ -329,14 +356,17 @@ static bool start_workers(struct load_run *run, uint32_t threads, struct base_er
     run->workers = base_calloc(threads, sizeof *run->workers);
     for (uint32_t i = 0; i < threads; i++) {
         uint32_t conns = run->spec->connections / threads + (i < run->spec->connections % threads);
-        const struct load_worker_setup setup = {.spec = run->spec,
-                                                .requests = run->requests,
-                                                .addresses = run->addresses,
-                                                .index = i,
-                                                .count = threads,
-                                                .first = first,
-                                                .conns = conns,
-                                                .reader = &run->wake};
+        const struct load_worker_setup setup = {
+            .spec = run->spec,
+            .iterations = run->spec->closed.iterations > 0 ? &run->iterations : NULL,
+            .replay = run->spec->replay ? &run->replay : NULL,
+            .requests = run->requests,
+            .addresses = run->addresses,
+            .index = i,
+            .count = threads,
+            .first = first,
+            .conns = conns,
+            .reader = &run->wake};
         if (!load_worker_start(&run->workers[i], &setup, err))
             return false;
         run->worker_count = i + 1;
@@ -365,6 +395,7 @@ struct load_run *load_run_start(struct io_loop *loop, const struct load_spec *sp
     run->spec = spec;
     run->events = *events;
     run->cpu_before = process_cpu();
+    atomic_init(&run->iterations, spec->closed.iterations);
     if (!assemble(run, hlog_fd, err)) {
         load_run_free(run);
         return NULL;
@@ -423,5 +454,6 @@ void load_run_free(struct load_run *run)
         load_request_fini(&run->requests[i]);
     free(run->requests);
     free(run->addresses);
+    load_replay_fini(&run->replay);
     free(run);
 }

@@ -4,6 +4,7 @@
 
 #include "loadgen/adhoc.h"
 #include "recorder.h"
+#include "users.h"
 
 static const struct {
     const char *label;
@@ -79,6 +80,21 @@ static void write_table(struct base_buf *out, const struct load_run *run)
     }
 }
 
+/* "500/s poisson", "3 stages constant", "replay of FILE". */
+static void write_source(struct base_buf *out, const struct load_spec *spec)
+{
+    if (spec->replay != NULL)
+        base_buf_printf(out, "replay of %s", spec->replay);
+    else if (spec->closed.stage_count > 0)
+        base_buf_printf(out, "closed model, up to %u users, think time %s", load_users_most(spec),
+                        load_think_name(spec->closed.think));
+    else if (spec->stage_count > 0)
+        base_buf_printf(out, "%zu stages %s", spec->stage_count,
+                        load_arrivals_name(spec->arrivals));
+    else
+        base_buf_printf(out, "%.6g/s %s", spec->rate, load_arrivals_name(spec->arrivals));
+}
+
 bool load_summary_text(struct base_buf *out, const struct load_adhoc *adhoc,
                        const struct load_run *run)
 {
@@ -89,8 +105,9 @@ bool load_summary_text(struct base_buf *out, const struct load_adhoc *adhoc,
     double active = base_dur_to_s(base_mono_sub(result->end_mono, result->start_mono));
     active = active > seconds ? active : seconds;
     base_buf_printf(out, "%s\n", adhoc->url);
-    base_buf_printf(out, "schedule   %.6g/s %s over %.4gs, seed %" PRIu64 ", %u connections%s\n",
-                    adhoc->spec.rate, load_arrivals_name(adhoc->spec.arrivals), seconds,
+    base_buf_str(out, "schedule   ");
+    write_source(out, &adhoc->spec);
+    base_buf_printf(out, " over %.4gs, seed %" PRIu64 ", %u connections%s\n", seconds,
                     adhoc->spec.seed, adhoc->spec.connections,
                     result->complete ? "" : " (stopped early)");
     base_buf_printf(out,

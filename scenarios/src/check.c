@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "buckets.h"
+#include "check_load.h"
 #include "decode.h"
 #include "intensity.h"
 #include "phases.h"
@@ -31,6 +32,7 @@ static void check_load(struct scn_reporter *reporter)
                 "%" PRId64 " threads for %" PRId64 " connections, expected no more than those",
                 load->threads, load->connections);
     }
+    scn_check_arrivals(reporter);
 }
 
 static void check_steady(struct scn_reporter *reporter)

@@ -132,7 +132,7 @@ static const struct scn_field load_fields[] = {
     {.key = "rate",
      .type = SCN_RATE,
      AT(rate),
-     .required = true,
+     .choice = SCN_LOAD_RATE + 1,
      .min = "1/h",
      .max = "1000000/s",
      .help = "Requests a second over all connections."},
@@ -142,7 +142,7 @@ static const struct scn_field load_fields[] = {
      .fallback = "64",
      .min = "1",
      .max = "65535",
-     .help = "Connections that carry the requests."},
+     .help = "Connections that carry the requests; with users, one for each unless given."},
     {.key = "threads",
      .type = SCN_INTEGER,
      AT(threads),
@@ -187,8 +187,31 @@ static const struct scn_field load_fields[] = {
      .least = 1,
      .most = 256,
      .help = "What is requested."},
+    {.key = "stages",
+     .type = SCN_OBJECTS,
+     .shape = &scn_stage_shape,
+     AT(stages),
+     .count_offset = offsetof(struct scn_load, stage_count),
+     .choice = SCN_LOAD_STAGES + 1,
+     .least = 1,
+     .most = 1000,
+     .help = "Instead of one rate: rates, ramps, staircases and bursts, one after the other."},
+    {.key = "replay",
+     .type = SCN_OBJECT,
+     .shape = &scn_replay_shape,
+     AT(replay),
+     .choice = SCN_LOAD_REPLAY + 1,
+     .help = "Instead of a rate: recorded times at which requests are due."},
+    {.key = "users",
+     .type = SCN_OBJECT,
+     .shape = &scn_users_shape,
+     AT(users),
+     .choice = SCN_LOAD_USERS + 1,
+     .help = "Instead of a rate, the closed model: users who wait for the end of a request and "
+             "think before the next. Load then falls when the target gets slow."},
 };
-static const struct scn_shape load_shape = {FIELDS(load_fields)};
+static const struct scn_shape load_shape = {FIELDS(load_fields), .choice_of = "a schedule",
+                                            .choice_offset = offsetof(struct scn_load, source)};
 #undef AT
 
 /* ---- steady state ---- */

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "buckets.h"
 #include "phases.h"
+#include "plan_arrivals.h"
 #include "plan_internal.h"
 
 const struct topo_service *planner_service(struct planner *planner, const char *name)
@@ -127,10 +128,8 @@ static void plan_load(struct planner *planner)
         return;
     if (service->instance_count == 0)
         scn_say(&planner->reporter, "\"%s\" has no instances to send load to", service->name);
-    load->arrivals = from->arrivals;
-    load->rate = from->rate;
+    plan_arrivals(planner->scenario, load);
     load->duration = planner->scenario->duration;
-    load->connections = (uint32_t)from->connections;
     load->threads = (uint32_t)from->threads;
     load->seed = planner->seed;
     load->timeout = from->timeout;

@@ -45,6 +45,21 @@ static bool read_rate(const char *text, const struct scn_field *field, void *out
     return base_parse_rate(text, out) || base_fail(err, BASE_INVALID, " (a rate is more than 0)");
 }
 
+static bool read_rate_or_none(const char *text, double *out)
+{
+    bool none = strspn(text, "0.") == strcspn(text, "/");
+    if (none)
+        *out = 0;
+    return none || base_parse_rate(text, out);
+}
+
+static bool read_rate0(const char *text, const struct scn_field *field, void *out,
+                       struct base_error *err)
+{
+    (void)field;
+    return read_rate_or_none(text, out) || base_fail(err, BASE_INVALID, " (it is too large)");
+}
+
 static bool read_percent(const char *text, const struct scn_field *field, void *out,
                          struct base_error *err)
 {
@@ -259,6 +274,13 @@ static const struct scn_scalar scalars[] = {
                        .max_len = 40,
                        .read = read_bandwidth,
                        .number = number_of_bandwidth},
+    [SCN_RATE_OR_NONE] = {.what = "a rate with its unit",
+                          .example = "500/s",
+                          .units = "/s, /m, /h",
+                          .pattern = "^" NUMBER "/(s|m|h)$",
+                          .max_len = 40,
+                          .read = read_rate0,
+                          .number = read_rate_or_none},
     [SCN_WORD] = {.what = "one of", .max_len = NAME_MAX_LEN, .read = read_word},
 };
 

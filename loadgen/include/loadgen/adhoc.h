@@ -13,7 +13,11 @@ struct load_adhoc {
     char *hlog_path; /* NULL: none */
     bool json;
     bool quiet;
-    bool help; /* asked for: nothing else is set */
+    bool duration_given;
+    bool connections_given;
+    uint32_t users; /* 0: not said */
+    struct base_error wrong; /* what an option's value was refused for */
+    bool help;               /* asked for: nothing else is set */
 };
 
 /* argv[0] is skipped. Resolves the URL's host, so it may take seconds. BASE_INVALID for a usage

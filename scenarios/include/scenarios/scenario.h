@@ -37,10 +37,57 @@ struct scn_route {
     char *body; /* NULL: none */
 };
 
+enum scn_stage_kind { SCN_STAGE_RATE, SCN_STAGE_RAMP, SCN_STAGE_BURST };
+
+struct scn_stage {
+    enum scn_stage_kind kind;
+    struct dur_ns length; /* `for` */
+    double rate;
+    double from; /* 0 also when left out: then where the stage before it ended */
+    double to;
+    int64_t steps; /* 0: a ramp */
+    int64_t burst;
+    struct dur_ns every;
+};
+
+struct scn_replay {
+    char *file; /* as written */
+    enum load_unit unit;
+};
+
+enum scn_users_kind { SCN_USERS_FLAT, SCN_USERS_RAMP };
+
+struct scn_user_stage {
+    enum scn_users_kind kind;
+    struct dur_ns length; /* `for` */
+    int64_t count;
+    int64_t from; /* as in scn_stage */
+    int64_t to;
+};
+
+struct scn_users {
+    enum scn_users_kind kind;
+    int64_t count;
+    struct scn_user_stage *stages;
+    size_t stage_count;
+    enum load_think think;
+    struct dur_ns think_a; /* as in load_closed */
+    struct dur_ns think_b;
+    int64_t iterations; /* 0: no such bound */
+    int64_t each;
+};
+
+enum scn_load_source { SCN_LOAD_RATE, SCN_LOAD_STAGES, SCN_LOAD_REPLAY, SCN_LOAD_USERS };
+
 struct scn_load {
     char *service; /* NULL only for external targets */
     enum load_arrivals arrivals;
+    enum scn_load_source source;
     double rate; /* a second */
+    struct scn_stage *stages;
+    size_t stage_count;
+    struct scn_replay replay;
+    struct scn_users users;
     int64_t connections;
     int64_t threads; /* 0: one for each core */
     struct dur_ns timeout;
@@ -209,6 +256,9 @@ struct scn_scenario {
     size_t place_count;
 };
 
+/* Where the timestamps lie, from here rather than from the scenario's folder; NULL without a
+ * replay. free() it. */
+char *scn_replay_path(const struct scn_scenario *scenario);
 void scn_scenario_fini(struct scn_scenario *scenario); /* accepts a zeroed value, leaves one */
 /* The place of the value at path, or of the nearest thing around it when it was left to its
  * default. */

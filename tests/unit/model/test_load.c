@@ -4,13 +4,30 @@
 #include "model/load.h"
 
 #define SPEC                                                                                       \
-    "{'arrivals':'poisson','rate':300.0,'durationNs':36000000000,'connections':64,'threads':2,"    \
+    "{'arrivals':'poisson','rate':300.0,'durationNs':"                                             \
+    "36000000000,'connections':64,'threads':2,"                                                    \
     "'seed':'18446744073709551615','timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':"    \
     "10000000,"                                                                                    \
     "'host':'gateway','targets':[{'address':'10.0.0.3','port':3000}],"                             \
     "'routes':[{'name':'a','method':'GET','path':'/api/data','body':null,'headers':[],"            \
     "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}',"                     \
     "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady'}"
+#define STAGED                                                                                     \
+    "{'arrivals':'constant','rate':0.0,'stages':[{'lengthNs':4000000000,'from':0.0,'to':500.5,"    \
+    "'burst':0,'everyNs':0},{'lengthNs':6000000000,'from':0.0,'to':0.0,'burst':50,'everyNs':"      \
+    "1000000000}],'replayUnit':'ns','durationNs':10000000000,'connections':64,"                    \
+    "'threads':2,'seed':1,'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"    \
+    "'host':'h','targets':[{'address':'10.0.0.3','port':3000}],"                                   \
+    "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
+    "'firstPhase':'steady'}"
+#define CLOSED                                                                                     \
+    "{'arrivals':'poisson','rate':0.0,'users':{'stages':[{'lengthNs':10,'from':0.0,'to':50.0,"     \
+    "'burst':0,'everyNs':0}],'iterations':5,'iterationsEach':0,'think':'uniform','thinkANs':1,"    \
+    "'thinkBNs':2},'durationNs':10,'connections':64,"                                              \
+    "'threads':2,'seed':1,'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"    \
+    "'host':'h','targets':[{'address':'10.0.0.3','port':3000}],"                                   \
+    "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
+    "'firstPhase':'steady'}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
     "'http_4xx':0,'http_5xx':1,'status':0},'missed':1,'bytesIn':100,'bytesOut':200}"
@@ -20,19 +37,25 @@
 #define RESULT                                                                                     \
     "{'version':1,'complete':true,'startNs':1,'endNs':2,'startMonoNs':3,'endMonoNs':4,"            \
     "'scheduledNs':5,'total':" COUNTS ",'parts':[{'phase':'steady','route':'a','counts':" COUNTS   \
-    "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6}"
+    "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6,"      \
+    "'clientLimitedBy':'loop','lateness':[{'cause':'loop_busy','count':1,'p50Ns':2,'p99Ns':3,"     \
+    "'maxNs':4},{'cause':'timer_late','count':1,'p50Ns':2,'p99Ns':3,'maxNs':4}],"                  \
+    "'threads':[{'spanNs':3,'cpuNs':2,'waitedNs':1}]}"
 
-static const char *const spec_nullable[] = {"body"};
+static const char *const spec_nullable[] = {"body", "stages", "replay", "replayUnit"};
 CASE(load_spec, struct load_spec, spec_nullable);
 static const char *const interval_nullable[] = {"-"};
 CASE(load_interval, struct load_interval, interval_nullable);
-static const char *const result_nullable[] = {"clientLimitedWhy"};
+static const char *const result_nullable[] = {"clientLimitedWhy", "clientLimitedBy", "lateness",
+                                              "threads"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)
 {
     (void)state;
     assert_round_trip(&load_spec_case, SPEC);
+    assert_round_trip(&load_spec_case, STAGED);
+    assert_round_trip(&load_spec_case, CLOSED);
     assert_round_trip(&load_interval_case, INTERVAL);
     assert_round_trip(&load_result_case, RESULT);
 }
@@ -41,6 +64,7 @@ static void test_every_key_guarded(void **state)
 {
     (void)state;
     assert_every_key_guarded(&load_spec_case, SPEC);
+    assert_every_key_guarded(&load_spec_case, STAGED);
     assert_every_key_guarded(&load_interval_case, INTERVAL);
     assert_every_key_guarded(&load_result_case, RESULT);
 }
@@ -77,8 +101,38 @@ static void test_bad_values(void **state)
         /* A name that is taken is found out at the later one of the two. */
         assert_bad_value(&load_spec_case, SPEC, cases[i].pointer, cases[i].value);
     }
+    static const struct bad_value staged[] = {
+        {"rate", "5"},
+        {"replay", "7"},
+        {"replayUnit", "'ms'"},
+        {"stages", "[]"},
+        {"durationNs", "9999999999"},
+        {"stages/0/lengthNs", "0"},
+        {"stages/0/from", "-1"},
+        {"stages/0/to", "1e9"},
+        {"stages/0/burst", "5"},
+        {"stages/1/everyNs", "0"},
+        {"stages/1/burst", "1000001"},
+    };
+    static const struct bad_value closed[] = {
+        {"rate", "5"},
+        {"durationNs", "11"},
+        {"users/stages", "[]"},
+        {"users/stages/0/burst", "5"},
+        {"users/stages/0/to", "0"},
+        {"users/stages/0/to", "1000001"},
+        {"users/think", "'often'"},
+        {"users/thinkBNs", "0"},
+        {"users/iterations", "-1"},
+    };
+    for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++)
+        assert_bad_value(&load_spec_case, CLOSED, closed[i].pointer, closed[i].value);
+    for (size_t i = 0; i < sizeof staged / sizeof staged[0]; i++)
+        assert_bad_value(&load_spec_case, STAGED, staged[i].pointer, staged[i].value);
     assert_bad_value(&load_interval_case, INTERVAL, "counts/failed/http_5xx", "-1");
     assert_bad_value(&load_result_case, RESULT, "version", "2");
+    assert_bad_value(&load_result_case, RESULT, "lateness/0/cause", "'bad luck'");
+    assert_bad_value(&load_result_case, RESULT, "clientLimitedBy", "'bad luck'");
 }
 
 static void test_counts(void **state)

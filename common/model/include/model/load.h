@@ -25,6 +25,22 @@
 
 enum load_arrivals { LOAD_POISSON, LOAD_CONSTANT };
 
+#define LOAD_RATE_MAX 1e8 /* a second: what no machine sends is a mistake */
+enum { LOAD_BURST_MAX = 1000000, LOAD_USERS_MAX = 1000000 };
+
+/* A stretch of the schedule. Either a rate that goes linearly from `from` to `to` (both 0:
+ * silence), or `burst` requests at once at its start and then `every` so often. */
+struct load_stage {
+    struct dur_ns length;
+    double from; /* requests a second, >= 0 */
+    double to;
+    uint64_t burst; /* 0: none; from and to are 0 then */
+    struct dur_ns every;
+};
+
+/* Recorded timestamps, one a line, of which the first is the start. */
+enum load_unit { LOAD_UNIT_S, LOAD_UNIT_NS };
+
 struct load_target {
     char *address; /* IPv4 or IPv6 literal */
     uint16_t port;
@@ -40,10 +56,34 @@ struct load_route {
     uint32_t weight; /* > 0 */
 };
 
+enum load_think {
+    LOAD_THINK_NONE,
+    LOAD_THINK_CONSTANT,    /* a */
+    LOAD_THINK_UNIFORM,     /* a..b */
+    LOAD_THINK_EXPONENTIAL, /* mean a */
+    LOAD_THINK_LOGNORMAL    /* median a, 95 % of it below b */
+};
+
+/* The closed model: users who wait for the end of one request and think before the next. */
+struct load_closed {
+    struct load_stage *stages; /* of the number of users (from, to; no bursts); none: open model */
+    size_t stage_count;
+    uint64_t iterations; /* of all users together, then the load is over; 0: until the end */
+    uint64_t each;       /* of every user */
+    enum load_think think;
+    struct dur_ns think_a;
+    struct dur_ns think_b;
+};
+
 struct load_spec {
     enum load_arrivals arrivals;
-    double rate;            /* requests a second over all connections, > 0 */
-    struct dur_ns duration; /* of the schedule; responses may come up to `timeout` + 1 s later */
+    double rate; /* requests a second over all connections; 0 with stages or a replay */
+    struct load_stage *stages; /* one after the other, over `duration`; none: `rate` all the time */
+    size_t stage_count;
+    char *replay; /* file of timestamps; NULL: none */
+    enum load_unit replay_unit;
+    struct load_closed closed; /* instead of a rate, stages or a replay */
+    struct dur_ns duration;    /* of the schedule; responses may come up to `timeout` + 1 s later */
     uint32_t connections;
     uint32_t threads; /* 0: one for each core, never more than connections */
     uint64_t seed;
@@ -101,6 +141,41 @@ struct load_part {
     struct load_counts counts;
 };
 
+/* What kept a request from being sent when it was due. */
+enum load_cause {
+    LOAD_CAUSE_TIMER, /* nothing was being done: the clock rang late, or the CPU was taken */
+    LOAD_CAUSE_BUSY,  /* the thread was at other requests */
+    LOAD_CAUSE_NO_CONNECTION, /* all connections were in use */
+    LOAD_CAUSE_BLOCKED,       /* sent in time, but the kernel took it only piece by piece */
+    LOAD_CAUSE_COUNT
+};
+
+/* All requests of one cause; those sent in time are among them, with next to no delay. */
+struct load_lateness {
+    enum load_cause cause;
+    uint64_t count;
+    struct dur_ns p50;
+    struct dur_ns p99;
+    struct dur_ns max;
+};
+
+/* Which of its own limits the generator met. */
+enum load_limit {
+    LOAD_LIMIT_NONE,
+    LOAD_LIMIT_LATENESS,    /* timer or busy loop: sent later than allowed */
+    LOAD_LIMIT_CONNECTIONS, /* too few for the rate, while the target answered */
+    LOAD_LIMIT_PORTS,       /* no local port or descriptor */
+    LOAD_LIMIT_CPU,         /* a thread used its whole CPU */
+    LOAD_LIMIT_LOOP         /* a thread was always at work or waiting for a CPU that others used */
+};
+
+/* One thread's time. */
+struct load_thread {
+    struct dur_ns span;   /* between start and end */
+    struct dur_ns cpu;    /* of it on a CPU */
+    struct dur_ns waited; /* of it ready to run, but another had the CPU */
+};
+
 struct load_result {
     bool complete; /* the schedule ran to its end */
     struct wall_ns start;
@@ -115,12 +190,21 @@ struct load_result {
     size_t interval_count;
     bool client_limited;      /* the generator itself was the limit: evidence is insufficient */
     char *client_limited_why; /* NULL when not */
-    struct dur_ns cpu;        /* user + system time of the process */
+    enum load_limit client_limited_by;
+    struct dur_ns cpu;              /* user + system time of the process */
+    struct load_lateness *lateness; /* by cause, those that occurred */
+    size_t lateness_count;
+    struct load_thread *threads;
+    size_t thread_count;
 };
 
 bool load_spec_from_json(const json_t *json, struct load_spec *out, struct base_error *err);
 json_t *load_spec_to_json(const struct load_spec *spec);
 void load_spec_fini(struct load_spec *spec);
+void load_spec_add_stage(struct load_spec *spec, const struct load_stage *stage);
+/* A staircase from ramp->from to ramp->to, both of them steps; steps > 0, and no more than the
+ * ramp's nanoseconds. */
+void load_spec_add_steps(struct load_spec *spec, const struct load_stage *ramp, uint32_t steps);
 bool load_interval_from_json(const json_t *json, struct load_interval *out, struct base_error *err);
 json_t *load_interval_to_json(const struct load_interval *interval); /* without "type" */
 void load_interval_fini(struct load_interval *interval);
@@ -128,6 +212,7 @@ bool load_result_from_json(const json_t *json, struct load_result *out, struct b
 json_t *load_result_to_json(const struct load_result *result);
 void load_result_fini(struct load_result *result);
 void load_counts_add(struct load_counts *sum, const struct load_counts *counts);
+void load_thread_add(struct load_thread *sum, const struct load_thread *thread);
 uint64_t load_counts_failed(const struct load_counts *counts); /* all classes, without missed */
 /* Of those, what was not served: all but what the request itself is to blame for. */
 uint64_t load_counts_unserved(const struct load_counts *counts);
@@ -135,5 +220,10 @@ uint64_t load_counts_delivered(const struct load_counts *counts); /* sent over a
 const char *load_failure_name(enum load_failure failure);
 const char *load_arrivals_name(enum load_arrivals arrivals);
 bool load_arrivals_parse(const char *word, enum load_arrivals *out);
+const char *load_cause_name(enum load_cause cause);
+const char *load_limit_name(enum load_limit limit);
+const char *load_think_name(enum load_think think);
+const char *load_unit_name(enum load_unit unit);
+bool load_unit_parse(const char *word, enum load_unit *out);
 
 #endif
