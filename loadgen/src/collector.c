@@ -28,7 +28,7 @@ static bool init_histograms(struct load_collector *c, struct base_error *err)
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
         if (!hdr_init_latency(&c->totals[kind], err))
             return false;
-    for (int cause = 0; cause < LOAD_CAUSE_COUNT; cause++)
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
         if (!hdr_init_latency(&c->late[cause], err))
             return false;
     return hdr_init_latency(&c->scratch, err);
@@ -59,7 +59,7 @@ void load_collector_fini(struct load_collector *c)
     load_shard_fini(&c->counts);
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
         hdr_fini(&c->totals[kind]);
-    for (int cause = 0; cause < LOAD_CAUSE_COUNT; cause++)
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
         hdr_fini(&c->late[cause]);
     hdr_fini(&c->scratch);
     load_result_fini(&c->result);
@@ -197,7 +197,7 @@ static bool add_histograms(struct load_collector *c, struct load_interval *inter
     if (!merge_kind(c, LOAD_KIND_SCHEDULE, err))
         return false;
     interval->late_p99 = at_quantile(&c->scratch, 0.99);
-    for (int cause = 0; cause < LOAD_CAUSE_COUNT; cause++)
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
         if (c->interval.late[cause].total > 0 &&
             !hdr_add(&c->late[cause], &c->interval.late[cause], err))
             return false;
@@ -266,12 +266,12 @@ static void list_parts(struct load_collector *c)
 static void list_lateness(struct load_collector *c)
 {
     struct load_result *result = &c->result;
-    result->lateness = base_calloc(LOAD_CAUSE_COUNT, sizeof *result->lateness);
-    for (int cause = 0; cause < LOAD_CAUSE_COUNT; cause++) {
+    result->lateness = base_calloc(LOAD_DELAY_COUNT, sizeof *result->lateness);
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++) {
         const struct hdr *hdr = &c->late[cause];
         if (hdr->total > 0)
             result->lateness[result->lateness_count++] =
-                (struct load_lateness){.cause = (enum load_cause)cause,
+                (struct load_lateness){.cause = (enum load_delay)cause,
                                        .count = (uint64_t)hdr->total,
                                        .p50 = at_quantile(hdr, 0.5),
                                        .p99 = at_quantile(hdr, 0.99),
@@ -293,11 +293,11 @@ static void judge_limits(struct load_collector *c)
 {
     struct load_result *result = &c->result;
     hdr_reset(&c->scratch);
-    (void)hdr_add(&c->scratch, &c->late[LOAD_CAUSE_TIMER], NULL);
-    (void)hdr_add(&c->scratch, &c->late[LOAD_CAUSE_BUSY], NULL);
+    (void)hdr_add(&c->scratch, &c->late[LOAD_DELAY_TIMER], NULL);
+    (void)hdr_add(&c->scratch, &c->late[LOAD_DELAY_BUSY], NULL);
     const struct load_evidence evidence = {
         .own_late = &c->scratch,
-        .timer_late = &c->late[LOAD_CAUSE_TIMER],
+        .timer_late = &c->late[LOAD_DELAY_TIMER],
         .max_late = c->spec->max_late,
         .intended = result->total.intended,
         .missed_busy = c->missed_busy,

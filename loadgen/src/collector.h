@@ -18,7 +18,7 @@ struct load_collector {
     struct load_shard interval; /* being added up */
     struct load_shard counts;   /* whole run, counts only */
     struct hdr totals[LOAD_KIND_COUNT];
-    struct hdr late[LOAD_CAUSE_COUNT];
+    struct hdr late[LOAD_DELAY_COUNT];
     struct hdr scratch;
     struct load_busy *busy; /* one a worker */
     uint32_t workers;

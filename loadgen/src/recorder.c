@@ -45,7 +45,7 @@ void load_shard_fini(struct load_shard *shard)
     for (size_t i = 0; i < cell_count(shard); i++)
         cell_free(shard->cells[i]);
     free(shard->cells);
-    for (int cause = 0; cause < LOAD_CAUSE_COUNT; cause++)
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
         hdr_fini(&shard->late[cause]);
     *shard = (struct load_shard){0};
 }
@@ -113,7 +113,7 @@ void load_shard_reset(struct load_shard *shard)
             if (cell->histograms[kind].total > 0)
                 hdr_reset(&cell->histograms[kind]);
     }
-    for (int cause = 0; cause < LOAD_CAUSE_COUNT; cause++)
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
         if (shard->late[cause].total > 0)
             hdr_reset(&shard->late[cause]);
     shard->missed_busy = 0;
@@ -151,7 +151,7 @@ bool load_shard_add(struct load_shard *shard, const struct load_shard *from, str
     if (from->last_end > shard->last_end)
         shard->last_end = from->last_end;
     load_thread_add(&shard->time, &from->time);
-    for (int cause = 0; cause < LOAD_CAUSE_COUNT; cause++) {
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++) {
         if (from->late[cause].total == 0)
             continue;
         if (shard->late[cause].counts == NULL)

@@ -26,7 +26,7 @@ struct load_shard {
     uint32_t routes;
     uint32_t phases;                   /* cells are there (or NULL) for this many */
     struct load_cell **cells;          /* [phase * (routes + 1) + route] */
-    struct hdr late[LOAD_CAUSE_COUNT]; /* schedule error by cause; without counts: not used */
+    struct hdr late[LOAD_DELAY_COUNT]; /* schedule error by cause; without counts: not used */
     uint64_t missed_busy;    /* missed for want of a connection while responses were coming */
     uint64_t out_of_ports;   /* connects that failed for want of a local port or descriptor */
     int64_t last_end;        /* monotonic ns; 0: no request ended */
@@ -78,7 +78,7 @@ static inline void load_cell_record(struct load_cell *cell, enum load_kind kind,
     hdr_record(&cell->histograms[kind], ns);
 }
 
-static inline void load_shard_late(struct load_shard *shard, enum load_cause cause, int64_t ns)
+static inline void load_shard_late(struct load_shard *shard, enum load_delay cause, int64_t ns)
 {
     if (__builtin_expect(shard->late[cause].counts == NULL, 0))
         load_hdr_prepare(&shard->late[cause]);

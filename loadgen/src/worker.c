@@ -225,11 +225,11 @@ static bool is_due(const struct load_worker *w, int64_t at)
 
 /* What kept the thread from a request that was due at `from`: its alarm, if it was idle then and
  * still more time passed until it began to send (at `begun`) than since; else its other work. */
-static enum load_cause cause_of(const struct load_worker *w, int64_t from, int64_t begun,
+static enum load_delay cause_of(const struct load_worker *w, int64_t from, int64_t begun,
                                 int64_t now)
 {
     bool at_work = from < w->seen_at || from >= begun;
-    return at_work || begun - from < now - begun ? LOAD_CAUSE_BUSY : LOAD_CAUSE_TIMER;
+    return at_work || begun - from < now - begun ? LOAD_DELAY_BUSY : LOAD_DELAY_TIMER;
 }
 
 /* The time from which on the request should have been placed. With a connection at hand, being late
@@ -337,7 +337,7 @@ static void on_ready(void *ctx, struct load_conn *conn, int64_t now)
     if (due != NULL) {
         struct load_due taken = *due;
         load_waiting_pop(&w->waiting);
-        load_shard_late(load_worker_shard(w), LOAD_CAUSE_NO_CONNECTION, now - taken.intended);
+        load_shard_late(load_worker_shard(w), LOAD_DELAY_NO_CONNECTION, now - taken.intended);
         launch(w, conn, &taken, now);
         return;
     }
@@ -394,7 +394,7 @@ static void on_refused(void *ctx)
 
 static void on_blocked(void *ctx, int64_t ns)
 {
-    load_shard_late(load_worker_shard(ctx), LOAD_CAUSE_BLOCKED, ns);
+    load_shard_late(load_worker_shard(ctx), LOAD_DELAY_BLOCKED, ns);
 }
 
 /* --- what the mailbox orders --- */

@@ -18,12 +18,12 @@ static const char *const think_names[] = {[LOAD_THINK_NONE] = "none",
                                           [LOAD_THINK_LOGNORMAL] = "lognormal"};
 static const struct codec_words thinks = CODEC_WORDS(think_names);
 
-static const char *const cause_names[] = {[LOAD_CAUSE_TIMER] = "timer_late",
-                                          [LOAD_CAUSE_BUSY] = "loop_busy",
-                                          [LOAD_CAUSE_NO_CONNECTION] = "no_free_connection",
-                                          [LOAD_CAUSE_BLOCKED] = "send_blocked"};
+static const char *const cause_names[] = {[LOAD_DELAY_TIMER] = "timer_late",
+                                          [LOAD_DELAY_BUSY] = "loop_busy",
+                                          [LOAD_DELAY_NO_CONNECTION] = "no_free_connection",
+                                          [LOAD_DELAY_BLOCKED] = "send_blocked"};
 static const struct codec_words causes = CODEC_WORDS(cause_names);
-_Static_assert(CODEC_COUNT(cause_names) == LOAD_CAUSE_COUNT, "one word for each cause");
+_Static_assert(CODEC_COUNT(cause_names) == LOAD_DELAY_COUNT, "one word for each cause");
 
 static const char *const limit_names[] = {
     [LOAD_LIMIT_NONE] = "none",   [LOAD_LIMIT_LATENESS] = "lateness",
@@ -432,7 +432,7 @@ const char *load_arrivals_name(enum load_arrivals value)
     return codec_word(&arrivals, value);
 }
 
-const char *load_cause_name(enum load_cause value)
+const char *load_delay_name(enum load_delay value)
 {
     return codec_word(&causes, value);
 }

@@ -142,17 +142,17 @@ struct load_part {
 };
 
 /* What kept a request from being sent when it was due. */
-enum load_cause {
-    LOAD_CAUSE_TIMER, /* nothing was being done: the clock rang late, or the CPU was taken */
-    LOAD_CAUSE_BUSY,  /* the thread was at other requests */
-    LOAD_CAUSE_NO_CONNECTION, /* all connections were in use */
-    LOAD_CAUSE_BLOCKED,       /* sent in time, but the kernel took it only piece by piece */
-    LOAD_CAUSE_COUNT
+enum load_delay {
+    LOAD_DELAY_TIMER, /* nothing was being done: the clock rang late, or the CPU was taken */
+    LOAD_DELAY_BUSY,  /* the thread was at other requests */
+    LOAD_DELAY_NO_CONNECTION, /* all connections were in use */
+    LOAD_DELAY_BLOCKED,       /* sent in time, but the kernel took it only piece by piece */
+    LOAD_DELAY_COUNT
 };
 
 /* All requests of one cause; those sent in time are among them, with next to no delay. */
 struct load_lateness {
-    enum load_cause cause;
+    enum load_delay cause;
     uint64_t count;
     struct dur_ns p50;
     struct dur_ns p99;
@@ -220,7 +220,7 @@ uint64_t load_counts_delivered(const struct load_counts *counts); /* sent over a
 const char *load_failure_name(enum load_failure failure);
 const char *load_arrivals_name(enum load_arrivals arrivals);
 bool load_arrivals_parse(const char *word, enum load_arrivals *out);
-const char *load_cause_name(enum load_cause cause);
+const char *load_delay_name(enum load_delay cause);
 const char *load_limit_name(enum load_limit limit);
 const char *load_think_name(enum load_think think);
 const char *load_unit_name(enum load_unit unit);
