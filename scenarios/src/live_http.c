@@ -143,12 +143,19 @@ static void start_url_checks(struct live_questions *questions, size_t index)
 {
     struct live_check *check = &questions->checks[index];
     const char *const headers[] = {"X-Traffic: probe", NULL};
+    const struct load_tls_spec *from = &questions->plan->load.tls;
+    const struct io_http_tls tls = {.ca_file = from->ca_file,
+                                    .cert_file = from->cert_file,
+                                    .key_file = from->key_file,
+                                    .insecure = from->insecure};
     free(check->trouble);
     check->trouble = NULL;
     check->open = check->planned->url_count;
     for (size_t i = 0; i < check->planned->url_count; i++) {
-        const struct io_http_request request = {
-            .url = check->urls[i].url, .headers = headers, .timeout = check->planned->timeout};
+        const struct io_http_request request = {.url = check->urls[i].url,
+                                                .headers = headers,
+                                                .timeout = check->planned->timeout,
+                                                .tls = from->server_name != NULL ? &tls : NULL};
         (void)io_http_start(questions->http, &request, on_checked, &check->urls[i], NULL);
     }
 }

@@ -394,6 +394,18 @@ static void set_options(struct io_http_call *call, const struct io_http_request 
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 }
 
+static void set_tls(CURL *easy, const struct io_http_tls *tls)
+{
+    if (tls == NULL)
+        return;
+    if (tls->ca_file != NULL)
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
+    (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
+    (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key_file);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
+}
+
 static bool call_set_up(struct io_http_call *call, const struct io_http_request *request,
                         struct base_error *err)
 {
@@ -411,6 +423,7 @@ static bool call_set_up(struct io_http_call *call, const struct io_http_request 
         return base_fail(err, BASE_LIMIT, "out of memory for an HTTP call");
     call->what = base_str_printf("%s %s", method, shown);
     set_options(call, request);
+    set_tls(call->easy, request->tls);
     set_method(call->easy, method, request);
     CURLMcode added = curl_multi_add_handle(client->multi, call->easy);
     if (added != CURLM_OK)

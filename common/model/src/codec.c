@@ -277,6 +277,8 @@ static bool decode_into(const struct codec_shape *shape, const json_t *json, con
         return false;
     for (size_t i = 0; i < shape->field_count; i++) {
         const struct codec_field *field = &shape->fields[i];
+        if (field->optional && json_is_object(json) && json_object_get(json, field->key) == NULL)
+            continue;
         if (!ops_of(field->type)->get(json, where, field, out, err))
             return false;
     }

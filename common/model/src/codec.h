@@ -70,6 +70,7 @@ struct codec_field {
     const struct codec_words *words;
     const struct codec_shape *shape;
     const struct codec_shape *const *variants;
+    bool optional; /* younger than files that must still be read: a missing key leaves zeros */
 };
 
 struct codec_shape {

@@ -18,6 +18,8 @@
 
 enum scn_target_kind { SCN_TARGET_SANDBOX, SCN_TARGET_EXTERNAL };
 
+enum scn_verify { SCN_VERIFY_FULL, SCN_VERIFY_NONE };
+
 struct scn_target {
     enum scn_target_kind kind;
     char *name;  /* of the sandbox */
@@ -29,6 +31,12 @@ struct scn_target {
         char *url; /* NULL: none */
         char *token_file;
     } agent;
+    struct scn_target_tls { /* of https:// origins; each NULL: not given */
+        char *ca_file;
+        char *cert_file;
+        char *key_file;
+        enum scn_verify verify;
+    } tls;
 };
 
 struct scn_route {

@@ -10,23 +10,29 @@
     "'host':'gateway','targets':[{'address':'10.0.0.3','port':3000}],"                             \
     "'routes':[{'name':'a','method':'GET','path':'/api/data','body':null,'headers':[],"            \
     "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}',"                     \
-    "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady'}"
+    "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady',"             \
+    "'tls':{'serverName':'example.org','caFile':'/ca.pem','certFile':'/c.pem','keyFile':'/k.pem'," \
+    "'insecure':false}}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
-    "'http_4xx':0,'http_5xx':1,'status':0},'missed':1,'bytesIn':100,'bytesOut':200}"
+    "'http_4xx':0,'http_5xx':1,'status':0},'causes':{'refused':1,'unreachable':0,"                 \
+    "'connect_timeout':0,'connect_reset':0,'no_port':0,'no_descriptor':0,'tls':0,'other':0,"       \
+    "'silent':0,'stalled':0,'reset':0,'closed':0},'missed':1,'bytesIn':100,'bytesOut':200}"
 #define INTERVAL                                                                                   \
     "{'startNs':1,'startMonoNs':2,'lengthNs':1000000000,'phase':'steady','counts':" COUNTS         \
     ",'inFlight':1,'p50Ns':1,'p99Ns':2,'maxNs':3,'lateP99Ns':4}"
 #define RESULT                                                                                     \
     "{'version':1,'complete':true,'startNs':1,'endNs':2,'startMonoNs':3,'endMonoNs':4,"            \
     "'scheduledNs':5,'total':" COUNTS ",'parts':[{'phase':'steady','route':'a','counts':" COUNTS   \
-    "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6}"
+    "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6,"      \
+    "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n']}"
 
-static const char *const spec_nullable[] = {"body"};
+static const char *const spec_nullable[] = {"body", "tls", "caFile", "certFile", "keyFile"};
 CASE(load_spec, struct load_spec, spec_nullable);
-static const char *const interval_nullable[] = {"-"};
+static const char *const interval_nullable[] = {"causes"};
 CASE(load_interval, struct load_interval, interval_nullable);
-static const char *const result_nullable[] = {"clientLimitedWhy"};
+static const char *const result_nullable[] = {"clientLimitedWhy", "causes", "tls", "protocol",
+                                              "notes"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)
