@@ -234,3 +234,35 @@ def test_ad_hoc(lab):
     assert value["latency"]["tls"]["count"] == value["tls"]["handshakes"]
     done = run("squall", "load", url, *common, "-k")
     assert "note: INSECURE" in done.stdout
+
+
+SCENARIO = """\
+apiVersion: squall/v1
+kind: Scenario
+metadata: {{name: secure}}
+spec:
+ target: {{kind: external, urls: ["https://127.0.0.1:{port}"], tls: {{{tls}}}}}
+ duration: 1s
+ load: {{rate: 50/s, connections: 2, maxLate: 500ms, routes: [{{name: root, path: /}}]}}
+ steadyState: {{for: 100ms, within: 1s, checks: [{{name: root, path: /}}]}}
+ thresholds: [{{name: answered, expect: errors < 5%}}]
+"""
+
+
+@needs_squall
+def test_a_scenario(lab, tmp_path):
+    """Its checks and its load both trust what it says, and nothing else."""
+    def outcome(settings):
+        file = tmp_path / "secure.yaml"
+        file.write_text(SCENARIO.format(port=lab.port["good"], tls=settings))
+        return run("squall", "run", file, "--out", tmp_path / "runs")
+
+    done = outcome(f"caFile: {lab.trusted.cert}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = outcome(f"caFile: {lab.client[0]}")
+    assert done.returncode == 4 and "steady" in done.stdout and "certificate" in done.stdout
+    done = outcome("verify: none")
+    assert done.returncode == 0, done.stdout + done.stderr
+    newest = max((tmp_path / "runs").iterdir(), key=lambda p: p.stat().st_mtime)
+    assert "INSECURE: TLS certificates were not verified" in (newest / "report.md").read_text()
+    assert json.loads((newest / "load.json").read_text())["tls"]["verified"] == "nothing"
