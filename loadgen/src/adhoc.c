@@ -147,6 +147,31 @@ static bool add_header(struct load_adhoc *a, const char *value)
     return strchr(value, ':') != NULL;
 }
 
+static bool set_ca(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.tls.ca_file, value);
+    return *value != '\0';
+}
+
+static bool set_cert(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.tls.cert_file, value);
+    return *value != '\0';
+}
+
+static bool set_key(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.tls.key_file, value);
+    return *value != '\0';
+}
+
+static bool set_insecure(struct load_adhoc *a, const char *value)
+{
+    (void)value;
+    a->spec.tls.insecure = true;
+    return true;
+}
+
 static bool set_json(struct load_adhoc *a, const char *value)
 {
     (void)value;
@@ -197,6 +222,10 @@ static const struct option {
     {0, "body", "TEXT", "the body", set_body},
     {0, "seed", "N", "of the schedule: the same seed, the same arrivals (random)", set_seed},
     {0, "hlog", "FILE", "write an HdrHistogram log", set_hlog},
+    {0, "ca-file", "FILE", "https: PEM authorities to trust (the system's)", set_ca},
+    {0, "cert", "FILE", "https: PEM certificate of this client", set_cert},
+    {0, "key", "FILE", "https: PEM key of that certificate", set_key},
+    {'k', "insecure", NULL, "https: do not verify certificates; the result says so", set_insecure},
     {0, "latency", NULL, "show percentiles (they always are)", set_latency},
     {0, "json", NULL, "print the result as JSON", set_json},
     {'q', "quiet", NULL, "no lines while running", set_quiet},
@@ -315,6 +344,21 @@ static void set_defaults(struct load_adhoc *a)
     a->spec.routes[0] = (struct load_route){.name = base_str_dup("url"), .weight = 1};
 }
 
+static bool check_tls(const struct load_tls_spec *tls, struct base_error *err)
+{
+    bool given = tls->ca_file != NULL || tls->cert_file != NULL || tls->key_file != NULL;
+    if (tls->server_name == NULL && (given || tls->insecure))
+        return base_fail(err, BASE_INVALID,
+                         "--ca-file, --cert, --key and --insecure need an https:// URL");
+    if ((tls->cert_file == NULL) != (tls->key_file == NULL))
+        return base_fail(err, BASE_INVALID, "--cert and --key belong together: give both");
+    if (tls->insecure && tls->ca_file != NULL)
+        return base_fail(err, BASE_INVALID,
+                         "--ca-file says whom to trust, --insecure says not to "
+                         "ask: give one of them");
+    return true;
+}
+
 static bool apply_url(struct load_adhoc *a, struct base_error *err)
 {
     struct load_url url;
@@ -325,7 +369,10 @@ static bool apply_url(struct load_adhoc *a, struct base_error *err)
         route->method = base_str_dup(route->body == NULL ? "GET" : "POST");
     replace(&route->path, url.path);
     replace(&a->spec.host, url.authority);
-    bool good = load_url_resolve(&url, &a->spec.targets, &a->spec.target_count, err);
+    if (url.tls)
+        replace(&a->spec.tls.server_name, url.host);
+    bool good = check_tls(&a->spec.tls, err) &&
+                load_url_resolve(&url, &a->spec.targets, &a->spec.target_count, err);
     load_url_fini(&url);
     return good;
 }

@@ -7,7 +7,7 @@
 #define LOAD_COLLECTOR_H
 
 #include "base/buf.h"
-#include "limits.h"
+#include "client_limits.h"
 #include "recorder.h"
 
 struct load_collector {

@@ -12,6 +12,9 @@ static const char *const kind_names[LOAD_KIND_COUNT] = {
     [LOAD_KIND_SERVICE] = "service",
     [LOAD_KIND_FAILED] = "failed",
     [LOAD_KIND_SCHEDULE] = "schedule",
+    [LOAD_KIND_FIRST_BYTE] = "first-byte",
+    [LOAD_KIND_CONNECT] = "connect",
+    [LOAD_KIND_TLS] = "tls",
 };
 
 const char *load_kind_name(enum load_kind kind)

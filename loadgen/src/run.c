@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "collector.h"
 #include "loadgen/replay.h"
+#include "notes.h"
 #include "worker.h"
 
 /* Long enough for every thread to have set its first alarm before the first arrival is due. */
@@ -235,6 +236,23 @@ static bool settle_iterations(const struct load_run *run, bool complete, struct 
     return complete || collector->result.total.missed == 0; /* stopped, but with nothing left */
 }
 
+/* The threads have ended: what their pools hold may be read. */
+static void report_connections(struct load_run *run)
+{
+    const struct load_spec *spec = run->spec;
+    struct load_result *result = &run->collector.result;
+    struct load_troubles troubles = {0};
+    if (spec->tls.server_name != NULL)
+        result->tls.verified = load_notes_verified(&spec->tls);
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        const struct load_pool *pool = &run->workers[i].pool;
+        load_troubles_add(&troubles, pool);
+        if (pool->tls != NULL)
+            load_tls_count(pool->tls, &result->tls);
+    }
+    load_notes_write(result, &spec->tls, &troubles);
+}
+
 static void finish(struct load_run *run)
 {
     struct base_error err;
@@ -257,6 +275,7 @@ static void finish(struct load_run *run)
         complete = settle_iterations(run, complete, &scheduled);
     struct dur_ns cpu = {process_cpu().ns - run->cpu_before.ns};
     load_collector_finish(&run->collector, complete, scheduled, cpu);
+    report_connections(run);
     run->events.on_finished(run->events.ctx);
 }
 
@@ -342,7 +361,7 @@ static bool prepare(struct load_run *run, struct base_error *err)
         if (!load_request_build(&run->requests[i], spec->host, &spec->routes[i], err))
             return false;
     for (size_t i = 0; i < spec->target_count; i++)
-        if (!load_address_parse(&spec->targets[i], &run->addresses[i], err))
+        if (!load_address_parse(&spec->targets[i], i, &run->addresses[i], err))
             return false;
     return spec->replay == NULL ||
            load_replay_read(spec->replay, spec->replay_unit, &run->replay, err);

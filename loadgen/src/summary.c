@@ -49,15 +49,45 @@ bool load_interval_line(struct base_buf *out, const struct load_interval *interv
                            p99, max, late);
 }
 
+/* " (refused 3, tls 1)"; nothing for a failure without causes. */
+static void write_causes(struct base_buf *out, const struct load_counts *total,
+                         enum load_failure failure)
+{
+    const char *before = " (";
+    for (int i = 0; i < LOAD_CAUSE_COUNT; i++) {
+        enum load_cause cause = (enum load_cause)i;
+        if (total->causes[i] == 0 || load_cause_failure(cause) != failure)
+            continue;
+        base_buf_printf(out, "%s%s %" PRIu64, before, load_cause_name(cause), total->causes[i]);
+        before = ", ";
+    }
+    if (before[0] == ',')
+        base_buf_char(out, ')');
+}
+
+static void write_tls(struct base_buf *out, const struct load_tls_result *tls)
+{
+    if (tls->verified == NULL)
+        return;
+    base_buf_printf(out,
+                    "TLS        %s, certificates verified against %s, %" PRIu64
+                    " handshakes, %" PRIu64 " of them resumed\n",
+                    tls->protocol == NULL ? "none" : tls->protocol, tls->verified, tls->handshakes,
+                    tls->resumed);
+}
+
 static void write_failures(struct base_buf *out, const struct load_counts *total)
 {
     if (load_counts_failed(total) == 0)
         return;
     base_buf_str(out, "failures ");
-    for (int i = 0; i < LOAD_FAIL_COUNT; i++)
-        if (total->failed[i] > 0)
-            base_buf_printf(out, "  %s %" PRIu64, load_failure_name((enum load_failure)i),
-                            total->failed[i]);
+    for (int i = 0; i < LOAD_FAIL_COUNT; i++) {
+        if (total->failed[i] == 0)
+            continue;
+        base_buf_printf(out, "  %s %" PRIu64, load_failure_name((enum load_failure)i),
+                        total->failed[i]);
+        write_causes(out, total, (enum load_failure)i);
+    }
     base_buf_char(out, '\n');
 }
 
@@ -65,15 +95,17 @@ static void write_table(struct base_buf *out, const struct load_run *run)
 {
     base_buf_printf(out, "%-9s", "");
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
-        base_buf_printf(out, "%12s", load_kind_name((enum load_kind)kind));
+        if (load_run_total(run, (enum load_kind)kind) != NULL)
+            base_buf_printf(out, "%12s", load_kind_name((enum load_kind)kind));
     base_buf_char(out, '\n');
     for (size_t row = 0; row < ROWS; row++) {
         base_buf_printf(out, "%-9s", rows[row].label);
         for (int kind = 0; kind < LOAD_KIND_COUNT; kind++) {
             const struct hdr *hdr = load_run_total(run, (enum load_kind)kind);
-            char text[TIME_TEXT] = "-";
-            if (hdr != NULL)
-                time_text(hdr_value_at_quantile(hdr, rows[row].quantile), text);
+            char text[TIME_TEXT];
+            if (hdr == NULL)
+                continue;
+            time_text(hdr_value_at_quantile(hdr, rows[row].quantile), text);
             base_buf_printf(out, "%12s", text);
         }
         base_buf_char(out, '\n');
@@ -126,7 +158,10 @@ bool load_summary_text(struct base_buf *out, const struct load_adhoc *adhoc,
     if (total->sent > 0)
         base_buf_printf(out, "CPU        %.3fs, %.2fus a request\n", base_dur_to_s(result->cpu),
                         (double)result->cpu.ns / 1e3 / (double)total->sent);
+    write_tls(out, &result->tls);
     write_table(out, run);
+    for (size_t i = 0; i < result->note_count; i++)
+        base_buf_printf(out, "note: %s\n", result->notes[i]);
     if (result->client_limited)
         base_buf_printf(out, "client limited: %s\n", result->client_limited_why);
     return !out->failed;

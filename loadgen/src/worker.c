@@ -94,7 +94,7 @@ static void count_refused(struct load_worker *w, const struct load_due *due, int
 {
     struct load_cell *cell = cell_of(w, due);
     cell->counts.sent++;
-    cell->counts.failed[LOAD_FAIL_CONNECT]++;
+    load_counts_fail(&cell->counts, w->pool.refusal);
     load_cell_record(cell, LOAD_KIND_FAILED, now - due->intended);
     release(w, due, now, true);
 }
@@ -161,7 +161,7 @@ static void on_sweep(void *ctx)
     struct load_conn *conn;
     while ((conn = TAILQ_FIRST(&w->in_flight)) != NULL &&
            now - conn->sent_at >= w->spec->timeout.ns)
-        load_conn_abort(conn, LOAD_FAIL_TIMEOUT, now);
+        load_conn_abort(conn, now);
     drop_expired(w, now);
     sweep_again(w, now);
     check_over(w);
@@ -279,7 +279,7 @@ static void cut(struct load_worker *w, int64_t now)
 {
     struct load_conn *conn;
     while ((conn = TAILQ_FIRST(&w->in_flight)) != NULL)
-        load_conn_abort(conn, LOAD_FAIL_TIMEOUT, now);
+        load_conn_abort(conn, now);
     const struct load_due *due;
     while ((due = load_waiting_head(&w->waiting)) != NULL) {
         give_up(w, due, now);
@@ -367,8 +367,12 @@ static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome 
         cell->counts.ok++;
         load_cell_record(cell, LOAD_KIND_RESPONSE, response);
         load_cell_record(cell, LOAD_KIND_SERVICE, outcome->at - conn->sent_at);
+        load_cell_record(cell, LOAD_KIND_FIRST_BYTE, outcome->first_at - conn->sent_at);
     } else {
-        cell->counts.failed[outcome->failure]++;
+        if (outcome->cause < LOAD_CAUSE_COUNT)
+            load_counts_fail(&cell->counts, outcome->cause);
+        else
+            cell->counts.failed[outcome->failure]++;
         load_cell_record(cell, LOAD_KIND_FAILED, response);
     }
     release(w, &conn->due, outcome->at, false);
@@ -395,6 +399,17 @@ static void on_refused(void *ctx)
 static void on_blocked(void *ctx, int64_t ns)
 {
     load_shard_late(load_worker_shard(ctx), LOAD_DELAY_BLOCKED, ns);
+}
+
+/* In the phase of the last arrival: what is due by now may be of an earlier one than now. */
+static void on_opened(void *ctx, struct dur_ns connect, struct dur_ns tls)
+{
+    struct load_worker *w = ctx;
+    struct load_shard *shard = load_worker_shard(w);
+    struct load_cell *cell = load_shard_cell(shard, w->segments[w->segment].phase, shard->routes);
+    load_cell_record(cell, LOAD_KIND_CONNECT, connect.ns);
+    if (tls.ns >= 0)
+        load_cell_record(cell, LOAD_KIND_TLS, tls.ns);
 }
 
 /* --- what the mailbox orders --- */
@@ -444,6 +459,7 @@ bool load_worker_arm(struct load_worker *w, struct base_error *err)
     w->pool.on_end = on_end;
     w->pool.on_refused = on_refused;
     w->pool.on_blocked = on_blocked;
+    w->pool.on_opened = on_opened;
     io_timer_init(&w->sweep, w->loop, on_sweep, w);
     return io_alarm_init(&w->alarm, w->loop, on_alarm, w, err);
 }

@@ -171,21 +171,27 @@ static void *work(void *arg)
     return NULL;
 }
 
-static void setup_pool(struct load_worker *w, const struct load_worker_setup *setup)
+static bool setup_pool(struct load_worker *w, const struct load_worker_setup *setup,
+                       struct base_error *err)
 {
-    int64_t timeout = setup->spec->timeout.ns;
+    const struct load_spec *spec = setup->spec;
+    int64_t timeout = spec->timeout.ns;
     w->pool = (struct load_pool){
         .loop = w->loop,
         .buffer = base_calloc(RECEIVE_BYTES, 1),
         .buffer_len = RECEIVE_BYTES,
-        .memos = base_calloc(setup->spec->route_count, sizeof(struct load_memo)),
+        .memos = base_calloc(spec->route_count, sizeof(struct load_memo)),
         .connect_limit = {timeout < connect_limit ? timeout : connect_limit},
+        .refusal = LOAD_CAUSE_CONNECT_TIMEOUT, /* as long as none failed they are under way */
     };
-    base_rng_seed(&w->pool.rng, setup->spec->seed + setup->index);
+    base_rng_seed(&w->pool.rng, spec->seed + setup->index);
     w->conns = base_calloc(setup->conns, sizeof *w->conns);
     for (uint32_t i = 0; i < setup->conns; i++)
         load_conn_init(&w->conns[i], &w->pool,
-                       &setup->addresses[(setup->first + i) % setup->spec->target_count]);
+                       &setup->addresses[(setup->first + i) % spec->target_count]);
+    if (spec->tls.server_name != NULL)
+        w->pool.tls = load_tls_new(&spec->tls, spec->target_count, err);
+    return spec->tls.server_name == NULL || w->pool.tls != NULL;
 }
 
 static void setup_plain(struct load_worker *w, const struct load_worker_setup *setup)
@@ -219,8 +225,7 @@ static bool setup_loop(struct load_worker *w, const struct load_worker_setup *se
         !load_shard_init(&w->shards[0], routes, err) ||
         !load_shard_init(&w->shards[1], routes, err))
         return false;
-    setup_pool(w, setup);
-    return load_worker_arm(w, err);
+    return setup_pool(w, setup, err) && load_worker_arm(w, err);
 }
 
 /* Signals are for the threads of the caller: libev's handlers would interrupt system calls here. */
@@ -271,6 +276,7 @@ void load_worker_fini(struct load_worker *worker)
     for (size_t i = 0; worker->conns != NULL && i < worker->pool.count; i++)
         load_conn_fini(&worker->conns[i]);
     free(worker->conns);
+    load_tls_free(worker->pool.tls);
     free(worker->pool.buffer);
     free(worker->pool.memos);
     io_timer_fini(&worker->sweep);

@@ -73,15 +73,31 @@ static void load_row(const struct report *report, const char *phase, const char 
     view_row_add(table, VIEW_PLAIN, cells);
 }
 
-/* How late the generator itself was. */
-static void lateness_row(const struct report *report, struct view_table *table)
+/* The other times there are. */
+static void kind_row(const struct report *report, const char *label, const char *kind,
+                     struct view_table *table)
 {
     char *cells[VIEW_COLUMNS_MAX] = {NULL};
-    latency_cells(report, NULL, NULL, "schedule", &cells[6]);
+    latency_cells(report, NULL, NULL, kind, &cells[6]);
     if (cells[9] == NULL)
         return;
-    cells[0] = base_str_dup("schedule error");
+    cells[0] = base_str_dup(label);
     view_row_add(table, VIEW_PLAIN, cells);
+}
+
+static void view_notes(const struct report *report, struct view *view)
+{
+    static const struct view_column columns[] = {{"Note", VIEW_TEXT}, {NULL, VIEW_WORD}};
+    if (!report->have_load || report->load.note_count == 0)
+        return;
+    struct view_table *table = view_table_add(view, "load-notes", "Notes on the load",
+                                              "What weakens the evidence, what failed and what to "
+                                              "do about it.",
+                                              columns);
+    for (size_t i = 0; i < report->load.note_count; i++) {
+        char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(report->load.notes[i])};
+        view_row_add(table, VIEW_PLAIN, cells);
+    }
 }
 
 void view_load(const struct report *report, struct view *view)
@@ -94,8 +110,8 @@ void view_load(const struct report *report, struct view *view)
     struct view_table *table = view_table_add(
         view, "load", "Load and latency",
         "Response time, from the moment a request was due: waiting for a slow platform counts. "
-        "Schedule error: how late requests were sent. \"-\": not to be estimated from fewer than "
-        "10/(1 - p) responses.",
+        "First byte: from the actual send. Schedule error: how late requests were sent. \"-\": not "
+        "to be estimated from fewer than 10/(1 - p) responses.",
         columns);
     if (report->load.total.intended == 0 && report->hist_count == 0)
         return;
@@ -104,7 +120,11 @@ void view_load(const struct report *report, struct view *view)
         load_row(report, report->plan.phases[i].name, NULL, table);
     for (size_t i = 0; i < report->plan.load.route_count; i++)
         load_row(report, NULL, report->plan.load.routes[i].name, table);
-    lateness_row(report, table);
+    kind_row(report, "first byte", "first-byte", table);
+    kind_row(report, "connecting", "connect", table);
+    kind_row(report, "TLS handshake", "tls", table);
+    kind_row(report, "schedule error", "schedule", table);
+    view_notes(report, view);
 }
 
 static bool says_the_same(const struct report_event *a, const struct report_event *b)

@@ -16,6 +16,30 @@
 #include "phases.h"
 #include "reporter.h"
 
+/* One load has one kind of connection, and one identity. */
+static void check_target(struct scn_reporter *reporter)
+{
+    const struct scn_target *target = &reporter->scenario->target;
+    const struct scn_target_tls *tls = &target->tls;
+    scn_at(reporter, "spec.target");
+    if (scn_spoiled(reporter) || target->url_count == 0)
+        return;
+    bool secure = base_str_starts(target->urls[0], "https:");
+    for (size_t i = 1; i < target->url_count; i++) {
+        scn_at(reporter, "spec.target.urls[%zu]", i);
+        if (base_str_starts(target->urls[i], "https:") != secure)
+            scn_say(reporter, "http:// and https:// are mixed, expected one of them in all urls");
+    }
+    scn_at(reporter, "spec.target.tls");
+    if (!secure && scn_scenario_has(reporter->scenario, "spec.target.tls"))
+        scn_say(reporter, "makes sense only with urls that begin with https://");
+    if ((tls->cert_file == NULL) != (tls->key_file == NULL))
+        scn_say(reporter, "certFile and keyFile belong together, expected both");
+    if (tls->ca_file != NULL && tls->verify == SCN_VERIFY_NONE)
+        scn_say(reporter, "caFile says whom to trust and verify: none says not to ask, expected "
+                          "one of them");
+}
+
 static void check_load(struct scn_reporter *reporter)
 {
     const struct scn_load *load = &reporter->scenario->load;
@@ -398,6 +422,7 @@ static void check_aborts(struct scn_reporter *reporter)
 void scn_check(const struct scn_scenario *scenario, struct scn_problems *problems)
 {
     struct scn_reporter reporter = {.scenario = scenario, .problems = problems};
+    check_target(&reporter);
     check_load(&reporter);
     check_steady(&reporter);
     /* First, since what the others find under spec.faults leaves the phases as they are. */

@@ -18,6 +18,8 @@ static const struct scn_words target_kinds = WORDS(target_kind_list);
 static const struct scn_word arrivals_list[] = {{"poisson", LOAD_POISSON},
                                                 {"constant", LOAD_CONSTANT}};
 static const struct scn_words arrivals = WORDS(arrivals_list);
+static const struct scn_word verify_list[] = {{"full", SCN_VERIFY_FULL}, {"none", SCN_VERIFY_NONE}};
+static const struct scn_words verify = WORDS(verify_list);
 
 /* ---- metadata, target ---- */
 
@@ -36,6 +38,33 @@ static const struct scn_field metadata_fields[] = {
      .help = "What the scenario shows, for the people who read its report."},
 };
 static const struct scn_shape metadata_shape = {FIELDS(metadata_fields)};
+#undef AT
+
+#define AT(member) .offset = offsetof(struct scn_target, tls.member)
+static const struct scn_field tls_fields[] = {
+    {.key = "caFile",
+     .type = SCN_TEXT,
+     AT(ca_file),
+     .example = "/etc/squall/ca.pem",
+     .help = "PEM file of the authorities to trust; the system's when left out."},
+    {.key = "certFile",
+     .type = SCN_TEXT,
+     AT(cert_file),
+     .example = "/etc/squall/client.pem",
+     .help = "PEM file with the certificate that the load generator shows, and its chain."},
+    {.key = "keyFile",
+     .type = SCN_TEXT,
+     AT(key_file),
+     .example = "/etc/squall/client.key",
+     .help = "PEM file with the key of that certificate."},
+    {.key = "verify",
+     .type = SCN_WORD,
+     .words = &verify,
+     AT(verify),
+     .fallback = "full",
+     .help = "none: any certificate will do, and the result says so."},
+};
+static const struct scn_shape tls_shape = {FIELDS(tls_fields)};
 #undef AT
 
 #define AT(member) .offset = offsetof(struct scn_target, member)
@@ -77,6 +106,11 @@ static const struct scn_field target_fields[] = {
      .min = "100ms",
      .max = "10m",
      .help = "How often that Prometheus scrapes; coverage is judged by it."},
+    {.key = "tls",
+     .type = SCN_OBJECT,
+     .shape = &tls_shape,
+     .only = "external",
+     .help = "How the origins are trusted when they are https://."},
 };
 static const struct scn_shape target_shape = {FIELDS(target_fields)};
 #undef AT

@@ -73,6 +73,15 @@ char *live_query_url(const struct plan *plan, const char *text, struct wall_ns a
 
 /* --- checks: every URL must answer with the expected status --- */
 
+struct io_tls_files live_target_tls(const struct plan *plan)
+{
+    const struct load_tls_spec *tls = &plan->load.tls;
+    return (struct io_tls_files){.ca = tls->ca_file,
+                                 .cert = tls->cert_file,
+                                 .key = tls->key_file,
+                                 .insecure = tls->insecure};
+}
+
 char *live_http_trouble(const char *url, const struct io_http_response *response, int status,
                         const char *contains)
 {
@@ -155,8 +164,10 @@ static void start_url_checks(struct live_questions *questions, size_t index)
     check->trouble = NULL;
     check->open = check->planned->url_count;
     for (size_t i = 0; i < check->planned->url_count; i++) {
-        const struct io_http_request request = {
-            .url = check->urls[i].url, .headers = headers, .timeout = check->planned->timeout};
+        const struct io_http_request request = {.url = check->urls[i].url,
+                                                .headers = headers,
+                                                .timeout = check->planned->timeout,
+                                                .tls = live_target_tls(questions->plan)};
         (void)io_http_start(questions->http, &request, on_checked, &check->urls[i], NULL);
     }
 }

@@ -102,6 +102,7 @@ void live_questions_fini(struct live_questions *questions);
 void live_check_start(struct live_questions *questions, size_t check);
 /* The address of an instant query; now when `at` is 0. free() it. */
 char *live_query_url(const struct plan *plan, const char *text, struct wall_ns at);
+struct io_tls_files live_target_tls(const struct plan *plan); /* of the target's https:// URLs */
 /* Why a response is not what was expected, with `contains` in its body unless NULL; NULL: it is.
  * free() it. */
 char *live_http_trouble(const char *url, const struct io_http_response *response, int status,

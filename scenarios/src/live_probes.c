@@ -127,7 +127,8 @@ static void ask_page(struct live_probe *probe, size_t index)
     struct asked *asked = &probe->targets[index];
     const struct io_http_request request = {.url = probe->planned->http.urls[index],
                                             .headers = headers,
-                                            .timeout = probe->planned->timeout};
+                                            .timeout = probe->planned->timeout,
+                                            .tls = live_target_tls(probe->all->plan)};
     struct base_error err;
     asked->call = io_http_start(probe->all->http, &request, on_page, asked, &err);
     if (asked->call == NULL)

@@ -77,14 +77,42 @@ const struct topo_service *planner_service_or_default(struct planner *planner, c
     return NULL;
 }
 
+/* The origin that an instance of the load's service was made from; NULL when it is no https. */
+static const char *secure_origin(const struct planner *planner, size_t instance)
+{
+    const struct scn_target *target = &planner->scenario->target;
+    if (planner->topo->mode != TOPO_EXTERNAL || instance >= target->url_count ||
+        !base_str_starts(target->urls[instance], "https:"))
+        return NULL;
+    return target->urls[instance];
+}
+
 /* The Host header: what external clients would send, or the service's own name. */
 static char *host_of(const struct planner *planner, const struct topo_service *service)
 {
     const struct scn_target *target = &planner->scenario->target;
     if (planner->topo->mode != TOPO_EXTERNAL || target->url_count == 0)
         return base_str_dup(service->name);
-    const char *authority = target->urls[0] + strlen("http://");
+    const char *authority = strstr(target->urls[0], "//") + 2;
     return base_str_ndup(authority, strcspn(authority, "/"));
+}
+
+/* As the Host header, the name in the certificate is that of the first origin. */
+static void plan_tls(const struct planner *planner, struct load_tls_spec *tls)
+{
+    const struct scn_target_tls *from = &planner->scenario->target.tls;
+    const char *origin = secure_origin(planner, 0);
+    if (origin == NULL)
+        return;
+    const char *host = origin + strlen("https://");
+    size_t len = *host == '[' ? strcspn(++host, "]") : strcspn(host, ":/");
+    *tls = (struct load_tls_spec){
+        .server_name = base_str_ndup(host, len),
+        .ca_file = base_str_dup(from->ca_file),
+        .cert_file = base_str_dup(from->cert_file),
+        .key_file = base_str_dup(from->key_file),
+        .insecure = from->verify == SCN_VERIFY_NONE,
+    };
 }
 
 static void plan_targets(struct load_spec *load, const struct topo_service *service)
@@ -137,17 +165,26 @@ static void plan_load(struct planner *planner)
     load->max_late = from->max_late;
     planner->plan->max_missed = from->max_missed;
     load->host = host_of(planner, service);
+    plan_tls(planner, &load->tls);
     plan_targets(load, service);
     plan_routes(load, from);
 }
 
 /* ---- steady state ---- */
 
-char *planner_url(const struct topo_instance *instance, const char *path)
+char *planner_url(const struct planner *planner, const struct topo_service *service,
+                  size_t instance, const char *path)
 {
-    bool v6 = strchr(instance->address, ':') != NULL;
-    return base_str_printf("http://%s%s%s:%u%s", v6 ? "[" : "", instance->address, v6 ? "]" : "",
-                           instance->port, path);
+    /* By name where a certificate must have it, by address otherwise. */
+    const char *secure = secure_origin(planner, instance);
+    if (secure != NULL) {
+        size_t start = strlen("https://");
+        return base_str_printf("%.*s%s", (int)(start + strcspn(secure + start, "/")), secure, path);
+    }
+    const struct topo_instance *one = &service->instances[instance];
+    bool v6 = strchr(one->address, ':') != NULL;
+    return base_str_printf("http://%s%s%s:%u%s", v6 ? "[" : "", one->address, v6 ? "]" : "",
+                           one->port, path);
 }
 
 static void plan_check(struct planner *planner, const struct scn_check *from,
@@ -164,7 +201,7 @@ static void plan_check(struct planner *planner, const struct scn_check *from,
     check->url_count = service->instance_count;
     check->urls = base_calloc(check->url_count, sizeof *check->urls);
     for (size_t i = 0; i < check->url_count; i++)
-        check->urls[i] = planner_url(&service->instances[i], from->path);
+        check->urls[i] = planner_url(planner, service, i, from->path);
 }
 
 static void plan_steady(struct planner *planner)

@@ -20,8 +20,9 @@ struct planner {
 const struct topo_service *planner_service(struct planner *planner, const char *name);
 /* As planner_service; NULL means the service that the load goes to. */
 const struct topo_service *planner_service_or_default(struct planner *planner, const char *name);
-/* "http://10.0.0.1:3000/ready"; free() it. */
-char *planner_url(const struct topo_instance *instance, const char *path);
+/* Of one of the service's instances: "http://10.0.0.1:3000/ready"; free() it. */
+char *planner_url(const struct planner *planner, const struct topo_service *service,
+                  size_t instance, const char *path);
 /* Resolves every probe to addresses and faults (plan_probes.c). */
 void planner_probes(struct planner *planner);
 void planner_skip(struct planner *planner, const char *name, char *why); /* takes why */

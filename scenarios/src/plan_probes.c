@@ -5,15 +5,15 @@
 #include "base/text.h"
 #include "plan_internal.h"
 
-static void plan_http(const struct scn_probe *from, const struct topo_service *service,
-                      struct plan_probe *probe)
+static void plan_http(const struct planner *planner, const struct scn_probe *from,
+                      const struct topo_service *service, struct plan_probe *probe)
 {
     probe->http.status = (int)from->http.status;
     probe->http.contains = base_str_dup(from->http.contains);
     probe->http.url_count = service->instance_count;
     probe->http.urls = base_calloc(service->instance_count, sizeof *probe->http.urls);
     for (size_t i = 0; i < service->instance_count; i++)
-        probe->http.urls[i] = planner_url(&service->instances[i], from->http.path);
+        probe->http.urls[i] = planner_url(planner, service, i, from->http.path);
 }
 
 static void plan_tcp(const struct scn_probe *from, const struct topo_service *service,
@@ -41,7 +41,7 @@ static void plan_kind(struct planner *planner, const struct scn_probe *from, siz
     if (asks_service && service->instance_count == 0)
         scn_say(&planner->reporter, "\"%s\" has no instances to ask", service->name);
     if (http)
-        plan_http(from, service, probe);
+        plan_http(planner, from, service, probe);
     else if (asks_service)
         plan_tcp(from, service, probe);
     scn_at(&planner->reporter, "spec.probes[%zu].promql", index);

@@ -18,12 +18,12 @@ static const char *const think_names[] = {[LOAD_THINK_NONE] = "none",
                                           [LOAD_THINK_LOGNORMAL] = "lognormal"};
 static const struct codec_words thinks = CODEC_WORDS(think_names);
 
-static const char *const cause_names[] = {[LOAD_DELAY_TIMER] = "timer_late",
+static const char *const delay_names[] = {[LOAD_DELAY_TIMER] = "timer_late",
                                           [LOAD_DELAY_BUSY] = "loop_busy",
                                           [LOAD_DELAY_NO_CONNECTION] = "no_free_connection",
                                           [LOAD_DELAY_BLOCKED] = "send_blocked"};
-static const struct codec_words causes = CODEC_WORDS(cause_names);
-_Static_assert(CODEC_COUNT(cause_names) == LOAD_DELAY_COUNT, "one word for each cause");
+static const struct codec_words delays = CODEC_WORDS(delay_names);
+_Static_assert(CODEC_COUNT(delay_names) == LOAD_DELAY_COUNT, "one word for each cause");
 
 static const char *const limit_names[] = {
     [LOAD_LIMIT_NONE] = "none",   [LOAD_LIMIT_LATENESS] = "lateness",
@@ -39,6 +39,23 @@ static const char *const failure_names[] = {
 };
 _Static_assert(CODEC_COUNT(failure_names) == LOAD_FAIL_COUNT, "one word for each failure");
 static const struct codec_words failures = CODEC_WORDS(failure_names);
+
+static const char *const cause_names[] = {
+    [LOAD_CAUSE_REFUSED] = "refused",
+    [LOAD_CAUSE_UNREACHABLE] = "unreachable",
+    [LOAD_CAUSE_CONNECT_TIMEOUT] = "connect_timeout",
+    [LOAD_CAUSE_CONNECT_RESET] = "connect_reset",
+    [LOAD_CAUSE_NO_PORT] = "no_port",
+    [LOAD_CAUSE_NO_DESCRIPTOR] = "no_descriptor",
+    [LOAD_CAUSE_TLS] = "tls",
+    [LOAD_CAUSE_OTHER] = "other",
+    [LOAD_CAUSE_SILENT] = "silent",
+    [LOAD_CAUSE_STALLED] = "stalled",
+    [LOAD_CAUSE_RESET] = "reset",
+    [LOAD_CAUSE_CLOSED] = "closed",
+};
+_Static_assert(CODEC_COUNT(cause_names) == LOAD_CAUSE_COUNT, "one word for each cause");
+static const struct codec_words causes = CODEC_WORDS(cause_names);
 
 #define AT(member) .offset = offsetof(struct load_target, member)
 static const struct codec_field target_fields[] = {
@@ -141,6 +158,15 @@ static const struct codec_shape closed_shape = {.name = "users",
                                                 .check = check_closed};
 
 #define AT(member) .offset = offsetof(struct load_spec, member)
+static const struct codec_field tls_fields[] = {
+    {.key = "serverName", .type = CODEC_TEXT, .form = FORM_LINE, AT(tls.server_name)},
+    {.key = "caFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(tls.ca_file)},
+    {.key = "certFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(tls.cert_file)},
+    {.key = "keyFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(tls.key_file)},
+    {.key = "insecure", .type = CODEC_BOOL, AT(tls.insecure)},
+};
+static const struct codec_shape tls_shape = {.name = "tls", CODEC_FIELDS(tls_fields)};
+
 static const struct codec_field spec_fields[] = {
     {.key = "arrivals", .type = CODEC_WORD, .words = &arrivals, AT(arrivals)},
     {.key = "rate", .type = CODEC_REAL, AT(rate)},
@@ -174,6 +200,7 @@ static const struct codec_field spec_fields[] = {
      AT(routes),
      .count_offset = offsetof(struct load_spec, route_count)},
     {.key = "firstPhase", .type = CODEC_TEXT, .form = FORM_TAG, AT(first_phase)},
+    {.key = "tls", .type = CODEC_GROUP, .shape = &tls_shape},
 };
 #undef AT
 
@@ -215,6 +242,9 @@ static bool check_spec(const void *value, const char *where, struct base_error *
     if (spec->threads > spec->connections)
         return base_fail(err, BASE_INVALID, "%s.threads: %u are more than the %u connections",
                          where, spec->threads, spec->connections);
+    if ((spec->tls.cert_file == NULL) != (spec->tls.key_file == NULL))
+        return base_fail(err, BASE_INVALID, "%s.tls: a client has certFile and keyFile, or neither",
+                         where);
     for (size_t i = 0; i < spec->route_count; i++) {
         for (size_t k = 0; k < i; k++) {
             if (base_str_eq(spec->routes[i].name, spec->routes[k].name))
@@ -236,6 +266,7 @@ static const struct codec_field counts_fields[] = {
     {.key = "sent", .type = CODEC_U64, AT(sent)},
     {.key = "ok", .type = CODEC_U64, AT(ok)},
     {.key = "failed", .type = CODEC_COUNTS, .words = &failures, AT(failed)},
+    {.key = "causes", .type = CODEC_COUNTS, .words = &causes, .optional = true, AT(causes)},
     {.key = "missed", .type = CODEC_U64, AT(missed)},
     {.key = "bytesIn", .type = CODEC_U64, AT(bytes_in)},
     {.key = "bytesOut", .type = CODEC_U64, AT(bytes_out)},
@@ -273,7 +304,7 @@ static const struct codec_shape part_shape = {
 
 #define AT(member) .offset = offsetof(struct load_lateness, member)
 static const struct codec_field lateness_fields[] = {
-    {.key = "cause", .type = CODEC_WORD, .words = &causes, AT(cause)},
+    {.key = "cause", .type = CODEC_WORD, .words = &delays, AT(cause)},
     {.key = "count", .type = CODEC_U64, AT(count)},
     {.key = "p50Ns", .type = CODEC_NS, AT(p50)},
     {.key = "p99Ns", .type = CODEC_NS, AT(p99)},
@@ -294,6 +325,14 @@ static const struct codec_shape thread_shape = {
     .name = "thread", .size = sizeof(struct load_thread), CODEC_FIELDS(thread_fields)};
 
 #define AT(member) .offset = offsetof(struct load_result, member)
+static const struct codec_field tls_result_fields[] = {
+    {.key = "verified", .type = CODEC_TEXT, AT(tls.verified)},
+    {.key = "protocol", .type = CODEC_TEXT_OR_NULL, AT(tls.protocol)},
+    {.key = "handshakes", .type = CODEC_U64, AT(tls.handshakes)},
+    {.key = "resumed", .type = CODEC_U64, AT(tls.resumed)},
+};
+static const struct codec_shape tls_result_shape = {.name = "tls", CODEC_FIELDS(tls_result_fields)};
+
 static const struct codec_field result_fields[] = {
     {.key = "complete", .type = CODEC_BOOL, AT(complete)},
     {.key = "startNs", .type = CODEC_NS, AT(start)},
@@ -332,6 +371,12 @@ static const struct codec_field result_fields[] = {
      .shape = &thread_shape,
      AT(threads),
      .count_offset = offsetof(struct load_result, thread_count)},
+    {.key = "tls", .type = CODEC_GROUP, .shape = &tls_result_shape},
+    {.key = "notes",
+     .type = CODEC_TEXTS,
+     .optional = true,
+     AT(notes),
+     .count_offset = offsetof(struct load_result, note_count)},
 };
 #undef AT
 static const struct codec_shape result_shape = {.name = "load result",
@@ -391,6 +436,8 @@ void load_counts_add(struct load_counts *sum, const struct load_counts *counts)
     sum->ok += counts->ok;
     for (size_t i = 0; i < LOAD_FAIL_COUNT; i++)
         sum->failed[i] += counts->failed[i];
+    for (size_t i = 0; i < LOAD_CAUSE_COUNT; i++)
+        sum->causes[i] += counts->causes[i];
     sum->missed += counts->missed;
     sum->bytes_in += counts->bytes_in;
     sum->bytes_out += counts->bytes_out;
@@ -427,6 +474,20 @@ const char *load_failure_name(enum load_failure failure)
     return codec_word(&failures, failure);
 }
 
+const char *load_cause_name(enum load_cause cause)
+{
+    return codec_word(&causes, cause);
+}
+
+enum load_failure load_cause_failure(enum load_cause cause)
+{
+    if (cause == LOAD_CAUSE_SILENT || cause == LOAD_CAUSE_STALLED)
+        return LOAD_FAIL_TIMEOUT;
+    if (cause == LOAD_CAUSE_RESET || cause == LOAD_CAUSE_CLOSED)
+        return LOAD_FAIL_RESET;
+    return LOAD_FAIL_CONNECT;
+}
+
 const char *load_arrivals_name(enum load_arrivals value)
 {
     return codec_word(&arrivals, value);
@@ -434,7 +495,7 @@ const char *load_arrivals_name(enum load_arrivals value)
 
 const char *load_delay_name(enum load_delay value)
 {
-    return codec_word(&causes, value);
+    return codec_word(&delays, value);
 }
 
 const char *load_limit_name(enum load_limit value)

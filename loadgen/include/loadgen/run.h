@@ -26,10 +26,13 @@
 struct load_run;
 
 enum load_kind {
-    LOAD_KIND_RESPONSE, /* from the intended send, successful */
-    LOAD_KIND_SERVICE,  /* from the actual send, successful */
-    LOAD_KIND_FAILED,   /* from the intended send */
-    LOAD_KIND_SCHEDULE, /* actual minus intended send */
+    LOAD_KIND_RESPONSE,   /* from the intended send, successful */
+    LOAD_KIND_SERVICE,    /* from the actual send, successful */
+    LOAD_KIND_FAILED,     /* from the intended send */
+    LOAD_KIND_SCHEDULE,   /* actual minus intended send */
+    LOAD_KIND_FIRST_BYTE, /* from the actual send, successful */
+    LOAD_KIND_CONNECT,    /* of a connection */
+    LOAD_KIND_TLS,        /* of a connection: the handshake */
     LOAD_KIND_COUNT
 };
 

@@ -18,6 +18,8 @@
 
 enum scn_target_kind { SCN_TARGET_SANDBOX, SCN_TARGET_EXTERNAL };
 
+enum scn_verify { SCN_VERIFY_FULL, SCN_VERIFY_NONE };
+
 struct scn_target {
     enum scn_target_kind kind;
     char *name;  /* of the sandbox */
@@ -25,6 +27,12 @@ struct scn_target {
     size_t url_count;
     char *prometheus; /* NULL: none */
     struct dur_ns scrape_interval;
+    struct scn_target_tls { /* of https:// origins; each NULL: not given */
+        char *ca_file;
+        char *cert_file;
+        char *key_file;
+        enum scn_verify verify;
+    } tls;
 };
 
 struct scn_route {

@@ -11,7 +11,9 @@
     "'host':'gateway','targets':[{'address':'10.0.0.3','port':3000}],"                             \
     "'routes':[{'name':'a','method':'GET','path':'/api/data','body':null,'headers':[],"            \
     "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}',"                     \
-    "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady'}"
+    "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady',"             \
+    "'tls':{'serverName':'example.org','caFile':'/ca.pem','certFile':'/c.pem','keyFile':'/k.pem'," \
+    "'insecure':false}}"
 #define STAGED                                                                                     \
     "{'arrivals':'constant','rate':0.0,'stages':[{'lengthNs':4000000000,'from':0.0,'to':500.5,"    \
     "'burst':0,'everyNs':0},{'lengthNs':6000000000,'from':0.0,'to':0.0,'burst':50,'everyNs':"      \
@@ -19,7 +21,7 @@
     "'threads':2,'seed':1,'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"    \
     "'host':'h','targets':[{'address':'10.0.0.3','port':3000}],"                                   \
     "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
-    "'firstPhase':'steady'}"
+    "'firstPhase':'steady','tls':null}"
 #define CLOSED                                                                                     \
     "{'arrivals':'poisson','rate':0.0,'users':{'stages':[{'lengthNs':10,'from':0.0,'to':50.0,"     \
     "'burst':0,'everyNs':0}],'iterations':5,'iterationsEach':0,'think':'uniform','thinkANs':1,"    \
@@ -27,10 +29,12 @@
     "'threads':2,'seed':1,'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"    \
     "'host':'h','targets':[{'address':'10.0.0.3','port':3000}],"                                   \
     "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
-    "'firstPhase':'steady'}"
+    "'firstPhase':'steady','tls':null}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
-    "'http_4xx':0,'http_5xx':1,'status':0},'missed':1,'bytesIn':100,'bytesOut':200}"
+    "'http_4xx':0,'http_5xx':1,'status':0},'causes':{'refused':1,'unreachable':0,"                 \
+    "'connect_timeout':0,'connect_reset':0,'no_port':0,'no_descriptor':0,'tls':0,'other':0,"       \
+    "'silent':0,'stalled':0,'reset':0,'closed':0},'missed':1,'bytesIn':100,'bytesOut':200}"
 #define INTERVAL                                                                                   \
     "{'startNs':1,'startMonoNs':2,'lengthNs':1000000000,'phase':'steady','counts':" COUNTS         \
     ",'inFlight':1,'p50Ns':1,'p99Ns':2,'maxNs':3,'lateP99Ns':4}"
@@ -40,14 +44,18 @@
     "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6,"      \
     "'clientLimitedBy':'loop','lateness':[{'cause':'loop_busy','count':1,'p50Ns':2,'p99Ns':3,"     \
     "'maxNs':4},{'cause':'timer_late','count':1,'p50Ns':2,'p99Ns':3,'maxNs':4}],"                  \
-    "'threads':[{'spanNs':3,'cpuNs':2,'waitedNs':1}]}"
+    "'threads':[{'spanNs':3,'cpuNs':2,'waitedNs':1}],"                                             \
+    "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n']}"
 
-static const char *const spec_nullable[] = {"body", "stages", "replay", "replayUnit"};
+static const char *const spec_nullable[] = {"body", "stages", "replay",   "replayUnit",
+                                            "tls",  "caFile", "certFile", "keyFile"};
 CASE(load_spec, struct load_spec, spec_nullable);
-static const char *const interval_nullable[] = {"-"};
+static const char *const interval_nullable[] = {"causes"};
 CASE(load_interval, struct load_interval, interval_nullable);
-static const char *const result_nullable[] = {"clientLimitedWhy", "clientLimitedBy", "lateness",
-                                              "threads"};
+static const char *const result_nullable[] = {"clientLimitedWhy", "clientLimitedBy",
+                                              "lateness",         "threads",
+                                              "causes",           "tls",
+                                              "protocol",         "notes"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)

@@ -8,7 +8,7 @@
     "'timeoutNs':1,'intervalNs':1,'maxLateNs':1,'host':'h','targets':[{'address':'::1','port':1}]" \
     ","                                                                                            \
     "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
-    "'firstPhase':'steady'}"
+    "'firstPhase':'steady','tls':null}"
 #define FAULT                                                                                      \
     "{'atNs':2,'after':null,'spec':{'id':'r-1','run':'r','startedNs':7,'name':'lose','kind':'"     \
     "kill',"                                                                                       \
@@ -43,8 +43,9 @@
                "'scrapeIntervalNs':1000000000}"
 
 static const char *const nullable[] = {
-    "contains", "body",           "after",       "fault",         "phase",        "route",
-    "agentUrl", "agentTokenFile", "agentCaFile", "agentCertFile", "agentKeyFile", "prometheusUrl"};
+    "contains",      "tls",          "body",         "after",          "fault",
+    "phase",         "route",        "agentUrl",     "agentTokenFile", "agentCaFile",
+    "agentCertFile", "agentKeyFile", "prometheusUrl"};
 CASE(plan, struct plan, nullable);
 
 static void test_round_trip(void **state)
@@ -56,11 +57,11 @@ static void test_round_trip(void **state)
 static void test_every_key_guarded(void **state)
 {
     (void)state;
-    static const char *const slo_nullable[] = {
-        "contains",    "body",          "after",        "fault",
-        "phase",       "route",         "agentUrl",     "agentTokenFile",
-        "agentCaFile", "agentCertFile", "agentKeyFile", "prometheusUrl",
-        "bad",         "good"};
+    static const char *const slo_nullable[] = {"contains",      "tls",           "body",
+                                               "after",         "fault",         "phase",
+                                               "route",         "agentUrl",      "agentTokenFile",
+                                               "agentCaFile",   "agentCertFile", "agentKeyFile",
+                                               "prometheusUrl", "bad",           "good"};
     struct json_case of = plan_case;
     of.nullable = slo_nullable;
     of.nullable_count = sizeof slo_nullable / sizeof slo_nullable[0];

@@ -810,6 +810,40 @@ static void test_external(void **state)
     scn_scenario_fini(&scenario);
 }
 
+static void test_external_over_tls(void **state)
+{
+    (void)state;
+    char *text =
+        replaced(EXTERNAL("'https://web.test', 'https://[::1]:81/'"),
+                 "prometheus:", "tls: {caFile: /ca, certFile: /c, keyFile: /k}, prometheus:");
+    struct scn_scenario scenario = parsed(text);
+    struct scn_problems problems = {.items = NULL};
+    struct topo topo;
+    int asked = 0;
+    assert_true(scn_external_topology(&scenario, resolve, &asked, &topo, &problems));
+    struct plan plan = planned(text, &topo, &plain);
+    assert_string_equal(plan.load.host, "web.test");
+    assert_int_equal(plan.load.targets[0].port, 443);
+    assert_int_equal(plan.load.targets[1].port, 81);
+    assert_string_equal(plan.load.tls.server_name, "web.test");
+    assert_string_equal(plan.load.tls.ca_file, "/ca");
+    assert_string_equal(plan.load.tls.cert_file, "/c");
+    assert_string_equal(plan.load.tls.key_file, "/k");
+    assert_false(plan.load.tls.insecure);
+    assert_string_equal(plan.checks[0].urls[0], "https://web.test/");
+    assert_string_equal(plan.checks[0].urls[1], "https://[::1]:81/");
+    plan_fini(&plan);
+    char *lax = replaced(text, "caFile: /ca, certFile: /c, keyFile: /k", "verify: none");
+    plan = planned(lax, &topo, &plain);
+    assert_true(plan.load.tls.insecure);
+    assert_null(plan.load.tls.ca_file);
+    plan_fini(&plan);
+    topo_fini(&topo);
+    scn_scenario_fini(&scenario);
+    free(lax);
+    free(text);
+}
+
 static void test_external_refused(void **state)
 {
     (void)state;
@@ -874,6 +908,7 @@ int main(void)
         cmocka_unit_test(test_missing_agent_and_prometheus),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_external),
+        cmocka_unit_test(test_external_over_tls),
         cmocka_unit_test(test_external_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

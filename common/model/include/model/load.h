@@ -14,9 +14,15 @@
  *                       end of file                         the controller died: stop
  *
  * Tags in latency.hlog: <phase>/<route>/<kind>, kind one of
- *   response  from the intended send to the end of a successful response (coordinated omission
- * kept) service   from the actual send to the same failed    from the intended send to the failure,
- * for requests that failed schedule  actual send - intended send, route "-"
+ *   response    from the intended send to the end of a successful response
+ *               (coordinated omission kept)
+ *   service     from the actual send to the same
+ *   first-byte  from the actual send to the first bytes of a successful response
+ *   failed      from the intended send to the failure, for requests that failed
+ *   schedule    actual send - intended send, route "-"
+ *   connect     of a connection: from connect(2) until it was established, route "-"
+ *   tls         of a connection: from there to the end of the TLS handshake, route "-"
+ * Those that were opened before the load began lie in its first interval and phase.
  */
 #ifndef MODEL_LOAD_H
 #define MODEL_LOAD_H
@@ -75,6 +81,15 @@ struct load_closed {
     struct dur_ns think_b;
 };
 
+/* Who the target must be, and who we are to it. */
+struct load_tls_spec {
+    char *server_name; /* for SNI and the certificate: a name or an address; NULL: no TLS */
+    char *ca_file;     /* PEM; NULL: the system's authorities */
+    char *cert_file;   /* PEM chain of the client, NULL: none */
+    char *key_file;    /* PEM; NULL when cert_file is */
+    bool insecure;     /* certificates are not verified */
+};
+
 struct load_spec {
     enum load_arrivals arrivals;
     double rate; /* requests a second over all connections; 0 with stages or a replay */
@@ -97,11 +112,12 @@ struct load_spec {
     struct load_route *routes;
     size_t route_count;
     char *first_phase;
+    struct load_tls_spec tls;
 };
 
 /* Why a request failed. One table gives the words ("connect", "http_5xx"...). */
 enum load_failure {
-    LOAD_FAIL_CONNECT, /* refused, unreachable, no free port */
+    LOAD_FAIL_CONNECT, /* no connection could be made: the causes say why */
     LOAD_FAIL_TIMEOUT,
     LOAD_FAIL_RESET,    /* the connection ended before the whole response */
     LOAD_FAIL_PROTOCOL, /* what came was not HTTP/1.1 */
@@ -111,13 +127,32 @@ enum load_failure {
     LOAD_FAIL_COUNT
 };
 
+/* What lies behind the failures that have more than one cause. Each belongs to one failure, whose
+ * count is the sum of its causes (load_cause_failure). */
+enum load_cause {
+    LOAD_CAUSE_REFUSED,         /* connect: nobody listens */
+    LOAD_CAUSE_UNREACHABLE,     /* connect: no route to the host or network */
+    LOAD_CAUSE_CONNECT_TIMEOUT, /* connect: no answer, or no end of the TLS handshake, in time */
+    LOAD_CAUSE_CONNECT_RESET,   /* connect: ended by the other side before it could be used */
+    LOAD_CAUSE_NO_PORT,         /* connect: no local port is free towards the target */
+    LOAD_CAUSE_NO_DESCRIPTOR,   /* connect: no file descriptor is free */
+    LOAD_CAUSE_TLS,             /* connect: the handshake failed */
+    LOAD_CAUSE_OTHER,           /* connect: anything else */
+    LOAD_CAUSE_SILENT,          /* timeout: not a byte came */
+    LOAD_CAUSE_STALLED,         /* timeout: the response had begun */
+    LOAD_CAUSE_RESET,           /* reset: by a RST, or a broken TLS stream */
+    LOAD_CAUSE_CLOSED,          /* reset: closed in order, but before the response was whole */
+    LOAD_CAUSE_COUNT
+};
+
 /* Counts of one phase and route, or of a whole interval or run. sent = ok + failed + in flight. */
 struct load_counts {
     uint64_t intended; /* due by the schedule */
     uint64_t sent;
     uint64_t ok;
     uint64_t failed[LOAD_FAIL_COUNT];
-    uint64_t missed; /* due, but never sent */
+    uint64_t causes[LOAD_CAUSE_COUNT]; /* of `failed`, where it has causes */
+    uint64_t missed;                   /* due, but never sent */
     uint64_t bytes_in;
     uint64_t bytes_out;
 };
@@ -176,6 +211,14 @@ struct load_thread {
     struct dur_ns waited; /* of it ready to run, but another had the CPU */
 };
 
+/* What became of TLS. */
+struct load_tls_result {
+    char *verified; /* against what: "system authorities", a file, or "nothing"; NULL: no TLS */
+    char *protocol; /* version and cipher of the last handshake; NULL: none succeeded */
+    uint64_t handshakes;
+    uint64_t resumed; /* of these */
+};
+
 struct load_result {
     bool complete; /* the schedule ran to its end */
     struct wall_ns start;
@@ -196,6 +239,9 @@ struct load_result {
     size_t lateness_count;
     struct load_thread *threads;
     size_t thread_count;
+    struct load_tls_result tls;
+    char **notes; /* for people: what weakens the evidence, what failed and what to do about it */
+    size_t note_count;
 };
 
 bool load_spec_from_json(const json_t *json, struct load_spec *out, struct base_error *err);
@@ -218,6 +264,14 @@ uint64_t load_counts_failed(const struct load_counts *counts); /* all classes, w
 uint64_t load_counts_unserved(const struct load_counts *counts);
 uint64_t load_counts_delivered(const struct load_counts *counts); /* sent over a connection */
 const char *load_failure_name(enum load_failure failure);
+const char *load_cause_name(enum load_cause cause);
+enum load_failure load_cause_failure(enum load_cause cause); /* the one it belongs to */
+/* Counts a failed request by its cause. */
+static inline void load_counts_fail(struct load_counts *counts, enum load_cause cause)
+{
+    counts->failed[load_cause_failure(cause)]++;
+    counts->causes[cause]++;
+}
 const char *load_arrivals_name(enum load_arrivals arrivals);
 bool load_arrivals_parse(const char *word, enum load_arrivals *out);
 const char *load_delay_name(enum load_delay cause);

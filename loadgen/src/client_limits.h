@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Was the generator itself the limit? Then what it measured is no evidence about the target. */
-#ifndef LOAD_LIMITS_H
-#define LOAD_LIMITS_H
+#ifndef LOAD_CLIENT_LIMITS_H
+#define LOAD_CLIENT_LIMITS_H
 
 #include "model/hdr.h"
 #include "model/load.h"
