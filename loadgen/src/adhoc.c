@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adhoc_words.h"
 #include "base/cleanup.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -24,11 +25,30 @@ static bool read_number(const char *value, double *out)
     return true;
 }
 
+/* "50/1s", as vegeta has it, and "3k/m". */
+static bool read_rate_per(const char *value, double *out)
+{
+    const char *slash = strchr(value, '/');
+    struct dur_ns per;
+    double number;
+    if (slash == NULL)
+        return false;
+    BASE_AUTO_FREE char *one = base_str_printf("1%s", slash + 1);
+    if (!(base_parse_duration(slash + 1, &per) || base_parse_duration(one, &per)) || per.ns <= 0)
+        return false;
+    BASE_AUTO_FREE char *count = base_str_ndup(value, (size_t)(slash - value));
+    if (!read_number(count, &number) || !(number > 0))
+        return false;
+    *out = number / base_dur_to_s(per);
+    return true;
+}
+
 /* Each setter reads one option's value; the message it leaves out is added by the caller. */
 static bool set_rate(struct load_adhoc *a, const char *value)
 {
-    return read_number(value, &a->spec.rate) ? a->spec.rate > 0
-                                             : base_parse_rate(value, &a->spec.rate);
+    if (read_number(value, &a->spec.rate))
+        return a->spec.rate > 0;
+    return read_rate_per(value, &a->spec.rate);
 }
 
 static bool set_u32(const char *value, uint32_t *out)
@@ -100,6 +120,12 @@ static bool set_body(struct load_adhoc *a, const char *value)
     return true;
 }
 
+static bool set_body_file(struct load_adhoc *a, const char *value)
+{
+    replace(&a->body_path, value);
+    return true;
+}
+
 static bool set_hlog(struct load_adhoc *a, const char *value)
 {
     replace(&a->hlog_path, value);
@@ -161,7 +187,8 @@ static const struct option {
     {0, "timeout", "SECS", "of one request (2)", set_timeout},
     {'H', "header", "LINE", "a header \"Name: value\"; may be repeated", add_header},
     {'m', "method", "NAME", "the method (GET, or POST with a body)", set_method},
-    {0, "body", "TEXT", "the body", set_body},
+    {'b', "body", "TEXT", "the body", set_body},
+    {0, "body-file", "FILE", "the body, from a file of text", set_body_file},
     {0, "seed", "N", "of the schedule: the same seed, the same arrivals (random)", set_seed},
     {0, "hlog", "FILE", "write an HdrHistogram log", set_hlog},
     {0, "latency", NULL, "show percentiles (they always are)", set_latency},
@@ -181,36 +208,86 @@ bool load_adhoc_usage(struct base_buf *out)
                        o->letter ? o->letter : ' ', o->name, o->takes ? o->takes : "");
         base_buf_printf(out, "  %-24s %s\n", left, o->help);
     }
+    load_words_help(out);
     return base_buf_str(out, "exit status: 0 done, 2 usage, 3 no evidence (the generator was the "
                              "limit, or nothing succeeded),\n  4 interrupted, 5 error\n");
 }
 
-/* word is behind its dashes and ends at len. */
-static const struct option *find_option(const char *word, size_t len, bool is_long)
+/* An option as it stands on the command line. */
+struct written {
+    const char *arg;
+    const char *word; /* behind its dashes */
+    size_t len;       /* of the word */
+    int dashes;
+};
+
+static const struct option *option_named(const char *name, size_t len)
 {
-    for (size_t i = 0; i < OPTIONS; i++) {
-        const struct option *o = &options[i];
-        if (is_long ? strlen(o->name) == len && memcmp(o->name, word, len) == 0
-                    : len > 0 && o->letter == *word)
-            return o;
-    }
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0)
+            return &options[i];
     return NULL;
 }
 
+static const struct option *option_lettered(char letter)
+{
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (options[i].letter != 0 && options[i].letter == letter)
+            return &options[i];
+    return NULL;
+}
+
+static const struct option *find_option(const struct written *w)
+{
+    const struct option *o =
+        w->len == 1 && w->dashes == 1 ? option_lettered(*w->word) : option_named(w->word, w->len);
+    const char *ours = load_words_ours(w->word, w->len);
+    return o == NULL && ours != NULL ? option_named(ours, strlen(ours)) : o;
+}
+
+/* Behind one dash stands a letter, or a whole name, as Go's programs have it. */
+static struct written read_written(const char *arg)
+{
+    int dashes = base_str_starts(arg, "--") ? 2 : 1;
+    struct written w = {.arg = arg, .word = arg + dashes, .dashes = dashes};
+    w.len = strcspn(w.word, "=");
+    if (dashes == 1 && option_named(w.word, w.len) == NULL &&
+        load_words_refusal(w.word, w.len, dashes) == NULL)
+        w.len = 1;
+    return w;
+}
+
+static bool refuse(const struct written *w, struct base_error *err)
+{
+    const char *hint = load_words_refusal(w->word, w->len, w->dashes);
+    if (hint != NULL)
+        return base_fail(err, BASE_INVALID, "option \"%s\" is not squall's: %s", w->arg, hint);
+    const char *names[OPTIONS];
+    for (size_t i = 0; i < OPTIONS; i++)
+        names[i] = options[i].name;
+    BASE_AUTO_FREE char *word = base_str_ndup(w->word, strcspn(w->word, "="));
+    const char *nearest = base_str_nearest(word, names, OPTIONS);
+    if (nearest != NULL)
+        return base_fail(err, BASE_INVALID,
+                         "option \"%s\" is unknown; did you mean --%s? See squall load --help",
+                         w->arg, nearest);
+    return base_fail(err, BASE_INVALID, "option \"%s\" is unknown: see squall load --help", w->arg);
+}
+
 /* Takes argv[*at] and, where it needs one, the value behind it. Forms: -r 5, -r5, --rate 5,
- * --rate=5. */
+ * --rate=5, -rate 5, -rate=5. */
 static bool take_option(struct load_adhoc *a, int argc, const char *const *argv, int *at,
                         struct base_error *err)
 {
     const char *arg = argv[*at];
-    bool is_long = base_str_starts(arg, "--");
-    const char *word = arg + (is_long ? 2 : 1);
-    size_t len = is_long ? strcspn(word, "=") : 1;
-    const struct option *o = find_option(word, len, is_long);
+    struct written w = read_written(arg);
+    const struct option *o = NULL;
+    if (load_words_refusal(w.word, w.len, w.dashes) == NULL)
+        o = find_option(&w);
     if (o == NULL)
-        return base_fail(err, BASE_INVALID, "option \"%s\" is unknown: see squall load --help",
-                         arg);
-    const char *value = word[len] == '\0' ? NULL : word + len + (is_long ? 1 : 0);
+        return refuse(&w, err);
+    const char *rest = w.word + w.len;
+    const char *value = *rest == '\0' ? NULL : rest + (*rest == '=' && (w.len > 1 || w.dashes > 1));
     if (o->takes == NULL && value != NULL)
         return base_fail(err, BASE_INVALID, "option \"%s\" takes no value", arg);
     if (o->takes != NULL && value == NULL) {
@@ -262,6 +339,28 @@ static void set_defaults(struct load_adhoc *a)
     a->spec.routes[0] = (struct load_route){.name = base_str_dup("url"), .weight = 1};
 }
 
+/* A body is text here (it stands in a plan, which is JSON). */
+static bool read_body(struct load_adhoc *a, struct base_error *err)
+{
+    static const size_t body_max = (size_t)16 * 1024 * 1024;
+    BASE_AUTO_BUF struct base_buf body;
+    base_buf_init(&body, body_max);
+    if (a->body_path == NULL)
+        return true;
+    if (a->spec.routes[0].body != NULL)
+        return base_fail(err, BASE_INVALID, "--body and --body-file exclude each other");
+    if (!base_file_read(a->body_path, &body, err)) {
+        if (err != NULL)
+            err->code = BASE_INVALID;
+        return base_fail_context(err, "--body-file");
+    }
+    if (memchr(body.data, '\0', body.len) != NULL)
+        return base_fail(err, BASE_INVALID, "--body-file: %s is not text: it has a NUL byte",
+                         a->body_path);
+    replace(&a->spec.routes[0].body, body.data);
+    return true;
+}
+
 static bool apply_url(struct load_adhoc *a, struct base_error *err)
 {
     struct load_url url;
@@ -282,7 +381,8 @@ bool load_adhoc_parse(struct load_adhoc *out, int argc, const char *const *argv,
 {
     struct load_adhoc made;
     set_defaults(&made);
-    if (!take_arguments(&made, argc, argv, err) || (!made.help && !apply_url(&made, err))) {
+    if (!take_arguments(&made, argc, argv, err) ||
+        (!made.help && (!read_body(&made, err) || !apply_url(&made, err)))) {
         load_adhoc_fini(&made);
         return false;
     }
@@ -294,6 +394,7 @@ void load_adhoc_fini(struct load_adhoc *adhoc)
 {
     free(adhoc->url);
     free(adhoc->hlog_path);
+    free(adhoc->body_path);
     load_spec_fini(&adhoc->spec);
     *adhoc = (struct load_adhoc){0};
 }

@@ -11,6 +11,7 @@ struct load_adhoc {
     char *url; /* as given */
     struct load_spec spec;
     char *hlog_path; /* NULL: none */
+    char *body_path; /* NULL: none; what it holds is in the spec */
     bool json;
     bool quiet;
     bool help; /* asked for: nothing else is set */
