@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "load_merge.h"
 #include "loadgen/adhoc.h"
 #include "model/verdict.h"
 
@@ -136,6 +137,8 @@ int cmd_load(int argc, char **argv)
         complain(&session, &err, err.code == BASE_INVALID ? EXIT_CODE_USAGE : EXIT_CODE_ERROR);
     else if (session.adhoc.help && load_adhoc_usage(&help))
         (void)fputs(help.data, stdout);
+    else if (session.adhoc.mode == LOAD_ADHOC_MERGE)
+        session.code = (enum exit_code)load_merge_command(&session.adhoc);
     else
         drive(&session);
     load_run_free(session.run);

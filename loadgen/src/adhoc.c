@@ -170,6 +170,19 @@ static bool set_help(struct load_adhoc *a, const char *value)
     return true;
 }
 
+static bool set_merge(struct load_adhoc *a, const char *value)
+{
+    (void)value;
+    a->mode = LOAD_ADHOC_MERGE;
+    return true;
+}
+
+static bool set_out(struct load_adhoc *a, const char *value)
+{
+    replace(&a->out_path, value);
+    return true;
+}
+
 /* The one table of options: parsing and help come from it. takes NULL: a flag. */
 static const struct option {
     char letter; /* 0: none */
@@ -195,12 +208,16 @@ static const struct option {
     {0, "json", NULL, "print the result as JSON", set_json},
     {'q', "quiet", NULL, "no lines while running", set_quiet},
     {'h', "help", NULL, "this text", set_help},
+    {0, "merge", NULL, "send nothing: add up the histogram logs that are named", set_merge},
+    {'o', "out", "FILE", "with --merge: where the merged log goes", set_out},
 };
 enum { OPTIONS = sizeof options / sizeof *options };
+_Static_assert(OPTIONS <= 64, "load_adhoc.given has a bit for each");
 
 bool load_adhoc_usage(struct base_buf *out)
 {
-    base_buf_str(out, "usage: squall load URL -r RATE [-c N] [-d SECS] [option...]\n");
+    base_buf_str(out, "usage: squall load URL -r RATE [-c N] [-d SECS] [option...]\n"
+                      "       squall load --merge A.hlog B.hlog... [-o OUT.hlog] [--json]\n");
     for (size_t i = 0; i < OPTIONS; i++) {
         const struct option *o = &options[i];
         char left[40];
@@ -296,9 +313,69 @@ static bool take_option(struct load_adhoc *a, int argc, const char *const *argv,
                              o->takes);
         value = argv[++*at];
     }
+    a->given |= UINT64_C(1) << (o - options);
     if (!o->set(a, value))
         return base_fail(err, BASE_INVALID, "option --%s: \"%s\" is not valid: %s", o->name,
                          value == NULL ? "" : value, o->help);
+    return true;
+}
+
+static bool take_word(struct load_adhoc *a, const char *word)
+{
+    a->words = base_reallocarray(a->words, a->word_count + 1, sizeof *a->words);
+    a->words[a->word_count++] = base_str_dup(word);
+    return true;
+}
+
+/* What an option is for. Those that are not here are for sending load. */
+enum { TO_SEND = 1, TO_MERGE = 2 };
+static const struct {
+    const char *name;
+    unsigned modes;
+} purposes[] = {
+    {"merge", TO_MERGE},
+    {"out", TO_MERGE},
+    {"json", TO_SEND | TO_MERGE},
+    {"help", TO_SEND | TO_MERGE},
+};
+
+static unsigned modes_of(const struct option *o)
+{
+    for (size_t i = 0; i < sizeof purposes / sizeof *purposes; i++)
+        if (strcmp(purposes[i].name, o->name) == 0)
+            return purposes[i].modes;
+    return TO_SEND;
+}
+
+/* Options of another purpose would be silently without effect. */
+static bool check_purpose(const struct load_adhoc *a, struct base_error *err)
+{
+    static const struct {
+        unsigned bit;
+        const char *what;
+    } modes[] = {[LOAD_ADHOC_SEND] = {TO_SEND, "without --merge"},
+                 [LOAD_ADHOC_MERGE] = {TO_MERGE, "with --merge"}};
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if ((a->given >> i & 1) != 0 && (modes_of(&options[i]) & modes[a->mode].bit) == 0)
+            return base_fail(err, BASE_INVALID, "option --%s means nothing %s", options[i].name,
+                             modes[a->mode].what);
+    }
+    return true;
+}
+
+static bool check_words(struct load_adhoc *a, struct base_error *err)
+{
+    if (a->mode == LOAD_ADHOC_MERGE)
+        return a->word_count > 0 ||
+               base_fail(err, BASE_INVALID,
+                         "files are needed: squall load --merge A.hlog B.hlog -o OUT.hlog");
+    if (a->word_count > 1)
+        return base_fail(err, BASE_INVALID, "one URL is expected, \"%s\" is a second", a->words[1]);
+    if (a->word_count == 0)
+        return base_fail(err, BASE_INVALID, "a URL is needed: squall load http://HOST/ -r RATE");
+    if (!(a->spec.rate > 0))
+        return base_fail(err, BASE_INVALID, "a rate is needed: -r 100 sends 100 requests a second");
+    a->url = base_str_dup(a->words[0]);
     return true;
 }
 
@@ -306,22 +383,11 @@ static bool take_arguments(struct load_adhoc *a, int argc, const char *const *ar
                            struct base_error *err)
 {
     for (int i = 1; i < argc; i++) {
-        if (argv[i][0] == '-' && argv[i][1] != '\0') {
-            if (!take_option(a, argc, argv, &i, err))
-                return false;
-        } else if (a->url != NULL) {
-            return base_fail(err, BASE_INVALID, "one URL is expected, \"%s\" is a second", argv[i]);
-        } else {
-            a->url = base_str_dup(argv[i]);
-        }
+        bool is_option = argv[i][0] == '-' && argv[i][1] != '\0';
+        if (!(is_option ? take_option(a, argc, argv, &i, err) : take_word(a, argv[i])))
+            return false;
     }
-    if (a->help)
-        return true;
-    if (a->url == NULL)
-        return base_fail(err, BASE_INVALID, "a URL is needed: squall load http://HOST/ -r RATE");
-    if (!(a->spec.rate > 0))
-        return base_fail(err, BASE_INVALID, "a rate is needed: -r 100 sends 100 requests a second");
-    return true;
+    return a->help || (check_purpose(a, err) && check_words(a, err));
 }
 
 static void set_defaults(struct load_adhoc *a)
@@ -382,7 +448,7 @@ bool load_adhoc_parse(struct load_adhoc *out, int argc, const char *const *argv,
     struct load_adhoc made;
     set_defaults(&made);
     if (!take_arguments(&made, argc, argv, err) ||
-        (!made.help && (!read_body(&made, err) || !apply_url(&made, err)))) {
+        (made.url != NULL && (!read_body(&made, err) || !apply_url(&made, err)))) {
         load_adhoc_fini(&made);
         return false;
     }
@@ -395,6 +461,10 @@ void load_adhoc_fini(struct load_adhoc *adhoc)
     free(adhoc->url);
     free(adhoc->hlog_path);
     free(adhoc->body_path);
+    free(adhoc->out_path);
+    for (size_t i = 0; i < adhoc->word_count; i++)
+        free(adhoc->words[i]);
+    free(adhoc->words);
     load_spec_fini(&adhoc->spec);
     *adhoc = (struct load_adhoc){0};
 }

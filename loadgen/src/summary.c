@@ -4,41 +4,38 @@
 
 #include "loadgen/adhoc.h"
 #include "recorder.h"
+#include "summary.h"
 
-static const struct {
-    const char *label;
-    const char *key;
-    double quantile;
-} rows[] = {
+const struct load_figure load_figures[] = {
     {"p50", "p50Ns", 0.5},       {"p90", "p90Ns", 0.9},          {"p99", "p99Ns", 0.99},
     {"p99.9", "p99_9Ns", 0.999}, {"p99.99", "p99_99Ns", 0.9999}, {"max", "maxNs", 1.0},
 };
-enum { ROWS = sizeof rows / sizeof *rows, TIME_TEXT = 24 };
+enum { ROWS = sizeof load_figures / sizeof *load_figures };
+const size_t load_figure_count = ROWS;
 
-/* Three figures and a unit that a person reads: 412us, 1.23ms, 2.5s. */
-static void time_text(int64_t ns, char out[static TIME_TEXT])
+void load_time_text(int64_t ns, char out[static LOAD_TIME_TEXT])
 {
     double value = (double)ns;
     if (ns < 1000)
-        (void)snprintf(out, TIME_TEXT, "%" PRId64 "ns", ns);
+        (void)snprintf(out, LOAD_TIME_TEXT, "%" PRId64 "ns", ns);
     else if (ns < INT64_C(1000) * 1000)
-        (void)snprintf(out, TIME_TEXT, "%.3gus", value / 1e3);
+        (void)snprintf(out, LOAD_TIME_TEXT, "%.3gus", value / 1e3);
     else if (ns < INT64_C(1000) * 1000 * 1000)
-        (void)snprintf(out, TIME_TEXT, "%.4gms", value / 1e6);
+        (void)snprintf(out, LOAD_TIME_TEXT, "%.4gms", value / 1e6);
     else
-        (void)snprintf(out, TIME_TEXT, "%.4gs", value / 1e9);
+        (void)snprintf(out, LOAD_TIME_TEXT, "%.4gs", value / 1e9);
 }
 
 bool load_interval_line(struct base_buf *out, const struct load_interval *interval,
                         struct mono_ns start)
 {
-    char p50[TIME_TEXT], p99[TIME_TEXT], max[TIME_TEXT], late[TIME_TEXT];
+    char p50[LOAD_TIME_TEXT], p99[LOAD_TIME_TEXT], max[LOAD_TIME_TEXT], late[LOAD_TIME_TEXT];
     struct mono_ns end = base_mono_add(interval->start_mono, interval->length);
     const struct load_counts *counts = &interval->counts;
-    time_text(interval->p50.ns, p50);
-    time_text(interval->p99.ns, p99);
-    time_text(interval->max.ns, max);
-    time_text(interval->late_p99.ns, late);
+    load_time_text(interval->p50.ns, p50);
+    load_time_text(interval->p99.ns, p99);
+    load_time_text(interval->max.ns, max);
+    load_time_text(interval->late_p99.ns, late);
     return base_buf_printf(out,
                            "%7.1fs %10.1f/s  ok %" PRIu64 "  failed %" PRIu64 "  missed %" PRIu64
                            "  in flight %" PRIu64 "  p50 %s  p99 %s  max %s  late p99 %s\n",
@@ -67,12 +64,12 @@ static void write_table(struct base_buf *out, const struct load_run *run)
         base_buf_printf(out, "%12s", load_kind_name((enum load_kind)kind));
     base_buf_char(out, '\n');
     for (size_t row = 0; row < ROWS; row++) {
-        base_buf_printf(out, "%-9s", rows[row].label);
+        base_buf_printf(out, "%-9s", load_figures[row].label);
         for (int kind = 0; kind < LOAD_KIND_COUNT; kind++) {
             const struct hdr *hdr = load_run_total(run, (enum load_kind)kind);
-            char text[TIME_TEXT] = "-";
+            char text[LOAD_TIME_TEXT] = "-";
             if (hdr != NULL)
-                time_text(hdr_value_at_quantile(hdr, rows[row].quantile), text);
+                load_time_text(hdr_value_at_quantile(hdr, load_figures[row].quantile), text);
             base_buf_printf(out, "%12s", text);
         }
         base_buf_char(out, '\n');
@@ -115,6 +112,18 @@ bool load_summary_text(struct base_buf *out, const struct load_adhoc *adhoc,
     return !out->failed;
 }
 
+json_t *load_figures_json(const struct hdr *hdr)
+{
+    json_t *one = json_object();
+    (void)json_object_set_new(one, "count", json_integer(hdr->total));
+    (void)json_object_set_new(one, "meanNs", json_real(hdr_mean(hdr)));
+    for (size_t row = 0; row < ROWS; row++)
+        (void)json_object_set_new(
+            one, load_figures[row].key,
+            json_integer(hdr_value_at_quantile(hdr, load_figures[row].quantile)));
+    return one;
+}
+
 json_t *load_summary_json(const struct load_run *run)
 {
     json_t *json = load_result_to_json(load_run_result(run));
@@ -123,13 +132,8 @@ json_t *load_summary_json(const struct load_run *run)
         const struct hdr *hdr = load_run_total(run, (enum load_kind)kind);
         if (hdr == NULL)
             continue;
-        json_t *one = json_object();
-        (void)json_object_set_new(one, "count", json_integer(hdr->total));
-        (void)json_object_set_new(one, "meanNs", json_real(hdr_mean(hdr)));
-        for (size_t row = 0; row < ROWS; row++)
-            (void)json_object_set_new(one, rows[row].key,
-                                      json_integer(hdr_value_at_quantile(hdr, rows[row].quantile)));
-        (void)json_object_set_new(latency, load_kind_name((enum load_kind)kind), one);
+        (void)json_object_set_new(latency, load_kind_name((enum load_kind)kind),
+                                  load_figures_json(hdr));
     }
     (void)json_object_set_new(json, "latency", latency);
     return json;

@@ -7,9 +7,16 @@
 #include "base/buf.h"
 #include "loadgen/run.h"
 
+enum load_adhoc_mode { LOAD_ADHOC_SEND, LOAD_ADHOC_MERGE };
+
 struct load_adhoc {
-    char *url; /* as given */
+    enum load_adhoc_mode mode;
+    char *url; /* as given; NULL: none, and spec means nothing */
     struct load_spec spec;
+    char **words; /* what is no option: the URL, or the files to merge */
+    size_t word_count;
+    uint64_t given;  /* the options: a bit for each row of their table */
+    char *out_path;  /* of the merged log; NULL: none */
     char *hlog_path; /* NULL: none */
     char *body_path; /* NULL: none; what it holds is in the spec */
     bool json;
