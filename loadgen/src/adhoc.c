@@ -92,6 +92,11 @@ static bool set_timeout(struct load_adhoc *a, const char *value)
     return read_duration(value, &a->spec.timeout);
 }
 
+static bool set_interval(struct load_adhoc *a, const char *value)
+{
+    return read_duration(value, &a->spec.interval);
+}
+
 static bool set_arrivals(struct load_adhoc *a, const char *value)
 {
     return load_arrivals_parse(value, &a->spec.arrivals);
@@ -129,6 +134,18 @@ static bool set_body_file(struct load_adhoc *a, const char *value)
 static bool set_hlog(struct load_adhoc *a, const char *value)
 {
     replace(&a->hlog_path, value);
+    return true;
+}
+
+static bool set_hgrm(struct load_adhoc *a, const char *value)
+{
+    replace(&a->hgrm_path, value);
+    return true;
+}
+
+static bool set_csv(struct load_adhoc *a, const char *value)
+{
+    replace(&a->csv_path, value);
     return true;
 }
 
@@ -204,9 +221,13 @@ static const struct option {
     {0, "body-file", "FILE", "the body, from a file of text", set_body_file},
     {0, "seed", "N", "of the schedule: the same seed, the same arrivals (random)", set_seed},
     {0, "hlog", "FILE", "write an HdrHistogram log", set_hlog},
+    {0, "hgrm", "FILE", "write the percentiles of response times as HdrHistogram's table",
+     set_hgrm},
+    {0, "csv", "FILE|-", "write a row for each interval; - is standard output", set_csv},
+    {0, "interval", "SECS", "between rows, lines and entries of the log (1)", set_interval},
     {0, "latency", NULL, "show percentiles (they always are)", set_latency},
     {0, "json", NULL, "print the result as JSON", set_json},
-    {'q', "quiet", NULL, "no lines while running", set_quiet},
+    {'q', "quiet", NULL, "nothing on standard error while running", set_quiet},
     {'h', "help", NULL, "this text", set_help},
     {0, "merge", NULL, "send nothing: add up the histogram logs that are named", set_merge},
     {'o', "out", "FILE", "with --merge: where the merged log goes", set_out},
@@ -375,6 +396,9 @@ static bool check_words(struct load_adhoc *a, struct base_error *err)
         return base_fail(err, BASE_INVALID, "a URL is needed: squall load http://HOST/ -r RATE");
     if (!(a->spec.rate > 0))
         return base_fail(err, BASE_INVALID, "a rate is needed: -r 100 sends 100 requests a second");
+    if (a->json && base_str_eq(a->csv_path, "-"))
+        return base_fail(err, BASE_INVALID,
+                         "--json and --csv - both want standard output: --csv FILE");
     a->url = base_str_dup(a->words[0]);
     return true;
 }
@@ -460,6 +484,8 @@ void load_adhoc_fini(struct load_adhoc *adhoc)
 {
     free(adhoc->url);
     free(adhoc->hlog_path);
+    free(adhoc->hgrm_path);
+    free(adhoc->csv_path);
     free(adhoc->body_path);
     free(adhoc->out_path);
     for (size_t i = 0; i < adhoc->word_count; i++)

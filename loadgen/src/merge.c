@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "model/hlog.h"
+#include "recorder.h"
 
 static const size_t log_max = (size_t)1024 * 1024 * 1024;
 static const size_t line_max = (size_t)64 * 1024 * 1024;
@@ -66,7 +67,7 @@ struct load_merge {
     size_t piece_count, piece_cap;
     struct tag *tags;
     size_t tag_count;
-    struct hdr kind; /* what load_merge_kind gave last */
+    struct hdr kinds[LOAD_KIND_COUNT]; /* as load_merge_kind gave them last */
 };
 
 struct load_merge *load_merge_new(void)
@@ -93,7 +94,8 @@ void load_merge_free(struct load_merge *merge)
     free(merge->sources);
     free(merge->pieces);
     free(merge->tags);
-    hdr_fini(&merge->kind);
+    for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
+        hdr_fini(&merge->kinds[kind]);
     free(merge);
 }
 
@@ -433,21 +435,21 @@ const struct hdr *load_merge_total(const struct load_merge *merge, size_t i)
     return &merge->tags[i].total;
 }
 
-const struct hdr *load_merge_kind(struct load_merge *merge, const char *kind)
+const struct hdr *load_merge_kind(struct load_merge *merge, enum load_kind kind)
 {
-    BASE_AUTO_FREE char *end = base_str_printf("/%s", kind);
+    BASE_AUTO_FREE char *end = base_str_printf("/%s", load_kind_name(kind));
+    struct hdr *sum = &merge->kinds[kind];
     struct base_error err;
-    hdr_fini(&merge->kind);
-    merge->kind = (struct hdr){.counts = NULL};
+    hdr_fini(sum);
     for (size_t i = 0; i < merge->tag_count; i++) {
         const struct hdr *total = &merge->tags[i].total;
         if (!base_str_ends(merge->tags[i].name, end))
             continue;
-        if (merge->kind.counts == NULL && !hdr_init(&merge->kind, total->lowest, total->highest,
-                                                    total->significant_figures, &err))
+        if (sum->counts == NULL &&
+            !hdr_init(sum, total->lowest, total->highest, total->significant_figures, &err))
             return NULL;
-        if (!hdr_add(&merge->kind, total, &err)) /* more values than 63 bits count */
+        if (!hdr_add(sum, total, &err)) /* more values than 63 bits count */
             return NULL;
     }
-    return merge->kind.counts != NULL && merge->kind.total > 0 ? &merge->kind : NULL;
+    return sum->counts != NULL && sum->total > 0 ? sum : NULL;
 }

@@ -31,7 +31,7 @@ bool load_merge_summary(struct load_merge *merge, struct base_buf *out)
     write_head(out);
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++) {
         const char *name = load_kind_name((enum load_kind)kind);
-        const struct hdr *all = load_merge_kind(merge, name);
+        const struct hdr *all = load_merge_kind(merge, (enum load_kind)kind);
         if (all != NULL)
             write_row(out, name, all);
     }
@@ -48,7 +48,7 @@ json_t *load_merge_summary_json(struct load_merge *merge)
     json_t *tags = json_object();
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++) {
         const char *name = load_kind_name((enum load_kind)kind);
-        const struct hdr *all = load_merge_kind(merge, name);
+        const struct hdr *all = load_merge_kind(merge, (enum load_kind)kind);
         if (all != NULL)
             (void)json_object_set_new(latency, name, load_figures_json(all));
     }

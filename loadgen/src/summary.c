@@ -57,7 +57,7 @@ static void write_failures(struct base_buf *out, const struct load_counts *total
     base_buf_char(out, '\n');
 }
 
-static void write_table(struct base_buf *out, const struct load_run *run)
+static void write_table(struct base_buf *out, const struct load_totals *totals)
 {
     base_buf_printf(out, "%-9s", "");
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
@@ -66,7 +66,7 @@ static void write_table(struct base_buf *out, const struct load_run *run)
     for (size_t row = 0; row < ROWS; row++) {
         base_buf_printf(out, "%-9s", load_figures[row].label);
         for (int kind = 0; kind < LOAD_KIND_COUNT; kind++) {
-            const struct hdr *hdr = load_run_total(run, (enum load_kind)kind);
+            const struct hdr *hdr = totals->kinds[kind];
             char text[LOAD_TIME_TEXT] = "-";
             if (hdr != NULL)
                 load_time_text(hdr_value_at_quantile(hdr, load_figures[row].quantile), text);
@@ -77,9 +77,8 @@ static void write_table(struct base_buf *out, const struct load_run *run)
 }
 
 bool load_summary_text(struct base_buf *out, const struct load_adhoc *adhoc,
-                       const struct load_run *run)
+                       const struct load_result *result, const struct load_totals *totals)
 {
-    const struct load_result *result = load_run_result(run);
     const struct load_counts *total = &result->total;
     double seconds = base_dur_to_s(result->scheduled);
     /* Answers may come, and requests that waited be sent, after the schedule's end. */
@@ -106,7 +105,7 @@ bool load_summary_text(struct base_buf *out, const struct load_adhoc *adhoc,
     if (total->sent > 0)
         base_buf_printf(out, "CPU        %.3fs, %.2fus a request\n", base_dur_to_s(result->cpu),
                         (double)result->cpu.ns / 1e3 / (double)total->sent);
-    write_table(out, run);
+    write_table(out, totals);
     if (result->client_limited)
         base_buf_printf(out, "client limited: %s\n", result->client_limited_why);
     return !out->failed;
@@ -124,12 +123,20 @@ json_t *load_figures_json(const struct hdr *hdr)
     return one;
 }
 
-json_t *load_summary_json(const struct load_run *run)
+struct load_totals load_run_totals(const struct load_run *run)
 {
-    json_t *json = load_result_to_json(load_run_result(run));
+    struct load_totals totals;
+    for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
+        totals.kinds[kind] = load_run_total(run, (enum load_kind)kind);
+    return totals;
+}
+
+json_t *load_summary_json(const struct load_result *result, const struct load_totals *totals)
+{
+    json_t *json = load_result_to_json(result);
     json_t *latency = json_object();
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++) {
-        const struct hdr *hdr = load_run_total(run, (enum load_kind)kind);
+        const struct hdr *hdr = totals->kinds[kind];
         if (hdr == NULL)
             continue;
         (void)json_object_set_new(latency, load_kind_name((enum load_kind)kind),

@@ -8,6 +8,7 @@
 #define LOADGEN_MERGE_H
 
 #include "base/buf.h"
+#include "loadgen/run.h"
 #include "model/hdr.h"
 #include "model/json.h"
 
@@ -30,8 +31,8 @@ bool load_merge_write(struct load_merge *merge, int fd, struct base_error *err);
 size_t load_merge_tag_count(const struct load_merge *merge);
 const char *load_merge_tag(const struct load_merge *merge, size_t i); /* "": entries without one */
 const struct hdr *load_merge_total(const struct load_merge *merge, size_t i);
-/* All tags that end in "/kind"; NULL when there are none. Valid until the next call. */
-const struct hdr *load_merge_kind(struct load_merge *merge, const char *kind);
+/* All tags that end in "/<kind>"; NULL when they hold nothing. Valid until asked again. */
+const struct hdr *load_merge_kind(struct load_merge *merge, enum load_kind kind);
 /* Percentiles by kind and by tag, for a person and for a machine. */
 bool load_merge_summary(struct load_merge *merge, struct base_buf *out);
 json_t *load_merge_summary_json(struct load_merge *merge);

@@ -139,8 +139,8 @@ static void test_merging_loses_nothing(void **state)
         add(merge, "worker", &logs[w]);
     assert_int_equal(load_merge_tag_count(merge), 1);
     assert_true(hdr_equal(load_merge_total(merge, 0), &all));
-    assert_true(hdr_equal(load_merge_kind(merge, "response"), &all));
-    assert_null(load_merge_kind(merge, "service"));
+    assert_true(hdr_equal(load_merge_kind(merge, LOAD_KIND_RESPONSE), &all));
+    assert_null(load_merge_kind(merge, LOAD_KIND_SERVICE));
     struct lines lines = merged_lines(merge);
     assert_int_equal(lines.count, INTERVALS);
     for (int i = 0; i < INTERVALS; i++) {
@@ -189,7 +189,7 @@ static void test_what_is_not_the_same_interval(void **state)
         assert_int_equal(lines.all[i].length_ms, expected[i].length_ms);
         assert_int_equal(lines.all[i].hdr.total, expected[i].values);
     }
-    assert_int_equal(load_merge_kind(merge, "response")->total, 6);
+    assert_int_equal(load_merge_kind(merge, LOAD_KIND_RESPONSE)->total, 6);
     free_lines(&lines);
     /* And what was merged merges again, to the same. */
     struct base_buf once = merged_text(merge);
