@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli.h"
 #include "load_merge.h"
+#include "load_metrics.h"
 #include "load_outputs.h"
 #include "loadgen/adhoc.h"
 #include "model/verdict.h"
@@ -18,6 +19,7 @@ struct session {
     struct load_outputs outputs;
     struct io_loop *loop;
     struct load_run *run;
+    struct io_server *metrics;
     struct io_signal on_int;
     struct io_signal on_term;
     struct io_signal on_resize;
@@ -115,7 +117,10 @@ static bool start(struct session *session, struct base_error *err)
         return false;
     session->run =
         load_run_start(session->loop, &session->adhoc.spec, session->outputs.hlog.fd, &events, err);
-    return session->run != NULL;
+    if (session->run == NULL || session->adhoc.metrics_address == NULL)
+        return session->run != NULL;
+    session->metrics = load_metrics_start(session->loop, &session->adhoc, session->run, err);
+    return session->metrics != NULL;
 }
 
 static void drive(struct session *session)
@@ -147,6 +152,7 @@ int cmd_load(int argc, char **argv)
         session.code = (enum exit_code)load_merge_command(&session.adhoc);
     else
         drive(&session);
+    io_server_free(session.metrics);
     load_run_free(session.run);
     io_signal_fini(&session.on_int);
     io_signal_fini(&session.on_term);

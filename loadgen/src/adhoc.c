@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "endpoint.h"
 #include "url.h"
 
 /* "1000", or as wrk has it "1k", "2M". */
@@ -149,6 +150,13 @@ static bool set_csv(struct load_adhoc *a, const char *value)
     return true;
 }
 
+static bool set_prometheus(struct load_adhoc *a, const char *value)
+{
+    free(a->metrics_address);
+    a->metrics_address = NULL;
+    return load_endpoint_parse(value, &a->metrics_address, &a->metrics_port);
+}
+
 static bool add_header(struct load_adhoc *a, const char *value)
 {
     struct load_route *route = &a->spec.routes[0];
@@ -225,6 +233,8 @@ static const struct option {
      set_hgrm},
     {0, "csv", "FILE|-", "write a row for each interval; - is standard output", set_csv},
     {0, "interval", "SECS", "between rows, lines and entries of the log (1)", set_interval},
+    {0, "prometheus", "ADDR:PORT", "while running, serve /metrics there to Prometheus",
+     set_prometheus},
     {0, "latency", NULL, "show percentiles (they always are)", set_latency},
     {0, "json", NULL, "print the result as JSON", set_json},
     {'q', "quiet", NULL, "nothing on standard error while running", set_quiet},
@@ -486,6 +496,7 @@ void load_adhoc_fini(struct load_adhoc *adhoc)
     free(adhoc->hlog_path);
     free(adhoc->hgrm_path);
     free(adhoc->csv_path);
+    free(adhoc->metrics_address);
     free(adhoc->body_path);
     free(adhoc->out_path);
     for (size_t i = 0; i < adhoc->word_count; i++)

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "collector.h"
+#include "exposition.h"
 #include "worker.h"
 
 /* Long enough for every thread to have set its first alarm before the first arrival is due. */
@@ -406,6 +407,16 @@ const struct hdr *load_run_total(const struct load_run *run, enum load_kind kind
 {
     const struct hdr *total = &run->collector.totals[kind];
     return total->total > 0 ? total : NULL;
+}
+
+void load_run_expose(struct load_run *run)
+{
+    run->collector.keep = true;
+}
+
+bool load_run_metrics(const struct load_run *run, struct base_buf *out)
+{
+    return load_exposition_write(&run->collector, out);
 }
 
 void load_run_free(struct load_run *run)

@@ -8,18 +8,23 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import struct
 import subprocess
 import termios
 import threading
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import pytest
 
 from conftest import BIN, run, wait_until
+from services import free_port
 from test_a_hdr_interop import assert_same, ours, theirs  # noqa: F401 (fixtures)
-from test_e_load import decode, fill_up, quantile, read_hlog, serve, total  # noqa: F401 (fixture)
+from test_e_load import OK, fill_up, quantile, read_hlog, serve, total  # noqa: F401 (fixture)
 
 QUICK = ("-c", "4", "-t", "1", "--interval", "100ms", "--arrivals", "constant")
 
@@ -373,3 +378,85 @@ def test_a_stopped_terminal_stops_nobody(serve, terminal):
     out = one.process.communicate(timeout=15)[0]
     assert one.process.returncode == 4 and "stopped early" in out
     termios.tcflow(one.slave, termios.TCOON)
+
+
+# --- Prometheus ---
+
+
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return answer.headers["Content-Type"], answer.read().decode()
+
+
+def samples(text, name):
+    """Labels (as text) -> value."""
+    return {line[len(name):].rpartition(" ")[0]: float(line.rpartition(" ")[2])
+            for line in text.splitlines() if re.match(name + r"[{ ]", line)}
+
+
+needs_prometheus = pytest.mark.skipif(
+    not (shutil.which("prometheus") and shutil.which("promtool")),
+    reason="prometheus and promtool are not installed")
+
+
+@needs_prometheus
+def test_metrics_are_what_prometheus_takes(serve, tmp_path):
+    def behave(peer, head):
+        peer.send(OK if server.requests % 5 else OK.replace(b"200 OK", b"503 No"))
+
+    server = serve(behave)
+    port, own = free_port(), free_port()
+    (tmp_path / "prometheus.yml").write_text(
+        "global: {scrape_interval: 200ms}\nscrape_configs:\n- job_name: load\n"
+        f"  static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n")
+    with start(url_of(server), "-r", "200", "-d", "60", *QUICK, "-q", "--prometheus",
+               f"127.0.0.1:{port}", "--json", stdout=subprocess.PIPE) as one, \
+            subprocess.Popen(["prometheus", f"--config.file={tmp_path}/prometheus.yml",
+                              f"--storage.tsdb.path={tmp_path}/data",
+                              f"--web.listen-address=127.0.0.1:{own}"], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL) as prometheus:
+        try:
+            wait_until(lambda: server.requests > 60, 20, "load")
+            kind, text = fetch(f"http://127.0.0.1:{port}/metrics")
+            assert kind.startswith("text/plain; version=0.0.4")
+            lint = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
+                                  capture_output=True, timeout=30, check=False)
+            assert lint.returncode == 0 and lint.stdout + lint.stderr == "", lint.stderr
+            labels = '{phase="load",route="url"}'
+            sent = samples(text, "squall_load_sent_total")[labels]
+            buckets = list(samples(text, "squall_load_response_seconds_bucket").values())
+            assert buckets == sorted(buckets) and 20 < buckets[-1] < sent
+            assert fetch(f"http://127.0.0.1:{port}/metrics")[1] != "" and server.requests >= sent
+            with pytest.raises(urllib.error.HTTPError):
+                fetch(f"http://127.0.0.1:{port}/")
+
+            def ask(query):
+                try:
+                    answer = json.loads(fetch(f"http://127.0.0.1:{own}/api/v1/query?query="
+                                              + urllib.parse.quote(query))[1])
+                except OSError:
+                    return None
+                result = answer["data"]["result"]
+                return float(result[0]["value"][1]) if result else None
+
+            # The share of errors and a percentile, as an operator would ask for them.
+            bad = wait_until(lambda: ask(
+                'sum(rate(squall_load_requests_total{outcome="http_5xx"}[5s]))'
+                ' / sum(rate(squall_load_requests_total[5s]))'), 30, "two scrapes")
+            assert bad == pytest.approx(0.2, abs=0.1)
+            p99 = ask("histogram_quantile(0.99, rate(squall_load_response_seconds_bucket[5s]))")
+            assert 0 < p99 < 2.5
+            one.send_signal(signal.SIGINT)
+            result = json.loads(one.communicate(timeout=30)[0])
+            assert ask("max_over_time(squall_load_sent_total[1m])") <= result["total"]["sent"]
+        finally:
+            prometheus.kill()
+
+
+def test_a_port_that_is_taken_is_told_before_the_load(serve):
+    server = serve()
+    done = run("squall", "load", url_of(server), "-r", "5", "--prometheus",
+               f"127.0.0.1:{server.port}")
+    assert done.returncode == 5 and f"{server.port}" in done.stderr
+    assert server.requests == 0
+    assert run("squall", "load", url_of(server), "-r", "5", "--prometheus", "9091").returncode == 2

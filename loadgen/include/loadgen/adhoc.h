@@ -19,7 +19,9 @@ struct load_adhoc {
     char *out_path;  /* of the merged log; NULL: none */
     char *hlog_path; /* NULL: none; as for the other outputs */
     char *hgrm_path;
-    char *csv_path;  /* "-": standard output */
+    char *csv_path;        /* "-": standard output */
+    char *metrics_address; /* where to listen for Prometheus; NULL: not at all */
+    uint16_t metrics_port;
     char *body_path; /* NULL: none; what it holds is in the spec */
     bool json;
     bool quiet;

@@ -54,6 +54,11 @@ void load_run_stop(struct load_run *run); /* no new requests; on_finished within
 const struct load_result *load_run_result(const struct load_run *run);
 /* All samples of a kind so far, over phases and routes; NULL when there are none. */
 const struct hdr *load_run_total(const struct load_run *run, enum load_kind kind);
+/* Keeps histograms by phase and route too (a quarter of a megabyte each), for load_run_metrics.
+ * Right after load_run_start. */
+void load_run_expose(struct load_run *run);
+/* Appends what there is up to the last interval's end, in Prometheus' text format 0.0.4. */
+bool load_run_metrics(const struct load_run *run, struct base_buf *out);
 void load_run_free(struct load_run *run); /* accepts NULL; ends the threads, in-flight or not */
 
 #endif
