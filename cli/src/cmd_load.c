@@ -6,6 +6,8 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli.h"
+#include "load_join.h"
+#include "load_lead.h"
 #include "load_merge.h"
 #include "load_metrics.h"
 #include "load_outputs.h"
@@ -126,7 +128,6 @@ static bool start(struct session *session, struct base_error *err)
 static void drive(struct session *session)
 {
     struct base_error err;
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error of write, not our end */
     if (!start(session, &err)) {
         complain(session, &err, err.code == BASE_INVALID ? EXIT_CODE_USAGE : EXIT_CODE_ERROR);
         return;
@@ -144,12 +145,17 @@ int cmd_load(int argc, char **argv)
     struct base_error err;
     BASE_AUTO_BUF struct base_buf help;
     base_buf_init(&help, text_max);
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error of write, not our end */
     if (!load_adhoc_parse(&session.adhoc, argc, (const char *const *)argv, &err))
         complain(&session, &err, err.code == BASE_INVALID ? EXIT_CODE_USAGE : EXIT_CODE_ERROR);
     else if (session.adhoc.help && load_adhoc_usage(&help))
         (void)fputs(help.data, stdout);
     else if (session.adhoc.mode == LOAD_ADHOC_MERGE)
         session.code = (enum exit_code)load_merge_command(&session.adhoc);
+    else if (session.adhoc.mode == LOAD_ADHOC_JOIN)
+        session.code = (enum exit_code)load_join_command(&session.adhoc);
+    else if (session.adhoc.workers > 0)
+        session.code = (enum exit_code)load_lead_command(&session.adhoc);
     else
         drive(&session);
     io_server_free(session.metrics);

@@ -12,6 +12,8 @@
 #include "endpoint.h"
 #include "url.h"
 
+static const uint32_t workers_max = 1000;
+
 /* "1000", or as wrk has it "1k", "2M". */
 static bool read_number(const char *value, double *out)
 {
@@ -195,6 +197,35 @@ static bool set_help(struct load_adhoc *a, const char *value)
     return true;
 }
 
+static bool set_workers(struct load_adhoc *a, const char *value)
+{
+    return set_u32(value, &a->workers) && a->workers <= workers_max;
+}
+
+static bool set_redis(struct load_adhoc *a, const char *value)
+{
+    free(a->redis_host);
+    a->redis_host = NULL;
+    return load_endpoint_parse(value, &a->redis_host, &a->redis_port);
+}
+
+static bool set_join(struct load_adhoc *a, const char *value)
+{
+    a->mode = LOAD_ADHOC_JOIN;
+    return set_redis(a, value);
+}
+
+static bool set_patience(struct load_adhoc *a, const char *value)
+{
+    return read_duration(value, &a->patience);
+}
+
+static bool set_run(struct load_adhoc *a, const char *value)
+{
+    replace(&a->run, value);
+    return true;
+}
+
 static bool set_merge(struct load_adhoc *a, const char *value)
 {
     (void)value;
@@ -241,6 +272,11 @@ static const struct option {
     {'h', "help", NULL, "this text", set_help},
     {0, "merge", NULL, "send nothing: add up the histogram logs that are named", set_merge},
     {'o', "out", "FILE", "with --merge: where the merged log goes", set_out},
+    {0, "workers", "N", "lead N workers, which send the load together (at most 1000)", set_workers},
+    {0, "redis", "HOST:PORT", "with --workers: the Redis where they meet", set_redis},
+    {0, "run", "ID", "with --workers or --join: the run's name (made up)", set_run},
+    {0, "patience", "SECS", "until leader and workers have found each other (60)", set_patience},
+    {0, "join", "HOST:PORT", "be a worker of the run --run ID, by that Redis", set_join},
 };
 enum { OPTIONS = sizeof options / sizeof *options };
 _Static_assert(OPTIONS <= 64, "load_adhoc.given has a bit for each");
@@ -248,7 +284,9 @@ _Static_assert(OPTIONS <= 64, "load_adhoc.given has a bit for each");
 bool load_adhoc_usage(struct base_buf *out)
 {
     base_buf_str(out, "usage: squall load URL -r RATE [-c N] [-d SECS] [option...]\n"
-                      "       squall load --merge A.hlog B.hlog... [-o OUT.hlog] [--json]\n");
+                      "       squall load --merge A.hlog B.hlog... [-o OUT.hlog] [--json]\n"
+                      "       squall load URL -r RATE --workers N --redis HOST:PORT [option...]\n"
+                      "       squall load --join HOST:PORT --run ID [-q]\n");
     for (size_t i = 0; i < OPTIONS; i++) {
         const struct option *o = &options[i];
         char left[40];
@@ -359,7 +397,7 @@ static bool take_word(struct load_adhoc *a, const char *word)
 }
 
 /* What an option is for. Those that are not here are for sending load. */
-enum { TO_SEND = 1, TO_MERGE = 2 };
+enum { TO_SEND = 1, TO_MERGE = 2, TO_JOIN = 4 };
 static const struct {
     const char *name;
     unsigned modes;
@@ -367,7 +405,11 @@ static const struct {
     {"merge", TO_MERGE},
     {"out", TO_MERGE},
     {"json", TO_SEND | TO_MERGE},
-    {"help", TO_SEND | TO_MERGE},
+    {"help", TO_SEND | TO_MERGE | TO_JOIN},
+    {"quiet", TO_SEND | TO_JOIN},
+    {"run", TO_SEND | TO_JOIN},
+    {"patience", TO_SEND | TO_JOIN},
+    {"join", TO_JOIN},
 };
 
 static unsigned modes_of(const struct option *o)
@@ -384,8 +426,9 @@ static bool check_purpose(const struct load_adhoc *a, struct base_error *err)
     static const struct {
         unsigned bit;
         const char *what;
-    } modes[] = {[LOAD_ADHOC_SEND] = {TO_SEND, "without --merge"},
-                 [LOAD_ADHOC_MERGE] = {TO_MERGE, "with --merge"}};
+    } modes[] = {[LOAD_ADHOC_SEND] = {TO_SEND, "without --merge or --join"},
+                 [LOAD_ADHOC_MERGE] = {TO_MERGE, "with --merge"},
+                 [LOAD_ADHOC_JOIN] = {TO_JOIN, "with --join: the leader's plan says it"}};
     for (size_t i = 0; i < OPTIONS; i++) {
         if ((a->given >> i & 1) != 0 && (modes_of(&options[i]) & modes[a->mode].bit) == 0)
             return base_fail(err, BASE_INVALID, "option --%s means nothing %s", options[i].name,
@@ -394,8 +437,31 @@ static bool check_purpose(const struct load_adhoc *a, struct base_error *err)
     return true;
 }
 
+static bool check_join(const struct load_adhoc *a, struct base_error *err)
+{
+    if (a->run == NULL)
+        return base_fail(err, BASE_INVALID, "--join needs --run ID, which the leader shows");
+    return a->word_count == 0 || base_fail(err, BASE_INVALID,
+                                           "\"%s\" means nothing with --join: the leader's plan "
+                                           "says what is sent",
+                                           a->words[0]);
+}
+
+static bool check_cluster(const struct load_adhoc *a, struct base_error *err)
+{
+    if ((a->workers > 0) != (a->redis_host != NULL))
+        return base_fail(err, BASE_INVALID, "--workers and --redis need each other");
+    if (a->workers == 0 && a->run != NULL)
+        return base_fail(err, BASE_INVALID, "--run means nothing without --workers or --join");
+    if (a->workers > 0 && a->metrics_address != NULL)
+        return base_fail(err, BASE_INVALID, "--prometheus cannot be had with --workers");
+    return true;
+}
+
 static bool check_words(struct load_adhoc *a, struct base_error *err)
 {
+    if (a->mode == LOAD_ADHOC_JOIN)
+        return check_join(a, err);
     if (a->mode == LOAD_ADHOC_MERGE)
         return a->word_count > 0 ||
                base_fail(err, BASE_INVALID,
@@ -409,6 +475,8 @@ static bool check_words(struct load_adhoc *a, struct base_error *err)
     if (a->json && base_str_eq(a->csv_path, "-"))
         return base_fail(err, BASE_INVALID,
                          "--json and --csv - both want standard output: --csv FILE");
+    if (!check_cluster(a, err))
+        return false;
     a->url = base_str_dup(a->words[0]);
     return true;
 }
@@ -426,7 +494,8 @@ static bool take_arguments(struct load_adhoc *a, int argc, const char *const *ar
 
 static void set_defaults(struct load_adhoc *a)
 {
-    *a = (struct load_adhoc){.spec = {.arrivals = LOAD_POISSON,
+    *a = (struct load_adhoc){.patience = {60 * BASE_NS_PER_S},
+                             .spec = {.arrivals = LOAD_POISSON,
                                       .duration = {10 * BASE_NS_PER_S},
                                       .connections = 50,
                                       .seed = base_random_u64(),
@@ -496,6 +565,8 @@ void load_adhoc_fini(struct load_adhoc *adhoc)
     free(adhoc->hlog_path);
     free(adhoc->hgrm_path);
     free(adhoc->csv_path);
+    free(adhoc->redis_host);
+    free(adhoc->run);
     free(adhoc->metrics_address);
     free(adhoc->body_path);
     free(adhoc->out_path);

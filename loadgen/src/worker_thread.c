@@ -173,7 +173,7 @@ static void setup_plain(struct load_worker *w, const struct load_worker_setup *s
     TAILQ_INIT(&w->free_conns);
     TAILQ_INIT(&w->in_flight);
     load_waiting_init(&w->waiting, WAITING_MAX);
-    load_schedule_init(&w->schedule, setup->spec, setup->index, setup->count);
+    load_schedule_init(&w->schedule, setup->spec, setup->share, setup->shares);
     /* The first phase holds from before the beginning. */
     w->segments = base_calloc(1, sizeof *w->segments);
     w->segments[0] = (struct load_segment){.from = INT64_MIN, .phase = 0};

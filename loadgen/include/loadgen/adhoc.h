@@ -7,7 +7,11 @@
 #include "base/buf.h"
 #include "loadgen/run.h"
 
-enum load_adhoc_mode { LOAD_ADHOC_SEND, LOAD_ADHOC_MERGE };
+enum load_adhoc_mode {
+    LOAD_ADHOC_SEND, /* with workers > 0: by those, which this one leads */
+    LOAD_ADHOC_MERGE,
+    LOAD_ADHOC_JOIN /* as a worker */
+};
 
 struct load_adhoc {
     enum load_adhoc_mode mode;
@@ -22,7 +26,12 @@ struct load_adhoc {
     char *csv_path;        /* "-": standard output */
     char *metrics_address; /* where to listen for Prometheus; NULL: not at all */
     uint16_t metrics_port;
-    char *body_path; /* NULL: none; what it holds is in the spec */
+    uint32_t workers;
+    char *redis_host; /* where leader and workers meet; NULL: nowhere */
+    uint16_t redis_port;
+    struct dur_ns patience; /* of leader and workers with each other, before the start */
+    char *run;              /* NULL: the leader makes up a name */
+    char *body_path;        /* NULL: none; what it holds is in the spec */
     bool json;
     bool quiet;
     bool help; /* asked for: nothing else is set */
