@@ -123,6 +123,18 @@ static struct wall_ns wall_at(const struct load_collector *c, struct mono_ns mon
     return base_wall_add(c->result.start, base_mono_sub(mono, c->result.start_mono));
 }
 
+/* By phase and route, over the run: only for those who ask, for it is a histogram for each. */
+static bool keep_histogram(struct load_collector *c, uint32_t phase, uint32_t route,
+                           enum load_kind kind, const struct hdr *hdr, struct base_error *err)
+{
+    if (!c->keep)
+        return true;
+    struct load_cell *cell = load_shard_cell(&c->counts, phase, route);
+    if (cell->histograms[kind].counts == NULL)
+        load_cell_prepare(cell, kind);
+    return hdr_add(&cell->histograms[kind], hdr, err);
+}
+
 /* One line for each histogram of the cell that has samples. */
 static bool write_cell(struct load_collector *c, struct base_buf *text, uint32_t phase,
                        uint32_t route, struct dur_ns length, struct base_error *err)
@@ -136,7 +148,8 @@ static bool write_cell(struct load_collector *c, struct base_buf *text, uint32_t
         BASE_AUTO_FREE char *tag = base_str_printf("%s/%s/%s", c->phases[phase], name,
                                                    load_kind_name((enum load_kind)kind));
         if (!hlog_write_entry(text, tag, wall_at(c, c->begun), length, hdr, err) ||
-            !hdr_add(&c->totals[kind], hdr, err))
+            !hdr_add(&c->totals[kind], hdr, err) ||
+            !keep_histogram(c, phase, route, (enum load_kind)kind, hdr, err))
             return false;
     }
     return true;

@@ -16,7 +16,8 @@ struct load_collector {
     char **phases; /* owned names; index = phase number */
     uint32_t phase_count;
     struct load_shard interval; /* being added up */
-    struct load_shard counts;   /* whole run, counts only */
+    struct load_shard counts;   /* whole run; histograms too if `keep` */
+    bool keep;                  /* set before the first interval */
     struct hdr totals[LOAD_KIND_COUNT];
     struct hdr late[LOAD_DELAY_COUNT];
     struct hdr scratch;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "collector.h"
+#include "exposition.h"
 #include "loadgen/replay.h"
 #include "notes.h"
 #include "worker.h"
@@ -28,10 +29,12 @@ struct load_run {
     struct load_address *addresses;
     struct load_worker *workers;
     uint32_t worker_count;
+    struct load_share share;
     struct io_wake wake;
     struct io_timer tick;
     struct load_collector collector;
     enum stage stage;
+    bool waiting;    /* warm, and the start is somebody else's to say */
     uint32_t phase;  /* in force */
     bool collecting; /* a swap is under way */
     struct mono_ns swap_at;
@@ -153,17 +156,34 @@ static void set_tick(struct load_run *run)
     io_timer_start(&run->tick, (struct dur_ns){left});
 }
 
-static bool begin(struct load_run *run, struct base_error *err)
+static bool begin_at(struct load_run *run, struct mono_ns mono, struct wall_ns wall,
+                     struct base_error *err)
 {
-    struct mono_ns mono = base_mono_now();
-    struct wall_ns wall = base_wall_now();
-    run->start = base_mono_add(mono, lead);
+    run->start = mono;
     run->stage = RUNNING;
-    if (!load_collector_begin(&run->collector, run->start, base_wall_add(wall, lead), err))
+    if (!load_collector_begin(&run->collector, mono, wall, err))
         return false;
     order_go(run);
     set_tick(run);
-    run->events.on_started(run->events.ctx, run->start, base_wall_add(wall, lead));
+    run->events.on_started(run->events.ctx, mono, wall);
+    return true;
+}
+
+static bool begin(struct load_run *run, struct base_error *err)
+{
+    struct mono_ns mono = base_mono_now();
+    return begin_at(run, base_mono_add(mono, lead), base_wall_add(base_wall_now(), lead), err);
+}
+
+/* Whether nothing failed. */
+static bool on_warm(struct load_run *run, struct base_error *err)
+{
+    if (run->waiting)
+        return true;
+    if (run->events.on_ready == NULL)
+        return begin(run, err);
+    run->waiting = true;
+    run->events.on_ready(run->events.ctx);
     return true;
 }
 
@@ -284,7 +304,7 @@ static void on_wake(void *ctx)
     struct load_run *run = ctx;
     struct base_error err;
     if (run->stage == WARMING && all_report(run, offsetof(struct load_mailbox, ready)) &&
-        !begin(run, &err)) {
+        !on_warm(run, &err)) {
         fail_run(run, &err);
         return;
     }
@@ -382,7 +402,8 @@ static bool start_workers(struct load_run *run, uint32_t threads, struct base_er
             .requests = run->requests,
             .addresses = run->addresses,
             .index = i,
-            .count = threads,
+            .share = run->share.index + run->share.of * i,
+            .shares = run->share.of * threads,
             .first = first,
             .conns = conns,
             .reader = &run->wake};
@@ -407,11 +428,19 @@ static bool assemble(struct load_run *run, int hlog_fd, struct base_error *err)
 struct load_run *load_run_start(struct io_loop *loop, const struct load_spec *spec, int hlog_fd,
                                 const struct load_events *events, struct base_error *err)
 {
+    return load_run_start_share(loop, spec, (struct load_share){.of = 1}, hlog_fd, events, err);
+}
+
+struct load_run *load_run_start_share(struct io_loop *loop, const struct load_spec *spec,
+                                      struct load_share share, int hlog_fd,
+                                      const struct load_events *events, struct base_error *err)
+{
     if (!check_spec(spec, err))
         return NULL;
     struct load_run *run = base_calloc(1, sizeof *run);
     run->loop = loop;
     run->spec = spec;
+    run->share = share;
     run->events = *events;
     run->cpu_before = process_cpu();
     atomic_init(&run->iterations, spec->closed.iterations);
@@ -420,6 +449,16 @@ struct load_run *load_run_start(struct io_loop *loop, const struct load_spec *sp
         return NULL;
     }
     return run;
+}
+
+bool load_run_go(struct load_run *run, struct mono_ns mono, struct wall_ns wall,
+                 struct base_error *err)
+{
+    if (run->stage != WARMING)
+        return base_fail(err, BASE_INVALID, "the load has begun already");
+    if (!run->waiting || base_mono_sub(mono, base_mono_now()).ns < 0)
+        return base_fail(err, BASE_TIMEOUT, "the load was not ready when it was to start");
+    return begin_at(run, mono, wall, err);
 }
 
 bool load_run_phase(struct load_run *run, const char *name, struct base_error *err)
@@ -456,6 +495,16 @@ const struct hdr *load_run_total(const struct load_run *run, enum load_kind kind
 {
     const struct hdr *total = &run->collector.totals[kind];
     return total->total > 0 ? total : NULL;
+}
+
+void load_run_expose(struct load_run *run)
+{
+    run->collector.keep = true;
+}
+
+bool load_run_metrics(const struct load_run *run, struct base_buf *out)
+{
+    return load_exposition_write(&run->collector, out);
 }
 
 void load_run_free(struct load_run *run)

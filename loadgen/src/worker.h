@@ -98,7 +98,8 @@ struct load_worker_setup {
     const struct load_request *requests;  /* one a route */
     const struct load_address *addresses; /* one a target */
     uint32_t index;
-    uint32_t count; /* of workers */
+    uint32_t share; /* of the schedule: its arrivals' numbers modulo shares */
+    uint32_t shares;
     uint32_t first; /* number of its first connection over all workers */
     uint32_t conns;
     struct io_wake *reader;

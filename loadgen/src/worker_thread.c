@@ -203,9 +203,9 @@ static void setup_plain(struct load_worker *w, const struct load_worker_setup *s
     load_waiting_init(&w->waiting, WAITING_MAX);
     w->closed = setup->spec->closed.stage_count > 0;
     if (w->closed)
-        load_users_init(&w->users, setup->spec, setup->iterations, setup->index, setup->count);
+        load_users_init(&w->users, setup->spec, setup->iterations, setup->share, setup->shares);
     else
-        load_schedule_init(&w->schedule, setup->spec, setup->replay, setup->index, setup->count);
+        load_schedule_init(&w->schedule, setup->spec, setup->replay, setup->share, setup->shares);
     /* The first phase holds from before the beginning. */
     w->segments = base_calloc(1, sizeof *w->segments);
     w->segments[0] = (struct load_segment){.from = INT64_MIN, .phase = 0};

@@ -50,6 +50,7 @@ declare -A adapter=(
     [libmnl/]="chaos/src/nft.c"
     [libnftnl/]="chaos/src/nft.c"
     [zlib.h]="common/model/src/hdr_codec.c"
+    [hiredis/]="loadgen/src/redis.c"
 )
 for header in "${!adapter[@]}"; do
     users=$(grep -rlF "#include <$header" common loadgen chaos scenarios reports target-app cli \
