@@ -4,20 +4,6 @@
 
 #include <signal.h>
 
-static struct plan planned(const char *text, const struct topo *topo,
-                           const struct scn_plan_options *options)
-{
-    struct scn_scenario scenario = parsed(text);
-    struct scn_problems problems = {.items = NULL};
-    struct plan plan;
-    if (!scn_plan(&scenario, topo, options, &plan, &problems)) {
-        char *list = scn_problems_text(&problems);
-        fail_msg("%s", list);
-    }
-    scn_scenario_fini(&scenario);
-    return plan;
-}
-
 static char *refused(const char *text, const struct topo *topo,
                      const struct scn_plan_options *options)
 {
@@ -35,8 +21,6 @@ static char *refused(const char *text, const struct topo *topo,
     scn_scenario_fini(&scenario);
     return list;
 }
-
-static const struct scn_plan_options plain = {.run = "r1"};
 
 static void test_everything_is_resolved(void **state)
 {
@@ -74,18 +58,6 @@ static void test_everything_is_resolved(void **state)
     assert_int_equal(plan.slos[1].instances, 2);
     plan_fini(&plan);
     topo_fini(&topo);
-}
-
-static void assert_phases(const struct plan *plan, const char *expected)
-{
-    struct base_buf text;
-    base_buf_init(&text, 1000);
-    for (size_t i = 0; i < plan->phase_count; i++)
-        base_buf_printf(&text, "%s%s@%lld%s", i > 0 ? " " : "", plan->phases[i].name,
-                        (long long)(plan->phases[i].start.ns / BASE_NS_PER_S),
-                        plan->phases[i].fault != NULL ? "!" : "");
-    assert_string_equal(text.data, expected);
-    base_buf_fini(&text);
 }
 
 /* What is shipped must run on the platform that is shipped: its names, two users instances. */
@@ -276,129 +248,6 @@ static void test_phases(void **state)
 }
 
 /* Which instances a selection hits: the same for the same seed, and each of them for some seed. */
-/* "name@at+for" of every planned fault, with "<leader" and the share of errors where there is one.
- */
-static void assert_timeline(const char *faults, const char *expected, const char *phases)
-{
-    struct topo topo = platform(TOPO_NETNS);
-    char *text = base_str_printf("%s  duration: 60s\n%s  faults:\n%s", HEAD, LOAD, faults);
-    struct plan plan = planned(text, &topo, &plain);
-    BASE_AUTO_BUF struct base_buf got;
-    base_buf_init(&got, 4096);
-    for (size_t i = 0; i < plan.fault_count; i++) {
-        const struct plan_fault *fault = &plan.faults[i];
-        base_buf_printf(&got, "%s%s@%g+%g", i > 0 ? " " : "", fault->spec.name,
-                        base_dur_to_s(fault->at), base_dur_to_s(fault->spec.duration));
-        if (fault->after != NULL)
-            base_buf_printf(&got, "<%s", fault->after);
-        if (fault->spec.kind == FAULT_APP)
-            base_buf_printf(&got, "=%g%%", fault->spec.app.error_rate * 100);
-    }
-    assert_string_equal(got.data, expected);
-    assert_phases(&plan, phases);
-    plan_fini(&plan);
-    topo_fini(&topo);
-    free(text);
-}
-
-#define ONE(name, times, kind)                                                                     \
-    "    - {name: " name ", " times ", service: users, maxAffected: 100%, " kind "}\n"
-
-static void test_one_fault_follows_another(void **state)
-{
-    (void)state;
-    assert_timeline(ONE("b", "at: 3s, for: 4s, after: a", "kill: {}")
-                        ONE("a", "at: 5s, for: 10s", "kill: {}")
-                            ONE("c", "at: 0s, for: 1s, after: b", "kill: {}"),
-                    "b@18+4<a a@5+10 c@22+1<b", "steady@0 a@5! after-a@15 b@18! c@22! after-c@23");
-}
-
-static void test_a_fault_repeats(void **state)
-{
-    (void)state;
-    assert_timeline(ONE("a", "at: 5s, for: 4s, repeat: {times: 3, every: 10s}", "kill: {}")
-                        ONE("b", "at: 1s, for: 2s, after: a", "kill: {}"),
-                    "a-1@5+4 a-2@15+4<a-1 a-3@25+4<a-2 b@30+2<a-3",
-                    "steady@0 a-1@5! after-a-1@9 a-2@15! after-a-2@19 a-3@25! after-a-3@29 b@30! "
-                    "after-b@32");
-}
-
-/* On the same targets, in equal parts, up to all that was asked for. */
-static void test_a_fault_grows(void **state)
-{
-    (void)state;
-    assert_timeline(ONE("a", "at: 5s, for: 9s, ramp: {steps: 3}", "app: {errorRate: 60%}"),
-                    "a-1@5+3=20% a-2@8+3<a-1=40% a-3@11+3<a-2=60%",
-                    "steady@0 a-1@5! a-2@8! a-3@11! after-a-3@14");
-    struct topo topo = platform(TOPO_NETNS);
-    struct plan plan = planned(HEAD "  duration: 60s\n" LOAD
-                                    "  faults:\n" ONE("a", "at: 5s, for: 20s, ramp: {steps: 20}",
-                                                      "app: {errorRate: 60%, latency: 100ms}"),
-                               &topo, &plain);
-    for (size_t i = 0; i < 20; i++) {
-        const struct fault_spec *spec = &plan.faults[i].spec;
-        assert_string_equal(spec->targets[0], plan.faults[0].spec.targets[0]);
-        assert_int_equal(spec->app.latency.ns, 5 * BASE_NS_PER_MS * ((int64_t)i + 1));
-    }
-    plan_fini(&plan);
-    topo_fini(&topo);
-}
-
-#define PROBES                                                                                     \
-    "  probes:\n"                                                                                  \
-    "    - {name: page, http: {service: users, path: /x, contains: y}, atLeast: 90%}\n"            \
-    "    - {name: port, mode: during, fault: err, tcp: {service: postgres, port: 5432}}\n"         \
-    "    - {name: any, mode: during, every: 500ms, tcp: {}}\n"                                     \
-    "    - {name: metric, mode: after, within: 9s, promql: {query: 'up == 1'}}\n"                  \
-    "    - {name: cmd, mode: before, exec: {command: 'true'}}\n"
-
-static void test_probes_are_resolved(void **state)
-{
-    (void)state;
-    struct topo topo = platform(TOPO_NETNS);
-    char *once = replaced(SAMPLE, "  thresholds:\n", PROBES "  thresholds:\n");
-    char *text = replaced(once, "at: 10s, for: 2s", "at: 10s, for: 2s, ramp: {steps: 2}");
-    struct plan plan = planned(text, &topo, &plain);
-    assert_int_equal(plan.probe_count, 5);
-    const struct plan_probe *page = &plan.probes[0];
-    assert_int_equal(page->mode, PLAN_PROBE_CONTINUOUS);
-    assert_int_equal(page->http.url_count, 4);
-    assert_string_equal(page->http.urls[3], "http://10.0.1.4:3000/x");
-    assert_string_equal(page->http.contains, "y");
-    assert_true(page->at_least > 0.899 && page->at_least < 0.901);
-    const struct plan_probe *port = &plan.probes[1];
-    assert_int_equal(port->tcp.target_count, 1);
-    assert_string_equal(port->tcp.targets[0].address, "10.0.2.1");
-    assert_int_equal(port->tcp.targets[0].port, 5432);
-    assert_int_equal(port->fault_count, 2); /* each time that it happens */
-    assert_string_equal(port->faults[1], "err-2");
-    assert_int_equal(plan.probes[2].fault_count, 4);
-    assert_int_equal(plan.probes[2].tcp.targets[0].port, 3000); /* of the load's service */
-    assert_int_equal(plan.probes[3].within.ns, 9 * BASE_NS_PER_S);
-    assert_string_equal(plan.probes[4].exec.command, "true");
-    plan_fini(&plan);
-    free(text);
-    free(once);
-    topo_fini(&topo);
-}
-
-static void test_a_probe_goes_with_its_fault(void **state)
-{
-    (void)state;
-    struct topo topo = platform(TOPO_LOOPBACK);
-    char *text = replaced(SAMPLE, "  thresholds:\n",
-                          "  probes:\n    - {name: port, mode: during, fault: cut, tcp: {}}\n"
-                          "  thresholds:\n");
-    struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
-    struct plan plan = planned(text, &topo, &without);
-    assert_int_equal(plan.probe_count, 0);
-    assert_string_equal(plan.skipped[1].name, "port");
-    assert_contains(plan.skipped[1].why, "left out");
-    plan_fini(&plan);
-    free(text);
-    topo_fini(&topo);
-}
-
 static void test_selection_is_seeded(void **state)
 {
     (void)state;
@@ -889,11 +738,6 @@ int main(void)
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_plan_survives_its_file),
         cmocka_unit_test(test_phases),
-        cmocka_unit_test(test_one_fault_follows_another),
-        cmocka_unit_test(test_a_fault_repeats),
-        cmocka_unit_test(test_a_fault_grows),
-        cmocka_unit_test(test_probes_are_resolved),
-        cmocka_unit_test(test_a_probe_goes_with_its_fault),
         cmocka_unit_test(test_selection_is_seeded),
         cmocka_unit_test(test_a_fault_more_leaves_selections_alone),
         cmocka_unit_test(test_how_many_are_selected),
