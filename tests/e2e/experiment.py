@@ -38,7 +38,7 @@ metadata: {{name: bad-luck, description: a short experiment for tests}}
 spec:
  target: {{kind: sandbox, name: {sandbox}}}
  seed: 7
- duration: 11s
+ duration: {duration}
  load:
   service: gateway
   arrivals: poisson
@@ -157,11 +157,11 @@ def stop_sandbox(box):
 class Experiment:
     """`squall run` under way, with its timeline."""
 
-    def __init__(self, box, folder, fault, out=None, within="20s", check="/ready"):
+    def __init__(self, box, folder, fault, out=None, within="20s", check="/ready", duration="11s"):
         self.box = box
         self.file = folder / "scenario.yaml"
         self.file.write_text(SCENARIO.format(sandbox=box.name, fault=fault, within=within,
-                                             check=check))
+                                             check=check, duration=duration))
         self.out = out or folder / "runs"
         self.log = open(folder / "log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
