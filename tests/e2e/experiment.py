@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -23,7 +24,7 @@ FAULTS = {
                   "     partition: {from: [postgres], action: drop, direction: both}}"),
     "app": ("  - {name: broken, at: 3s, for: 6s, lease: 2s, service: users, select: one,\n"
             "     app: {errorRate: 50%, errorStatus: 500}}"),
-    "database": ("  - {name: broken, at: 2s, for: 6s, lease: 2s, service: postgres, select: one,\n"
+    "database": ("  - {name: broken, at: 2s, for: 3s, lease: 2s, service: postgres, select: one,\n"
                  "     maxAffected: 100%, kill: {signal: SIGKILL, restartWithin: 8s}}"),
     "growing": ("  - {name: broken, at: 2s, for: 4s, lease: 2s, service: users, select: one,\n"
                 "     ramp: {steps: 2}, app: {errorRate: 60%, errorStatus: 500}}\n"
@@ -158,14 +159,25 @@ class Experiment:
     """`squall run` under way, with its timeline."""
 
     def __init__(self, box, folder, fault, out=None, within="20s", check="/ready", duration="11s"):
-        self.box = box
-        self.file = folder / "scenario.yaml"
-        self.file.write_text(SCENARIO.format(sandbox=box.name, fault=fault, within=within,
-                                             check=check, duration=duration))
+        file = folder / "scenario.yaml"
+        file.write_text(SCENARIO.format(sandbox=box.name, fault=fault, within=within, check=check,
+                                        duration=duration))
+        self.begin(box, folder, file, out)
+
+    @classmethod
+    def of_file(cls, box, folder, file):
+        """One whose scenario is there already; it runs on this sandbox."""
+        made = cls.__new__(cls)
+        made.begin(box, folder, file, None, "--target", box.name)
+        return made
+
+    def begin(self, box, folder, file, out, *options):
+        self.box, self.file = box, file
         self.out = out or folder / "runs"
         self.log = open(folder / "log", "w+", encoding="utf-8")
+        self.begun = time.monotonic()
         self.process = subprocess.Popen(
-            [str(BIN / "squall"), "run", str(self.file), "--out", str(self.out)],
+            [str(BIN / "squall"), "run", str(file), "--out", str(self.out), *options],
             stdout=self.log, stderr=subprocess.STDOUT, env={**os.environ, **box.env})
 
     def dir(self):
