@@ -7,6 +7,7 @@
 
 #include "agent_state.h"
 #include "base/cleanup.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "confine.h"
 #include "model/control.h"
@@ -303,12 +304,8 @@ static bool read_token(struct agent *agent, const char *path, struct base_error 
 {
     BASE_AUTO_BUF struct base_buf buf;
     base_buf_init(&buf, 4096);
-    if (!base_file_read(path, &buf, err))
+    if (!base_secret_read(path, &buf, err))
         return base_fail_context(err, "token file");
-    while (buf.len > 0 && strchr(" \t\r\n", buf.data[buf.len - 1]) != NULL)
-        buf.data[--buf.len] = '\0';
-    if (buf.len == 0)
-        return base_fail(err, BASE_INVALID, "token file %s is empty: put a secret into it", path);
     const char *slash = strrchr(path, '/');
     agent->token_name = base_str_printf("token %s", slash != NULL ? slash + 1 : path);
     agent->has_token = true;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
 
 void fault_target_fini(struct fault_target *target)
@@ -46,55 +47,22 @@ bool fault_target_resolve(const struct topo *topo, const char *name, struct faul
     return true;
 }
 
-/* /proc/PID/stat: its state (field 3) and start (field 22). */
-static bool read_stat(pid_t pid, char *state, uint64_t *ticks)
-{
-    char path[64];
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    BASE_AUTO_BUF struct base_buf buf;
-    base_buf_init(&buf, 4096);
-    if (!base_file_read(path, &buf, NULL))
-        return false;
-    /* proc(5): the name in parentheses may itself hold spaces and parentheses; field 3, the state,
-     * follows the last one. One that only waits to be reaped (Z) or is being removed (X) is gone.
-     */
-    char *at = strrchr(buf.data, ')');
-    if (at == NULL || at[1] != ' ' || strchr("ZXx", at[2]) != NULL)
-        return false;
-    *state = at[2];
-    for (int field = 2; at != NULL && field < 22; field++) {
-        at = strchr(at, ' ');
-        if (at != NULL)
-            at++;
-    }
-    if (at == NULL)
-        return false;
-    char *end = strchr(at, ' ');
-    if (end != NULL)
-        *end = '\0';
-    return base_parse_u64(at, ticks);
-}
-
 bool fault_process_ticks(pid_t pid, uint64_t *out)
 {
-    char state = '\0';
-    return read_stat(pid, &state, out);
+    return base_process_ticks(pid, out);
 }
 
 char fault_process_state(const struct fault_process *process)
 {
-    char state = '\0';
-    uint64_t ticks = 0;
-    bool same = process->pid > 0 && read_stat(process->pid, &state, &ticks) &&
-                ticks == process->start_ticks;
-    return same ? state : '\0';
+    struct base_process found;
+    bool same =
+        base_process_find(process->pid, &found) && found.start_ticks == process->start_ticks;
+    return same ? found.state : '\0';
 }
 
 bool fault_process_alive(const struct fault_process *process)
 {
-    uint64_t ticks = 0;
-    return process->pid > 0 && fault_process_ticks(process->pid, &ticks) &&
-           ticks == process->start_ticks;
+    return base_process_alive(process->pid, process->start_ticks);
 }
 
 bool fault_target_process(const struct fault_target *target, struct fault_process *out,

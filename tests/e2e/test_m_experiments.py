@@ -6,10 +6,11 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 
 import pytest
 
-from conftest import run, wait_until
+from conftest import ROOT, run, wait_until
 from experiment import FAULTS, JUDGED, Experiment, needs_root, start_sandbox, stop_sandbox
 
 pytestmark = needs_root
@@ -49,7 +50,8 @@ def test_a_whole_experiment_passes_and_is_reproduced_offline(sandbox, tmp_path):
 @pytest.mark.parametrize("kind", ["kill", "partition", "pause"])
 def test_each_fault_takes_effect_and_is_gone(sandbox, tmp_path, kind):
     sandbox.wait_healthy()
-    one = Experiment(sandbox, tmp_path, FAULTS[kind])
+    one = Experiment(sandbox, tmp_path, FAULTS[kind].replace("at: 3s, for: 6s", "at: 2s, for: 3s"),
+                     duration="7s")
     one.wait_event("fault.active")
     if kind == "partition":
         assert "drop" in sandbox.rules()
@@ -60,13 +62,23 @@ def test_each_fault_takes_effect_and_is_gone(sandbox, tmp_path, kind):
     assert sandbox.rules() == ""
 
 
+def test_a_second_run_of_first_yaml_soon_sends_load(sandbox, tmp_path):
+    sandbox.wait_healthy()  # it has had a run already
+    one = Experiment.of_file(sandbox, tmp_path, ROOT / "scenarios" / "catalog" / "first.yaml")
+    one.wait_event("load.started")
+    took = time.monotonic() - one.begun
+    one.process.terminate()
+    assert one.end() == 4, one.text()
+    assert took < 10, "the 10 s of issue 2, with the 2 s for which the steady state must hold"
+
+
 def test_the_only_database_may_be_killed_when_the_scenario_allows_it(sandbox, tmp_path):
     sandbox.wait_healthy()
     pid = sandbox.pid("postgres-1")
     refused = Experiment(sandbox, tmp_path, FAULTS["database"].replace("maxAffected: 100%, ", ""))
     assert refused.end() == 2 and "raise maxAffected" in refused.text(), refused.text()
     assert sandbox.pid("postgres-1") == pid
-    one = Experiment(sandbox, tmp_path, FAULTS["database"])
+    one = Experiment(sandbox, tmp_path, FAULTS["database"], duration="8s")
     assert one.end() == 0, one.text()
     fault = json.loads((one.dir() / "faults.json").read_text())["faults"][0]
     assert fault["targets"] == ["postgres-1"] and fault["wasActive"] and fault["state"] == "gone"

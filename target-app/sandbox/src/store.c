@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 enum { TAIL_BYTES = 16 << 10 };
@@ -62,11 +63,8 @@ json_t *sandbox_load_json(const char *path, struct base_error *err)
 bool sandbox_secret(const char *path, struct base_buf *out, struct base_error *err)
 {
     struct base_error why;
-    if (base_file_read(path, out, &why)) {
-        while (out->len > 0 && out->data[out->len - 1] == '\n')
-            out->data[--out->len] = '\0';
-        return out->len > 0 || base_fail(err, BASE_CORRUPT, "%s is empty: remove it", path);
-    }
+    if (base_secret_read(path, out, &why))
+        return true;
     if (why.code != BASE_NOT_FOUND)
         return base_fail(err, why.code, "%s", why.message);
     char high[BASE_ID_TEXT];

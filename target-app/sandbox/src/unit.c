@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "cgroup.h"
 #include "store.h"
@@ -231,7 +232,7 @@ void sandbox_unit_start(struct sandbox_unit *unit)
             give_up(unit, err.message);
         return;
     }
-    if (!sandbox_process_ticks(io_child_pid(unit->child), &unit->start_ticks))
+    if (!base_process_ticks(io_child_pid(unit->child), &unit->start_ticks))
         unit->start_ticks = 0; /* it has ended already: on_exit_of comes */
     write_status(unit);
     if (!unit->ready_once)

@@ -18,6 +18,7 @@
 #include "../../../target-app/sandbox/src/status_file.h"
 #include "../../../target-app/sandbox/src/store.h"
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
 
 static int make_folder(void **state)
@@ -195,9 +196,9 @@ static void another_process_with_the_pid_is_left_alone(void **state)
         _exit(0);
     }
     uint64_t ticks = 0;
-    assert_true(sandbox_process_ticks(child, &ticks));
-    assert_true(sandbox_process_alive(child, ticks));
-    assert_false(sandbox_process_alive(child, ticks + 1));
+    assert_true(base_process_ticks(child, &ticks));
+    assert_true(base_process_alive(child, ticks));
+    assert_false(base_process_alive(child, ticks + 1));
     assert_false(sandbox_process_signal(child, ticks + 1, SIGKILL));
     assert_false(sandbox_process_signal(1, ticks, SIGKILL));
     assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
@@ -205,7 +206,7 @@ static void another_process_with_the_pid_is_left_alone(void **state)
     int how = 0;
     assert_int_equal(waitpid(child, &how, 0), child);
     assert_true(WIFSIGNALED(how));
-    assert_false(sandbox_process_alive(child, ticks));
+    assert_false(base_process_alive(child, ticks));
 }
 
 static void the_lock_shuts_others_out(void **state)
@@ -228,7 +229,7 @@ static void the_lock_shuts_others_out(void **state)
     assert_true(sandbox_supervisor_read(&place, &who));
     assert_int_equal(who.pid, getpid());
     assert_int_equal(who.phase, SANDBOX_PHASE_RUNNING);
-    assert_true(sandbox_process_alive(who.pid, who.start_ticks));
+    assert_true(base_process_alive(who.pid, who.start_ticks));
     sandbox_place_fini(&place);
 }
 
