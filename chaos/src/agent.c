@@ -225,14 +225,12 @@ static bool check_clock(const struct fault_spec *spec, struct base_error *err)
 
 struct fault *agent_take(struct agent *agent, const struct fault_spec *spec, struct base_error *err)
 {
-    if (!check_clock(spec, err))
-        return NULL;
     if (!refresh_topology(agent, err)) {
         if (err != NULL)
             err->code = BASE_UNAVAILABLE;
         return NULL;
     }
-    if (!admit(agent, spec, err) || !agent_can(agent, spec->kind, err) ||
+    if (!admit(agent, spec, err) || !check_clock(spec, err) || !agent_can(agent, spec->kind, err) ||
         !agent_used_check(agent->used, spec->id, err))
         return NULL;
     return fault_new(&agent->env, spec, &agent->topo, err);
