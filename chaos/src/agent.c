@@ -2,6 +2,7 @@
 #include "chaos/agent.h"
 
 #include <arpa/inet.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -370,9 +371,19 @@ static void look_at_host(struct agent *agent)
     }
 }
 
+/* Sockets and namespaces of other users' processes are behind ptrace(2)'s check (proc(5)). */
+static bool has_to_find(const struct topo *topo)
+{
+    for (size_t s = 0; s < topo->service_count; s++)
+        for (size_t i = 0; i < topo->services[s].instance_count; i++)
+            if (topo->services[s].instances[i].find_by != NULL)
+                return true;
+    return false;
+}
+
 bool agent_confine(const struct agent *agent, struct base_error *err)
 {
-    uint64_t keep = 0;
+    uint64_t keep = has_to_find(&agent->topo) ? UINT64_C(1) << CAP_SYS_PTRACE : 0;
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++)
         if (agent->host[kind].code == BASE_OK)
             keep |= fault_ops_of((enum fault_kind)kind)->capabilities;

@@ -34,6 +34,8 @@ static void print_target(const struct topo *topo, const char *name)
         (void)printf(", network namespace %s", instance->netns);
     if (instance->cgroup != NULL)
         (void)printf(", cgroup %s", instance->cgroup);
+    if (instance->find_by != NULL)
+        (void)printf(", found by the agent: %s %s", instance->find_by, instance->find_value);
     (void)putchar('\n');
 }
 

@@ -99,8 +99,8 @@ static void need_netns(struct planner *planner, const struct topo_service *servi
 {
     scn_at(&planner->reporter, "spec.faults[%zu].partition", index);
     for (size_t i = 0; i < service->instance_count; i++) {
-        if (service->instances[i].netns != NULL)
-            continue;
+        if (service->instances[i].netns != NULL || service->instances[i].find_by != NULL)
+            continue; /* of who is found, the agent knows */
         scn_say(&planner->reporter,
                 "needs a network namespace, which \"%s\" has none of (target \"%s\" is %s): bring "
                 "the sandbox up as root, or leave this fault out with --without-kernel-faults",
@@ -116,7 +116,7 @@ static void need_supervisor(struct planner *planner, const struct topo_service *
     scn_at(&planner->reporter, "spec.faults[%zu].kill", index);
     for (size_t i = 0; i < service->instance_count; i++) {
         const char *file = service->instances[i].status_file;
-        if (file != NULL && *file != '\0')
+        if ((file != NULL && *file != '\0') || service->instances[i].find_by != NULL)
             continue;
         scn_say(&planner->reporter,
                 "needs to know the process of \"%s\", which target \"%s\" (%s) does not tell",
