@@ -17,7 +17,21 @@ static uint64_t seed_of(uint64_t seed, const char *name)
     return seed ^ hash;
 }
 
-static size_t wanted(const struct scn_select *select, size_t instances)
+/* One to so many, each as likely: drawn from another stream than who is hit. */
+static size_t random_up_to(uint64_t seed, size_t most)
+{
+    struct base_rng rng;
+    base_rng_seed(&rng, ~seed);
+    return most == 0 ? 0 : 1 + (size_t)base_rng_below(&rng, most);
+}
+
+static size_t share_of(double share, size_t instances)
+{
+    /* 33% of 100 is 33, whatever binary fractions make of it. */
+    return (size_t)floor(share * (double)instances + 1e-9);
+}
+
+static size_t wanted(const struct scn_select *select, size_t instances, uint64_t seed)
 {
     switch (select->mode) {
     case SCN_SELECT_ONE:
@@ -27,8 +41,9 @@ static size_t wanted(const struct scn_select *select, size_t instances)
     case SCN_SELECT_COUNT:
         return (size_t)select->count;
     case SCN_SELECT_PERCENT:
-        /* 33% of 100 is 33, whatever binary fractions make of it. */
-        return (size_t)floor(select->percent * (double)instances + 1e-9);
+        return share_of(select->percent, instances);
+    case SCN_SELECT_UP_TO:
+        return random_up_to(seed, share_of(select->up_to, instances));
     }
     return 0;
 }
@@ -65,8 +80,11 @@ static bool check_selection(struct planner *planner, const struct scn_fault *fau
         scn_say(&planner->reporter, "\"%s\" has no instances, so that nothing is selected",
                 service->name);
     else if (want == 0)
-        scn_say(&planner->reporter, "%.4g%% of the %zu instance%s of \"%s\" is none",
-                fault->select.percent * 100, instances, instances == 1 ? "" : "s", service->name);
+        scn_say(
+            &planner->reporter, "%.4g%% of the %zu instance%s of \"%s\" is none",
+            (fault->select.mode == SCN_SELECT_UP_TO ? fault->select.up_to : fault->select.percent) *
+                100,
+            instances, instances == 1 ? "" : "s", service->name);
     else if (want > instances)
         scn_say(&planner->reporter, "%zu instances are asked for, but \"%s\" has %zu", want,
                 service->name, instances);
@@ -212,10 +230,14 @@ static void plan_fault(struct planner *planner, const struct scn_fault *fault, s
     if (service == NULL)
         return;
     fill_kind(planner, fault, service, index, spec);
-    size_t want = wanted(&fault->select, service->instance_count);
+    size_t want =
+        wanted(&fault->select, service->instance_count, seed_of(planner->seed, fault->name));
     if (!check_selection(planner, fault, service, index, want))
         return;
-    check_cap(planner, fault, service, index, want);
+    /* A random number is judged by the most that it may be: no seed makes a file valid. */
+    bool random = fault->select.mode == SCN_SELECT_UP_TO;
+    check_cap(planner, fault, service, index,
+              random ? share_of(fault->select.up_to, service->instance_count) : want);
     fill_targets(planner, fault, service, want, spec);
 }
 

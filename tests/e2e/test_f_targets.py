@@ -84,6 +84,12 @@ def test_an_agent_that_dies_leaves_nothing_with_found_processes(finder, platform
     finder.start()
     record = finder.wait_state(spec, "gone", 10)
     assert record["end"] == "recovery" and not list(finder.journal.glob("*.fault")), record
+    spec = kill_fault(["api-12"])
+    assert finder.post(spec)[0] == 200
+    finder.kill()
+    finder.start()
+    record = finder.wait_state(spec, "gone", 15)
+    assert record["end"] == "recovery" and all_ok(record), "the journal tells how to find it"
 
 
 CAPABILITIES = (1 << 5) | (1 << 12) | (1 << 19) | (1 << 21)  # KILL, NET_ADMIN, SYS_PTRACE, SYS_ADMIN
@@ -153,6 +159,17 @@ def test_what_matches_nothing_or_the_agent_itself_is_refused(lonely, tmp_path, f
         assert status in (400, 403) and words in answer["error"]["message"], answer
         assert {name: i.process.pid for name, i in lonely.instances.items()} == pids
         assert not list(agent.journal.glob("*.fault"))
+    finally:
+        agent.terminate()
+
+
+def test_who_started_the_agent_is_not_hit_either(lonely, tmp_path):
+    mine = pathlib.Path("/proc/self/cmdline").read_text().rstrip("\0").replace("\0", " ")
+    glob = "".join(f"[{c}]" if c in "*?" else f"\\{c}" if c in "[\\" else c for c in mine)
+    agent = start(described(lonely, tmp_path, {"api-1": ("command", glob)}), tmp_path)
+    try:
+        status, answer = agent.post(kill_fault(["api-1"]))
+        assert status == 403 and f"process {os.getpid()}" in answer["error"]["message"], answer
     finally:
         agent.terminate()
 
