@@ -2,6 +2,7 @@
 #include "chaos/agent.h"
 
 #include <arpa/inet.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,14 +227,12 @@ static bool check_clock(const struct fault_spec *spec, struct base_error *err)
 
 struct fault *agent_take(struct agent *agent, const struct fault_spec *spec, struct base_error *err)
 {
-    if (!check_clock(spec, err))
-        return NULL;
     if (!refresh_topology(agent, err)) {
         if (err != NULL)
             err->code = BASE_UNAVAILABLE;
         return NULL;
     }
-    if (!admit(agent, spec, err) || !agent_can(agent, spec->kind, err) ||
+    if (!admit(agent, spec, err) || !check_clock(spec, err) || !agent_can(agent, spec->kind, err) ||
         !agent_used_check(agent->used, spec->id, err))
         return NULL;
     return fault_new(&agent->env, spec, &agent->topo, err);
@@ -369,9 +368,19 @@ static void look_at_host(struct agent *agent)
     }
 }
 
+/* Sockets and namespaces of other users' processes are behind ptrace(2)'s check (proc(5)). */
+static bool has_to_find(const struct topo *topo)
+{
+    for (size_t s = 0; s < topo->service_count; s++)
+        for (size_t i = 0; i < topo->services[s].instance_count; i++)
+            if (topo->services[s].instances[i].find_by != NULL)
+                return true;
+    return false;
+}
+
 bool agent_confine(const struct agent *agent, struct base_error *err)
 {
-    uint64_t keep = 0;
+    uint64_t keep = has_to_find(&agent->topo) ? UINT64_C(1) << CAP_SYS_PTRACE : 0;
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++)
         if (agent->host[kind].code == BASE_OK)
             keep |= fault_ops_of((enum fault_kind)kind)->capabilities;

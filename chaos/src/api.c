@@ -9,6 +9,7 @@
 #include "answer.h"
 #include "base/text.h"
 #include "model/control.h"
+#include "route.h"
 
 enum { insufficient_storage = 507 }; /* RFC 4918, 11.5 */
 
@@ -316,13 +317,8 @@ static void renew_fault(struct agent *agent, struct io_exchange *exchange, const
         return;
     }
     json_t *body = read_body(exchange, &err);
-    bool valid = body != NULL && model_get_dur(body, "renewal", "leaseNs", &lease, &err);
+    bool valid = body != NULL && agent_read_renewal(body, &agent->limits, &lease, &err);
     json_decref(body);
-    if (valid && (lease.ns <= 0 || lease.ns > agent->limits.max_duration.ns))
-        valid = base_fail(&err, BASE_INVALID,
-                          "renewal: leaseNs must be above 0 and at most this agent's ceiling of "
-                          "%lld ns",
-                          (long long)agent->limits.max_duration.ns);
     if (!valid) {
         agent_answer_error(agent, exchange, 400, &err, fault_spec_of(fault));
         return;
@@ -350,41 +346,13 @@ static void post_halt(struct agent *agent, struct io_exchange *exchange, const c
 
 /* --- routing --- */
 
-static const struct route {
-    const char *method;
-    const char *path;   /* up to the id */
-    bool has_id;        /* the next segment */
-    const char *action; /* behind the id; "" none */
-    bool open;          /* without a token */
-    bool
-        strict; /* of our version only: what reverts must work with any, and reading does no harm */
-    void (*handle)(struct agent *agent, struct io_exchange *exchange, const char *id);
-} routes[] = {
-    {"GET", CONTROL_PATH_HEALTH, false, "", true, false, get_health},
-    {"POST", CONTROL_PATH_FAULTS, false, "", false, true, post_fault},
-    {"GET", CONTROL_PATH_FAULTS, false, "", false, false, list_faults},
-    {"GET", CONTROL_PATH_FAULTS "/", true, "", false, false, get_fault},
-    {"DELETE", CONTROL_PATH_FAULTS "/", true, "", false, false, delete_fault},
-    {"POST", CONTROL_PATH_FAULTS "/", true, "/renew", false, true, renew_fault},
-    {"POST", CONTROL_PATH_HALT, false, "", false, false, post_halt},
+static void (*const handlers[AGENT_ROUTE_COUNT])(struct agent *agent, struct io_exchange *exchange,
+                                                 const char *id) = {
+    [AGENT_ROUTE_HEALTH] = get_health,   [AGENT_ROUTE_POST] = post_fault,
+    [AGENT_ROUTE_LIST] = list_faults,    [AGENT_ROUTE_GET] = get_fault,
+    [AGENT_ROUTE_DELETE] = delete_fault, [AGENT_ROUTE_RENEW] = renew_fault,
+    [AGENT_ROUTE_HALT] = post_halt,
 };
-
-/* The id is cut into `id`, "" where the route has none. */
-static bool path_matches(const struct route *route, const char *path, char id[static 256])
-{
-    id[0] = '\0';
-    if (!route->has_id)
-        return strcmp(path, route->path) == 0;
-    if (!base_str_starts(path, route->path))
-        return false;
-    const char *rest = path + strlen(route->path);
-    size_t len = strcspn(rest, "/");
-    if (len == 0 || len >= 256 || strcmp(rest + len, route->action) != 0)
-        return false;
-    memcpy(id, rest, len);
-    id[len] = '\0';
-    return true;
-}
 
 /* What another version means by a request is not guessed at. */
 static bool speaks_our_version(const struct io_exchange *exchange, struct base_error *err)
@@ -399,14 +367,14 @@ static bool speaks_our_version(const struct io_exchange *exchange, struct base_e
                      text, CONTROL_VERSION);
 }
 
-static void dispatch(struct agent *agent, struct io_exchange *exchange, const struct route *route,
-                     const char *id)
+static void dispatch(struct agent *agent, struct io_exchange *exchange,
+                     const struct agent_route *route, const char *id)
 {
     struct base_error err = {0};
     char who[AGENT_WHO_TEXT];
     if (route->open || agent_authorize(agent, exchange, who, &err)) {
         if (!route->strict || speaks_our_version(exchange, &err))
-            route->handle(agent, exchange, id);
+            handlers[route->id](agent, exchange, id);
         else
             agent_answer_error(agent, exchange, 400, &err, NULL);
         return;
@@ -421,15 +389,11 @@ void agent_api_request(void *ctx, struct io_exchange *exchange)
     const char *path = io_exchange_path(exchange);
     const char *method = io_exchange_method(exchange);
     bool known = false;
-    char id[256];
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (!path_matches(&routes[i], path, id))
-            continue;
-        known = true;
-        if (strcmp(method, routes[i].method) == 0) {
-            dispatch(agent, exchange, &routes[i], id);
-            return;
-        }
+    char id[AGENT_ROUTE_ID_TEXT];
+    const struct agent_route *route = agent_route_find(method, path, id, &known);
+    if (route != NULL) {
+        dispatch(agent, exchange, route, id);
+        return;
     }
     struct base_error err = {0};
     (void)base_fail(&err, known ? BASE_INVALID : BASE_NOT_FOUND,

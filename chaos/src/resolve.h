@@ -22,6 +22,8 @@ struct fault_target {
     char *cgroup;           /* NULL: has none of its own */
     char *status_file;      /* NULL: none */
     char *admin_token_file; /* NULL: none */
+    char *find_by;          /* how its processes are found (find.h); NULL: by status_file */
+    char *find_value;
 };
 
 /* A process and what guards against its pid being given to another one. */

@@ -23,6 +23,8 @@ static const struct {
     {"cgroup", offsetof(struct fault_target, cgroup), true},
     {"statusFile", offsetof(struct fault_target, status_file), true},
     {"adminTokenFile", offsetof(struct fault_target, admin_token_file), true},
+    {"findBy", offsetof(struct fault_target, find_by), true},
+    {"findValue", offsetof(struct fault_target, find_value), true},
 };
 enum { target_text_count = sizeof target_texts / sizeof *target_texts };
 

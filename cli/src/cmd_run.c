@@ -22,6 +22,7 @@ static const char help[] =
     "  --state DIR              where sandboxes keep their state (default: $SQUALL_STATE)\n"
     "  --seed N                 instead of the scenario's seed\n"
     "  --without-kernel-faults  leave out faults that need root; named in every report\n"
+    "  --dry-run                say what would be done to whom, and do nothing\n"
     "  --quiet                  only the verdict\n";
 
 /* Which exit code speaks for several runs: cleanup first, then what was asked for, then trouble. */
@@ -43,6 +44,7 @@ enum choice {
     OPT_STATE,
     OPT_SEED,
     OPT_WITHOUT,
+    OPT_DRY_RUN,
     OPT_QUIET,
     OPT_HELP
 };
@@ -54,6 +56,7 @@ static const struct option long_options[] = {
     {"state", required_argument, NULL, OPT_STATE},
     {"seed", required_argument, NULL, OPT_SEED},
     {"without-kernel-faults", no_argument, NULL, OPT_WITHOUT},
+    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -82,6 +85,9 @@ static int take_option(int option, struct run_options *options)
         return cli_usage("run: --seed %s is not a whole number below 2^63", optarg);
     case OPT_WITHOUT:
         options->without_kernel_faults = true;
+        return -1;
+    case OPT_DRY_RUN:
+        options->dry_run = true;
         return -1;
     case OPT_QUIET:
         options->quiet = true;

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "cli.h"
+#include "dry_run.h"
 #include "progress.h"
 #include "reports/report.h"
 #include "sandbox/sandbox.h"
@@ -268,7 +269,8 @@ int run_one(const char *file, const struct run_options *options, bool *stop)
         if (code < 0)
             code = make_plan(&one, options);
         if (code < 0)
-            code = carry_out(&one, options, stop);
+            code = options->dry_run ? dry_run_plan(&one.plan, &one.topo)
+                                    : carry_out(&one, options, stop);
     }
     one_fini(&one);
     return code;

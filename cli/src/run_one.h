@@ -15,6 +15,7 @@ struct run_options {
     uint64_t seed;
     bool without_kernel_faults;
     bool quiet;
+    bool dry_run; /* only say what would be done */
 };
 
 /* Returns an exit code. *stop is set when nothing may follow: the operator ended it, or a fault may

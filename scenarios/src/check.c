@@ -204,6 +204,10 @@ static void check_faults(struct scn_reporter *reporter)
             scn_at(reporter, "spec.faults[%zu].select.percent", i);
             scn_say(reporter, "selects nothing, expected more than 0%%");
         }
+        if (fault->select.mode == SCN_SELECT_UP_TO && fault->select.up_to <= 0) {
+            scn_at(reporter, "spec.faults[%zu].select.randomMaxPercent", i);
+            scn_say(reporter, "selects nothing, expected more than 0%%");
+        }
     }
 }
 

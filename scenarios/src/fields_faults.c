@@ -33,6 +33,14 @@ static const struct scn_field select_fields[] = {
      .min = "0%",
      .max = "100%",
      .help = "That share of the instances, rounded down; none is an error."},
+    {.key = "randomMaxPercent",
+     .type = SCN_PERCENT,
+     AT(up_to),
+     .choice = SCN_SELECT_UP_TO + 1,
+     .min = "0%",
+     .max = "100%",
+     .example = "50%",
+     .help = "A random number of instances, at least one, up to that share; the seed decides."},
 };
 static const struct scn_shape select_shape = {FIELDS(select_fields), .choice_of = "a way to select",
                                               .choice_offset = offsetof(struct scn_select, mode)};

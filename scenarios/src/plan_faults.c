@@ -21,7 +21,21 @@ static uint64_t seed_of(uint64_t seed, const char *name)
     return seed ^ hash;
 }
 
-static size_t wanted(const struct scn_select *select, size_t instances)
+/* One to so many, each as likely: drawn from another stream than who is hit. */
+static size_t random_up_to(uint64_t seed, size_t most)
+{
+    struct base_rng rng;
+    base_rng_seed(&rng, ~seed);
+    return most == 0 ? 0 : 1 + (size_t)base_rng_below(&rng, most);
+}
+
+static size_t share_of(double share, size_t instances)
+{
+    /* 33% of 100 is 33, whatever binary fractions make of it. */
+    return (size_t)floor(share * (double)instances + 1e-9);
+}
+
+static size_t wanted(const struct scn_select *select, size_t instances, uint64_t seed)
 {
     switch (select->mode) {
     case SCN_SELECT_ONE:
@@ -31,8 +45,9 @@ static size_t wanted(const struct scn_select *select, size_t instances)
     case SCN_SELECT_COUNT:
         return (size_t)select->count;
     case SCN_SELECT_PERCENT:
-        /* 33% of 100 is 33, whatever binary fractions make of it. */
-        return (size_t)floor(select->percent * (double)instances + 1e-9);
+        return share_of(select->percent, instances);
+    case SCN_SELECT_UP_TO:
+        return random_up_to(seed, share_of(select->up_to, instances));
     }
     return 0;
 }
@@ -69,8 +84,11 @@ static bool check_selection(struct planner *planner, const struct scn_fault *fau
         scn_say(&planner->reporter, "\"%s\" has no instances, so that nothing is selected",
                 service->name);
     else if (want == 0)
-        scn_say(&planner->reporter, "%.4g%% of the %zu instance%s of \"%s\" is none",
-                fault->select.percent * 100, instances, instances == 1 ? "" : "s", service->name);
+        scn_say(
+            &planner->reporter, "%.4g%% of the %zu instance%s of \"%s\" is none",
+            (fault->select.mode == SCN_SELECT_UP_TO ? fault->select.up_to : fault->select.percent) *
+                100,
+            instances, instances == 1 ? "" : "s", service->name);
     else if (want > instances)
         scn_say(&planner->reporter, "%zu instances are asked for, but \"%s\" has %zu", want,
                 service->name, instances);
@@ -104,8 +122,8 @@ static void need_netns(struct planner *planner, const struct topo_service *servi
     scn_at(&planner->reporter, "spec.faults[%zu].%s", index,
            fault_kind_name(planner->scenario->faults[index].kind));
     for (size_t i = 0; i < service->instance_count; i++) {
-        if (service->instances[i].netns != NULL)
-            continue;
+        if (service->instances[i].netns != NULL || service->instances[i].find_by != NULL)
+            continue; /* of who is found, the agent knows */
         scn_say(&planner->reporter,
                 "needs a network namespace, which \"%s\" has none of (target \"%s\" is %s): bring "
                 "the sandbox up as root, or leave this fault out with --without-kernel-faults",
@@ -121,7 +139,7 @@ static void need_supervisor(struct planner *planner, const struct topo_service *
     scn_at(&planner->reporter, "spec.faults[%zu].kill", index);
     for (size_t i = 0; i < service->instance_count; i++) {
         const char *file = service->instances[i].status_file;
-        if (file != NULL && *file != '\0')
+        if ((file != NULL && *file != '\0') || service->instances[i].find_by != NULL)
             continue;
         scn_say(&planner->reporter,
                 "needs to know the process of \"%s\", which target \"%s\" (%s) does not tell",
@@ -330,10 +348,13 @@ static void plan_fault(struct planner *planner, const struct scn_occurrence *occ
     fill_kind(planner, fault, service, index, spec);
     scn_scale(spec, occurrence->intensity);
     check_scaled(planner, spec, index);
-    size_t want = wanted(&fault->select, service->instance_count);
+    size_t want = wanted(&fault->select, service->instance_count, draw_of(planner, occurrence));
     if (!check_selection(planner, fault, service, index, want))
         return;
-    check_cap(planner, fault, service, index, want);
+    /* A random number is judged by the most that it may be: no seed makes a file valid. */
+    bool random = fault->select.mode == SCN_SELECT_UP_TO;
+    check_cap(planner, fault, service, index,
+              random ? share_of(fault->select.up_to, service->instance_count) : want);
     fill_targets(planner, occurrence, service, want, spec);
 }
 

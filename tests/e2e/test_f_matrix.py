@@ -37,7 +37,8 @@ while True:
     for fault in faults:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         connection.request("POST", f"/v1/faults/{fault}/renew", json.dumps(
-            {"leaseNs": int(lease_s * 1e9)}), {"Authorization": "Bearer " + token})
+            {"leaseNs": int(lease_s * 1e9)}), {"Authorization": "Bearer " + token,
+                                                 "Content-Type": "application/json"})
         print(time.monotonic(), connection.getresponse().status, flush=True)
         connection.close()
     time.sleep(lease_s / 5)

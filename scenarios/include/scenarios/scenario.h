@@ -121,12 +121,19 @@ struct scn_steady {
     size_t check_count;
 };
 
-enum scn_select_mode { SCN_SELECT_ONE, SCN_SELECT_ALL, SCN_SELECT_COUNT, SCN_SELECT_PERCENT };
+enum scn_select_mode {
+    SCN_SELECT_ONE,
+    SCN_SELECT_ALL,
+    SCN_SELECT_COUNT,
+    SCN_SELECT_PERCENT,
+    SCN_SELECT_UP_TO
+};
 
 struct scn_select {
     enum scn_select_mode mode;
     int64_t count;
     double percent; /* 0..1 */
+    double up_to;   /* 0..1 */
 };
 
 struct scn_fault {

@@ -9,7 +9,7 @@
 #define INSTANCE(n)                                                                                \
     "{'name':'users-" n "','address':'10.0.0.1" n "','port':8082,'netns':'/run/netns/users-" n     \
     "','cgroup':'/sys/fs/cgroup/users-" n "','statusFile':'/s/users-" n                            \
-    ".json','logFile':'/l/users-" n ".log'}"
+    ".json','logFile':'/l/users-" n ".log','find':{'by':'port','value':'80'}}"
 #define SAMPLE                                                                                     \
     "{'version':1,'name':'default','mode':'netns','stateDir':'/var/lib/squall',"                   \
     "'agent':{'url':'http://127.0.0.1:7070','tokenFile':'/t','caFile':'/ca','certFile':'/"         \
@@ -21,7 +21,7 @@
 
 static const char *const nullable[] = {"agent",     "prometheus",     "netns",      "cgroup",
                                        "readyPath", "adminTokenFile", "healthPath", "caFile",
-                                       "certFile",  "keyFile"};
+                                       "certFile",  "keyFile",        "find"};
 CASE(topo, struct topo, nullable);
 
 static void test_round_trip(void **state)

@@ -260,6 +260,8 @@ static const struct {
     {"kill: {}", "kill: {}, select: {count: 1, percent: 5%}", "expected exactly one way to select"},
     {"kill: {}", "kill: {}, select: {}", "a way to select is missing, expected one of count, perc"},
     {"kill: {}", "kill: {}, select: {percent: 0%}", "selects nothing, expected more than 0%"},
+    {"kill: {}", "kill: {}, select: {randomMaxPercent: 0%}",
+     "randomMaxPercent: selects nothing, expected more than 0%"},
     {"kill: {}", "kill: {}, select: {count: 0}", "0 is out of range, expected 1 to 10000"},
     {"kill: {}", "kill: {}, maxAffected: 0.5", "the bare number 0.5 needs a unit, expected a perc"},
     {"name: lose,", "name: steady,", "\"steady\" is the phase before all faults"},

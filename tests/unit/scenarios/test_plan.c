@@ -364,6 +364,35 @@ static void test_pause_needs_a_process(void **state)
     topo_fini(&topo);
 }
 
+static void test_a_random_number_is_selected_by_the_seed(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text =
+        replaced(SAMPLE, "kill: {}", "kill: {}, maxAffected: 75%, select: {randomMaxPercent: 75%}");
+    struct scn_scenario scenario = parsed(text);
+    struct scn_problems problems = {.items = NULL};
+    size_t seen[5] = {0};
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        const struct scn_plan_options seeded = {.run = "r1", .seed_given = true, .seed = seed};
+        struct plan plan;
+        struct plan again;
+        assert_true(scn_plan(&scenario, &topo, &seeded, &plan, &problems));
+        assert_true(scn_plan(&scenario, &topo, &seeded, &again, &problems));
+        size_t count = plan.faults[0].spec.target_count;
+        assert_int_equal(again.faults[0].spec.target_count, count);
+        assert_in_range(count, 1, 3);
+        seen[count]++;
+        plan_fini(&plan);
+        plan_fini(&again);
+    }
+    for (size_t i = 1; i <= 3; i++)
+        assert_in_range(seen[i], 5, 50);
+    scn_scenario_fini(&scenario);
+    free(text);
+    topo_fini(&topo);
+}
+
 /* Changes to the sample that this platform does not go along with. */
 static const struct {
     const char *old;
@@ -384,6 +413,8 @@ static const struct {
      "s.yaml:15:7: spec.faults[0].maxAffected: 4 of 4 instances of \"users\" would be hit, more "
      "than the 50% allowed; select fewer or raise maxAffected"},
     {"kill: {}", "kill: {}, select: {percent: 75%}", "3 of 4 instances"},
+    {"kill: {}", "kill: {}, select: {randomMaxPercent: 75%}", "3 of 4 instances"},
+    {"kill: {}", "kill: {}, select: {randomMaxPercent: 10%}", "10% of the 4 instances"},
     {"kill: {}", "kill: {}, select: {percent: 10%}",
      "s.yaml:15:71: spec.faults[0].select: 10% of the 4 instances of \"users\" is none"},
     {"kill: {}", "kill: {}, select: {count: 5}", "5 instances are asked for, but \"users\" has 4"},
@@ -743,6 +774,7 @@ int main(void)
         cmocka_unit_test(test_how_many_are_selected),
         cmocka_unit_test(test_grace_asks_with_sigterm),
         cmocka_unit_test(test_pause_needs_a_process),
+        cmocka_unit_test(test_a_random_number_is_selected_by_the_seed),
         cmocka_unit_test(test_what_the_platform_refuses),
         cmocka_unit_test(test_observability_when_named_with_a_cap),
         cmocka_unit_test(test_one_instance_cannot_have_two_faults_at_once),
