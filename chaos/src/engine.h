@@ -66,6 +66,7 @@ extern const struct fault_ops fault_app_ops;
 extern const struct fault_ops fault_pause_ops;
 extern const struct fault_ops fault_cpu_ops;
 extern const struct fault_ops fault_memory_ops;
+extern const struct fault_ops fault_disk_ops;
 
 struct fault_env { /* outlives every fault */
     struct io_loop *loop;

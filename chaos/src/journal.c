@@ -27,6 +27,11 @@ struct agent_journal {
     struct wall_ns halted;
 };
 
+const char *agent_journal_dir(const struct agent_journal *journal)
+{
+    return journal->dir;
+}
+
 bool agent_id_valid(const char *id)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

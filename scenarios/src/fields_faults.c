@@ -175,6 +175,36 @@ static const struct scn_shape memory_shape = {FIELDS(memory_fields), .choice_of 
                                               .choice_offset =
                                                   offsetof(struct scn_fault, memory.by)};
 
+static const struct scn_field disk_fields[] = {
+    {.key = "folder",
+     .type = SCN_TEXT,
+     AT(disk.folder),
+     .fallback = ".",
+     .example = "postgres",
+     .help =
+         "Where, within the platform's state folder: the file system that it lies on is filled, "
+         "for everybody."},
+    {.key = "size",
+     .type = SCN_BYTES,
+     AT(disk.size),
+     .choice = SCN_DISK_SIZE + 1,
+     .min = "1MiB",
+     .max = "1024GiB",
+     .example = "1GiB",
+     .help = "So much is filled."},
+    {.key = "left",
+     .type = SCN_PERCENT,
+     AT(disk.left),
+     .choice = SCN_DISK_LEFT + 1,
+     .min = "0%",
+     .max = "99%",
+     .example = "10%",
+     .help = "All is filled but this share of the file system. Where the agent's journal lies, 5% "
+             "and 256 MiB always stay."},
+};
+static const struct scn_shape disk_shape = {FIELDS(disk_fields), .choice_of = "a measure",
+                                            .choice_offset = offsetof(struct scn_fault, disk.by)};
+
 static const struct scn_shape pause_shape = {.fields = NULL}; /* nothing to say */
 
 static const struct scn_field fault_fields[] = {
@@ -258,6 +288,11 @@ static const struct scn_field fault_fields[] = {
      .choice = FAULT_MEMORY + 1,
      .help = "Takes memory away, in the targets' control groups; a tenth of the host's memory, "
              "256 MiB at least, always stays available."},
+    {.key = "diskFill",
+     .type = SCN_OBJECT,
+     .shape = &disk_shape,
+     .choice = FAULT_DISK_FILL + 1,
+     .help = "Fills the file system that holds the platform's state."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

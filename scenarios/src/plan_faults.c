@@ -202,6 +202,19 @@ static void fill_kill(const struct planner *planner, const struct scn_fault *fau
     spec->kill.every = fault->kill.every;
 }
 
+static void fill_disk(struct planner *planner, const struct scn_fault *fault, size_t index,
+                      struct fault_spec *spec)
+{
+    const char *state = planner->topo->state_dir;
+    scn_at(&planner->reporter, "spec.faults[%zu].diskFill", index);
+    if (state == NULL || planner->topo->mode == TOPO_EXTERNAL)
+        scn_say(&planner->reporter, "needs a platform with a state folder, which \"%s\" has not",
+                planner->topo->name);
+    spec->disk.path = base_str_printf("%s/%s", state != NULL ? state : "", fault->disk.folder);
+    spec->disk.bytes = fault->disk.by == SCN_DISK_SIZE ? (int64_t)fault->disk.size : 0;
+    spec->disk.left = fault->disk.by == SCN_DISK_LEFT ? fault->disk.left : 0;
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
@@ -234,6 +247,9 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         spec->memory.bytes = fault->memory.by == SCN_MEMORY_SIZE ? (int64_t)fault->memory.size : 0;
         spec->memory.percent = fault->memory.by == SCN_MEMORY_PERCENT ? fault->memory.percent : 0;
         spec->memory.rate = (int64_t)fault->memory.rate;
+        break;
+    case FAULT_DISK_FILL:
+        fill_disk(planner, fault, index, spec);
         break;
     }
 }

@@ -107,6 +107,15 @@ def ruleset(netns):
                           capture_output=True, text=True).stdout
 
 
+def unshared_mounts():
+    """A process in a mount namespace of its own."""
+    holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sleep",
+                               "infinity"])
+    own = os.readlink("/proc/self/ns/mnt")
+    wait_until(lambda: os.readlink(f"/proc/{holder.pid}/ns/mnt") != own, 5, "unshared")
+    return holder
+
+
 class Instance:
     """One process of a service, restarted at once when it exits, as the sandbox does."""
 
@@ -439,6 +448,25 @@ def cpu_fault(targets=("jobs-25",), workers=1, load=0.5, **more):
 def memory_fault(targets=("jobs-26",), mib=64, percent=0.0, rate=1 << 30, **more):
     return fault("memory", "jobs", list(targets), bytes=mib << 20, percent=percent, rate=rate,
                  **more)
+
+
+def disk_fault(path, targets=("jobs-21",), mib=64, left=0.0, **more):
+    return fault("diskFill", "jobs", list(targets), path=str(path), bytes=mib << 20, left=left,
+                 **more)
+
+
+def fillers(folder):
+    """pid -> bytes that the file without a name takes, which it holds in that folder."""
+    found = {}
+    for process in pathlib.Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and (process / "comm").read_text() == "squall-fill\n":
+                for entry in (process / "fd").iterdir():
+                    if os.readlink(entry).startswith(f"{folder}/"):
+                        found[int(process.name)] = os.stat(entry).st_blocks * 512
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
 
 
 def workers_in(instance):

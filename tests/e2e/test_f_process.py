@@ -12,9 +12,10 @@ import time
 
 import pytest
 
-from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, agent, agent_options, all_ok, answers,
-                       bridge, cpu_fault, evidence, group_mount, kill_fault, memory_fault,
-                       pause_fault, platform, workers_in)
+from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, PREFIX, S, Agent, agent, agent_options,
+                       all_ok, answers, bridge, cpu_fault, disk_fault, evidence, fillers, group_mount,
+                       kill_fault, memory_fault, pause_fault, platform, sh, unshared_mounts,
+                       workers_in)
 from conftest import wait_until
 
 pytestmark = NEEDS_ROOT
@@ -330,3 +331,90 @@ def test_a_lost_worker_ends_the_fault(agent, platform, number):
 def test_no_group_no_stress(agent):
     status, answer = agent.post(cpu_fault(["jobs-23"]))
     assert status == 403 and b"control group of its own" in json.dumps(answer).encode(), answer
+
+
+# --- diskFill ---
+
+class Small:
+    """A file system of 64 MiB in the platform's state folder, where no journal lies, and an agent
+    that sees it: in a mount namespace, for what is mounted elsewhere is others' business."""
+
+    def __init__(self, platform, folder):
+        self.folder = platform.folder / "small"
+        self.folder.mkdir(exist_ok=True)
+        self.holder = unshared_mounts()
+        inside = ["nsenter", "-m", "-t", str(self.holder.pid)]
+        sh(*inside, "mount", "-t", "tmpfs", "-o", "size=64m", PREFIX, str(self.folder))
+        self.seen = pathlib.Path(f"/proc/{self.holder.pid}/root{self.folder}")
+        self.agent = Agent(platform, folder)
+        self.agent.prefix = inside
+        self.agent.start()
+
+    def available(self):
+        state = os.statvfs(self.seen)
+        return state.f_bavail * state.f_frsize
+
+    def close(self):
+        assert self.agent.terminate() == 0, self.agent.log_file.read_text()
+        self.holder.kill()
+        self.holder.wait()
+
+
+@pytest.fixture(name="small")
+def _small(platform, tmp_path):
+    made = Small(platform, tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_disk_is_full_and_has_room_again(small):
+    spec = disk_fault(small.folder, mib=0, left=0.0)
+    status, record = small.agent.post(spec)
+    assert status == 200, record
+    with pytest.raises(OSError, match="No space left"):
+        (small.seen / "victim").write_bytes(b"x" * (1 << 20))
+    assert sum(fillers(small.folder).values()) > 62 << 20
+    status, record = small.agent.delete(spec)
+    assert (status, record["state"]) == (200, "gone"), record
+    (small.seen / "victim").write_bytes(b"x" * (1 << 20))
+    (small.seen / "victim").unlink()
+    assert not fillers(small.folder) and all_ok(record) and record["error"] is None, record
+    assert [e["metric"] for e in evidence(record, "during")] == ["size of the file",
+                                                                 f"space at {small.folder}"]
+    assert evidence(record, "during")[1]["value"] == "0 of 64 MiB"
+
+
+def test_so_much_is_filled_and_so_much_left(small):
+    for asked, free in [({"mib": 16}, 48), ({"mib": 0, "left": 0.25}, 16)]:
+        spec = disk_fault(small.folder, **asked)
+        assert small.agent.post(spec)[0] == 200
+        assert abs(small.available() / (1 << 20) - free) < 1
+        assert small.agent.delete(spec)[0] == 200
+
+
+def test_a_dead_filler_ends_the_fault(small):
+    spec = disk_fault(small.folder, mib=16, lease_s=30.0)
+    assert small.agent.post(spec)[0] == 200
+    os.kill(next(iter(fillers(small.folder))), signal.SIGKILL)
+    record = small.agent.wait_state(spec, "gone", 5)
+    assert record["end"] == "failed" and "was killed" in record["error"], record
+
+
+def test_what_must_not_be_filled_is_refused(platform, small, tmp_path):
+    (small.seen / "way-out").symlink_to(tmp_path)
+    state = os.statvfs(platform.folder)
+    nearly_all = int(state.f_bavail * state.f_frsize / (1 << 20)) - 100
+    for spec, words in [
+            (disk_fault(tmp_path), "does not lie in"),
+            (disk_fault(small.folder / ".." / ".." / ".."), "does not lie in"),
+            (disk_fault(small.folder / "way-out"), "does not lie in"),
+            (disk_fault(f"{platform.folder}x"), "No such file"),
+            (disk_fault("relative"), "starts with /"),
+            (disk_fault(small.folder, mib=65), "less than the reserve"),
+            (disk_fault(platform.folder, mib=nearly_all), "the agent's journal lies there"),
+            (disk_fault(platform.folder, mib=0, left=0.0), "the agent's journal lies there")]:
+        status, answer = small.agent.post(spec)
+        assert status in (400, 403, 409) and words in json.dumps(answer), (spec, answer)
+        assert answer.get("appliedAtNs", 0) == 0
+    assert not fillers(platform.folder)
+    (small.seen / "way-out").unlink()

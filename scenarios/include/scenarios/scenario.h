@@ -113,6 +113,12 @@ struct scn_fault {
         double percent; /* 0..1 */
         uint64_t rate;  /* bytes a second */
     } memory;
+    struct {
+        char *folder; /* within the platform's state folder */
+        enum scn_disk_by { SCN_DISK_SIZE, SCN_DISK_LEFT } by;
+        uint64_t size;
+        double left; /* 0..1 */
+    } disk;
 };
 
 struct scn_threshold {

@@ -19,6 +19,7 @@
 
 #define CPU    HEAD("cpu") "'cpu':{'workers':2,'load':0.5}}"
 #define MEMORY HEAD("memory") "'memory':{'bytes':1048576,'percent':0.0,'rate':7}}"
+#define DISK   HEAD("diskFill") "'diskFill':{'path':'/s/x','bytes':0,'left':0.1}}"
 
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
@@ -41,6 +42,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, PAUSE);
     assert_round_trip(&fault_spec_case, CPU);
     assert_round_trip(&fault_spec_case, MEMORY);
+    assert_round_trip(&fault_spec_case, DISK);
     assert_round_trip(&fault_record_case, RECORD);
 }
 
@@ -53,6 +55,7 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, PAUSE);
     assert_every_key_guarded(&fault_spec_case, CPU);
     assert_every_key_guarded(&fault_spec_case, MEMORY);
+    assert_every_key_guarded(&fault_spec_case, DISK);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -94,6 +97,8 @@ static void test_bad_values(void **state)
         {MEMORY, {"memory/bytes", "-1"}},
         {MEMORY, {"memory/percent", "2"}},
         {MEMORY, {"memory/rate", "0"}},
+        {DISK, {"diskFill/path", "''"}},
+        {DISK, {"diskFill/left", "-0.1"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,

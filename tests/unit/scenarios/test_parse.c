@@ -191,11 +191,12 @@ static const struct {
      "s.yaml:15:63: spec.faults[0]: \"app\" beside \"kill\", expected exactly one kind of fault"},
     {", kill: {}", "",
      "s.yaml:15:7: spec.faults[0]: a kind of fault is missing, expected one of kill, partition, "
-     "app, pause, cpu, memory"},
+     "app, pause, cpu, memory, diskFill"},
     {"kill: {}", "memory: {}", "a measure is missing, expected one of size, percent"},
     {"kill: {}", "memory: {size: 64}", "the bare number 64 needs a unit"},
     {"kill: {}", "memory: {size: 64MiB, percent: 5%}", "expected exactly one measure"},
     {"kill: {}", "memory: {size: 1kB}", "is out of range, expected 1MiB to 1024GiB"},
+    {"kill: {}", "diskFill: {size: 1GiB, left: 5%}", "expected exactly one measure"},
     {"kill: {}", "cpu: {load: 0%}", "is out of range, expected 1% to 100%"},
     {"kill: {}", "kil: {}", "unknown key \"kil\", did you mean \"kill\"?"},
     {"kill: {}", "kill: {signal: SIGKILL, grace: 1s}",

@@ -8,7 +8,15 @@
 
 #include "model/json.h"
 
-enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP, FAULT_PAUSE, FAULT_CPU, FAULT_MEMORY };
+enum fault_kind {
+    FAULT_KILL,
+    FAULT_PARTITION,
+    FAULT_APP,
+    FAULT_PAUSE,
+    FAULT_CPU,
+    FAULT_MEMORY,
+    FAULT_DISK_FILL
+};
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
 
@@ -52,6 +60,11 @@ struct fault_spec {
             double percent; /* of the control group's limit, else of the host's memory; 0..1 */
             int64_t rate;   /* bytes a second */
         } memory;
+        struct {
+            char *path;    /* a folder in the platform's state folder */
+            int64_t bytes; /* 0: left is what counts */
+            double left;   /* of the file system: all but this share of it is filled; 0..1 */
+        } disk;
     };
 };
 
