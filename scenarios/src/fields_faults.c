@@ -205,6 +205,27 @@ static const struct scn_field disk_fields[] = {
 static const struct scn_shape disk_shape = {FIELDS(disk_fields), .choice_of = "a measure",
                                             .choice_offset = offsetof(struct scn_fault, disk.by)};
 
+static const struct scn_field limits_fields[] = {
+    {.key = "files",
+     .type = SCN_INTEGER,
+     AT(limits.files),
+     .fallback = "-1",
+     .min = "-1",
+     .max = "1000000",
+     .example = "64",
+     .help =
+         "Files and connections that each process may have open; 0: not one more. -1: as it is."},
+    {.key = "pids",
+     .type = SCN_INTEGER,
+     AT(limits.pids),
+     .fallback = "-1",
+     .min = "-1",
+     .max = "1000000",
+     .example = "10",
+     .help = "Processes and threads in the target's control group; 0: not one more. -1: as it is."},
+};
+static const struct scn_shape limits_shape = {FIELDS(limits_fields)};
+
 static const struct scn_shape pause_shape = {.fields = NULL}; /* nothing to say */
 
 static const struct scn_field fault_fields[] = {
@@ -293,6 +314,11 @@ static const struct scn_field fault_fields[] = {
      .shape = &disk_shape,
      .choice = FAULT_DISK_FILL + 1,
      .help = "Fills the file system that holds the platform's state."},
+    {.key = "limits",
+     .type = SCN_OBJECT,
+     .shape = &limits_shape,
+     .choice = FAULT_LIMITS + 1,
+     .help = "Lets the targets run out of files or processes."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

@@ -112,10 +112,10 @@ static void need_netns(struct planner *planner, const struct topo_service *servi
     }
 }
 
-static void need_supervisor(struct planner *planner, const struct topo_service *service,
-                            size_t index)
+static void need_supervisor(struct planner *planner, const struct scn_fault *fault,
+                            const struct topo_service *service, size_t index)
 {
-    scn_at(&planner->reporter, "spec.faults[%zu].kill", index);
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
     for (size_t i = 0; i < service->instance_count; i++) {
         const char *file = service->instances[i].status_file;
         if (file != NULL && *file != '\0')
@@ -220,7 +220,7 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
 {
     switch (fault->kind) {
     case FAULT_KILL:
-        need_supervisor(planner, service, index);
+        need_supervisor(planner, fault, service, index);
         fill_kill(planner, fault, index, spec);
         break;
     case FAULT_PARTITION:
@@ -250,6 +250,11 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         break;
     case FAULT_DISK_FILL:
         fill_disk(planner, fault, index, spec);
+        break;
+    case FAULT_LIMITS:
+        need_supervisor(planner, fault, service, index);
+        spec->limits.files = fault->limits.files;
+        spec->limits.pids = fault->limits.pids;
         break;
     }
 }

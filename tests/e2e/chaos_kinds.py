@@ -7,7 +7,7 @@ import contextlib
 import time
 
 from chaos_lab import (Instance, answers, app_fault, connects, cpu_fault, cut_off, disk_fault,
-                       echo_command, fillers, group_mount, injected_share, kill_fault, memory_fault, partition_fault,
+                       echo_command, files_limit, fillers, group_mount, injected_share, kill_fault, limits_fault, memory_fault, partition_fault,
                        pause_fault, sh, workers_in)
 from conftest import wait_until
 
@@ -38,7 +38,7 @@ def replaced(platform, name, command):
     def put(words):
         platform.instances[name].stop()
         platform.add(old.service, Instance(platform.folder, name, words, old.address, old.port,
-                                           old.netns))
+                                           old.netns, groups=old.groups))
     put(command)
     try:
         yield
@@ -239,6 +239,37 @@ class DiskFill(Kind):
         assert size >= 64 << 20
 
 
+class Files(Kind):
+    """The second of two is somebody else's process; no CAP_SYS_RESOURCE is needed for one's own."""
+    target = "jobs-29"
+    pair, words = ("jobs-28", "jobs-29"), "not permitt"
+    low = 40
+
+    def spec(self, lab, targets, **times):
+        return limits_fault(targets, files=self.low, **times)
+
+    def gone(self, effect):
+        return files_limit(effect.target.process.pid) != self.low
+
+    @contextlib.contextmanager
+    def second_refuses(self, platform, spec):
+        second = platform.instances[self.pair[1]]
+        with replaced(platform, second.name,
+                      as_nobody(echo_command(second.address, second.port))):
+            yield
+
+
+class Pids(Kind):
+    target = "jobs-28"
+    never = "as files" if group_mount("pids") is not None else "needs cgroup v1's pids controller"
+
+    def spec(self, lab, targets, **times):
+        return limits_fault(targets, pids=0, **times)
+
+    def gone(self, effect):
+        return (effect.target.groups[1] / "pids.max").read_text() == "max\n"
+
+
 KINDS = {
     "kill": Kill(),
     "partition": Partition(),
@@ -250,4 +281,6 @@ KINDS = {
     "cpu": Cpu(),
     "memory": Memory(),
     "diskFill": DiskFill(),
+    "limits (files)": Files(),
+    **({"limits (pids)": Pids()} if group_mount("pids") is not None else {}),
 }

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import queue
+import resource
 import signal
 import socket
 import subprocess
@@ -247,7 +248,8 @@ def add_jobs(platform):
     """A service on the bridge's own address, each instance in control groups of its own: of cgroup
     v2 (None), of a v1 controller."""
     for number, controllers in [(21, [None]), (22, ["freezer"]), (23, []), (24, []), (25, [None]),
-                                (26, [None]), (27, [None, "memory"])]:
+                                (26, [None]), (27, [None, "memory"]), (28, [None, "pids"]),
+                                (29, [None])]:
         name, groups = f"jobs-{number}", []
         for mount in filter(None, map(group_mount, controllers)):
             groups.append(mount / f"{PREFIX}-{name}")
@@ -453,6 +455,14 @@ def memory_fault(targets=("jobs-26",), mib=64, percent=0.0, rate=1 << 30, **more
 def disk_fault(path, targets=("jobs-21",), mib=64, left=0.0, **more):
     return fault("diskFill", "jobs", list(targets), path=str(path), bytes=mib << 20, left=left,
                  **more)
+
+
+def limits_fault(targets=("jobs-28",), files=-1, pids=-1, **more):
+    return fault("limits", "jobs", list(targets), files=files, pids=pids, **more)
+
+
+def files_limit(pid):
+    return resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
 
 
 def fillers(folder):

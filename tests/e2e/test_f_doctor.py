@@ -8,7 +8,7 @@ import pytest
 
 from conftest import BIN
 
-KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "diskFill"}
+KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "diskFill", "limits"}
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="privileges are taken away from root")
 
 

@@ -8,14 +8,15 @@ import os
 import pathlib
 import re
 import signal
+import subprocess
 import time
 
 import pytest
 
 from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, PREFIX, S, Agent, agent, agent_options,
-                       all_ok, answers, bridge, cpu_fault, disk_fault, evidence, fillers, group_mount,
-                       kill_fault, memory_fault, pause_fault, platform, sh, unshared_mounts,
-                       workers_in)
+                       all_ok, answers, bridge, cpu_fault, disk_fault, evidence, files_limit,
+                       fillers, group_mount, kill_fault, limits_fault, memory_fault, pause_fault,
+                       platform, sh, unshared_mounts, workers_in)
 from conftest import wait_until
 
 pytestmark = NEEDS_ROOT
@@ -418,3 +419,65 @@ def test_what_must_not_be_filled_is_refused(platform, small, tmp_path):
         assert answer.get("appliedAtNs", 0) == 0
     assert not fillers(platform.folder)
     (small.seen / "way-out").unlink()
+
+
+# --- limits ---
+
+def test_no_more_files_no_more_connections(agent, platform):
+    """The gateway has more files open than it may; what it has already, it keeps."""
+    gateway = platform.instances["gateway-14"]
+    pid, before = gateway.process.pid, files_limit(gateway.process.pid)
+    spec = {**limits_fault(files=0), "service": "gateway", "targets": ["gateway-14"]}
+    status, record = agent.post(spec)
+    assert status == 200, record
+    assert files_limit(pid) == 0 and not answers(gateway, 0.3)
+    status, record = agent.delete(spec)
+    assert (status, record["state"]) == (200, "gone"), record
+    assert files_limit(pid) == before and gateway.process.pid == pid
+    wait_until(lambda: answers(gateway, 0.5), 5, "it accepts again")
+    assert all_ok(record) and record["error"] is None, record
+    assert "not answered" in [e["value"] for e in evidence(record, "during")]
+
+
+@pytest.mark.skipif(group_mount("pids") is None, reason="no cgroup v1 pids controller")
+def test_no_more_processes(agent, platform):
+    """The service starts a thread for each connection."""
+    instance = platform.instances["jobs-28"]
+    knob = instance.groups[1] / "pids.max"
+    spec = limits_fault(pids=0)
+    status, record = agent.post(spec)
+    assert status == 200 and knob.read_text() == "0\n", record
+    status, record = agent.delete(spec)
+    assert status == 200 and knob.read_text() == "max\n" and all_ok(record), record
+    wait_until(lambda: answers(instance), 5, "serves")
+
+
+def test_what_was_forked_meanwhile_is_put_back_too(agent, platform):
+    """A child has the limits of its parent, and is in no list."""
+    instance = platform.instances["jobs-29"]
+    spec = limits_fault(["jobs-29"], files=40)
+    before = files_limit(instance.process.pid)
+    assert agent.post(spec)[0] == 200
+    child = subprocess.Popen(
+        ["/bin/sh", "-c", 'echo 0 > "$0" && ulimit -Sn 40 && exec sleep 60',
+         str(instance.group / "cgroup.procs")])
+    try:
+        wait_until(lambda: files_limit(child.pid) == 40, 5, "as a child of the service would be")
+        agent.kill()
+        for pid in (child.pid, instance.process.pid):
+            wait_until(lambda pid=pid: files_limit(pid) == before, GRACE_S, "by the watchdog")
+        agent.start()
+        assert agent.wait_state(spec, "gone", 5)["end"] == "recovery"
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_limits_that_cannot_be_are_refused(agent, platform):
+    hard = files_limit(platform.instances["jobs-29"].process.pid)
+    for spec, words in [(limits_fault(["jobs-29"]), "a number of files or of pids"),
+                        (limits_fault(["jobs-29"], files=hard), "already"),
+                        (limits_fault(["jobs-29"], pids=5), "no pids.max")]:
+        status, answer = agent.post(spec)
+        assert status in (400, 409) and words in json.dumps(answer), answer
+    assert files_limit(platform.instances["jobs-29"].process.pid) == hard

@@ -37,7 +37,7 @@ struct agent *agent_new(struct io_loop *loop, const struct agent_config *config,
 /* Gives up, for this process, every privilege but those of the kinds of fault that this host can
  * have: kill CAP_KILL; partition CAP_SYS_ADMIN and CAP_NET_ADMIN; app none;
  * pause CAP_KILL; cpu, memory and
- * diskFill none. Files that it reads and
+ * diskFill none; limits CAP_SYS_RESOURCE. Files that it reads and
  * writes must be its user's own from then on, also for root. Threads that run already keep theirs.
  */
 bool agent_confine(const struct agent *agent, struct base_error *err);

@@ -14,6 +14,7 @@ static const char *const kind_names[] = {
     [FAULT_CPU] = "cpu",
     [FAULT_MEMORY] = "memory",
     [FAULT_DISK_FILL] = "diskFill",
+    [FAULT_LIMITS] = "limits",
 };
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
@@ -76,6 +77,10 @@ static const struct codec_field disk_fields[] = {
     {.key = "bytes", .type = CODEC_I64, .max = INT64_C(1) << 50, AT(disk.bytes)},
     {.key = "left", .type = CODEC_REAL, .range = RANGE_SHARE, AT(disk.left)},
 };
+static const struct codec_field limits_fields[] = {
+    {.key = "files", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.files)},
+    {.key = "pids", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.pids)},
+};
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
         .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
@@ -88,11 +93,12 @@ static const struct codec_shape pause_shape = {
 static const struct codec_shape cpu_shape = VARIANT("cpu", cpu_fields);
 static const struct codec_shape memory_shape = VARIANT("memory", memory_fields);
 static const struct codec_shape disk_shape = VARIANT("diskFill", disk_fields);
+static const struct codec_shape limits_shape = VARIANT("limits", limits_fields);
 static const struct codec_shape *const variants[] = {
     [FAULT_KILL] = &kill_shape,      [FAULT_PARTITION] = &partition_shape,
     [FAULT_APP] = &app_shape,        [FAULT_PAUSE] = &pause_shape,
     [FAULT_CPU] = &cpu_shape,        [FAULT_MEMORY] = &memory_shape,
-    [FAULT_DISK_FILL] = &disk_shape,
+    [FAULT_DISK_FILL] = &disk_shape, [FAULT_LIMITS] = &limits_shape,
 };
 
 static const struct codec_field spec_fields[] = {

@@ -119,6 +119,10 @@ struct scn_fault {
         uint64_t size;
         double left; /* 0..1 */
     } disk;
+    struct {
+        int64_t files; /* -1: as it is */
+        int64_t pids;
+    } limits;
 };
 
 struct scn_threshold {

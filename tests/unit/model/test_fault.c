@@ -20,6 +20,7 @@
 #define CPU    HEAD("cpu") "'cpu':{'workers':2,'load':0.5}}"
 #define MEMORY HEAD("memory") "'memory':{'bytes':1048576,'percent':0.0,'rate':7}}"
 #define DISK   HEAD("diskFill") "'diskFill':{'path':'/s/x','bytes':0,'left':0.1}}"
+#define LIMITS HEAD("limits") "'limits':{'files':0,'pids':-1}}"
 
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
@@ -43,6 +44,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, CPU);
     assert_round_trip(&fault_spec_case, MEMORY);
     assert_round_trip(&fault_spec_case, DISK);
+    assert_round_trip(&fault_spec_case, LIMITS);
     assert_round_trip(&fault_record_case, RECORD);
 }
 
@@ -56,6 +58,7 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, CPU);
     assert_every_key_guarded(&fault_spec_case, MEMORY);
     assert_every_key_guarded(&fault_spec_case, DISK);
+    assert_every_key_guarded(&fault_spec_case, LIMITS);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -99,6 +102,8 @@ static void test_bad_values(void **state)
         {MEMORY, {"memory/rate", "0"}},
         {DISK, {"diskFill/path", "''"}},
         {DISK, {"diskFill/left", "-0.1"}},
+        {LIMITS, {"limits/files", "-2"}},
+        {LIMITS, {"limits/pids", "-2"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,
