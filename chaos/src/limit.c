@@ -37,6 +37,7 @@ static bool set_soft(pid_t pid, uint64_t soft)
 struct noting {
     struct fault_limit *limit;
     bool full;
+    int sys; /* errno of one whose limit cannot be read, and so not be put back; 0: none */
 };
 
 static void note_one(void *ctx, pid_t pid)
@@ -46,8 +47,12 @@ static void note_one(void *ctx, pid_t pid)
     struct fault_limit_process one = {.process.pid = pid};
     if (limit->count > 0 && limit->processes[0].process.pid == pid)
         return;
-    if (!fault_process_ticks(pid, &one.process.start_ticks) || !fault_limit_soft(pid, &one.soft))
+    if (!fault_process_ticks(pid, &one.process.start_ticks))
         return; /* it has exited */
+    if (!fault_limit_soft(pid, &one.soft)) {
+        noting->sys = errno == ESRCH ? noting->sys : errno;
+        return;
+    }
     noting->full = noting->full || limit->count == FAULT_LIMIT_PROCESSES;
     if (!noting->full)
         limit->processes[limit->count++] = one;
@@ -59,10 +64,14 @@ bool fault_limit_note(struct fault_limit *limit, const struct fault_process *mai
     struct noting noting = {.limit = limit};
     limit->count = 0;
     note_one(&noting, main->pid);
-    if (limit->count == 0 || limit->processes[0].process.start_ticks != main->start_ticks)
-        return base_fail(err, BASE_UNAVAILABLE, "process %d has exited", (int)main->pid);
     if (group != NULL)
         fault_group_each(group, note_one, &noting);
+    if (noting.sys != 0) {
+        errno = noting.sys;
+        return base_fail_errno(err, "cannot read the limits of its processes");
+    }
+    if (limit->count == 0 || limit->processes[0].process.start_ticks != main->start_ticks)
+        return base_fail(err, BASE_UNAVAILABLE, "process %d has exited", (int)main->pid);
     if (noting.full)
         return base_fail(err, BASE_LIMIT, "more than %d processes: too many to be put back",
                          FAULT_LIMIT_PROCESSES);

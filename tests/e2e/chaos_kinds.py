@@ -240,9 +240,9 @@ class DiskFill(Kind):
 
 
 class Files(Kind):
-    """The second of two is somebody else's process; no CAP_SYS_RESOURCE is needed for one's own."""
+    """Whose limits can be read, can be set."""
     target = "jobs-29"
-    pair, words = ("jobs-28", "jobs-29"), "not permitt"
+    never = "refused before"
     low = 40
 
     def spec(self, lab, targets, **times):
@@ -250,13 +250,6 @@ class Files(Kind):
 
     def gone(self, effect):
         return files_limit(effect.target.process.pid) != self.low
-
-    @contextlib.contextmanager
-    def second_refuses(self, platform, spec):
-        second = platform.instances[self.pair[1]]
-        with replaced(platform, second.name,
-                      as_nobody(echo_command(second.address, second.port))):
-            yield
 
 
 class Pids(Kind):
