@@ -69,6 +69,8 @@ extern const struct fault_ops fault_pause_ops;
 extern const struct fault_ops fault_cpu_ops;
 extern const struct fault_ops fault_memory_ops;
 extern const struct fault_ops fault_network_ops;
+extern const struct fault_ops fault_disk_ops;
+extern const struct fault_ops fault_limits_ops;
 
 struct fault_env { /* outlives every fault */
     struct io_loop *loop;

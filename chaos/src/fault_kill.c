@@ -275,9 +275,9 @@ static void check_back(struct fault *fault)
         struct fault_victim *victim = &state->victims[i];
         if (!state->waits_back)
             fault_victim_press(victim, fault_spec_of(fault)->kill.grace);
-        /* One that was struck just now may be on its way out still. */
-        bool settled =
-            victim->pidfd < 0 || fault_victim_since(victim).ns >= settle_ms * BASE_NS_PER_MS;
+        /* One that a crash loop struck just now may be on its way out still. */
+        bool settled = kill_is_instant(fault_spec_of(fault)) || victim->pidfd < 0 ||
+                       fault_victim_since(victim).ns >= settle_ms * BASE_NS_PER_MS;
         fault_victim_look(victim, state->waits_back && settled);
         strike_again(fault, victim);
     }

@@ -29,6 +29,7 @@ enum {
     patience_during_ms = 250, /* at least; ten times as long as an answer took before */
     patience_most_ms = 2000,
     patience_after_ms = 1000,
+    slow_rounds_most = 5,
     renew_deadline_s = 1, /* a watchdog that is silent for longer is none */
     gone_deadline_s = 10
 };
@@ -50,6 +51,7 @@ struct pause_state {
     enum fault_step round;
     struct fault_guard *guard; /* NULL: none yet, or found in the journal */
     bool holding;              /* the step that waits for the watchdog's word */
+    unsigned slow_rounds;      /* in which an answer took too long for the lease */
     struct io_timer poll;
 };
 
@@ -181,13 +183,39 @@ static void on_answer(void *ctx, const struct fault_answer_result *result)
 static struct dur_ns patience_of(const struct sleeper *sleeper, enum fault_step round)
 {
     int64_t ms = base_dur_to_ms(sleeper->usual) * 10;
+    int64_t most = base_dur_to_ms(fault_spec_of(sleeper->fault)->lease) / 2;
+    if (most > patience_most_ms)
+        most = patience_most_ms;
     if (round == FAULT_STEP_PREPARE)
         return base_dur_ms(patience_before_ms);
     if (round == FAULT_STEP_VERIFY_GONE)
         return base_dur_ms(patience_after_ms);
-    return base_dur_ms(ms < patience_during_ms ? patience_during_ms
-                       : ms > patience_most_ms ? patience_most_ms
-                                               : ms);
+    if (ms < patience_during_ms)
+        ms = patience_during_ms;
+    return base_dur_ms(ms < most ? ms : most);
+}
+
+/* Silence must last several times as long as an answer usually takes, and not as long as the lease:
+ * nobody renews a fault that is not there yet. */
+static const struct sleeper *too_slow(const struct pause_state *state)
+{
+    for (size_t i = 0; i < state->count; i++) {
+        const struct sleeper *sleeper = &state->sleepers[i];
+        if (sleeper->usual.ns * 2 > patience_of(sleeper, FAULT_STEP_VERIFY).ns)
+            return sleeper;
+    }
+    return NULL;
+}
+
+/* The best of a few: what a busy machine adds does not count. false: once more. */
+static bool note_usual(struct pause_state *state)
+{
+    for (size_t i = 0; i < state->count; i++) {
+        struct sleeper *sleeper = &state->sleepers[i];
+        if (sleeper->usual.ns == 0 || sleeper->result.elapsed.ns < sleeper->usual.ns)
+            sleeper->usual = sleeper->result.elapsed;
+    }
+    return too_slow(state) == NULL || ++state->slow_rounds >= slow_rounds_most;
 }
 
 static void cancel_answers(struct pause_state *state)
@@ -261,12 +289,22 @@ static void round_over(struct fault *fault)
         gone_finish(fault);
         return;
     }
-    for (size_t i = 0; i < state->count; i++) {
-        answer_evidence(&state->sleepers[i], state->round);
-        if (state->round == FAULT_STEP_PREPARE)
-            state->sleepers[i].usual = state->sleepers[i].result.elapsed;
+    if (state->round == FAULT_STEP_PREPARE && odd == NULL && !note_usual(state)) {
+        round_begin(fault);
+        return;
     }
+    for (size_t i = 0; i < state->count; i++)
+        answer_evidence(&state->sleepers[i], state->round);
     bool during = state->round == FAULT_STEP_VERIFY;
+    const struct sleeper *slow = odd == NULL && !during ? too_slow(state) : NULL;
+    if (slow != NULL) {
+        (void)base_fail(&err, BASE_UNAVAILABLE,
+                        "%s takes too long to answer for its silence to be told within the lease; "
+                        "give a longer lease",
+                        slow->target.name);
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+        return;
+    }
     if (odd != NULL)
         (void)base_fail(&err, BASE_UNAVAILABLE,
                         during ? "%s is frozen, yet its port is not silent; see the evidence"

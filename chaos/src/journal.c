@@ -29,6 +29,11 @@ struct agent_journal {
     struct wall_ns ahead;
 };
 
+const char *agent_journal_dir(const struct agent_journal *journal)
+{
+    return journal->dir;
+}
+
 bool agent_id_valid(const char *id)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -31,6 +31,7 @@ struct agent_journal_entry {
 
 /* Makes the folder (mode 0700) when missing. BASE_UNAVAILABLE when another agent holds it. */
 struct agent_journal *agent_journal_open(const char *dir, struct base_error *err);
+const char *agent_journal_dir(const struct agent_journal *journal);
 void agent_journal_close(struct agent_journal *journal); /* accepts NULL */
 
 /* On return the entry is on disk, or, on failure, what was there before still is. */

@@ -25,7 +25,8 @@ struct fault_satellite {
     int line;
     int pidfd;
     struct io_watch watch;
-    int64_t told; /* the deadline that it was told last */
+    struct io_watch death; /* of the pidfd */
+    int64_t told;          /* the deadline that it was told last */
     void (*on_held)(void *ctx);
     void (*on_end)(void *ctx);
     void *ctx;
@@ -140,7 +141,16 @@ static void on_line(void *ctx, unsigned events)
             satellite->on_held(satellite->ctx);
         return;
     }
+    /* A process closes its line before it lets go of all that it holds: not yet the end. */
     io_watch_set(&satellite->watch, 0);
+    io_watch_set(&satellite->death, IO_READ);
+}
+
+static void on_death(void *ctx, unsigned events)
+{
+    (void)events;
+    struct fault_satellite *satellite = ctx;
+    io_watch_set(&satellite->death, 0);
     satellite->on_end(satellite->ctx);
 }
 
@@ -232,6 +242,7 @@ struct fault_satellite *fault_satellite_start(struct io_loop *loop,
     }
     io_watch_init(&satellite->watch, loop, satellite->line, on_line, satellite);
     io_watch_set(&satellite->watch, IO_READ);
+    io_watch_init(&satellite->death, loop, satellite->pidfd, on_death, satellite);
     return satellite;
 }
 
@@ -259,6 +270,7 @@ void fault_satellite_free(struct fault_satellite *satellite)
     if (satellite == NULL)
         return;
     io_watch_fini(&satellite->watch);
+    io_watch_fini(&satellite->death);
     base_fd_close(&satellite->line);
     base_fd_close(&satellite->pidfd);
     free(satellite);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -22,13 +21,24 @@ static bool is_worker(pid_t pid)
     return base_file_read(file, &buf, NULL) && base_str_eq(buf.data, FAULT_WORKER "\n");
 }
 
-static int64_t time_of(pid_t pid)
+/* /proc/PID/schedstat (Documentation/scheduler/sched-stats.rst): time on a processor, time waiting
+ * for one on its queue, and how often. */
+static void add_times(pid_t pid, struct fault_usage *usage)
 {
-    clockid_t clock;
-    struct timespec now = {0};
-    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &now) < 0)
-        return 0;
-    return (int64_t)now.tv_sec * BASE_NS_PER_S + now.tv_nsec;
+    BASE_AUTO_FREE char *folder = base_str_printf("/proc/%d", (int)pid);
+    BASE_AUTO_BUF struct base_buf buf;
+    int64_t time = 0;
+    int64_t delay = 0;
+    base_buf_init(&buf, 256);
+    if (!fault_group_read(folder, "schedstat", &buf, NULL))
+        return;
+    char *rest = buf.data;
+    const char *first = strsep(&rest, " ");
+    const char *second = rest != NULL ? strsep(&rest, " ") : "";
+    if (!base_parse_i64(first, &time) || !base_parse_i64(second, &delay))
+        return;
+    usage->time_ns += time;
+    usage->delay_ns += delay;
 }
 
 uint64_t fault_usage_bytes(pid_t pid)
@@ -59,7 +69,7 @@ static void count_one(void *ctx, pid_t pid)
     if (!fault_process_ticks(pid, &ticks))
         return; /* a zombie stays listed until init has reaped it */
     usage->workers++;
-    usage->time_ns += time_of(pid);
+    add_times(pid, usage);
     usage->bytes += bytes;
 }
 

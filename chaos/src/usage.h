@@ -13,6 +13,7 @@ struct fault_usage {
     size_t workers;
     size_t others;
     int64_t time_ns;    /* of the processors, that the workers have had */
+    int64_t delay_ns;   /* that they have waited for one */
     uint64_t bytes;     /* memory of the workers' own */
     uint64_t all_bytes; /* and of all */
 };

@@ -197,6 +197,9 @@ static void check_faults(struct scn_reporter *reporter)
             check_kill(reporter, fault, i);
         if (fault->kind == FAULT_NETWORK)
             check_network(reporter, fault, i);
+        scn_at(reporter, "spec.faults[%zu].limits", i);
+        if (fault->kind == FAULT_LIMITS && fault->limits.files < 0 && fault->limits.pids < 0)
+            scn_say(reporter, "does nothing, expected files, pids or both");
         scn_at(reporter, "spec.faults[%zu].app", i);
         if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
             scn_say(reporter, "does nothing, expected errorRate, latency or both");

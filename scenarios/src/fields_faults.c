@@ -213,6 +213,57 @@ static const struct scn_shape memory_shape = {FIELDS(memory_fields), .choice_of 
                                               .choice_offset =
                                                   offsetof(struct scn_fault, memory.by)};
 
+static const struct scn_field disk_fields[] = {
+    {.key = "folder",
+     .type = SCN_TEXT,
+     AT(disk.folder),
+     .fallback = ".",
+     .example = "postgres",
+     .help =
+         "Where, within the platform's state folder: the file system that it lies on is filled, "
+         "for everybody."},
+    {.key = "size",
+     .type = SCN_BYTES,
+     AT(disk.size),
+     .choice = SCN_DISK_SIZE + 1,
+     .min = "1MiB",
+     .max = "1024GiB",
+     .example = "1GiB",
+     .help = "So much is filled."},
+    {.key = "left",
+     .type = SCN_PERCENT,
+     AT(disk.left),
+     .choice = SCN_DISK_LEFT + 1,
+     .min = "0%",
+     .max = "99%",
+     .example = "10%",
+     .help = "All is filled but this share of the file system. Where the agent's journal lies, 5% "
+             "and 256 MiB always stay."},
+};
+static const struct scn_shape disk_shape = {FIELDS(disk_fields), .choice_of = "a measure",
+                                            .choice_offset = offsetof(struct scn_fault, disk.by)};
+
+static const struct scn_field limits_fields[] = {
+    {.key = "files",
+     .type = SCN_INTEGER,
+     AT(limits.files),
+     .fallback = "-1",
+     .min = "-1",
+     .max = "1000000",
+     .example = "64",
+     .help =
+         "Files and connections that each process may have open; 0: not one more. -1: as it is."},
+    {.key = "pids",
+     .type = SCN_INTEGER,
+     AT(limits.pids),
+     .fallback = "-1",
+     .min = "-1",
+     .max = "1000000",
+     .example = "10",
+     .help = "Processes and threads in the target's control group; 0: not one more. -1: as it is."},
+};
+static const struct scn_shape limits_shape = {FIELDS(limits_fields)};
+
 static const struct scn_shape pause_shape = {.fields = NULL}; /* nothing to say */
 static const struct scn_word protocol_list[] = {
     {"any", FAULT_PROTOCOL_ANY}, {"tcp", FAULT_PROTOCOL_TCP}, {"icmp", FAULT_PROTOCOL_ICMP}};
@@ -446,6 +497,16 @@ static const struct scn_field fault_fields[] = {
      .choice = FAULT_NETWORK + 1,
      .help = "Delays, loses, doubles, corrupts, reorders or slows down packets between the targets "
              "and their peers."},
+    {.key = "diskFill",
+     .type = SCN_OBJECT,
+     .shape = &disk_shape,
+     .choice = FAULT_DISK_FILL + 1,
+     .help = "Fills the file system that holds the platform's state."},
+    {.key = "limits",
+     .type = SCN_OBJECT,
+     .shape = &limits_shape,
+     .choice = FAULT_LIMITS + 1,
+     .help = "Lets the targets run out of files or processes."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

@@ -133,10 +133,10 @@ static void need_netns(struct planner *planner, const struct topo_service *servi
     }
 }
 
-static void need_supervisor(struct planner *planner, const struct topo_service *service,
-                            size_t index)
+static void need_supervisor(struct planner *planner, const struct scn_fault *fault,
+                            const struct topo_service *service, size_t index)
 {
-    scn_at(&planner->reporter, "spec.faults[%zu].kill", index);
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
     for (size_t i = 0; i < service->instance_count; i++) {
         const char *file = service->instances[i].status_file;
         if ((file != NULL && *file != '\0') || service->instances[i].find_by != NULL)
@@ -252,12 +252,25 @@ static void fill_network(const struct planner *planner, const struct scn_fault *
     spec->network.seed = seed_of(planner->seed, fault->name) >> 1; /* as JSON numbers go */
 }
 
+static void fill_disk(struct planner *planner, const struct scn_fault *fault, size_t index,
+                      struct fault_spec *spec)
+{
+    const char *state = planner->topo->state_dir;
+    scn_at(&planner->reporter, "spec.faults[%zu].diskFill", index);
+    if (state == NULL || planner->topo->mode == TOPO_EXTERNAL)
+        scn_say(&planner->reporter, "needs a platform with a state folder, which \"%s\" has not",
+                planner->topo->name);
+    spec->disk.path = base_str_printf("%s/%s", state != NULL ? state : "", fault->disk.folder);
+    spec->disk.bytes = fault->disk.by == SCN_DISK_SIZE ? (int64_t)fault->disk.size : 0;
+    spec->disk.left = fault->disk.by == SCN_DISK_LEFT ? fault->disk.left : 0;
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
     switch (fault->kind) {
     case FAULT_KILL:
-        need_supervisor(planner, service, index);
+        need_supervisor(planner, fault, service, index);
         fill_kill(planner, fault, index, spec);
         break;
     case FAULT_PARTITION:
@@ -289,6 +302,14 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         need_netns(planner, service, index);
         check_network_peers(planner, fault, index);
         fill_network(planner, fault, spec);
+        break;
+    case FAULT_DISK_FILL:
+        fill_disk(planner, fault, index, spec);
+        break;
+    case FAULT_LIMITS:
+        need_supervisor(planner, fault, service, index);
+        spec->limits.files = fault->limits.files;
+        spec->limits.pids = fault->limits.pids;
         break;
     }
 }

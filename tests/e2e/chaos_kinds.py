@@ -6,8 +6,8 @@ row of KINDS."""
 import contextlib
 import time
 
-from chaos_lab import (Instance, answers, app_fault, connects, cpu_fault, cut_off, echo_command,
-                       group_mount, injected_share, kill_fault, memory_fault, partition_fault,
+from chaos_lab import (Instance, answers, app_fault, connects, cpu_fault, cut_off, disk_fault,
+                       echo_command, files_limit, fillers, group_mount, injected_share, kill_fault, limits_fault, memory_fault, partition_fault,
                        pause_fault, sh, workers_in)
 from conftest import wait_until
 
@@ -38,7 +38,7 @@ def replaced(platform, name, command):
     def put(words):
         platform.instances[name].stop()
         platform.add(old.service, Instance(platform.folder, name, words, old.address, old.port,
-                                           old.netns))
+                                           old.netns, groups=old.groups))
     put(command)
     try:
         yield
@@ -51,7 +51,7 @@ def as_nobody(command):
 
 
 class Kind:
-    """The seconds of `times` are duration_s and lease_s."""
+    """`lab` is the platform; the seconds of `times` are duration_s and lease_s."""
 
     holds = True   # something is in place that a lease could end; otherwise it ends with its `for`
     target = None  # the instance of the rows with one target
@@ -59,7 +59,7 @@ class Kind:
     # to happen, and the row says why not in place of seconds.
     pair, words, never = None, None, None
 
-    def spec(self, targets, **times):
+    def spec(self, lab, targets, **times):
         raise NotImplementedError
 
     def gone(self, effect):
@@ -83,7 +83,7 @@ class Kill(Kind):
     target = "api-12"
     pair, words = ("api-11", "api-12"), "not permitt"
 
-    def spec(self, targets, **times):
+    def spec(self, lab, targets, **times):
         return kill_fault(targets, **times)
 
     def gone(self, effect):  # something serves there again
@@ -117,7 +117,7 @@ class CrashLoop(Kill):
     every_s = 0.1
     old_s = 0.5  # several times `every`, plus a start
 
-    def spec(self, targets, **times):
+    def spec(self, lab, targets, **times):
         return kill_fault(targets, service="jobs", every_s=self.every_s, **times)
 
     def gone(self, effect):
@@ -137,7 +137,7 @@ class Partition(Kind):
     target = "api-11"
     pair, words = ("api-11", "api-12"), "refused"
 
-    def spec(self, targets, **times):
+    def spec(self, lab, targets, **times):
         return partition_fault(targets, **times)
 
     def gone(self, effect):
@@ -156,7 +156,7 @@ class App(Kind):
     target = "gateway-14"
     pair, words = ("gateway-14", "gateway-15"), "answered 500"
 
-    def spec(self, targets, **times):
+    def spec(self, lab, targets, **times):
         return app_fault(targets, rate=1.0, **times)
 
     def gone(self, effect):
@@ -177,7 +177,7 @@ class Pause(Kind):
     def __init__(self, target):
         self.target = target
 
-    def spec(self, targets, **times):
+    def spec(self, lab, targets, **times):
         return pause_fault(targets, **times)
 
     def gone(self, effect):
@@ -199,7 +199,7 @@ class Cpu(Kind):
     target = "jobs-25"
     never = "as memory"
 
-    def spec(self, targets, **times):
+    def spec(self, lab, targets, **times):
         return cpu_fault(targets, **times)
 
     def gone(self, effect):
@@ -213,7 +213,7 @@ class Memory(Kind):
     if group_mount("memory") is not None:
         pair, words = ("jobs-26", "jobs-27"), "want of memory"
 
-    def spec(self, targets, **times):
+    def spec(self, lab, targets, **times):
         return memory_fault(targets, **times)
 
     def gone(self, effect):
@@ -222,6 +222,45 @@ class Memory(Kind):
     def assert_present(self, effect):
         [(_, resident)] = workers_in(effect.target).values()
         assert resident > 60 << 20
+
+
+class DiskFill(Kind):
+    target = "jobs-23"
+    never = "one file for all targets"
+
+    def spec(self, lab, targets, **times):
+        return disk_fault(lab.folder, targets, **times)
+
+    def gone(self, effect):
+        return not fillers(effect.lab.folder)
+
+    def assert_present(self, effect):
+        [size] = fillers(effect.lab.folder).values()
+        assert size >= 64 << 20
+
+
+class Files(Kind):
+    """Whose limits can be read, can be set."""
+    target = "jobs-29"
+    never = "refused before"
+    low = 40
+
+    def spec(self, lab, targets, **times):
+        return limits_fault(targets, files=self.low, **times)
+
+    def gone(self, effect):
+        return files_limit(effect.target.process.pid) != self.low
+
+
+class Pids(Kind):
+    target = "jobs-28"
+    never = "as files" if group_mount("pids") is not None else "needs cgroup v1's pids controller"
+
+    def spec(self, lab, targets, **times):
+        return limits_fault(targets, pids=0, **times)
+
+    def gone(self, effect):
+        return (effect.target.groups[1] / "pids.max").read_text() == "max\n"
 
 
 KINDS = {
@@ -234,4 +273,7 @@ KINDS = {
     "pause (SIGSTOP)": PauseBySignal("jobs-23"),
     "cpu": Cpu(),
     "memory": Memory(),
+    "diskFill": DiskFill(),
+    "limits (files)": Files(),
+    **({"limits (pids)": Pids()} if group_mount("pids") is not None else {}),
 }

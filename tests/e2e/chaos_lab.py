@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import queue
+import resource
 import signal
 import socket
 import subprocess
@@ -105,6 +106,15 @@ def group_mount(controller):
 def ruleset(netns):
     return subprocess.run(["ip", "netns", "exec", netns, "nft", "list", "ruleset"], check=True,
                           capture_output=True, text=True).stdout
+
+
+def unshared_mounts():
+    """A process in a mount namespace of its own."""
+    holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sleep",
+                               "infinity"])
+    own = os.readlink("/proc/self/ns/mnt")
+    wait_until(lambda: os.readlink(f"/proc/{holder.pid}/ns/mnt") != own, 5, "unshared")
+    return holder
 
 
 class Instance:
@@ -238,7 +248,8 @@ def add_jobs(platform):
     """A service on the bridge's own address, each instance in control groups of its own: of cgroup
     v2 (None), of a v1 controller."""
     for number, controllers in [(21, [None]), (22, ["freezer"]), (23, []), (24, []), (25, [None]),
-                                (26, [None]), (27, [None, "memory"])]:
+                                (26, [None]), (27, [None, "memory"]), (28, [None, "pids"]),
+                                (29, [None])]:
         name, groups = f"jobs-{number}", []
         for mount in filter(None, map(group_mount, controllers)):
             groups.append(mount / f"{PREFIX}-{name}")
@@ -441,6 +452,33 @@ def cpu_fault(targets=("jobs-25",), workers=1, load=0.5, **more):
 def memory_fault(targets=("jobs-26",), mib=64, percent=0.0, rate=1 << 30, **more):
     return fault("memory", "jobs", list(targets), bytes=mib << 20, percent=percent, rate=rate,
                  **more)
+
+
+def disk_fault(path, targets=("jobs-21",), mib=64, left=0.0, **more):
+    return fault("diskFill", "jobs", list(targets), path=str(path), bytes=mib << 20, left=left,
+                 **more)
+
+
+def limits_fault(targets=("jobs-28",), files=-1, pids=-1, **more):
+    return fault("limits", "jobs", list(targets), files=files, pids=pids, **more)
+
+
+def files_limit(pid):
+    return resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
+
+
+def fillers(folder):
+    """pid -> bytes that the file without a name takes, which it holds in that folder."""
+    found = {}
+    for process in pathlib.Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and (process / "comm").read_text() == "squall-fill\n":
+                for entry in (process / "fd").iterdir():
+                    if os.readlink(entry).startswith(f"{folder}/"):
+                        found[int(process.name)] = os.stat(entry).st_blocks * 512
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
 
 
 def workers_in(instance):

@@ -8,6 +8,8 @@ The seconds until the effect was gone, counted from the moment that the table na
 build/fault-matrix.md."""
 
 import concurrent.futures
+import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -20,7 +22,7 @@ import pytest
 from chaos_kinds import KINDS
 from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Instance, app_fault,
                        bridge, echo_command, group_mount, kill_fault, make_namespace,
-                       partition_fault, platform, sh)
+                       partition_fault, platform, sh, unshared_mounts)
 from conftest import ROOT, wait_until
 
 pytestmark = NEEDS_ROOT
@@ -86,10 +88,7 @@ class Machine:
 
     def __init__(self, lab):
         self.lab = lab
-        self.holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sleep",
-                                        "infinity"])
-        own = os.readlink("/proc/self/ns/mnt")
-        wait_until(lambda: os.readlink(f"/proc/{self.holder.pid}/ns/mnt") != own, 5, "unshared")
+        self.holder = unshared_mounts()
         self.inside = ["nsenter", "-m", "-t", str(self.holder.pid)]
 
     def close(self):
@@ -204,7 +203,7 @@ class Lab:
 
     def all_kinds(self, kill_for_s=LEASE_S):
         """kind -> spec, on a target each; what holds no lease is over with its `for`."""
-        return {name: kind.spec([kind.target], lease_s=LEASE_S,
+        return {name: kind.spec(self.lab, [kind.target], lease_s=LEASE_S,
                                 duration_s=60.0 if kind.holds else kill_for_s)
                 for name, kind in KINDS.items()}
 
@@ -219,11 +218,11 @@ class Lab:
                 status, record = self.agent.post(effect.spec)
             finally:
                 answered.append(effect)
-            assert status == 200, record
+            assert status == 200, json.dumps(record, indent=1)
             while effect.holds and len(answered) < len(effects):
                 time.sleep(LEASE_S / 10)
                 status, record = self.renew(effect)
-                assert status == 200, record
+                assert status == 200, json.dumps(record, indent=1)
             effect.assert_present()
 
         with concurrent.futures.ThreadPoolExecutor(len(effects)) as pool:
@@ -324,7 +323,8 @@ def test_target_restarts(lab, matrix):
     effects = lab.inject()
     since = time.monotonic()
     for effect in effects:
-        os.kill(effect.target.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # a crash loop was faster
+            os.kill(effect.target.process.pid, signal.SIGKILL)
     matrix["target: killed during the fault"] = measure(effects, since)
     lab.settle(effects, {"lease", "expired"})
 
@@ -333,7 +333,7 @@ def fail_half_way(lab, platform, name):
     """Seconds from the request until the effect on the first target was seen last."""
     kind = KINDS[name]
     times = {"duration_s": 60.0 if kind.holds else LEASE_S, "lease_s": LEASE_S}
-    spec = kind.spec(list(kind.pair), **times)
+    spec = kind.spec(platform, list(kind.pair), **times)
     with kind.second_refuses(platform, spec), concurrent.futures.ThreadPoolExecutor(1) as pool:
         effect = Effect(platform, name, spec)
         since = time.monotonic()

@@ -10,7 +10,8 @@ static const char *const kind_names[] = {
     [FAULT_KILL] = "kill",       [FAULT_PARTITION] = "partition",
     [FAULT_APP] = "app",         [FAULT_PAUSE] = "pause",
     [FAULT_CPU] = "cpu",         [FAULT_MEMORY] = "memory",
-    [FAULT_NETWORK] = "network",
+    [FAULT_NETWORK] = "network", [FAULT_DISK_FILL] = "diskFill",
+    [FAULT_LIMITS] = "limits",
 };
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
@@ -68,6 +69,15 @@ static const struct codec_field memory_fields[] = {
     {.key = "percent", .type = CODEC_REAL, .range = RANGE_SHARE, AT(memory.percent)},
     {.key = "rate", .type = CODEC_I64, .min = 1, .max = INT64_C(1) << 50, AT(memory.rate)},
 };
+static const struct codec_field disk_fields[] = {
+    {.key = "path", .type = CODEC_TEXT, .form = FORM_LINE, AT(disk.path)},
+    {.key = "bytes", .type = CODEC_I64, .max = INT64_C(1) << 50, AT(disk.bytes)},
+    {.key = "left", .type = CODEC_REAL, .range = RANGE_SHARE, AT(disk.left)},
+};
+static const struct codec_field limits_fields[] = {
+    {.key = "files", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.files)},
+    {.key = "pids", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.pids)},
+};
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
         .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
@@ -79,6 +89,8 @@ static const struct codec_shape pause_shape = {
     .name = "pause", .size = sizeof(struct fault_spec), .closed = true}; /* nothing to say */
 static const struct codec_shape cpu_shape = VARIANT("cpu", cpu_fields);
 static const struct codec_shape memory_shape = VARIANT("memory", memory_fields);
+static const struct codec_shape disk_shape = VARIANT("diskFill", disk_fields);
+static const struct codec_shape limits_shape = VARIANT("limits", limits_fields);
 static const struct codec_shape *const variants[] = {
     [FAULT_KILL] = &kill_shape,
     [FAULT_PARTITION] = &partition_shape,
@@ -87,6 +99,8 @@ static const struct codec_shape *const variants[] = {
     [FAULT_CPU] = &cpu_shape,
     [FAULT_MEMORY] = &memory_shape,
     [FAULT_NETWORK] = &model_network_shape,
+    [FAULT_DISK_FILL] = &disk_shape,
+    [FAULT_LIMITS] = &limits_shape,
 };
 
 static const struct codec_field spec_fields[] = {

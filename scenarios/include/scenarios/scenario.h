@@ -181,6 +181,16 @@ struct scn_fault {
         uint64_t rate;  /* bytes a second */
     } memory;
     struct fault_network network; /* peers as written, seed 0 */
+    struct {
+        char *folder; /* within the platform's state folder */
+        enum scn_disk_by { SCN_DISK_SIZE, SCN_DISK_LEFT } by;
+        uint64_t size;
+        double left; /* 0..1 */
+    } disk;
+    struct {
+        int64_t files; /* -1: as it is */
+        int64_t pids;
+    } limits;
 };
 
 struct scn_probe {

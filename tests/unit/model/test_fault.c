@@ -25,6 +25,8 @@
     "'delayNs':100000000,'jitterNs':10000000,'correlation':0.25,'distribution':'normal',"          \
     "'loss':0.0,'burstEnter':0.01,'burstLeave':0.25,'burstLoss':1.0,'burstCalm':0.01,"             \
     "'duplicate':0.0,'corrupt':0.05,'reorder':0.1,'rateBits':0.0,'seed':7}}"
+#define DISK   HEAD("diskFill") "'diskFill':{'path':'/s/x','bytes':0,'left':0.1}}"
+#define LIMITS HEAD("limits") "'limits':{'files':0,'pids':-1}}"
 
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
@@ -48,6 +50,8 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, CPU);
     assert_round_trip(&fault_spec_case, MEMORY);
     assert_round_trip(&fault_spec_case, NETWORK);
+    assert_round_trip(&fault_spec_case, DISK);
+    assert_round_trip(&fault_spec_case, LIMITS);
     assert_round_trip(&fault_record_case, RECORD);
 }
 
@@ -61,6 +65,8 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, CPU);
     assert_every_key_guarded(&fault_spec_case, MEMORY);
     assert_every_key_guarded(&fault_spec_case, NETWORK);
+    assert_every_key_guarded(&fault_spec_case, DISK);
+    assert_every_key_guarded(&fault_spec_case, LIMITS);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -108,6 +114,10 @@ static void test_bad_values(void **state)
         {NETWORK, {"network/correlation", "1.5"}},
         {NETWORK, {"network/burstEnter", "2"}},
         {NETWORK, {"network/surprise", "1"}},
+        {DISK, {"diskFill/path", "''"}},
+        {DISK, {"diskFill/left", "-0.1"}},
+        {LIMITS, {"limits/files", "-2"}},
+        {LIMITS, {"limits/pids", "-2"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,

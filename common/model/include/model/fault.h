@@ -15,7 +15,9 @@ enum fault_kind {
     FAULT_PAUSE,
     FAULT_CPU,
     FAULT_MEMORY,
-    FAULT_NETWORK
+    FAULT_NETWORK,
+    FAULT_DISK_FILL,
+    FAULT_LIMITS
 };
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
@@ -95,6 +97,15 @@ struct fault_spec {
             int64_t rate;   /* bytes a second */
         } memory;
         struct fault_network network;
+        struct {
+            char *path;    /* a folder in the platform's state folder */
+            int64_t bytes; /* 0: left is what counts */
+            double left;   /* of the file system: all but this share of it is filled; 0..1 */
+        } disk;
+        struct {
+            int64_t files; /* soft limit on open files of each process; -1: left alone */
+            int64_t pids;  /* pids.max of the control group; -1: left alone */
+        } limits;
     };
 };
 
