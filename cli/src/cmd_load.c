@@ -40,11 +40,20 @@ static void on_started(void *ctx, struct mono_ns mono, struct wall_ns wall)
 
 static void on_interval(void *ctx, const struct load_interval *interval)
 {
-    const struct session *session = ctx;
+    struct session *session = ctx;
     BASE_AUTO_BUF struct base_buf line;
     base_buf_init(&line, text_max);
     if (!session->adhoc.quiet && load_interval_line(&line, interval, session->start))
         (void)fputs(line.data, stderr);
+    if (!load_thresholds_interval(&session->adhoc.thresholds, interval))
+        load_run_stop(session->run);
+}
+
+static void on_histogram(void *ctx, const char *phase, const char *route, const char *kind,
+                         const struct hdr *hdr)
+{
+    struct session *session = ctx;
+    load_thresholds_histogram(&session->adhoc.thresholds, phase, route, kind, hdr);
 }
 
 static bool print_result(const struct session *session, struct base_error *err)
@@ -53,11 +62,14 @@ static bool print_result(const struct session *session, struct base_error *err)
     base_buf_init(&text, text_max);
     if (session->adhoc.json) {
         json_t *json = load_summary_json(session->run);
+        (void)json_object_set_new(json, "thresholds",
+                                  load_thresholds_json(&session->adhoc.thresholds, session->run));
         BASE_AUTO_FREE char *dump = model_json_dump(json);
         json_decref(json);
         return base_fd_write_all(STDOUT_FILENO, dump, strlen(dump), err);
     }
     (void)load_summary_text(&text, &session->adhoc, session->run);
+    (void)load_thresholds_text(&text, &session->adhoc.thresholds, session->run);
     return base_fd_write_all(STDOUT_FILENO, text.data, text.len, err);
 }
 
@@ -66,11 +78,14 @@ static void on_finished(void *ctx)
     struct session *session = ctx;
     struct base_error err;
     const struct load_result *result = load_run_result(session->run);
+    enum verdict_status status = load_thresholds_judge(&session->adhoc.thresholds, session->run);
     if (!print_result(session, &err))
         complain(session, &err, EXIT_CODE_ERROR);
     else if (session->interrupted)
         session->code = EXIT_CODE_ABORTED;
-    else if (result->client_limited || result->total.ok == 0)
+    else if (status == VERDICT_FAIL)
+        session->code = EXIT_CODE_FAIL;
+    else if (result->client_limited || result->total.ok == 0 || status != VERDICT_PASS)
         session->code = EXIT_CODE_INSUFFICIENT;
     io_loop_stop(session->loop);
 }
@@ -98,6 +113,7 @@ static bool start(struct session *session, struct base_error *err)
     const struct load_events events = {.ctx = session,
                                        .on_started = on_started,
                                        .on_interval = on_interval,
+                                       .on_histogram = on_histogram,
                                        .on_finished = on_finished,
                                        .on_error = on_error};
     const char *path = session->adhoc.hlog_path;
@@ -107,7 +123,8 @@ static bool start(struct session *session, struct base_error *err)
             return base_fail_errno(err, "cannot write %s", path);
     }
     session->loop = io_loop_new(err);
-    if (session->loop == NULL)
+    if (session->loop == NULL ||
+        !load_thresholds_start(&session->adhoc.thresholds, &session->adhoc.spec, err))
         return false;
     session->run =
         load_run_start(session->loop, &session->adhoc.spec, session->hlog_fd, &events, err);

@@ -104,6 +104,16 @@ static bool set_iterations_each(struct load_adhoc *a, const char *value)
     return base_parse_u64(value, &a->spec.closed.each) && a->spec.closed.each > 0;
 }
 
+static bool set_max_late(struct load_adhoc *a, const char *value)
+{
+    return read_duration(value, &a->spec.max_late);
+}
+
+static bool add_threshold(struct load_adhoc *a, const char *value)
+{
+    return load_thresholds_add(&a->thresholds, value, &a->wrong);
+}
+
 static bool set_replay(struct load_adhoc *a, const char *value)
 {
     replace(&a->spec.replay, value);
@@ -218,6 +228,14 @@ static const struct option {
     {0, "iterations", "N", "all users together send N requests, then the load is over",
      set_iterations},
     {0, "iterations-each", "N", "each user sends N requests", set_iterations_each},
+    {0, "threshold", "TEXT",
+     "what must hold, repeated: \"p99 < 250ms\", \"errors < 1%\",\n" INDENT
+     "\"p95 < 200ms over 10s\" (every window), \"... over 10s abort\"",
+     add_threshold},
+    {0, "max-late", "TIME",
+     "how late the generator itself may be (p99) before its\n" INDENT
+     "numbers are no evidence (10ms)",
+     set_max_late},
     {0, "replay-unit", "s|ns", "of those timestamps (s)", set_replay_unit},
     {'h', "help", NULL, "this text", set_help},
 };
@@ -233,8 +251,10 @@ bool load_adhoc_usage(struct base_buf *out)
                        o->letter ? o->letter : ' ', o->name, o->takes ? o->takes : "");
         base_buf_printf(out, "  %-24s %s\n", left, o->help);
     }
-    return base_buf_str(out, "exit status: 0 done, 2 usage, 3 no evidence (the generator was the "
-                             "limit, or nothing succeeded),\n  4 interrupted, 5 error\n");
+    return base_buf_str(
+        out,
+        "exit status: 0 done, 1 a threshold failed, 2 usage, 3 no evidence (the generator was the "
+        "limit, or nothing succeeded),\n  4 interrupted, 5 error\n");
 }
 
 /* word is behind its dashes and ends at len. */
@@ -347,6 +367,7 @@ void load_adhoc_fini(struct load_adhoc *adhoc)
 {
     free(adhoc->url);
     free(adhoc->hlog_path);
+    load_thresholds_fini(&adhoc->thresholds);
     load_spec_fini(&adhoc->spec);
     *adhoc = (struct load_adhoc){0};
 }

@@ -400,6 +400,7 @@ struct load_run *load_run_start(struct io_loop *loop, const struct load_spec *sp
         load_run_free(run);
         return NULL;
     }
+    run->collector.events = &run->events;
     return run;
 }
 

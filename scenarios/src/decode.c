@@ -99,7 +99,11 @@ static bool meaning_fits(struct decoder *decoder, const struct scn_node *node,
                 node->text, expected);
     else if (field->type == SCN_INTEGER && !node->plain)
         problem(decoder, node->mark, "expected %s, found text in quotes", expected);
-    else if (meaning == SCN_MEANS_BOOLEAN || (meaning == SCN_MEANS_NUMBER && scalar->text))
+    else if (field->type == SCN_BOOLEAN && meaning != SCN_MEANS_BOOLEAN)
+        problem(decoder, node->mark, "expected %s, found \"%.*s\"", expected, FOUND_MAX,
+                node->text);
+    else if ((meaning == SCN_MEANS_BOOLEAN && field->type != SCN_BOOLEAN) ||
+             (meaning == SCN_MEANS_NUMBER && scalar->text))
         problem(decoder, node->mark, "expected %s, found the %s %.*s%s", expected,
                 meaning == SCN_MEANS_NUMBER ? "number" : "boolean", FOUND_MAX, node->text,
                 scalar->text ? "; put it in quotes" : "");

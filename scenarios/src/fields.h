@@ -29,6 +29,7 @@ enum scn_type {
     SCN_CONDITION,    /* struct expectation */
     SCN_WORD,         /* int or enum, one of `words` */
     SCN_RATE_OR_NONE, /* double, a second; 0/s is one */
+    SCN_BOOLEAN,      /* bool */
     SCN_SCALARS,
     /* Values made of others. */
     SCN_TEXTS = SCN_SCALARS, /* char ** with a count; each of type `item` */

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "loadgen/run.h"
+#include "loadgen/threshold.h"
 
 struct load_adhoc {
     char *url; /* as given */
@@ -13,9 +14,10 @@ struct load_adhoc {
     char *hlog_path; /* NULL: none */
     bool json;
     bool quiet;
+    struct load_thresholds thresholds;
     bool duration_given;
     bool connections_given;
-    uint32_t users; /* 0: not said */
+    uint32_t users;          /* 0: not said */
     struct base_error wrong; /* what an option's value was refused for */
     bool help;               /* asked for: nothing else is set */
 };

@@ -33,7 +33,8 @@
     "'http_4xx':0,'http_5xx':1,'status':0},'missed':1,'bytesIn':100,'bytesOut':200}"
 #define INTERVAL                                                                                   \
     "{'startNs':1,'startMonoNs':2,'lengthNs':1000000000,'phase':'steady','counts':" COUNTS         \
-    ",'inFlight':1,'p50Ns':1,'p99Ns':2,'maxNs':3,'lateP99Ns':4}"
+    ",'inFlight':1,'p50Ns':1,'p99Ns':2,'maxNs':3,'lateP99Ns':4,'parts':[{'phase':'steady','route'" \
+    ":'a','counts':" COUNTS "}]}"
 #define RESULT                                                                                     \
     "{'version':1,'complete':true,'startNs':1,'endNs':2,'startMonoNs':3,'endMonoNs':4,"            \
     "'scheduledNs':5,'total':" COUNTS ",'parts':[{'phase':'steady','route':'a','counts':" COUNTS   \
@@ -44,10 +45,10 @@
 
 static const char *const spec_nullable[] = {"body", "stages", "replay", "replayUnit"};
 CASE(load_spec, struct load_spec, spec_nullable);
-static const char *const interval_nullable[] = {"-"};
+static const char *const interval_nullable[] = {"parts"};
 CASE(load_interval, struct load_interval, interval_nullable);
-static const char *const result_nullable[] = {"clientLimitedWhy", "clientLimitedBy", "lateness",
-                                              "threads"};
+static const char *const result_nullable[] = {"clientLimitedWhy", "parts", "clientLimitedBy",
+                                              "lateness", "threads"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)
