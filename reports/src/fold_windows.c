@@ -41,15 +41,20 @@ static bool on_entry(void *ctx, struct hlog_entry *entry)
     return true;
 }
 
-static void open_windows(struct sliding *sliding)
+/* false: there are none, and nothing to read for. */
+static bool open_windows(struct sliding *sliding)
 {
     const struct plan *plan = &sliding->report->plan;
+    bool any = false;
     for (size_t i = 0; i < plan->threshold_count; i++) {
         const struct plan_threshold *t = &plan->thresholds[i];
-        if (t->over.ns > 0)
-            sliding->windows[i] =
-                load_window_new(&t->expect, t->phase, t->route, t->over, plan->load.interval);
+        if (t->over.ns == 0)
+            continue;
+        any = true;
+        sliding->windows[i] =
+            load_window_new(&t->expect, t->phase, t->route, t->over, plan->load.interval);
     }
+    return any;
 }
 
 void fold_windows(struct report *report, const struct report_bytes *hlog)
@@ -58,11 +63,11 @@ void fold_windows(struct report *report, const struct report_bytes *hlog)
     struct sliding sliding = {.report = report};
     sliding.windows = base_calloc(count, sizeof(struct load_window *));
     report->windows = base_calloc(count, sizeof *report->windows);
-    open_windows(&sliding);
+    bool any = count > 0 && open_windows(&sliding);
     /* A damaged end is stated by fold_hlog. */
-    if (count > 0 && hlog->data != NULL)
+    if (any && hlog->data != NULL)
         (void)hlog_read(hlog->data, hlog->len, NULL, on_entry, &sliding, NULL);
-    while (count > 0 && sliding.interval < report->load.interval_count)
+    while (any && sliding.interval < report->load.interval_count)
         close_interval(&sliding);
     for (size_t i = 0; i < count; i++) {
         if (sliding.windows[i] != NULL)

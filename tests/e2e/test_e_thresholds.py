@@ -37,8 +37,8 @@ def thresholds(done):
 
 def test_exit_codes(serve):
     server = serve()
-    done = load(server, "-d", "1", "--threshold", "p(90)<5s", "--threshold", "rate > 300/s",
-                "--threshold", "count >= 400", "--threshold", "achieved_rate >= 99%")
+    done = load(server, "-d", "0.5", "--threshold", "p(90)<5s", "--threshold", "rate > 300/s",
+                "--threshold", "count >= 200", "--threshold", "achieved_rate >= 99%")
     assert done.returncode == 0, done.stdout
     assert {one["status"] for one in thresholds(done).values()} == {"pass"}
     done = load(server, "-d", "0.5", "--threshold", "p90 < 1ns", "--threshold", "p99.9 < 5s")

@@ -7,6 +7,8 @@
 
 #include "base/text.h"
 
+enum { INTERVALS_MAX = 1000000 }; /* more than eleven days of seconds */
+
 struct bucket {
     int64_t value;
     int64_t count;
@@ -26,11 +28,11 @@ struct load_window {
     char *route;
     int64_t enough; /* ns; half an interval less than `over`: none is exactly as long as planned */
     struct slot *ring; /* owned */
-    size_t cap;
+    size_t cap;        /* grows with the intervals that there are, up to `most` */
+    size_t most;
     size_t first;
     size_t len;
     struct slot next; /* the interval whose histograms are coming in */
-    struct hdr all;   /* the window's response times, added up when asked for */
     struct load_measure now;
     struct load_window_sum sum;
 };
@@ -89,13 +91,10 @@ struct load_window *load_window_new(const struct expectation *expect, const char
     window->phase = base_str_dup(phase);
     window->route = base_str_dup(route);
     window->enough = over.ns > length ? over.ns - length / 2 : (length + 1) / 2;
-    window->cap =
-        2 * (size_t)(over.ns / length) + 4; /* some are short: the last, after a late one */
-    window->ring = base_calloc(window->cap, sizeof *window->ring);
+    size_t planned = over.ns / length < INTERVALS_MAX ? (size_t)(over.ns / length) : INTERVALS_MAX;
+    window->most = 2 * planned + 4; /* some are short: the last, for one */
     window->now = (struct load_measure){.value = (double)NAN};
     window->sum.worst = (double)NAN;
-    if (load_measure_is_latency(expect->stat) && !hdr_init_latency(&window->all, NULL))
-        abort(); /* as base_calloc does */
     return window;
 }
 
@@ -113,7 +112,6 @@ void load_window_free(struct load_window *window)
         clear(&window->ring[i]);
     free(window->ring);
     clear(&window->next);
-    hdr_fini(&window->all);
     free(window->phase);
     free(window->route);
     free(window);
@@ -187,11 +185,26 @@ static void drop_first(struct load_window *window)
     window->len--;
 }
 
+static void grow(struct load_window *window)
+{
+    size_t cap = window->cap == 0 ? 16 : window->cap * 2;
+    cap = cap < window->most ? cap : window->most;
+    struct slot *ring = base_calloc(cap, sizeof *ring);
+    for (size_t i = 0; i < window->len; i++)
+        ring[i] = window->ring[(window->first + i) % window->cap];
+    free(window->ring);
+    window->ring = ring;
+    window->cap = cap;
+    window->first = 0;
+}
+
 /* Takes the interval in and drops those that are not needed any more; false: not full yet. */
 static bool push(struct load_window *window)
 {
-    if (window->len == window->cap)
+    if (window->len == window->most)
         drop_first(window);
+    else if (window->len == window->cap)
+        grow(window);
     window->ring[(window->first + window->len++) % window->cap] = window->next;
     window->next = (struct slot){.buckets = NULL};
     int64_t ns = 0;
@@ -204,21 +217,25 @@ static bool push(struct load_window *window)
     return ns >= window->enough;
 }
 
-static struct load_measure measure(struct load_window *window)
+static struct load_measure measure(const struct load_window *window)
 {
     struct load_counts counts = {.intended = 0};
     int64_t ns = 0;
     bool latency = load_measure_is_latency(window->expect.stat);
-    if (latency)
-        hdr_reset(&window->all);
+    struct hdr all = {.counts = NULL};
+    if (latency && !hdr_init_latency(&all, NULL))
+        abort(); /* as base_calloc does */
     for (size_t i = 0; i < window->len; i++) {
         const struct slot *slot = &window->ring[(window->first + i) % window->cap];
         load_counts_add(&counts, &slot->counts);
         ns += slot->length.ns;
         for (size_t k = 0; latency && k < slot->bucket_count; k++)
-            hdr_record_n(&window->all, slot->buckets[k].value, slot->buckets[k].count);
+            hdr_record_n(&all, slot->buckets[k].value, slot->buckets[k].count);
     }
-    return load_measure(&window->expect, &counts, &window->all, base_dur_to_s((struct dur_ns){ns}));
+    struct load_measure out =
+        load_measure(&window->expect, &counts, &all, base_dur_to_s((struct dur_ns){ns}));
+    hdr_fini(&all);
+    return out;
 }
 
 static bool worse(const struct expectation *expect, double a, double b)

@@ -231,6 +231,13 @@ static void test_uneven_intervals(void **state)
     assert_int_equal(tell_length(three, 5000, 9), LOAD_WINDOW_HOLDS);
     assert_true(load_window_measure(three).events == 9);
     load_window_free(three);
+    /* A plan that asks for a window of centuries costs what its intervals do. */
+    struct expectation expect = expect_of("errors < 1%");
+    struct load_window *vast =
+        load_window_new(&expect, NULL, NULL, (struct dur_ns){INT64_MAX}, (struct dur_ns){1});
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(tell_length(vast, 1000, 10), LOAD_WINDOW_OPEN);
+    load_window_free(vast);
 }
 
 static void test_entries_of_later_intervals(void **state)
