@@ -57,6 +57,15 @@ static void on_interval(void *ctx, const struct load_interval *interval)
     struct base_error err;
     if (!load_outputs_interval(&session->outputs, interval, &err))
         fail(session, &err);
+    else if (!load_thresholds_interval(&session->adhoc.thresholds, interval))
+        load_run_stop(session->run);
+}
+
+static void on_histogram(void *ctx, const char *phase, const char *route, const char *kind,
+                         const struct hdr *hdr)
+{
+    struct session *session = ctx;
+    load_thresholds_histogram(&session->adhoc.thresholds, phase, route, kind, hdr);
 }
 
 static void on_finished(void *ctx)
@@ -67,11 +76,14 @@ static void on_finished(void *ctx)
     const struct load_totals totals = load_run_totals(session->run);
     if (session->code != EXIT_CODE_PASS)
         return; /* the last interval could not be written */
-    if (!load_outputs_finish(&session->outputs, result, &totals, &err))
+    enum verdict_status status = load_thresholds_judge(&session->adhoc.thresholds, session->run);
+    if (!load_outputs_finish(&session->outputs, result, &totals, session->run, &err))
         complain(session, &err, EXIT_CODE_ERROR);
     else if (session->interrupted)
         session->code = EXIT_CODE_ABORTED;
-    else if (result->client_limited || result->total.ok == 0)
+    else if (status == VERDICT_FAIL)
+        session->code = EXIT_CODE_FAIL;
+    else if (result->client_limited || result->total.ok == 0 || status != VERDICT_PASS)
         session->code = EXIT_CODE_INSUFFICIENT;
     io_loop_stop(session->loop);
 }
@@ -110,12 +122,14 @@ static bool start(struct session *session, struct base_error *err)
     const struct load_events events = {.ctx = session,
                                        .on_started = on_started,
                                        .on_interval = on_interval,
+                                       .on_histogram = on_histogram,
                                        .on_finished = on_finished,
                                        .on_error = on_error};
     if (!load_outputs_open(&session->outputs, &session->adhoc, err))
         return false;
     session->loop = io_loop_new(err);
-    if (session->loop == NULL)
+    if (session->loop == NULL ||
+        !load_thresholds_start(&session->adhoc.thresholds, &session->adhoc.spec, err))
         return false;
     session->run =
         load_run_start(session->loop, &session->adhoc.spec, session->outputs.hlog.fd, &events, err);

@@ -59,7 +59,7 @@ static bool finish(struct lead *lead, struct base_error *err)
     struct load_outputs *outputs = &lead->outputs;
     if (outputs->hlog.fd >= 0 && !load_leader_write_log(lead->leader, outputs->hlog.fd, err))
         return base_fail_context(err, "cannot write %s", lead->adhoc->hlog_path);
-    return load_outputs_finish(outputs, load_leader_result(lead->leader), &totals, err);
+    return load_outputs_finish(outputs, load_leader_result(lead->leader), &totals, NULL, err);
 }
 
 static void on_finished(void *ctx)

@@ -29,9 +29,11 @@ bool load_outputs_open(struct load_outputs *outputs, const struct load_adhoc *ad
 bool load_outputs_interval(struct load_outputs *outputs, const struct load_interval *interval,
                            struct base_error *err);
 void load_outputs_redraw(struct load_outputs *outputs); /* the terminal has another size */
-/* The results; puts the files in place. */
+/* The results; puts the files in place. run: by which thresholds are judged; NULL: there are none.
+ */
 bool load_outputs_finish(struct load_outputs *outputs, const struct load_result *result,
-                         const struct load_totals *totals, struct base_error *err);
+                         const struct load_totals *totals, const struct load_run *run,
+                         struct base_error *err);
 /* What is not finished is given up; accepts a value zeroed but for what BASE_STAGED_NONE says. */
 void load_outputs_fini(struct load_outputs *outputs);
 

@@ -132,6 +132,16 @@ static bool set_iterations_each(struct load_adhoc *a, const char *value)
     return base_parse_u64(value, &a->spec.closed.each) && a->spec.closed.each > 0;
 }
 
+static bool set_max_late(struct load_adhoc *a, const char *value)
+{
+    return read_duration(value, &a->spec.max_late);
+}
+
+static bool add_threshold(struct load_adhoc *a, const char *value)
+{
+    return load_thresholds_add(&a->thresholds, value, &a->wrong);
+}
+
 static bool set_replay(struct load_adhoc *a, const char *value)
 {
     replace(&a->spec.replay, value);
@@ -340,6 +350,14 @@ static const struct option {
     {0, "iterations", "N", "all users together send N requests, then the load is over",
      set_iterations},
     {0, "iterations-each", "N", "each user sends N requests", set_iterations_each},
+    {0, "threshold", "TEXT",
+     "what must hold, repeated: \"p99 < 250ms\", \"errors < 1%\",\n" INDENT
+     "\"p95 < 200ms over 10s\" (every window), \"... over 10s abort\"",
+     add_threshold},
+    {0, "max-late", "TIME",
+     "how late the generator itself may be (p99) before its\n" INDENT
+     "numbers are no evidence (10ms)",
+     set_max_late},
     {0, "replay-unit", "s|ns", "of those timestamps (s)", set_replay_unit},
     {0, "hgrm", "FILE", "write the percentiles of response times as HdrHistogram's table",
      set_hgrm},
@@ -376,8 +394,10 @@ bool load_adhoc_usage(struct base_buf *out)
         base_buf_printf(out, "  %-24s %s\n", left, o->help);
     }
     load_words_help(out);
-    return base_buf_str(out, "exit status: 0 done, 2 usage, 3 no evidence (the generator was the "
-                             "limit, or nothing succeeded),\n  4 interrupted, 5 error\n");
+    return base_buf_str(
+        out,
+        "exit status: 0 done, 1 a threshold failed, 2 usage, 3 no evidence (the generator was the "
+        "limit, or nothing succeeded),\n  4 interrupted, 5 error\n");
 }
 
 /* An option as it stands on the command line. */
@@ -539,6 +559,10 @@ static bool check_cluster(const struct load_adhoc *a, struct base_error *err)
         return base_fail(err, BASE_INVALID, "--run means nothing without --workers or --join");
     if (a->workers > 0 && a->metrics_address != NULL)
         return base_fail(err, BASE_INVALID, "--prometheus cannot be had with --workers");
+    if (a->workers > 0 && a->thresholds.count > 0)
+        return base_fail(err, BASE_INVALID,
+                         "--threshold cannot be had with --workers: merge their logs and judge "
+                         "those");
     if (a->workers > 0 && (a->spec.replay != NULL || a->spec.closed.stage_count > 0))
         return base_fail(err, BASE_INVALID,
                          "--replay and --users cannot be had with --workers: only a schedule is "
@@ -679,6 +703,7 @@ void load_adhoc_fini(struct load_adhoc *adhoc)
     for (size_t i = 0; i < adhoc->word_count; i++)
         free(adhoc->words[i]);
     free(adhoc->words);
+    load_thresholds_fini(&adhoc->thresholds);
     load_spec_fini(&adhoc->spec);
     *adhoc = (struct load_adhoc){0};
 }

@@ -147,6 +147,9 @@ static bool write_cell(struct load_collector *c, struct base_buf *text, uint32_t
             continue;
         BASE_AUTO_FREE char *tag = base_str_printf("%s/%s/%s", c->phases[phase], name,
                                                    load_kind_name((enum load_kind)kind));
+        if (c->events != NULL && c->events->on_histogram != NULL)
+            c->events->on_histogram(c->events->ctx, c->phases[phase], name,
+                                    load_kind_name((enum load_kind)kind), hdr);
         if (!hlog_write_entry(text, tag, wall_at(c, c->begun), length, hdr, err) ||
             !hdr_add(&c->totals[kind], hdr, err) ||
             !keep_histogram(c, phase, route, (enum load_kind)kind, hdr, err))
@@ -186,14 +189,33 @@ static struct dur_ns at_quantile(const struct hdr *hdr, double quantile)
     return (struct dur_ns){hdr_value_at_quantile(hdr, quantile)};
 }
 
-static void add_counts(struct load_collector *c, struct load_counts *sum)
+static bool has_counts(const struct load_counts *counts)
+{
+    static const struct load_counts none;
+    return memcmp(counts, &none, sizeof none) != 0;
+}
+
+static void add_part(struct load_collector *c, struct load_interval *interval, uint32_t phase,
+                     uint32_t route, const struct load_counts *counts)
+{
+    interval->parts =
+        base_reallocarray(interval->parts, interval->part_count + 1, sizeof *interval->parts);
+    interval->parts[interval->part_count++] =
+        (struct load_part){.phase = base_str_dup(c->phases[phase]),
+                           .route = base_str_dup(c->spec->routes[route].name),
+                           .counts = *counts};
+}
+
+static void add_counts(struct load_collector *c, struct load_interval *interval)
 {
     for (uint32_t phase = 0; phase < c->interval.phases; phase++) {
         for (uint32_t route = 0; route < c->interval.routes; route++) {
             const struct load_cell *cell = load_shard_peek(&c->interval, phase, route);
             if (cell == NULL)
                 continue;
-            load_counts_add(sum, &cell->counts);
+            load_counts_add(&interval->counts, &cell->counts);
+            if (has_counts(&cell->counts))
+                add_part(c, interval, phase, route, &cell->counts);
             load_counts_add(&load_shard_cell(&c->counts, phase, route)->counts, &cell->counts);
         }
     }
@@ -248,7 +270,7 @@ const struct load_interval *load_collector_close(struct load_collector *c, struc
         .start = wall_at(c, c->begun), .start_mono = c->begun, .length = length};
     if (!write_interval(c, length, err) || !add_histograms(c, &interval, err))
         return NULL;
-    add_counts(c, &interval.counts);
+    add_counts(c, &interval);
     load_counts_add(&c->result.total, &interval.counts);
     const struct load_counts *total = &c->result.total;
     interval.in_flight = total->sent - total->ok - load_counts_failed(total);

@@ -29,6 +29,7 @@ struct load_collector {
     struct mono_ns begun; /* of the current interval */
     struct load_result result;
     size_t interval_cap;
+    const struct load_events *events; /* for on_histogram; NULL: nobody listens */
 };
 
 bool load_collector_init(struct load_collector *collector, const struct load_spec *spec,

@@ -24,8 +24,10 @@ const char *load_kind_name(enum load_kind kind)
 
 bool load_shard_init(struct load_shard *shard, uint32_t routes, struct base_error *err)
 {
-    (void)err;
-    *shard = (struct load_shard){.routes = routes};
+    struct load_shard made = {.routes = routes};
+    if (!hdr_init_latency(&made.late[LOAD_DELAY_TIMER], err)) /* the one that is always used */
+        return false;
+    *shard = made;
     return true;
 }
 

@@ -448,6 +448,7 @@ struct load_run *load_run_start_share(struct io_loop *loop, const struct load_sp
         load_run_free(run);
         return NULL;
     }
+    run->collector.events = &run->events;
     return run;
 }
 

@@ -73,9 +73,11 @@ static void release(struct load_worker *w, const struct load_due *due, int64_t n
         return;
     load_users_done(&w->users, due->user, now - w->start, refused);
     look_ahead(w);
+    if (!w->pending)
+        return;
     int64_t at = w->start + w->next.at;
     bool blocked = at <= now && TAILQ_EMPTY(&w->free_conns);
-    if (w->pending && at < w->alarm_at && (!blocked || w->alarm_at > now + coarse_alarm))
+    if (at < w->alarm_at && (!blocked || w->alarm_at > now + coarse_alarm))
         set_alarm(w, now);
 }
 

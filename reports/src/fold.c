@@ -208,6 +208,7 @@ void report_fold(const struct report_bytes files[static REPORT_FILE_COUNT], stru
         out->slos = base_calloc(out->plan.slo_count + 1, sizeof *out->slos);
     fold_events(out, &files[REPORT_EVENTS]);
     fold_hlog(out, &files[REPORT_HLOG]);
+    fold_windows(out, &files[REPORT_HLOG]);
     if (files[REPORT_SCENARIO].data != NULL)
         out->scenario = base_str_ndup(files[REPORT_SCENARIO].data, files[REPORT_SCENARIO].len);
     check_log_against_counts(out);
@@ -238,5 +239,6 @@ void report_fini(struct report *report)
         free(report->sources[i].detail);
     free(report->scenario);
     free(report->unsealed);
+    free(report->windows);
     *report = (struct report){0};
 }

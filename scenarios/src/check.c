@@ -245,6 +245,34 @@ static void check_phase_names(struct scn_reporter *reporter)
     scn_timeline_fini(&timeline);
 }
 
+/* A sliding window that is meant where the reporter is. */
+static void check_window(struct scn_reporter *reporter, struct dur_ns over)
+{
+    char window[BASE_DUR_TEXT];
+    char duration[BASE_DUR_TEXT];
+    if (scn_problems_under(reporter->problems, "spec.duration") || scn_spoiled(reporter) ||
+        over.ns <= reporter->scenario->duration.ns)
+        return;
+    base_dur_format(over, window);
+    base_dur_format(reporter->scenario->duration, duration);
+    scn_say(reporter, "a window of %s is never full in a load of %s, expected a shorter one",
+            window, duration);
+}
+
+static void check_threshold_window(struct scn_reporter *reporter, size_t i)
+{
+    const struct scn_threshold *threshold = &reporter->scenario->thresholds[i];
+    scn_at(reporter, "spec.thresholds[%zu]", i);
+    if (scn_spoiled(reporter))
+        return;
+    scn_at(reporter, "spec.thresholds[%zu].over", i);
+    check_window(reporter, threshold->over);
+    scn_at(reporter, "spec.thresholds[%zu].abort", i);
+    if (threshold->abort && threshold->over.ns == 0)
+        scn_say(reporter, "needs \"over\", expected the length of the window that is judged while "
+                          "the load runs, such as 10s");
+}
+
 static void check_threshold_phase(struct scn_reporter *reporter, const struct plan_phase *phases,
                                   size_t phase_count, size_t i)
 {
@@ -294,6 +322,7 @@ static void check_thresholds(struct scn_reporter *reporter)
             check_threshold_phase(reporter, phases, count, i);
         if (routes_known && scenario->load.route_count > 0)
             check_threshold_route(reporter, i);
+        check_threshold_window(reporter, i);
     }
     scn_phases_free(phases, count);
 }
@@ -388,33 +417,10 @@ static void check_slos(struct scn_reporter *reporter)
     }
 }
 
-/* What the generator says while it runs (struct load_interval); the rest is known at the end. */
-static bool known_while_running(const struct expectation *when)
-{
-    if (when->stat == EXPECT_MEAN)
-        return false;
-    return when->stat != EXPECT_QUANTILE || fabs(when->quantile - 0.50) < 1e-9 ||
-           fabs(when->quantile - 0.99) < 1e-9;
-}
-
 static void check_abort(struct scn_reporter *reporter, size_t i)
 {
-    const struct scn_abort *condition = &reporter->scenario->aborts[i];
-    char over[BASE_DUR_TEXT];
-    char duration[BASE_DUR_TEXT];
-    if (!known_while_running(&condition->when)) {
-        scn_at(reporter, "spec.abort[%zu].when", i);
-        scn_say(reporter, "of latencies only p50, p99 and max are known while the load runs, "
-                          "expected one of those, errors, achieved_rate, rate or count");
-    }
-    if (scn_problems_under(reporter->problems, "spec.duration") ||
-        condition->over.ns <= reporter->scenario->duration.ns)
-        return;
-    base_dur_format(condition->over, over);
-    base_dur_format(reporter->scenario->duration, duration);
     scn_at(reporter, "spec.abort[%zu].over", i);
-    scn_say(reporter, "a window of %s is never full in a load of %s, expected a shorter one", over,
-            duration);
+    check_window(reporter, reporter->scenario->aborts[i].over);
 }
 
 static void check_aborts(struct scn_reporter *reporter)

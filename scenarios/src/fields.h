@@ -33,6 +33,7 @@ enum scn_type {
     SCN_PORT,         /* char *: a whole number */
     SCN_BANDWIDTH,    /* double, bits a second */
     SCN_RATE_OR_NONE, /* double, a second; 0/s is one */
+    SCN_BOOLEAN,      /* bool */
     SCN_SCALARS,
     /* Values made of others. */
     SCN_TEXTS = SCN_SCALARS, /* char ** with a count; each of type `item` */

@@ -28,7 +28,9 @@ struct live_load {
     struct io_child *child;
     struct io_lines out;
     struct io_lines log;
-    int commands; /* its standard input; -1 when closed */
+    char *hlog_path; /* what squall-load writes */
+    off_t hlog_read; /* so much of it has been told to the run */
+    int commands;    /* its standard input; -1 when closed */
     bool out_open, log_open, exited, reported;
     struct io_child_exit exit;
     char *error;             /* what it said last */

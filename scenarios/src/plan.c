@@ -247,6 +247,8 @@ static void plan_thresholds(struct planner *planner)
             .expect = from->expect,
             .phase = base_str_dup(from->phase),
             .route = base_str_dup(from->route),
+            .over = from->over,
+            .abort = from->abort,
         };
     }
 }

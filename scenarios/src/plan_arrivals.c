@@ -18,11 +18,10 @@ char *scn_replay_path(const struct scn_scenario *scenario)
 /* Without `from` a ramp goes on where the stage before it ended. */
 static void add_ramp(struct load_spec *load, const struct scn_stage *stage, bool from_given)
 {
-    const struct load_stage *before =
-        load->stage_count > 0 ? &load->stages[load->stage_count - 1] : NULL;
+    double before = load->stage_count > 0 ? load->stages[load->stage_count - 1].to : 0;
     struct load_stage ramp = {.length = stage->length, .from = stage->from, .to = stage->to};
     if (!from_given)
-        ramp.from = before != NULL ? before->to : 0;
+        ramp.from = before;
     if (stage->steps > 0)
         load_spec_add_steps(load, &ramp, (uint32_t)stage->steps);
     else
@@ -46,12 +45,11 @@ static void add_stage(struct load_spec *load, const struct scn_stage *stage, boo
 static void add_user_stage(struct load_closed *closed, const struct scn_user_stage *stage,
                            bool from_given)
 {
-    const struct load_stage *before =
-        closed->stage_count > 0 ? &closed->stages[closed->stage_count - 1] : NULL;
+    double before = closed->stage_count > 0 ? closed->stages[closed->stage_count - 1].to : 0;
     struct load_stage made = {
         .length = stage->length, .from = (double)stage->count, .to = (double)stage->count};
     if (stage->kind == SCN_USERS_RAMP) {
-        made.from = from_given ? (double)stage->from : before != NULL ? before->to : 0;
+        made.from = from_given ? (double)stage->from : before;
         made.to = (double)stage->to;
     }
     closed->stages[closed->stage_count++] = made;

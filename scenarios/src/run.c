@@ -416,22 +416,21 @@ void run_on_load_started(struct run *run, struct mono_ns start)
     run_on_wake(run);
 }
 
+void run_on_load_histogram(struct run *run, const char *phase, const char *route, const char *kind,
+                           const struct hdr *hdr)
+{
+    run_guard_histogram(run, phase, route, kind, hdr);
+}
+
 void run_on_load_interval(struct run *run, const struct load_interval *interval)
 {
     json_t *fields = load_interval_to_json(interval);
     run_event_take(run, "load.interval", fields);
     run->load_heard = run_now(run);
-    double measured = 0;
-    const struct plan_abort *hit =
-        run->stage == RUN_LOADING ? run_guard_push(run, interval, &measured) : NULL;
-    if (hit != NULL) {
-        char value[EXPECT_TEXT] = "no answer to any request";
-        if (isfinite(measured))
-            expectation_format_value(&hit->when, measured, value);
-        char *why = base_str_printf("%s: measured %s", hit->name, value);
+    char *why = run->stage == RUN_LOADING ? run_guard_push(run, interval) : NULL;
+    if (why != NULL)
         run_abort(run, RUN_ABORT_GUARD, why);
-        free(why);
-    }
+    free(why);
     run_on_wake(run);
 }
 

@@ -4,6 +4,7 @@
 #ifndef SCENARIOS_RUN_INTERNAL_H
 #define SCENARIOS_RUN_INTERNAL_H
 
+#include "model/window.h"
 #include "scenarios/run.h"
 
 enum run_stage {
@@ -45,11 +46,6 @@ struct run_probe {
     struct mono_ns next; /* when to ask again */
 };
 
-struct run_window { /* one abort condition */
-    struct load_interval *ring;
-    size_t cap, len, first;
-};
-
 struct run {
     const struct plan *plan;
     const struct run_effects *fx;
@@ -73,7 +69,8 @@ struct run {
     /* faults, phases */
     struct run_fault *faults;
     size_t next_phase;
-    struct run_window *windows;
+    struct load_window **abort_windows;     /* one for each abort condition */
+    struct load_window **threshold_windows; /* NULL where it does not abort */
     struct run_probe *probe_states;
     struct mono_ns settling_since;
     /* evidence */
@@ -108,9 +105,10 @@ bool run_probes_settled(const struct run *run, struct mono_ns now);
 /* run_guard.c */
 void run_guard_init(struct run *run);
 void run_guard_fini(struct run *run);
-/* The condition that holds now that this interval is in, or NULL; measured is its value. */
-const struct plan_abort *run_guard_push(struct run *run, const struct load_interval *interval,
-                                        double *measured);
+void run_guard_histogram(struct run *run, const char *phase, const char *route, const char *kind,
+                         const struct hdr *hdr);
+/* Why the run must end now that this interval is in, free() it; NULL: it goes on. */
+char *run_guard_push(struct run *run, const struct load_interval *interval);
 
 /* run_evidence.c */
 void run_event(struct run *run, const char *type, const json_t *fields);

@@ -45,6 +45,15 @@ static bool read_rate(const char *text, const struct scn_field *field, void *out
     return base_parse_rate(text, out) || base_fail(err, BASE_INVALID, " (a rate is more than 0)");
 }
 
+static bool read_boolean(const char *text, const struct scn_field *field, void *out,
+                         struct base_error *err)
+{
+    (void)field;
+    (void)err;
+    *(bool *)out = text[0] == 't' || text[0] == 'T';
+    return true;
+}
+
 static bool read_rate_or_none(const char *text, double *out)
 {
     bool none = strspn(text, "0.") == strcspn(text, "/");
@@ -281,6 +290,11 @@ static const struct scn_scalar scalars[] = {
                           .max_len = 40,
                           .read = read_rate0,
                           .number = read_rate_or_none},
+    [SCN_BOOLEAN] = {.what = "true or false, without quotes",
+                     .example = "true",
+                     .pattern = "^(true|True|TRUE|false|False|FALSE)$",
+                     .max_len = 5,
+                     .read = read_boolean},
     [SCN_WORD] = {.what = "one of", .max_len = NAME_MAX_LEN, .read = read_word},
 };
 

@@ -5,8 +5,7 @@ import json
 import time
 
 from conftest import run
-from test_e_load import (OK, check_sums, load, make_plan, quantile,  # noqa: F401 (fixtures)
-                         serve)
+from test_e_load import OK, check_sums, load, make_plan, serve  # noqa: F401 (fixtures)
 
 S = 10**9
 
@@ -32,16 +31,23 @@ def noting(serve):
     return serve(behave), times
 
 
+def assert_in_time(after, due):
+    """Nobody comes before his time, ever; a busy machine may keep a few, but not half of them."""
+    for at, when in zip(after, due):
+        assert at >= when
+    late = sorted(at - when for at, when in zip(after, due))
+    assert late[len(late) // 2] < 0.1, late
+
+
 def test_a_ramp_sends_the_area_below_it(serve, load):
     """From nothing to 600/s in 2 s: 600 requests in all, a quarter of them in the first half."""
     server, times = noting(serve)
     one = load.finish(staged([server.port], [stage(2, 0, 600)], connections=20))
     result = check_sums(one)
     assert result["total"]["intended"] == 600 == len(times)
-    half = result["startMonoNs"] + S
-    late = quantile(one.histograms()["steady/-/schedule"], 1) * S
-    assert sum(at < half for at in times) <= 150
-    assert sum(at < half + late + 0.1 * S for at in times) >= 150
+    after = sorted((at - result["startMonoNs"]) / S for at in times)
+    assert_in_time(after, [2 * (n / 600) ** 0.5 - 1e-6 for n in range(600)])
+    assert sum(at < 1 for at in after) <= 150
 
 
 def test_stages_follow_each_other(serve, load):
@@ -53,10 +59,10 @@ def test_stages_follow_each_other(serve, load):
     result = check_sums(one)
     assert result["total"]["intended"] == 50 + 60 + 20 == len(times)
     after = sorted((at - result["startMonoNs"]) / S for at in times)
-    late = quantile(one.histograms()["steady/-/schedule"], 1) + 0.1
-    for number, due in [(0, 0), (49, 0.49), (50, 1.2), (79, 1.2), (80, 1.6), (109, 1.6),
-                        (110, 2.0)]:
-        assert due <= after[number] < due + late, (number, after[number], late)
+    due = [n / 100 for n in range(50)] + [1.2] * 30 + [1.6] * 30 + [2 + n / 40 for n in range(20)]
+    assert_in_time(after, due)
+    for first in (50, 80):  # a burst
+        assert_in_time(after[first:first + 30], due[first:first + 30])
 
 
 def test_a_recording_is_replayed(serve, load, tmp_path):
@@ -71,11 +77,9 @@ def test_a_recording_is_replayed(serve, load, tmp_path):
                          replayUnit=unit)
         one = load.finish(plan)
         result = check_sums(one)
-        late = quantile(one.histograms()["steady/-/schedule"], 1) + 0.1
         after = sorted((at - result["startMonoNs"]) / S for at in seen)
         assert len(after) == 5
-        for at, due in zip(after, times):
-            assert due <= at < due + late
+        assert_in_time(after, times)
 
 
 def test_a_bad_recording_is_refused_by_line(serve, load, tmp_path):

@@ -275,6 +275,16 @@ static const struct codec_field counts_fields[] = {
 static const struct codec_shape counts_shape = {
     .name = "counts", .size = sizeof(struct load_counts), CODEC_FIELDS(counts_fields)};
 
+#define AT(member) .offset = offsetof(struct load_part, member)
+static const struct codec_field part_fields[] = {
+    {.key = "phase", .type = CODEC_TEXT, .form = FORM_TAG, AT(phase)},
+    {.key = "route", .type = CODEC_TEXT, .form = FORM_TAG, AT(route)},
+    {.key = "counts", .type = CODEC_OBJECT, .shape = &counts_shape, AT(counts)},
+};
+#undef AT
+static const struct codec_shape part_shape = {
+    .name = "part", .size = sizeof(struct load_part), CODEC_FIELDS(part_fields)};
+
 #define AT(member) .offset = offsetof(struct load_interval, member)
 static const struct codec_field interval_fields[] = {
     {.key = "startNs", .type = CODEC_NS, AT(start)},
@@ -287,20 +297,16 @@ static const struct codec_field interval_fields[] = {
     {.key = "p99Ns", .type = CODEC_NS, AT(p99)},
     {.key = "maxNs", .type = CODEC_NS, AT(max)},
     {.key = "lateP99Ns", .type = CODEC_NS, AT(late_p99)},
+    {.key = "parts",
+     .type = CODEC_OBJECTS,
+     .optional = true,
+     .shape = &part_shape,
+     AT(parts),
+     .count_offset = offsetof(struct load_interval, part_count)},
 };
 #undef AT
 static const struct codec_shape interval_shape = {
     .name = "interval", .size = sizeof(struct load_interval), CODEC_FIELDS(interval_fields)};
-
-#define AT(member) .offset = offsetof(struct load_part, member)
-static const struct codec_field part_fields[] = {
-    {.key = "phase", .type = CODEC_TEXT, .form = FORM_TAG, AT(phase)},
-    {.key = "route", .type = CODEC_TEXT, .form = FORM_TAG, AT(route)},
-    {.key = "counts", .type = CODEC_OBJECT, .shape = &counts_shape, AT(counts)},
-};
-#undef AT
-static const struct codec_shape part_shape = {
-    .name = "part", .size = sizeof(struct load_part), CODEC_FIELDS(part_fields)};
 
 #define AT(member) .offset = offsetof(struct load_lateness, member)
 static const struct codec_field lateness_fields[] = {

@@ -130,10 +130,26 @@ static const struct codec_field threshold_fields[] = {
     {.key = "expect", .type = CODEC_EXPECTATION, AT(expect)},
     {.key = "phase", .type = CODEC_TEXT_OR_NULL, AT(phase)},
     {.key = "route", .type = CODEC_TEXT_OR_NULL, AT(route)},
+    {.key = "overNs", .type = CODEC_NS, .optional = true, AT(over)},
+    {.key = "abort", .type = CODEC_BOOL, .optional = true, AT(abort)},
 };
 #undef AT
-static const struct codec_shape threshold_shape = {
-    .name = "threshold", .size = sizeof(struct plan_threshold), CODEC_FIELDS(threshold_fields)};
+
+static bool check_threshold(const void *value, const char *where, struct base_error *err)
+{
+    const struct plan_threshold *threshold = value;
+    if (threshold->abort && threshold->over.ns == 0)
+        return base_fail(err, BASE_INVALID,
+                         "%s.abort: needs overNs: what is not yet over cannot "
+                         "have failed",
+                         where);
+    return true;
+}
+
+static const struct codec_shape threshold_shape = {.name = "threshold",
+                                                   .size = sizeof(struct plan_threshold),
+                                                   CODEC_FIELDS(threshold_fields),
+                                                   .check = check_threshold};
 
 #define AT(member) .offset = offsetof(struct plan_slo, member)
 static const struct codec_field slo_fields[] = {

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "loadgen/run.h"
+#include "loadgen/threshold.h"
 
 enum load_adhoc_mode {
     LOAD_ADHOC_SEND, /* with workers > 0: by those, which this one leads */
@@ -34,9 +35,10 @@ struct load_adhoc {
     char *body_path;        /* NULL: none; what it holds is in the spec */
     bool json;
     bool quiet;
+    struct load_thresholds thresholds;
     bool duration_given;
     bool connections_given;
-    uint32_t users; /* 0: not said */
+    uint32_t users;          /* 0: not said */
     struct base_error wrong; /* what an option's value was refused for */
     bool help;               /* asked for: nothing else is set */
 };

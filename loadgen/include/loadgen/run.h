@@ -40,6 +40,9 @@ struct load_events {
     void *ctx;
     void (*on_started)(void *ctx, struct mono_ns mono, struct wall_ns wall);
     void (*on_interval)(void *ctx, const struct load_interval *interval);
+    /* NULL, or: each histogram of the interval that is told next. */
+    void (*on_histogram)(void *ctx, const char *phase, const char *route, const char *kind,
+                         const struct hdr *hdr);
     void (*on_finished)(void *ctx);
     void (*on_error)(void *ctx, const struct base_error *err);
     /* NULL: the load starts as soon as it can. Otherwise it waits for load_run_go, and this is

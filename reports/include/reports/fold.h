@@ -13,6 +13,7 @@
 #include "model/hdr.h"
 #include "model/load.h"
 #include "model/plan.h"
+#include "model/window.h"
 #include "reports/slo.h"
 
 enum report_file {
@@ -116,9 +117,10 @@ struct report {
     size_t probe_count;
     struct report_query *queries;
     size_t query_count;
-    struct slo_evidence *slos; /* one for each of plan.slos */
-    char *scenario;            /* the file's text; NULL when missing */
-    char *unsealed;            /* evidence that is not what MANIFEST.sha256 sealed; NULL: none */
+    struct slo_evidence *slos;       /* one for each of plan.slos */
+    struct load_window_sum *windows; /* one for each of plan.thresholds; zero without `over` */
+    char *scenario;                  /* the file's text; NULL when missing */
+    char *unsealed; /* evidence that is not what MANIFEST.sha256 sealed; NULL: none */
 };
 
 /* Never fails but for memory; out is to be finished. */

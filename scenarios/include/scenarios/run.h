@@ -15,6 +15,7 @@
 #ifndef SCENARIOS_RUN_H
 #define SCENARIOS_RUN_H
 
+#include "model/hdr.h"
 #include "model/plan.h"
 
 struct run;
@@ -114,6 +115,9 @@ void run_on_signal(struct run *run, const char *name);
 void run_on_check(struct run *run, size_t check, bool ok, const char *detail);
 void run_on_probe(struct run *run, size_t probe, bool ok, const char *detail);
 void run_on_load_started(struct run *run, struct mono_ns start);
+/* A histogram of the interval that is told next. */
+void run_on_load_histogram(struct run *run, const char *phase, const char *route, const char *kind,
+                           const struct hdr *hdr);
 void run_on_load_interval(struct run *run, const struct load_interval *interval);
 /* Once: complete when the schedule ran to its end or was stopped on request; else error says why.
  */

@@ -222,8 +222,10 @@ struct scn_probe {
 struct scn_threshold {
     char *name;
     struct expectation expect;
-    char *phase; /* NULL: the whole run */
-    char *route; /* NULL: all routes */
+    char *phase;        /* NULL: the whole run */
+    char *route;        /* NULL: all routes */
+    struct dur_ns over; /* 0: the whole */
+    bool abort;
 };
 
 /* What both kinds of SLO are made of; selectors are NULL for the platform's own metrics. */

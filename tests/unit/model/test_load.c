@@ -37,7 +37,8 @@
     "'silent':0,'stalled':0,'reset':0,'closed':0},'missed':1,'bytesIn':100,'bytesOut':200}"
 #define INTERVAL                                                                                   \
     "{'startNs':1,'startMonoNs':2,'lengthNs':1000000000,'phase':'steady','counts':" COUNTS         \
-    ",'inFlight':1,'p50Ns':1,'p99Ns':2,'maxNs':3,'lateP99Ns':4}"
+    ",'inFlight':1,'p50Ns':1,'p99Ns':2,'maxNs':3,'lateP99Ns':4,'parts':[{'phase':'steady','route'" \
+    ":'a','counts':" COUNTS "}]}"
 #define RESULT                                                                                     \
     "{'version':1,'complete':true,'startNs':1,'endNs':2,'startMonoNs':3,'endMonoNs':4,"            \
     "'scheduledNs':5,'total':" COUNTS ",'parts':[{'phase':'steady','route':'a','counts':" COUNTS   \
@@ -50,12 +51,17 @@
 static const char *const spec_nullable[] = {"body", "stages", "replay",   "replayUnit",
                                             "tls",  "caFile", "certFile", "keyFile"};
 CASE(load_spec, struct load_spec, spec_nullable);
-static const char *const interval_nullable[] = {"causes"};
+static const char *const interval_nullable[] = {"causes", "parts"};
 CASE(load_interval, struct load_interval, interval_nullable);
-static const char *const result_nullable[] = {"clientLimitedWhy", "clientLimitedBy",
-                                              "lateness",         "threads",
-                                              "causes",           "tls",
-                                              "protocol",         "notes"};
+static const char *const result_nullable[] = {"clientLimitedWhy",
+                                              "clientLimitedBy",
+                                              "parts",
+                                              "lateness",
+                                              "threads",
+                                              "causes",
+                                              "tls",
+                                              "protocol",
+                                              "notes"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)

@@ -34,7 +34,8 @@
     "],'phases':[{'name':'steady','startNs':0,'fault':null},"                                      \
     "{'name':'lose','startNs':2,'fault':'lose'},{'name':'after-lose','startNs':5,'fault':null}],"  \
     "'faults':[" FAULT "],'skipped':[{'name':'p','why':'no root'}],"                               \
-    "'thresholds':[{'name':'t','expect':'p99.9 < 250ms','phase':'steady','route':null}],"          \
+    "'thresholds':[{'name':'t','expect':'p99.9 < 250ms','phase':'steady','route':null},"           \
+    "{'name':'w','expect':'p99 < 1s','phase':null,'route':'a','overNs':5,'abort':true}],"          \
     "'slos':[" SLO("availability", "'b'", "null") "," SLO(                                         \
         "latency", "null",                                                                         \
         "'g'") "],'aborts':[{'name':'a','when':'errors > 60%','overNs':3}],"                       \
@@ -43,9 +44,9 @@
                "'scrapeIntervalNs':1000000000}"
 
 static const char *const nullable[] = {
-    "contains",      "tls",          "body",         "after",          "fault",
-    "phase",         "route",        "agentUrl",     "agentTokenFile", "agentCaFile",
-    "agentCertFile", "agentKeyFile", "prometheusUrl"};
+    "overNs",         "abort",       "contains",      "tls",          "body",
+    "after",          "fault",       "phase",         "route",        "agentUrl",
+    "agentTokenFile", "agentCaFile", "agentCertFile", "agentKeyFile", "prometheusUrl"};
 CASE(plan, struct plan, nullable);
 
 static void test_round_trip(void **state)
@@ -57,11 +58,12 @@ static void test_round_trip(void **state)
 static void test_every_key_guarded(void **state)
 {
     (void)state;
-    static const char *const slo_nullable[] = {"contains",      "tls",           "body",
-                                               "after",         "fault",         "phase",
-                                               "route",         "agentUrl",      "agentTokenFile",
-                                               "agentCaFile",   "agentCertFile", "agentKeyFile",
-                                               "prometheusUrl", "bad",           "good"};
+    static const char *const slo_nullable[] = {
+        "overNs",        "abort",        "contains",       "tls",
+        "body",          "after",        "fault",          "phase",
+        "route",         "agentUrl",     "agentTokenFile", "agentCaFile",
+        "agentCertFile", "agentKeyFile", "prometheusUrl",  "bad",
+        "good"};
     struct json_case of = plan_case;
     of.nullable = slo_nullable;
     of.nullable_count = sizeof slo_nullable / sizeof slo_nullable[0];
@@ -82,6 +84,7 @@ static void test_bad_values(void **state)
         {"faults/0/spec/leaseNs", "0"},
         {"faults/0/spec/kill/signal", "99"},
         {"thresholds/0/expect", "'p99.9 < 250'"},
+        {"thresholds/0/abort", "true"},
         {"aborts/0/when", "'errors'"},
         {"aborts/0/overNs", "0"},
         {"slos/0/objective", "1"},

@@ -189,6 +189,24 @@ static void test_replay_path(void **state)
     }
 }
 
+static void test_stairs_of_the_catalog(void **state)
+{
+    (void)state;
+    struct base_buf bytes;
+    struct scn_problems problems = {.items = NULL};
+    base_buf_init(&bytes, 1 << 20);
+    assert_true(scn_read("scenarios/catalog/stairs.yaml", &bytes, &problems));
+    struct topo topo = platform(TOPO_NETNS);
+    struct plan plan = planned(bytes.data, &topo, &plain);
+    assert_int_equal(plan.load.stage_count, 8);
+    assert_stage(&plan.load.stages[4], 3000, 500, 500, 0);
+    assert_int_equal(plan.thresholds[2].over.ns, 2 * BASE_NS_PER_S);
+    assert_true(plan.thresholds[2].abort && !plan.thresholds[1].abort);
+    plan_fini(&plan);
+    topo_fini(&topo);
+    base_buf_fini(&bytes);
+}
+
 /* The plan that is written down is the plan that was made. */
 static void test_plan_survives_its_file(void **state)
 {
@@ -767,6 +785,7 @@ int main(void)
         cmocka_unit_test(test_stages),
         cmocka_unit_test(test_replay_path),
         cmocka_unit_test(test_users),
+        cmocka_unit_test(test_stairs_of_the_catalog),
         cmocka_unit_test(test_plan_survives_its_file),
         cmocka_unit_test(test_phases),
         cmocka_unit_test(test_selection_is_seeded),

@@ -157,6 +157,12 @@ struct load_counts {
     uint64_t bytes_out;
 };
 
+struct load_part {
+    char *phase;
+    char *route;
+    struct load_counts counts;
+};
+
 struct load_interval {
     struct wall_ns start; /* wall and monotonic start of the same moment */
     struct mono_ns start_mono;
@@ -167,13 +173,9 @@ struct load_interval {
     struct dur_ns p50; /* response time of those that completed in it; 0 when none did */
     struct dur_ns p99;
     struct dur_ns max;
-    struct dur_ns late_p99; /* schedule error */
-};
-
-struct load_part {
-    char *phase;
-    char *route;
-    struct load_counts counts;
+    struct dur_ns late_p99;  /* schedule error */
+    struct load_part *parts; /* the counts by phase and route, those with any */
+    size_t part_count;
 };
 
 /* What kept a request from being sent when it was due. */

@@ -78,8 +78,10 @@ struct plan_probe {
 struct plan_threshold {
     char *name;
     struct expectation expect;
-    char *phase; /* NULL: the whole run */
-    char *route; /* NULL: all routes */
+    char *phase;        /* NULL: the whole run */
+    char *route;        /* NULL: all routes */
+    struct dur_ns over; /* 0: the whole of it; else it holds in every window of this length */
+    bool abort;         /* the run ends when a window fails */
 };
 
 enum plan_slo_kind { PLAN_SLO_AVAILABILITY, PLAN_SLO_LATENCY };
