@@ -283,7 +283,8 @@ def test_workers_that_die_are_missed(spread):
     why = out[out.index("client limited:"):]
     for i in range(3):
         assert f"worker {index[i]} (" in why and "dead, stopped or cut off" in why, why
-    assert f"worker {index[3]} (" not in why, why
+    # On a busy machine the survivor may have been late by itself, and says so.
+    assert not re.search(rf"worker {index[3]} \([^)]*\) (fell|failed|ended|was)", why), why
     assert "stopped early" in out
     # The one that was cut off has ended by itself, and says why.
     assert end(workers[2])[0] == 5 and "Redis at" in stderr_of(workers[2])
@@ -310,7 +311,8 @@ def test_ctrl_c_ends_all_of_it(cluster):
     wait_until(lambda: cluster.target.count() > 50, 30, "load")
     leader.send_signal(signal.SIGINT)
     code, out, told = end(leader)
-    assert code == 4 and "stopped early" in out and "client limited: worker" not in out, told
+    assert code == 4 and "stopped early" in out and "fell silent" not in out, told
+    assert "ended early" not in out and "failed:" not in out
     assert all(end(one)[0] in (0, 3) for one in workers)
     sent = int(re.search(r"(\d+) sent", out)[1])
     assert sent == cluster.target.count()
