@@ -169,8 +169,9 @@ bool load_outputs_finish(struct load_outputs *outputs, const struct load_result 
     live_view_end(&outputs->view);
     if (outputs->hgrm.fd >= 0 && !write_hgrm(outputs, totals, err))
         return false;
-    struct base_staged *const files[] = {&outputs->hlog, &outputs->csv, &outputs->hgrm};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    enum { FILES = 3 };
+    struct base_staged *const files[FILES] = {&outputs->hlog, &outputs->csv, &outputs->hgrm};
+    for (size_t i = 0; i < FILES; i++)
         if (files[i]->fd >= 0 && !base_staged_commit(files[i], err))
             return false;
     return print_result(outputs, result, totals, run, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the leader and the workers of a distributed run say to each other through Redis
- * (docs/adr/0005-distributed-load.md). All keys begin "squall:<run>:" and are gone an hour after
+ * (docs/adr/0006-distributed-load.md). All keys begin "squall:<run>:" and are gone an hour after
  * they were written last.
  *
  *   plan     leader sets: {"workers": n, "spec": {...struct load_spec...}}

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cluster.h"
+#include "cluster_peers.h"
 #include "cluster_sum.h"
 #include "loadgen/merge.h"
 #include "redis.h"
@@ -19,22 +20,8 @@ static const struct dur_ns alive_period = {BASE_NS_PER_S};
 static const struct dur_ns start_lead = {BASE_NS_PER_S};
 /* A worker says something twice a second, and at each interval. */
 static const struct dur_ns silence_limit = {3 * BASE_NS_PER_S};
-static const size_t log_max = (size_t)1024 * 1024 * 1024;
 
 enum stage { GATHERING, RUNNING, OVER };
-
-/* One worker, seen from here. */
-struct peer {
-    char *name; /* NULL: has not joined */
-    bool ready;
-    bool finished; /* result is there */
-    bool lost;
-    struct mono_ns heard;
-    uint64_t intervals;
-    struct load_counts counts; /* over its intervals */
-    struct base_buf log;
-    struct load_result result;
-};
 
 struct load_leader {
     struct io_loop *loop;
@@ -45,10 +32,9 @@ struct load_leader {
     char *keys[LOAD_CLUSTER_KEYS];
     char *last;   /* message of a worker */
     size_t heard; /* messages, for the present turn */
-    struct peer *peers;
+    struct load_peers peers;
     enum stage stage;
-    bool stopped;             /* "stop" was said */
-    struct base_buf troubles; /* why the result is no evidence; empty: it is */
+    bool stopped; /* "stop" was said */
     struct load_cluster_clock clock;
     struct dur_ns slowest; /* round trip of a worker */
     struct mono_ns began;  /* to gather */
@@ -62,25 +48,6 @@ struct load_leader {
     struct load_merge *merge;
     struct io_timer poll;
 };
-
-static const char *name_of(const struct load_leader *leader, uint32_t index)
-{
-    const char *name = leader->peers[index].name;
-    return name != NULL ? name : "never joined";
-}
-
-static void trouble(struct load_leader *leader, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void trouble(struct load_leader *leader, const char *format, ...)
-{
-    va_list args;
-    if (leader->troubles.len > 0)
-        base_buf_str(&leader->troubles, "; ");
-    va_start(args, format);
-    base_buf_vprintf(&leader->troubles, format, args);
-    va_end(args);
-}
 
 /* --- talking --- */
 
@@ -138,7 +105,7 @@ static void fail(struct load_leader *leader, const struct base_error *err)
 static bool hear_joined(struct load_leader *leader, uint32_t index, const json_t *message,
                         struct base_error *err)
 {
-    struct peer *peer = &leader->peers[index];
+    struct load_peer *peer = &leader->peers.all[index];
     struct dur_ns rtt;
     if (!model_get_text(message, "joined", "name", &peer->name, err) ||
         !model_get_dur(message, "joined", "rttNs", &rtt, err))
@@ -153,7 +120,7 @@ static bool hear_ready(struct load_leader *leader, uint32_t index, const json_t 
 {
     (void)message;
     (void)err;
-    leader->peers[index].ready = true;
+    leader->peers.all[index].ready = true;
     return true;
 }
 
@@ -186,7 +153,7 @@ static bool take_interval(struct load_leader *leader, uint32_t index, uint64_t n
                           const struct load_interval *interval, const char *log,
                           struct base_error *err)
 {
-    struct peer *peer = &leader->peers[index];
+    struct load_peer *peer = &leader->peers.all[index];
     if (number != peer->intervals)
         return base_fail(err, BASE_CORRUPT,
                          "interval %" PRIu64 " came where number %" PRIu64 " was due", number,
@@ -196,7 +163,7 @@ static bool take_interval(struct load_leader *leader, uint32_t index, uint64_t n
                                    strlen(log), err))
         return false;
     if (!base_buf_str(&peer->log, log))
-        return base_fail(err, BASE_LIMIT, "its histograms exceed %zu bytes", log_max);
+        return base_fail(err, BASE_LIMIT, "its histograms exceed %zu bytes", peer->log.max);
     load_counts_add(&peer->counts, &interval->counts);
     peer->intervals++;
     return true;
@@ -221,13 +188,14 @@ static bool hear_interval(struct load_leader *leader, uint32_t index, const json
 static bool hear_finished(struct load_leader *leader, uint32_t index, const json_t *message,
                           struct base_error *err)
 {
-    struct peer *peer = &leader->peers[index];
+    struct load_peer *peer = &leader->peers.all[index];
     const json_t *result = model_get_object(message, "finished", "result", err);
     if (result == NULL || !load_result_from_json(result, &peer->result, err))
         return false;
     peer->finished = true;
     if (!peer->result.complete && !leader->stopped) {
-        trouble(leader, "worker %u (%s) ended early", index, name_of(leader, index));
+        load_peers_trouble(&leader->peers, "worker %u (%s) ended early", index,
+                           load_peer_name(&leader->peers, index));
         return say_stop(leader, err);
     }
     return true;
@@ -235,7 +203,7 @@ static bool hear_finished(struct load_leader *leader, uint32_t index, const json
 
 static bool lose(struct load_leader *leader, uint32_t index, struct base_error *err)
 {
-    leader->peers[index].lost = true;
+    leader->peers.all[index].lost = true;
     return say_stop(leader, err);
 }
 
@@ -245,7 +213,8 @@ static bool hear_failed(struct load_leader *leader, uint32_t index, const json_t
     BASE_AUTO_FREE char *why = NULL;
     if (!model_get_text(message, "failed", "message", &why, err))
         return false;
-    trouble(leader, "worker %u (%s) failed: %s", index, name_of(leader, index), why);
+    load_peers_trouble(&leader->peers, "worker %u (%s) failed: %s", index,
+                       load_peer_name(&leader->peers, index), why);
     return lose(leader, index, err);
 }
 
@@ -265,7 +234,7 @@ static bool hear(struct load_leader *leader, const json_t *message, struct base_
     if (!model_get_text(message, "message", "type", &type, err) ||
         !model_get_u64(message, "message", "worker", leader->config.workers - 1, &index, err))
         return false;
-    struct peer *peer = &leader->peers[index];
+    struct load_peer *peer = &leader->peers.all[index];
     if (peer->lost || peer->finished)
         return true; /* too late: it has been given up, and that is what the result says */
     peer->heard = base_mono_now();
@@ -273,7 +242,7 @@ static bool hear(struct load_leader *leader, const json_t *message, struct base_
         if (base_str_eq(ears[i].type, type))
             return ears[i].hear(leader, (uint32_t)index, message, err) ||
                    base_fail_context(err, "worker %" PRIu64 " (%s)", index,
-                                     name_of(leader, (uint32_t)index));
+                                     load_peer_name(&leader->peers, (uint32_t)index));
     return base_fail(err, BASE_CORRUPT, "worker %" PRIu64 " said \"%s\"", index, type);
 }
 
@@ -307,7 +276,7 @@ static bool listen_all(struct load_leader *leader, struct base_error *err)
 static bool all_sent(const struct load_leader *leader, uint64_t number)
 {
     for (uint32_t i = 0; i < leader->config.workers; i++) {
-        const struct peer *peer = &leader->peers[i];
+        const struct load_peer *peer = &leader->peers.all[i];
         if (!peer->finished && !peer->lost && peer->intervals <= number)
             return false;
     }
@@ -338,88 +307,13 @@ static void close_intervals(struct load_leader *leader)
 
 /* --- the end --- */
 
-static void check_peer(struct load_leader *leader, uint32_t index)
-{
-    const struct peer *peer = &leader->peers[index];
-    if (!peer->finished)
-        return;
-    if (memcmp(&peer->result.total, &peer->counts, sizeof peer->counts) != 0)
-        trouble(leader,
-                "worker %u (%s) counted %" PRIu64 " requests, but its intervals hold %" PRIu64,
-                index, name_of(leader, index), peer->result.total.sent, peer->counts.sent);
-    if (peer->result.client_limited)
-        trouble(leader, "worker %u (%s): %s", index, name_of(leader, index),
-                peer->result.client_limited_why);
-}
-
-static void add_peer(struct load_leader *leader, const struct peer *peer)
-{
-    struct load_result *result = &leader->result;
-    const struct load_result *one = &peer->result;
-    load_counts_add(&result->total, &peer->counts);
-    if (!peer->finished) {
-        result->complete = false;
-        return;
-    }
-    load_cluster_add_parts(result, one);
-    result->complete = result->complete && one->complete;
-    result->cpu.ns += one->cpu.ns;
-    if (one->scheduled.ns > result->scheduled.ns)
-        result->scheduled = one->scheduled;
-    if (one->end.ns > result->end.ns)
-        result->end = one->end;
-}
-
-static bool merge_logs(struct load_leader *leader, struct base_error *err)
-{
-    for (uint32_t i = 0; i < leader->config.workers; i++) {
-        const struct peer *peer = &leader->peers[i];
-        if (!load_merge_text(leader->merge, name_of(leader, i), peer->log.data, peer->log.len, err))
-            return false;
-    }
-    const struct hdr *response = load_merge_kind(leader->merge, LOAD_KIND_RESPONSE);
-    uint64_t recorded = response == NULL ? 0 : (uint64_t)response->total;
-    if (recorded != leader->result.total.ok)
-        trouble(leader, "%" PRIu64 " requests succeeded, but %" PRIu64 " were recorded",
-                leader->result.total.ok, recorded);
-    return true;
-}
-
-static void check_schedule(struct load_leader *leader)
-{
-    uint64_t due = load_cluster_scheduled(leader->spec);
-    if (leader->result.complete && leader->result.total.intended != due)
-        trouble(leader, "%" PRIu64 " requests were due, but the workers together knew of %" PRIu64,
-                due, leader->result.total.intended);
-}
-
-static bool conclude(struct load_leader *leader, struct base_error *err)
-{
-    struct load_result *result = &leader->result;
-    result->complete = true;
-    result->start = leader->start;
-    result->start_mono = leader->start_mono;
-    result->end = leader->start;
-    for (uint32_t i = 0; i < leader->config.workers; i++) {
-        add_peer(leader, &leader->peers[i]);
-        check_peer(leader, i);
-    }
-    result->end_mono =
-        base_mono_add(leader->start_mono, (struct dur_ns){result->end.ns - leader->start.ns});
-    if (!merge_logs(leader, err))
-        return false;
-    check_schedule(leader);
-    result->client_limited = leader->troubles.len > 0;
-    result->client_limited_why =
-        result->client_limited ? base_str_dup(leader->troubles.data) : NULL;
-    return true;
-}
-
 static void finish(struct load_leader *leader)
 {
     struct base_error err;
     close_intervals(leader);
-    if (!conclude(leader, &err)) {
+    const struct load_peers_start start = {.wall = leader->start, .mono = leader->start_mono};
+    if (!load_peers_conclude(&leader->peers, leader->spec, &start, leader->merge, &leader->result,
+                             &err)) {
         fail(leader, &err);
         return;
     }
@@ -430,20 +324,20 @@ static void finish(struct load_leader *leader)
 
 /* --- the course of a run --- */
 
-static bool each_peer(const struct load_leader *leader, bool (*is)(const struct peer *peer))
+static bool each_peer(const struct load_leader *leader, bool (*is)(const struct load_peer *peer))
 {
     for (uint32_t i = 0; i < leader->config.workers; i++)
-        if (!is(&leader->peers[i]))
+        if (!is(&leader->peers.all[i]))
             return false;
     return true;
 }
 
-static bool is_ready(const struct peer *peer)
+static bool is_ready(const struct load_peer *peer)
 {
     return peer->ready;
 }
 
-static bool is_done(const struct peer *peer)
+static bool is_done(const struct load_peer *peer)
 {
     return peer->finished || peer->lost;
 }
@@ -452,10 +346,11 @@ static bool is_done(const struct peer *peer)
 static bool give_up_gathering(struct load_leader *leader, struct base_error *err)
 {
     for (uint32_t i = 0; i < leader->config.workers; i++) {
-        struct peer *peer = &leader->peers[i];
+        struct load_peer *peer = &leader->peers.all[i];
         if (peer->ready || peer->lost)
             continue;
-        trouble(leader, "worker %u (%s) was not ready in time", i, name_of(leader, i));
+        load_peers_trouble(&leader->peers, "worker %u (%s) was not ready in time", i,
+                           load_peer_name(&leader->peers, i));
         peer->lost = true;
     }
     return say_stop(leader, err);
@@ -466,11 +361,12 @@ static bool watch(struct load_leader *leader, struct base_error *err)
     struct mono_ns now = base_mono_now();
     int64_t limit = silence_limit.ns + 2 * leader->spec->interval.ns;
     for (uint32_t i = 0; i < leader->config.workers; i++) {
-        struct peer *peer = &leader->peers[i];
+        struct load_peer *peer = &leader->peers.all[i];
         if (peer->name == NULL || is_done(peer) || base_mono_sub(now, peer->heard).ns <= limit)
             continue;
-        trouble(leader, "worker %u (%s) fell silent %.1f s ago: dead, stopped or cut off", i,
-                peer->name, base_dur_to_s(base_mono_sub(now, peer->heard)));
+        load_peers_trouble(&leader->peers,
+                           "worker %u (%s) fell silent %.1f s ago: dead, stopped or cut off", i,
+                           peer->name, base_dur_to_s(base_mono_sub(now, peer->heard)));
         if (!lose(leader, i, err))
             return false;
     }
@@ -481,7 +377,7 @@ static bool watch(struct load_leader *leader, struct base_error *err)
 static void dismiss(struct load_leader *leader)
 {
     for (uint32_t i = 0; i < leader->config.workers; i++)
-        leader->peers[i].lost = leader->peers[i].lost || !leader->peers[i].finished;
+        leader->peers.all[i].lost = leader->peers.all[i].lost || !leader->peers.all[i].finished;
 }
 
 static bool gather(struct load_leader *leader, struct base_error *err)
@@ -571,10 +467,7 @@ struct load_leader *load_leader_start(struct io_loop *loop, const struct load_sp
     leader->events = *events;
     leader->began = base_mono_now();
     leader->merge = load_merge_new();
-    leader->peers = base_calloc(config->workers, sizeof *leader->peers);
-    base_buf_init(&leader->troubles, 1 << 20);
-    for (uint32_t i = 0; i < config->workers; i++)
-        base_buf_init(&leader->peers[i].log, log_max);
+    load_peers_init(&leader->peers, config->workers);
     for (int i = 0; i < LOAD_CLUSTER_KEYS; i++)
         leader->keys[i] = load_cluster_key(config->run, (enum load_cluster_key)i);
     io_timer_init(&leader->poll, loop, on_poll, leader);
@@ -630,19 +523,13 @@ void load_leader_free(struct load_leader *leader)
     if (leader->redis != NULL)
         drop_keys(leader);
     load_redis_free(leader->redis);
-    for (uint32_t i = 0; i < leader->config.workers; i++) {
-        free(leader->peers[i].name);
-        base_buf_fini(&leader->peers[i].log);
-        load_result_fini(&leader->peers[i].result);
-    }
-    free(leader->peers);
+    load_peers_fini(&leader->peers);
     for (size_t i = 0; i < leader->open_count; i++)
         load_cluster_interval_fini(&leader->open[i]);
     free(leader->open);
     for (int i = 0; i < LOAD_CLUSTER_KEYS; i++)
         free(leader->keys[i]);
     free(leader->last);
-    base_buf_fini(&leader->troubles);
     load_result_fini(&leader->result);
     load_merge_free(leader->merge);
     free(leader);

@@ -66,7 +66,7 @@ static redisReply *call(struct load_redis *redis, const char *const *words, stru
 {
     const char *argv[ARGS_MAX];
     int argc = 0;
-    for (; words[argc] != NULL && argc < ARGS_MAX; argc++)
+    for (; argc < ARGS_MAX && words[argc] != NULL; argc++)
         argv[argc] = words[argc];
     redisReply *reply =
         redis->context->err != 0 ? NULL : redisCommandArgv(redis->context, argc, argv, NULL);

@@ -230,7 +230,10 @@ def test_k6_operator_413_one_merged_result(spread, tmp_path):
     place, cluster = spread(WORKERS)
     log = tmp_path / "all.hlog"
     leader = cluster.lead("--json", "--hlog", log, rate=60, seconds=3)
-    workers = [cluster.join(i, wrap=place.inside(i)) for i in range(WORKERS)]
+    workers = []
+    for i in range(WORKERS):
+        workers.append(cluster.join(i, wrap=place.inside(i)))
+        time.sleep(0.035)  # the disagreement itself: they look for the start at different times
     code, out, told = end(leader)
     assert code in (0, 3), told
     assert all(end(one)[0] in (0, 3) for one in workers)
@@ -252,6 +255,9 @@ def test_k6_operator_413_one_merged_result(spread, tmp_path):
     for i, one in enumerate(order):
         shift = statistics.median(b - a for a, b in zip(order[0], one))
         assert abs(shift - i / 60) < 0.4 / 60, (i, shift)
+    every = sorted(at for at, _ in cluster.target.seen)
+    gaps = [b - a for a, b in zip(every, every[1:])]
+    assert sum(abs(gap - 1 / 60) < 0.5 / 60 for gap in gaps) > 0.8 * len(gaps), "each arrival once"
     assert cluster.redis.ask("KEYS", "*") == "squall:r:down", "nothing else is left behind"
 
 
@@ -277,7 +283,8 @@ def test_workers_that_die_are_missed(spread):
     why = out[out.index("client limited:"):]
     for i in range(3):
         assert f"worker {index[i]} (" in why and "dead, stopped or cut off" in why, why
-    assert f"worker {index[3]} (" not in why, why
+    # On a busy machine the survivor may have been late by itself, and says so.
+    assert not re.search(rf"worker {index[3]} \([^)]*\) (fell|failed|ended|was)", why), why
     assert "stopped early" in out
     # The one that was cut off has ended by itself, and says why.
     assert end(workers[2])[0] == 5 and "Redis at" in stderr_of(workers[2])
@@ -304,7 +311,8 @@ def test_ctrl_c_ends_all_of_it(cluster):
     wait_until(lambda: cluster.target.count() > 50, 30, "load")
     leader.send_signal(signal.SIGINT)
     code, out, told = end(leader)
-    assert code == 4 and "stopped early" in out and "client limited: worker" not in out, told
+    assert code == 4 and "stopped early" in out and "fell silent" not in out, told
+    assert "ended early" not in out and "failed:" not in out
     assert all(end(one)[0] in (0, 3) for one in workers)
     sent = int(re.search(r"(\d+) sent", out)[1])
     assert sent == cluster.target.count()
