@@ -63,7 +63,7 @@ char *load_limits_judge(const struct load_evidence *evidence)
             evidence->missed_busy, evidence->intended);
     if (evidence->out_of_ports > 0)
         return base_str_printf("%" PRIu64 " connects found no free local port or descriptor: use "
-                               "fewer connections, more targets or a wider "
+                               "fewer connections, more targets or source addresses, or a wider "
                                "net.ipv4.ip_local_port_range",
                                evidence->out_of_ports);
     return judge_threads(evidence);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
 
 #define TO(state) (1U << LOAD_CONN_##state)
@@ -61,13 +62,46 @@ bool load_address_parse(const struct load_target *target, size_t number, struct 
     return true;
 }
 
+static const struct sockaddr *address_of(const struct load_address *address)
+{
+    return (const struct sockaddr *)(const void *)&address->storage;
+}
+
+/* The port is left open until connect(2), so that one port serves many targets:
+ * ip(7), IP_BIND_ADDRESS_NO_PORT. */
+static bool bind_source(int fd, const struct load_address *source)
+{
+    static const int one = 1;
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    return bind(fd, address_of(source), source->len) == 0;
+}
+
+bool load_source_check(const struct load_address *source, const char *text,
+                       const struct load_address *targets, size_t target_count,
+                       struct base_error *err)
+{
+    for (size_t i = 0; i < target_count; i++)
+        if (targets[i].storage.ss_family != source->storage.ss_family)
+            return base_fail(err, BASE_INVALID,
+                             "source address %s and a target are not both IPv4 or both IPv6", text);
+    BASE_AUTO_FD int fd = socket(source->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return base_fail_errno(err, "cannot make a socket");
+    return bind_source(fd, source) ||
+           base_fail(err, BASE_INVALID,
+                     "cannot connect from source address %s (%s): give it to an interface of this "
+                     "machine first",
+                     text, strerrordesc_np(errno));
+}
+
 static void on_timer(void *ctx);
 static void on_socket(void *ctx, unsigned events);
 
 void load_conn_init(struct load_conn *conn, struct load_pool *pool,
-                    const struct load_address *address)
+                    const struct load_address *address, const struct load_address *source)
 {
-    *conn = (struct load_conn){.pool = pool, .address = address, .fd = -1, .state = LOAD_CONN_COLD};
+    *conn = (struct load_conn){
+        .pool = pool, .address = address, .source = source, .fd = -1, .state = LOAD_CONN_COLD};
     io_timer_init(&conn->timer, pool->loop, on_timer, conn);
     pool->count++;
 }
@@ -156,7 +190,7 @@ static void refused(struct load_conn *conn, enum load_cause cause)
 
 void load_conn_open(struct load_conn *conn)
 {
-    const struct sockaddr *address = (const struct sockaddr *)(const void *)&conn->address->storage;
+    const struct sockaddr *address = address_of(conn->address);
     move(conn, LOAD_CONN_CONNECTING);
     conn->answers = 0;
     conn->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -169,7 +203,8 @@ void load_conn_open(struct load_conn *conn)
     /* Best effort: a request goes out in one send, so Nagle could only ever delay its tail. */
     (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     io_watch_init(&conn->watch, conn->pool->loop, conn->fd, on_socket, conn);
-    if (connect(conn->fd, address, conn->address->len) != 0 && errno != EINPROGRESS) {
+    if ((conn->source != NULL && !bind_source(conn->fd, conn->source)) ||
+        (connect(conn->fd, address, conn->address->len) != 0 && errno != EINPROGRESS)) {
         refused(conn, cause_of(errno));
         return;
     }

@@ -23,6 +23,7 @@ struct load_run {
     struct load_events events;
     struct load_request *requests;
     struct load_address *addresses;
+    struct load_address *sources;
     struct load_worker *workers;
     uint32_t worker_count;
     struct io_wake wake;
@@ -326,6 +327,20 @@ static bool raise_descriptors(const struct load_spec *spec, uint32_t threads,
     return true;
 }
 
+static bool prepare_sources(struct load_run *run, struct base_error *err)
+{
+    const struct load_spec *spec = run->spec;
+    run->sources = base_calloc(spec->source_count, sizeof *run->sources);
+    for (size_t i = 0; i < spec->source_count; i++) {
+        const struct load_target source = {.address = spec->sources[i]};
+        if (!load_address_parse(&source, i, &run->sources[i], err) ||
+            !load_source_check(&run->sources[i], spec->sources[i], run->addresses,
+                               spec->target_count, err))
+            return false;
+    }
+    return true;
+}
+
 static bool prepare(struct load_run *run, struct base_error *err)
 {
     const struct load_spec *spec = run->spec;
@@ -337,7 +352,7 @@ static bool prepare(struct load_run *run, struct base_error *err)
     for (size_t i = 0; i < spec->target_count; i++)
         if (!load_address_parse(&spec->targets[i], i, &run->addresses[i], err))
             return false;
-    return true;
+    return prepare_sources(run, err);
 }
 
 /* Connections are numbered over all threads and given out in blocks, so that each thread has its
@@ -351,6 +366,7 @@ static bool start_workers(struct load_run *run, uint32_t threads, struct base_er
         const struct load_worker_setup setup = {.spec = run->spec,
                                                 .requests = run->requests,
                                                 .addresses = run->addresses,
+                                                .sources = run->sources,
                                                 .index = i,
                                                 .count = threads,
                                                 .first = first,
@@ -442,5 +458,6 @@ void load_run_free(struct load_run *run)
         load_request_fini(&run->requests[i]);
     free(run->requests);
     free(run->addresses);
+    free(run->sources);
     free(run);
 }

@@ -89,6 +89,7 @@ struct load_worker_setup {
     const struct load_spec *spec;
     const struct load_request *requests;  /* one a route */
     const struct load_address *addresses; /* one a target */
+    const struct load_address *sources;   /* NULL when there are none */
     uint32_t index;
     uint32_t count; /* of workers */
     uint32_t first; /* number of its first connection over all workers */

@@ -164,9 +164,14 @@ static bool setup_pool(struct load_worker *w, const struct load_worker_setup *se
     };
     base_rng_seed(&w->pool.rng, spec->seed + setup->index);
     w->conns = base_calloc(setup->conns, sizeof *w->conns);
-    for (uint32_t i = 0; i < setup->conns; i++)
-        load_conn_init(&w->conns[i], &w->pool,
-                       &setup->addresses[(setup->first + i) % spec->target_count]);
+    for (uint32_t i = 0; i < setup->conns; i++) {
+        size_t number = setup->first + i;
+        const struct load_address *source = NULL;
+        if (spec->source_count > 0) /* each target from each of them */
+            source = &setup->sources[number / spec->target_count % spec->source_count];
+        load_conn_init(&w->conns[i], &w->pool, &setup->addresses[number % spec->target_count],
+                       source);
+    }
     if (spec->tls.server_name != NULL)
         w->pool.tls = load_tls_new(&spec->tls, spec->target_count, err);
     return spec->tls.server_name == NULL || w->pool.tls != NULL;

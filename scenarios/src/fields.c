@@ -236,6 +236,13 @@ static const struct scn_field load_fields[] = {
      .least = 1,
      .most = 256,
      .help = "What is requested."},
+    {.key = "sources",
+     .type = SCN_TEXTS,
+     .item = SCN_TEXT,
+     AT(sources),
+     .count_offset = offsetof(struct scn_load, source_count),
+     .most = 256,
+     .help = "Addresses of this machine to connect from, when one has too few ports."},
 };
 static const struct scn_shape load_shape = {FIELDS(load_fields)};
 #undef AT

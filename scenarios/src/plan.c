@@ -165,6 +165,10 @@ static void plan_load(struct planner *planner)
     load->max_late = from->max_late;
     load->host = host_of(planner, service);
     plan_tls(planner, &load->tls);
+    load->source_count = from->source_count;
+    load->sources = base_calloc(load->source_count, sizeof *load->sources);
+    for (size_t i = 0; i < load->source_count; i++)
+        load->sources[i] = base_str_dup(from->sources[i]);
     plan_targets(load, service);
     plan_routes(load, from);
 }

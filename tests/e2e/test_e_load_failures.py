@@ -92,7 +92,8 @@ def test_no_descriptor_is_free(serve, load):
         peer.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
 
     server = serve(behave)
-    one = load(make_plan([server.port], rate=200, seconds=60, connections=4, threads=1))
+    one = load(make_plan([server.port], rate=200, seconds=60, connections=4, threads=1,
+                         maxLateNs=2_000_000_000))
     while one.line("interval")["counts"]["ok"] == 0:
         pass
     limits = resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE)
@@ -172,7 +173,7 @@ def aimed(address, **more):
 
 
 def finish(namespace, plan):
-    with inside(namespace, "run", plan) as one:
+    with inside(namespace, f"run-{len(list(namespace.folder.iterdir()))}", plan) as one:
         code, _ = one.wait()
         assert code == 0, one.stderr()
         return check_sums(one)
@@ -202,13 +203,17 @@ def test_no_local_port_is_free(namespace):
                    check=True)
     namespace.serve()
     with inside(namespace, "first", aimed("127.0.0.1", rate=100, seconds=60, connections=40,
-                                          threads=1)) as first:
+                                          threads=1, maxLateNs=2_000_000_000)) as first:
         while first.line("interval")["counts"]["ok"] == 0:
             pass
         second = finish(namespace, aimed("127.0.0.1", rate=100, seconds=0.4, connections=4,
                                          threads=1))
         assert "ip_local_port_range" in only(second, "no_port", 40)
         assert second["clientLimited"]
+        # From other addresses there are as many again.
+        third = finish(namespace, aimed("127.0.0.1", rate=100, seconds=0.4, connections=30,
+                                        threads=1, sources=["127.0.0.2", "127.0.0.3"]))
+        assert third["total"]["ok"] == 40 and third["notes"] == []
         first.command(type="stop")
         code, _ = first.wait()
         assert code == 0
@@ -216,6 +221,15 @@ def test_no_local_port_is_free(namespace):
     assert result["total"]["ok"] == result["total"]["sent"] > 0
     assert "free local port" in result["clientLimitedWhy"]
     assert any("(no_port): 0 requests" in n for n in result["notes"])
+
+
+@pytest.mark.parametrize("source, words", [
+    ("192.0.2.77", "cannot connect from source address 192.0.2.77"),
+    ("::1", "not both IPv4 or both IPv6"), ("here", "not an IPv4 or IPv6 address")])
+def test_sources_that_cannot_be(load, source, words):
+    one = load(make_plan([1], sources=[source]))
+    code, lines = one.wait()
+    assert code == 2 and words in lines[-1]["message"]
 
 
 def test_a_name_that_does_not_resolve():

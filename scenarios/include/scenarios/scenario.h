@@ -60,6 +60,8 @@ struct scn_load {
     struct dur_ns max_late;
     struct scn_route *routes;
     size_t route_count;
+    char **sources; /* addresses to connect from */
+    size_t source_count;
 };
 
 struct scn_check {

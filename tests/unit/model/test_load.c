@@ -12,7 +12,7 @@
     "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}',"                     \
     "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady',"             \
     "'tls':{'serverName':'example.org','caFile':'/ca.pem','certFile':'/c.pem','keyFile':'/k.pem'," \
-    "'insecure':false}}"
+    "'insecure':false},'sources':['127.0.0.2','127.0.0.3']}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
     "'http_4xx':0,'http_5xx':1,'status':0},'causes':{'refused':1,'unreachable':0,"                 \
@@ -27,7 +27,8 @@
     "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6,"      \
     "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n']}"
 
-static const char *const spec_nullable[] = {"body", "tls", "caFile", "certFile", "keyFile"};
+static const char *const spec_nullable[] = {"body",   "sources",  "tls",
+                                            "caFile", "certFile", "keyFile"};
 CASE(load_spec, struct load_spec, spec_nullable);
 static const char *const interval_nullable[] = {"causes"};
 CASE(load_interval, struct load_interval, interval_nullable);
