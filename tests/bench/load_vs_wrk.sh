@@ -12,14 +12,14 @@
 # Then pacing: how late requests are sent, beside a loop of epoll_pwait2 that does nothing else.
 #
 # Usage: load_vs_wrk.sh [BUILD_DIR]
-#   SECONDS_EACH=1 ROUNDS=5 CONNECTIONS="1 10 100 1000" RATES="1000 10000 50000"
+#   SECONDS_EACH=1 ROUNDS=5 CONNECTIONS="1 10 100 1000 10000" RATES="1000 10000 50000"
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 build=${1:-build/release}
 seconds=${SECONDS_EACH:-1}
 rounds=${ROUNDS:-5}
-connections=${CONNECTIONS:-1 10 100 1000}
+connections=${CONNECTIONS:-1 10 100 1000 10000}
 rates=${RATES:-1000 10000 50000}
 server_core=1
 client_core=0
@@ -56,7 +56,7 @@ worker_processes 1;
 daemon off;
 pid $work/pid;
 error_log $work/error.log crit;
-events { worker_connections 4096; }
+events { worker_connections 20000; }
 http {
     access_log off;
     keepalive_requests 1000000000;
