@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #define TO(state) (1U << LOAD_CONN_##state)
 
@@ -115,11 +116,18 @@ static void close_socket(struct load_conn *conn)
     base_fd_close(&conn->fd);
 }
 
+static void drop_rest(struct load_conn *conn)
+{
+    free(conn->rest);
+    conn->rest = NULL;
+}
+
 void load_conn_fini(struct load_conn *conn)
 {
     if (conn->pool == NULL || conn->state == LOAD_CONN_CLOSED)
         return;
     close_socket(conn);
+    drop_rest(conn);
     io_timer_fini(&conn->timer);
     move(conn, LOAD_CONN_CLOSED);
 }
@@ -425,13 +433,24 @@ static bool receive(struct load_conn *conn)
     }
 }
 
+/* The worker's patched copy is for the request that is being sent now; the next may be another
+ * connection's. */
+static void keep_rest(struct load_conn *conn)
+{
+    if (conn->request->patch_count == 0 || conn->rest != NULL)
+        return;
+    conn->rest = base_calloc(conn->request->len, 1);
+    memcpy(conn->rest, conn->bytes, conn->request->len);
+    conn->bytes = conn->rest;
+}
+
 /* Writes what is left. */
 static void push(struct load_conn *conn)
 {
     const struct load_request *request = conn->request;
     ssize_t n;
     do {
-        n = give(conn, request->bytes + conn->written, request->len - conn->written);
+        n = give(conn, conn->bytes + conn->written, request->len - conn->written);
     } while (n < 0 && errno == EINTR);
     if (n < 0 && errno != EAGAIN) {
         broke(conn);
@@ -439,6 +458,7 @@ static void push(struct load_conn *conn)
     }
     conn->written += n > 0 ? (size_t)n : 0;
     if (conn->written < request->len) {
+        keep_rest(conn);
         io_watch_set(&conn->watch, IO_READ | IO_WRITE);
         return;
     }
@@ -450,6 +470,13 @@ void load_conn_send(struct load_conn *conn, const struct load_request *request, 
 {
     move(conn, LOAD_CONN_SENDING);
     conn->request = request;
+    conn->bytes = request->bytes;
+    if (request->patch_count > 0) {
+        char *copy = conn->pool->patched[conn->due.route];
+        load_request_patch(request, copy, conn->due.number, &conn->pool->rng);
+        conn->bytes = copy;
+        drop_rest(conn);
+    }
     conn->written = 0;
     conn->bytes_in = 0;
     conn->sent_at = now;

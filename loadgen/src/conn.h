@@ -68,6 +68,7 @@ struct load_pool {
     char *buffer; /* for recv; the parser keeps no bytes, so one serves all */
     size_t buffer_len;
     struct load_memo *memos; /* one a route: each has heads of its own */
+    char **patched;          /* one a route: a copy of its request to write fields into, or NULL */
     struct dur_ns connect_limit;
     struct base_rng rng;
     size_t count;
@@ -100,6 +101,8 @@ struct load_conn {
     TAILQ_ENTRY(load_conn) link;       /* the owner's */
     struct load_due due;               /* whose request this is; the owner's, set before sending */
     const struct load_request *request;
+    const char *bytes; /* of the request, fields filled in */
+    char *rest;        /* bytes of its own once a send fell short of patched ones; mostly NULL */
     size_t written;
     int64_t opened_at; /* connect(2) was called */
     int64_t connected_at;

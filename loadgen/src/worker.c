@@ -195,6 +195,7 @@ static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
     while (sent < DISPATCH_BATCH && is_due(w, now < until ? now : until)) {
         int64_t intended = w->start + w->next.at;
         struct load_due due = {.intended = intended,
+                               .number = w->next.number,
                                .answered = w->answered,
                                .phase = phase_at(w, intended),
                                .route = w->next.route};

@@ -159,9 +159,17 @@ static bool setup_pool(struct load_worker *w, const struct load_worker_setup *se
         .buffer = base_calloc(RECEIVE_BYTES, 1),
         .buffer_len = RECEIVE_BYTES,
         .memos = base_calloc(spec->route_count, sizeof(struct load_memo)),
+        .patched = base_calloc(spec->route_count, sizeof(char *)),
         .connect_limit = {timeout < connect_limit ? timeout : connect_limit},
         .refusal = LOAD_CAUSE_CONNECT_TIMEOUT, /* as long as none failed they are under way */
     };
+    for (size_t i = 0; i < spec->route_count; i++) {
+        const struct load_request *request = &setup->requests[i];
+        if (request->patch_count == 0)
+            continue;
+        w->pool.patched[i] = base_calloc(request->len, 1);
+        memcpy(w->pool.patched[i], request->bytes, request->len);
+    }
     base_rng_seed(&w->pool.rng, spec->seed + setup->index);
     w->conns = base_calloc(setup->conns, sizeof *w->conns);
     for (uint32_t i = 0; i < setup->conns; i++) {
@@ -258,6 +266,9 @@ void load_worker_fini(struct load_worker *worker)
     load_tls_free(worker->pool.tls);
     free(worker->pool.buffer);
     free(worker->pool.memos);
+    for (size_t i = 0; worker->pool.patched != NULL && i < worker->spec->route_count; i++)
+        free(worker->pool.patched[i]);
+    free(worker->pool.patched);
     io_timer_fini(&worker->sweep);
     io_alarm_fini(&worker->alarm);
     io_wake_fini(&worker->wake);
