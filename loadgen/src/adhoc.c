@@ -228,6 +228,22 @@ static bool set_key(struct load_adhoc *a, const char *value)
     return *value != '\0';
 }
 
+static bool set_sources(struct load_adhoc *a, const char *value)
+{
+    struct load_spec *spec = &a->spec;
+    for (const char *at = value;; at++) {
+        size_t len = strcspn(at, ",");
+        if (len == 0)
+            return false;
+        spec->sources =
+            base_reallocarray(spec->sources, spec->source_count + 1, sizeof *spec->sources);
+        spec->sources[spec->source_count++] = base_str_ndup(at, len);
+        at += len;
+        if (*at == '\0')
+            return true;
+    }
+}
+
 static bool set_insecure(struct load_adhoc *a, const char *value)
 {
     (void)value;
@@ -321,6 +337,7 @@ const struct load_option load_options[] = {
     {0, "body-file", "FILE", "the body, from a file of text", set_body_file},
     {0, "seed", "N", "of the schedule: the same seed, the same arrivals (random)", set_seed},
     {0, "hlog", "FILE", "write an HdrHistogram log", set_hlog},
+    {0, "source", "LIST", "addresses to connect from: 10.0.0.2,10.0.0.3 (any)", set_sources},
     {0, "ca-file", "FILE", "https: PEM authorities to trust (the system's)", set_ca},
     {0, "cert", "FILE", "https: PEM certificate of this client", set_cert},
     {0, "key", "FILE", "https: PEM key of that certificate", set_key},

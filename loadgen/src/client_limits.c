@@ -105,7 +105,7 @@ enum load_limit load_limits_judge(const struct load_evidence *evidence, char **w
     }
     if (evidence->out_of_ports > 0) {
         *why = base_str_printf("%" PRIu64 " connects found no free local port or descriptor: use "
-                               "fewer connections, more targets or a wider "
+                               "fewer connections, more targets or source addresses, or a wider "
                                "net.ipv4.ip_local_port_range",
                                evidence->out_of_ports);
         return LOAD_LIMIT_PORTS;

@@ -10,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #define TO(state) (1U << LOAD_CONN_##state)
 
@@ -61,13 +63,46 @@ bool load_address_parse(const struct load_target *target, size_t number, struct 
     return true;
 }
 
+static const struct sockaddr *address_of(const struct load_address *address)
+{
+    return (const struct sockaddr *)(const void *)&address->storage;
+}
+
+/* The port is left open until connect(2), so that one port serves many targets:
+ * ip(7), IP_BIND_ADDRESS_NO_PORT. */
+static bool bind_source(int fd, const struct load_address *source)
+{
+    static const int one = 1;
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    return bind(fd, address_of(source), source->len) == 0;
+}
+
+bool load_source_check(const struct load_address *source, const char *text,
+                       const struct load_address *targets, size_t target_count,
+                       struct base_error *err)
+{
+    for (size_t i = 0; i < target_count; i++)
+        if (targets[i].storage.ss_family != source->storage.ss_family)
+            return base_fail(err, BASE_INVALID,
+                             "source address %s and a target are not both IPv4 or both IPv6", text);
+    BASE_AUTO_FD int fd = socket(source->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return base_fail_errno(err, "cannot make a socket");
+    return bind_source(fd, source) ||
+           base_fail(err, BASE_INVALID,
+                     "cannot connect from source address %s (%s): give it to an interface of this "
+                     "machine first",
+                     text, strerrordesc_np(errno));
+}
+
 static void on_timer(void *ctx);
 static void on_socket(void *ctx, unsigned events);
 
 void load_conn_init(struct load_conn *conn, struct load_pool *pool,
-                    const struct load_address *address)
+                    const struct load_address *address, const struct load_address *source)
 {
-    *conn = (struct load_conn){.pool = pool, .address = address, .fd = -1, .state = LOAD_CONN_COLD};
+    *conn = (struct load_conn){
+        .pool = pool, .address = address, .source = source, .fd = -1, .state = LOAD_CONN_COLD};
     io_timer_init(&conn->timer, pool->loop, on_timer, conn);
     pool->count++;
 }
@@ -81,11 +116,18 @@ static void close_socket(struct load_conn *conn)
     base_fd_close(&conn->fd);
 }
 
+static void drop_rest(struct load_conn *conn)
+{
+    free(conn->rest);
+    conn->rest = NULL;
+}
+
 void load_conn_fini(struct load_conn *conn)
 {
     if (conn->pool == NULL || conn->state == LOAD_CONN_CLOSED)
         return;
     close_socket(conn);
+    drop_rest(conn);
     io_timer_fini(&conn->timer);
     move(conn, LOAD_CONN_CLOSED);
 }
@@ -156,7 +198,7 @@ static void refused(struct load_conn *conn, enum load_cause cause)
 
 void load_conn_open(struct load_conn *conn)
 {
-    const struct sockaddr *address = (const struct sockaddr *)(const void *)&conn->address->storage;
+    const struct sockaddr *address = address_of(conn->address);
     move(conn, LOAD_CONN_CONNECTING);
     conn->answers = 0;
     conn->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -169,7 +211,8 @@ void load_conn_open(struct load_conn *conn)
     /* Best effort: a request goes out in one send, so Nagle could only ever delay its tail. */
     (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     io_watch_init(&conn->watch, conn->pool->loop, conn->fd, on_socket, conn);
-    if (connect(conn->fd, address, conn->address->len) != 0 && errno != EINPROGRESS) {
+    if ((conn->source != NULL && !bind_source(conn->fd, conn->source)) ||
+        (connect(conn->fd, address, conn->address->len) != 0 && errno != EINPROGRESS)) {
         refused(conn, cause_of(errno));
         return;
     }
@@ -390,13 +433,24 @@ static bool receive(struct load_conn *conn)
     }
 }
 
+/* The worker's patched copy is for the request that is being sent now; the next may be another
+ * connection's. */
+static void keep_rest(struct load_conn *conn)
+{
+    if (conn->request->patch_count == 0 || conn->rest != NULL)
+        return;
+    conn->rest = base_calloc(conn->request->len, 1);
+    memcpy(conn->rest, conn->bytes, conn->request->len);
+    conn->bytes = conn->rest;
+}
+
 /* Writes what is left. */
 static void push(struct load_conn *conn)
 {
     const struct load_request *request = conn->request;
     ssize_t n;
     do {
-        n = give(conn, request->bytes + conn->written, request->len - conn->written);
+        n = give(conn, conn->bytes + conn->written, request->len - conn->written);
     } while (n < 0 && errno == EINTR);
     if (n < 0 && errno != EAGAIN) {
         broke(conn);
@@ -405,6 +459,7 @@ static void push(struct load_conn *conn)
     conn->written += n > 0 ? (size_t)n : 0;
     if (conn->written < request->len) {
         conn->blocked = true;
+        keep_rest(conn);
         io_watch_set(&conn->watch, IO_READ | IO_WRITE);
         return;
     }
@@ -418,6 +473,13 @@ void load_conn_send(struct load_conn *conn, const struct load_request *request, 
 {
     move(conn, LOAD_CONN_SENDING);
     conn->request = request;
+    conn->bytes = request->bytes;
+    if (request->patch_count > 0) {
+        char *copy = conn->pool->patched[conn->due.route];
+        load_request_patch(request, copy, conn->due.number, &conn->pool->rng);
+        conn->bytes = copy;
+        drop_rest(conn);
+    }
     conn->written = 0;
     conn->blocked = false;
     conn->bytes_in = 0;

@@ -68,6 +68,7 @@ struct load_pool {
     char *buffer; /* for recv; the parser keeps no bytes, so one serves all */
     size_t buffer_len;
     struct load_memo *memos; /* one a route: each has heads of its own */
+    char **patched;          /* one a route: a copy of its request to write fields into, or NULL */
     struct dur_ns connect_limit;
     struct base_rng rng;
     size_t count;
@@ -97,9 +98,12 @@ struct load_conn {
     struct io_timer timer; /* the connect limit, or the back-off */
     struct load_pool *pool;
     const struct load_address *address;
-    TAILQ_ENTRY(load_conn) link; /* the owner's */
-    struct load_due due;         /* whose request this is; the owner's, set before sending */
+    const struct load_address *source; /* NULL: the kernel's choice */
+    TAILQ_ENTRY(load_conn) link;       /* the owner's */
+    struct load_due due;               /* whose request this is; the owner's, set before sending */
     const struct load_request *request;
+    const char *bytes; /* of the request, fields filled in */
+    char *rest;        /* bytes of its own once a send fell short of patched ones; mostly NULL */
     size_t written;
     int64_t opened_at; /* connect(2) was called */
     int64_t connected_at;
@@ -119,8 +123,12 @@ struct load_conn {
 
 bool load_address_parse(const struct load_target *target, size_t number, struct load_address *out,
                         struct base_error *err);
+/* Whether connections from it can be made; each target is tried for its family. */
+bool load_source_check(const struct load_address *source, const char *text,
+                       const struct load_address *targets, size_t target_count,
+                       struct base_error *err);
 void load_conn_init(struct load_conn *conn, struct load_pool *pool,
-                    const struct load_address *address);
+                    const struct load_address *address, const struct load_address *source);
 void load_conn_open(struct load_conn *conn); /* cold or backing off */
 /* The connection is idle; request stays the caller's. on_end may come from inside. */
 void load_conn_send(struct load_conn *conn, const struct load_request *request, int64_t now);

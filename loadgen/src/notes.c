@@ -17,7 +17,8 @@ static const char *const advice[LOAD_CAUSE_COUNT] = {
     [LOAD_CAUSE_CONNECT_RESET] = "connections are accepted and ended before their first answer: "
                                  "look for a limit of connections, or for TLS on one side only",
     [LOAD_CAUSE_NO_PORT] = "every local port towards it is taken: use fewer connections, more "
-                           "targets, or a wider net.ipv4.ip_local_port_range",
+                           "targets, more source addresses (--source) or a wider "
+                           "net.ipv4.ip_local_port_range",
     [LOAD_CAUSE_NO_DESCRIPTOR] =
         "no file descriptor is free: raise the limit (ulimit -n) or use fewer connections",
     [LOAD_CAUSE_TLS] = "the TLS handshake failed",

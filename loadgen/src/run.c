@@ -27,6 +27,7 @@ struct load_run {
     struct load_replay replay;        /* empty when the spec names none */
     struct load_request *requests;
     struct load_address *addresses;
+    struct load_address *sources;
     struct load_worker *workers;
     uint32_t worker_count;
     struct load_share share;
@@ -372,6 +373,20 @@ static bool raise_descriptors(const struct load_spec *spec, uint32_t threads,
     return true;
 }
 
+static bool prepare_sources(struct load_run *run, struct base_error *err)
+{
+    const struct load_spec *spec = run->spec;
+    run->sources = base_calloc(spec->source_count, sizeof *run->sources);
+    for (size_t i = 0; i < spec->source_count; i++) {
+        const struct load_target source = {.address = spec->sources[i]};
+        if (!load_address_parse(&source, i, &run->sources[i], err) ||
+            !load_source_check(&run->sources[i], spec->sources[i], run->addresses,
+                               spec->target_count, err))
+            return false;
+    }
+    return true;
+}
+
 static bool prepare(struct load_run *run, struct base_error *err)
 {
     const struct load_spec *spec = run->spec;
@@ -383,8 +398,9 @@ static bool prepare(struct load_run *run, struct base_error *err)
     for (size_t i = 0; i < spec->target_count; i++)
         if (!load_address_parse(&spec->targets[i], i, &run->addresses[i], err))
             return false;
-    return spec->replay == NULL ||
-           load_replay_read(spec->replay, spec->replay_unit, &run->replay, err);
+    return prepare_sources(run, err) &&
+           (spec->replay == NULL ||
+            load_replay_read(spec->replay, spec->replay_unit, &run->replay, err));
 }
 
 /* Connections are numbered over all threads and given out in blocks, so that each thread has its
@@ -401,6 +417,7 @@ static bool start_workers(struct load_run *run, uint32_t threads, struct base_er
             .replay = run->spec->replay ? &run->replay : NULL,
             .requests = run->requests,
             .addresses = run->addresses,
+            .sources = run->sources,
             .index = i,
             .share = run->share.index + run->share.of * i,
             .shares = run->share.of * threads,
@@ -524,5 +541,6 @@ void load_run_free(struct load_run *run)
     free(run->requests);
     free(run->addresses);
     load_replay_fini(&run->replay);
+    free(run->sources);
     free(run);
 }

@@ -10,6 +10,7 @@
 /* A request that is due. */
 struct load_due {
     int64_t intended;  /* monotonic ns */
+    uint64_t number;   /* of the arrival */
     uint64_t answered; /* responses the worker had seen when it was due */
     uint32_t phase;
     uint32_t route;

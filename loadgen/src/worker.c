@@ -256,6 +256,7 @@ static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
             continue;
         int64_t intended = w->start + arrival.at;
         struct load_due due = {.intended = intended,
+                               .number = w->next.number,
                                .answered = w->answered,
                                .phase = phase_at(w, intended),
                                .route = arrival.route,

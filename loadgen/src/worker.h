@@ -97,6 +97,7 @@ struct load_worker_setup {
     atomic_uint_least64_t *iterations;    /* left for all users; NULL: no bound */
     const struct load_request *requests;  /* one a route */
     const struct load_address *addresses; /* one a target */
+    const struct load_address *sources;   /* NULL when there are none */
     uint32_t index;
     uint32_t share; /* of the schedule: its arrivals' numbers modulo shares */
     uint32_t shares;

@@ -181,14 +181,27 @@ static bool setup_pool(struct load_worker *w, const struct load_worker_setup *se
         .buffer = base_calloc(RECEIVE_BYTES, 1),
         .buffer_len = RECEIVE_BYTES,
         .memos = base_calloc(spec->route_count, sizeof(struct load_memo)),
+        .patched = base_calloc(spec->route_count, sizeof(char *)),
         .connect_limit = {timeout < connect_limit ? timeout : connect_limit},
         .refusal = LOAD_CAUSE_CONNECT_TIMEOUT, /* as long as none failed they are under way */
     };
+    for (size_t i = 0; i < spec->route_count; i++) {
+        const struct load_request *request = &setup->requests[i];
+        if (request->patch_count == 0)
+            continue;
+        w->pool.patched[i] = base_calloc(request->len, 1);
+        memcpy(w->pool.patched[i], request->bytes, request->len);
+    }
     base_rng_seed(&w->pool.rng, spec->seed + setup->index);
     w->conns = base_calloc(setup->conns, sizeof *w->conns);
-    for (uint32_t i = 0; i < setup->conns; i++)
-        load_conn_init(&w->conns[i], &w->pool,
-                       &setup->addresses[(setup->first + i) % spec->target_count]);
+    for (uint32_t i = 0; i < setup->conns; i++) {
+        size_t number = setup->first + i;
+        const struct load_address *source = NULL;
+        if (spec->source_count > 0) /* each target from each of them */
+            source = &setup->sources[number / spec->target_count % spec->source_count];
+        load_conn_init(&w->conns[i], &w->pool, &setup->addresses[number % spec->target_count],
+                       source);
+    }
     if (spec->tls.server_name != NULL)
         w->pool.tls = load_tls_new(&spec->tls, spec->target_count, err);
     return spec->tls.server_name == NULL || w->pool.tls != NULL;
@@ -220,7 +233,7 @@ static bool setup_loop(struct load_worker *w, const struct load_worker_setup *se
                        struct base_error *err)
 {
     uint32_t routes = (uint32_t)setup->spec->route_count;
-    w->loop = io_loop_new(err);
+    w->loop = io_loop_new_direct(err);
     if (w->loop == NULL || !io_wake_init(&w->wake, w->loop, on_wake, w, err) ||
         !load_shard_init(&w->shards[0], routes, err) ||
         !load_shard_init(&w->shards[1], routes, err))
@@ -279,6 +292,9 @@ void load_worker_fini(struct load_worker *worker)
     load_tls_free(worker->pool.tls);
     free(worker->pool.buffer);
     free(worker->pool.memos);
+    for (size_t i = 0; worker->pool.patched != NULL && i < worker->spec->route_count; i++)
+        free(worker->pool.patched[i]);
+    free(worker->pool.patched);
     io_timer_fini(&worker->sweep);
     io_alarm_fini(&worker->alarm);
     io_wake_fini(&worker->wake);

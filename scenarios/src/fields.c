@@ -243,6 +243,13 @@ static const struct scn_field load_fields[] = {
      .choice = SCN_LOAD_USERS + 1,
      .help = "Instead of a rate, the closed model: users who wait for the end of a request and "
              "think before the next. Load then falls when the target gets slow."},
+    {.key = "sources",
+     .type = SCN_TEXTS,
+     .item = SCN_TEXT,
+     AT(sources),
+     .count_offset = offsetof(struct scn_load, source_count),
+     .most = 256,
+     .help = "Addresses of this machine to connect from, when one has too few ports."},
 };
 static const struct scn_shape load_shape = {FIELDS(load_fields), .choice_of = "a schedule",
                                             .choice_offset = offsetof(struct scn_load, source)};

@@ -166,6 +166,10 @@ static void plan_load(struct planner *planner)
     planner->plan->max_missed = from->max_missed;
     load->host = host_of(planner, service);
     plan_tls(planner, &load->tls);
+    load->source_count = from->source_count;
+    load->sources = base_calloc(load->source_count, sizeof *load->sources);
+    for (size_t i = 0; i < load->source_count; i++)
+        load->sources[i] = base_str_dup(from->sources[i]);
     plan_targets(load, service);
     plan_routes(load, from);
 }

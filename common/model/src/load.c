@@ -201,6 +201,12 @@ static const struct codec_field spec_fields[] = {
      .count_offset = offsetof(struct load_spec, route_count)},
     {.key = "firstPhase", .type = CODEC_TEXT, .form = FORM_TAG, AT(first_phase)},
     {.key = "tls", .type = CODEC_GROUP, .shape = &tls_shape},
+    {.key = "sources",
+     .type = CODEC_TEXTS,
+     .form = FORM_NAME,
+     .optional = true,
+     AT(sources),
+     .count_offset = offsetof(struct load_spec, source_count)},
 };
 #undef AT
 

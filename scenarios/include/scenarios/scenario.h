@@ -104,6 +104,8 @@ struct scn_load {
     double max_missed; /* 0..1 */
     struct scn_route *routes;
     size_t route_count;
+    char **sources; /* addresses to connect from */
+    size_t source_count;
 };
 
 struct scn_check {

@@ -128,6 +128,8 @@ static void test_wrong_options(void **state)
         {"load", "https://127.0.0.1/", "-r5", "--cert=/c.pem"},
         {"load", "https://127.0.0.1/", "-r5", "--key=/c.pem"},
         {"load", "https://127.0.0.1/", "-r5", "-k", "--ca-file=/ca.pem"},
+        {"load", "http://127.0.0.1/", "-r5", "--source="},
+        {"load", "http://127.0.0.1/", "-r5", "--source=1.2.3.4,"},
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         int argc = 0;
@@ -146,7 +148,8 @@ static void test_tls_options(void **state)
 {
     (void)state;
     static const char *const argv[] = {
-        "load", "https://127.0.0.1:9/p", "-r1", "--ca-file", "ca", "--cert", "c", "--key=k"};
+        "load",     "https://127.0.0.1:9/p", "-r1", "--ca-file", "ca", "--cert", "c", "--key=k",
+        "--source", "127.0.0.2,127.0.0.3"};
     struct load_adhoc a;
     struct base_error err;
     if (!load_adhoc_parse(&a, (int)(sizeof argv / sizeof *argv), argv, &err))
@@ -156,6 +159,9 @@ static void test_tls_options(void **state)
     assert_string_equal(a.spec.tls.cert_file, "c");
     assert_string_equal(a.spec.tls.key_file, "k");
     assert_false(a.spec.tls.insecure);
+    assert_int_equal(a.spec.source_count, 2);
+    assert_string_equal(a.spec.sources[0], "127.0.0.2");
+    assert_string_equal(a.spec.sources[1], "127.0.0.3");
     assert_string_equal(a.spec.host, "127.0.0.1:9");
     load_adhoc_fini(&a);
 }

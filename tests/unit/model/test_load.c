@@ -13,7 +13,7 @@
     "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}',"                     \
     "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady',"             \
     "'tls':{'serverName':'example.org','caFile':'/ca.pem','certFile':'/c.pem','keyFile':'/k.pem'," \
-    "'insecure':false}}"
+    "'insecure':false},'sources':['127.0.0.2','127.0.0.3']}"
 #define STAGED                                                                                     \
     "{'arrivals':'constant','rate':0.0,'stages':[{'lengthNs':4000000000,'from':0.0,'to':500.5,"    \
     "'burst':0,'everyNs':0},{'lengthNs':6000000000,'from':0.0,'to':0.0,'burst':50,'everyNs':"      \
@@ -48,7 +48,7 @@
     "'threads':[{'spanNs':3,'cpuNs':2,'waitedNs':1}],"                                             \
     "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n']}"
 
-static const char *const spec_nullable[] = {"body", "stages", "replay",   "replayUnit",
+static const char *const spec_nullable[] = {"body", "stages", "replay",   "replayUnit", "sources",
                                             "tls",  "caFile", "certFile", "keyFile"};
 CASE(load_spec, struct load_spec, spec_nullable);
 static const char *const interval_nullable[] = {"causes", "parts"};

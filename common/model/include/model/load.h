@@ -113,6 +113,8 @@ struct load_spec {
     size_t route_count;
     char *first_phase;
     struct load_tls_spec tls;
+    char **sources; /* addresses of this machine to connect from, in turn; none: the kernel's */
+    size_t source_count;
 };
 
 /* Why a request failed. One table gives the words ("connect", "http_5xx"...). */
