@@ -127,6 +127,21 @@ static void check_breakable(struct scn_reporter *reporter)
                           "(target: {kind: sandbox})");
 }
 
+/* The agent measures a rate by at most some thousand requests: less it would refuse, but only after
+ * the load has begun. A ramp begins with one step of the whole. */
+static void check_app(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    double steps = fault->ramp.steps > 0 ? (double)fault->ramp.steps : 1.0;
+    double least = fault->app.error_rate / steps;
+    scn_at(reporter, "spec.faults[%zu].app", i);
+    if (fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
+        scn_say(reporter, "does nothing, expected errorRate, latency or both");
+    scn_at(reporter, "spec.faults[%zu].app.errorRate", i);
+    if (least > 0 && least < 0.01 - 1e-9)
+        scn_say(reporter, "%.3g%% of the requests%s cannot be measured, expected 1%% or more",
+                least * 100, steps > 1 ? " (the first step of the ramp)" : "");
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     check_breakable(reporter);
@@ -140,9 +155,8 @@ static void check_faults(struct scn_reporter *reporter)
         check_fault_end(reporter, fault, i);
         if (fault->kind == FAULT_PARTITION)
             check_partition(reporter, fault, i);
-        scn_at(reporter, "spec.faults[%zu].app", i);
-        if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
-            scn_say(reporter, "does nothing, expected errorRate, latency or both");
+        if (fault->kind == FAULT_APP)
+            check_app(reporter, fault, i);
         if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
             scn_at(reporter, "spec.faults[%zu].select.percent", i);
             scn_say(reporter, "selects nothing, expected more than 0%%");

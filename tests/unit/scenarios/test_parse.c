@@ -90,14 +90,14 @@ static void test_a_fault_with_units(void **state)
     (void)state;
     char *text = replaced(SAMPLE, "service: users, kill: {}",
                           "service: users, lease: 1500ms, select: {percent: 33%}, maxAffected: "
-                          "100%, app: {latency: 250ms, errorRate: 0.5%, errorStatus: 503}");
+                          "100%, app: {latency: 250ms, errorRate: 1.5%, errorStatus: 503}");
     struct scn_scenario scenario = parsed(text);
     assert_int_equal(scenario.faults[0].lease.ns, 1500 * BASE_NS_PER_MS);
     assert_int_equal(scenario.faults[0].select.mode, SCN_SELECT_PERCENT);
     assert_true(scenario.faults[0].select.percent == 0.33);
     assert_true(scenario.faults[0].max_affected == 1.0);
     assert_int_equal(scenario.faults[0].app.latency.ns, 250 * BASE_NS_PER_MS);
-    assert_true(scenario.faults[0].app.error_rate == 0.005);
+    assert_true(scenario.faults[0].app.error_rate == 0.015);
     assert_int_equal(scenario.faults[0].app.error_status, 503);
     scn_scenario_fini(&scenario);
     free(text);
@@ -205,6 +205,10 @@ static const struct {
      "s.yaml:15:7: spec.faults[0]: a kind of fault is missing, expected one of kill, partition, "
      "app"},
     {"kill: {}", "kil: {}", "unknown key \"kil\", did you mean \"kill\"?"},
+    {"kill: {}", "app: {errorRate: 0.5%}",
+     "spec.faults[0].app.errorRate: 0.5% of the requests cannot be measured, expected 1% or more"},
+    {"kill: {}", "app: {errorRate: 1%}, ramp: {steps: 2}",
+     "0.5% of the requests (the first step of the ramp) cannot be measured"},
     {"kill: {}", "app: {}", "does nothing, expected errorRate, latency or both"},
     {"kill: {}", "kill: {}, select: any", "expected one of one, all, or a mapping with count or"},
     {"kill: {}", "kill: {}, select: {count: 1, percent: 5%}", "expected exactly one way to select"},
