@@ -15,13 +15,21 @@ enum { longest_s = 7 * 24 * 3600 }; /* of --max-duration */
 
 static const char usage[] =
     "usage: squall-agent --listen ADDR:PORT [--token-file FILE] --topology FILE --journal DIR\n"
-    "                    [--max-duration 1h] [--max-affected 50%]\n"
+    "                    [--tls-cert FILE --tls-key FILE [--client-ca FILE]]\n"
+    "                    [--audit FILE] [--max-duration 1h] [--max-affected 50%]\n"
     "       squall-agent --sweep --topology FILE --journal DIR\n"
     "\n"
     "  --listen ADDR:PORT   where the control API is; a non-loopback address needs a token\n"
+    "                       and TLS\n"
     "  --token-file FILE    requests must carry this secret as a bearer token\n"
+    "  --tls-cert FILE      HTTPS with this certificate (PEM, with those between it and its CA)\n"
+    "  --tls-key FILE       its key\n"
+    "  --client-ca FILE     requests must come with a client certificate that this CA signed\n"
     "  --topology FILE      topology.json of the platform that this agent may break\n"
     "  --journal DIR        what is in place is on disk there; replayed at the start\n"
+    "  --audit FILE         who asked for what, a JSON line each; else in the log, marked "
+    "\"audit\".\n"
+    "                       What cannot be written down there is not done\n"
     "  --max-duration D     ceiling on how long a fault may last (1h)\n"
     "  --max-affected P     cap on the share of a service's instances with a fault (50%)\n"
     "  --sweep              revert what an agent that died has left, check, and exit: 0 when all\n"
@@ -30,8 +38,12 @@ static const char usage[] =
 struct options {
     char *listen;
     char *token_file;
+    char *tls_cert;
+    char *tls_key;
+    char *client_ca;
     char *topology;
     char *journal;
+    char *audit;
     char *max_duration;
     char *max_affected;
     bool sweep;
@@ -52,8 +64,12 @@ static const struct {
 } table[] = {
     {"--listen", offsetof(struct options, listen), false},
     {"--token-file", offsetof(struct options, token_file), false},
+    {"--tls-cert", offsetof(struct options, tls_cert), false},
+    {"--tls-key", offsetof(struct options, tls_key), false},
+    {"--client-ca", offsetof(struct options, client_ca), false},
     {"--topology", offsetof(struct options, topology), false},
     {"--journal", offsetof(struct options, journal), false},
+    {"--audit", offsetof(struct options, audit), false},
     {"--max-duration", offsetof(struct options, max_duration), false},
     {"--max-affected", offsetof(struct options, max_affected), false},
     {"--sweep", offsetof(struct options, sweep), true},
@@ -126,8 +142,11 @@ static bool fill_config(struct options *options, struct agent_config *config,
         return base_fail(err, BASE_INVALID, "--max-affected %s: expected 0%% to 100%%",
                          options->max_affected);
     config->token_file = options->token_file;
+    config->tls = (struct io_tls_files){
+        .ca = options->client_ca, .cert = options->tls_cert, .key = options->tls_key};
     config->topology = options->topology;
     config->journal = options->journal;
+    config->audit = options->audit;
     return true;
 }
 
@@ -202,7 +221,8 @@ static int run(const struct agent_config *given, bool sweeping)
     if (program.agent == NULL) {
         (void)fprintf(stderr, "squall-agent: %s\n", err.message);
         io_loop_free(program.loop);
-        bool usage_error = err.code == BASE_DENIED && config.token_file == NULL && !sweeping;
+        bool bare = config.token_file == NULL || config.tls.cert == NULL;
+        bool usage_error = err.code == BASE_DENIED && bare && !sweeping;
         return usage_error ? EXIT_CODE_USAGE : EXIT_CODE_ERROR;
     }
     if (sweeping)

@@ -44,6 +44,7 @@ static bool check_ceiling(const struct fault_spec *spec, const struct agent_limi
         {"`for`", spec->duration},
         {"`restart within`",
          spec->kind == FAULT_KILL ? spec->kill.restart_within : (struct dur_ns){0}},
+        {"grace", spec->kind == FAULT_KILL ? spec->kill.grace : (struct dur_ns){0}},
         {"latency", spec->kind == FAULT_APP ? spec->app.latency : (struct dur_ns){0}},
     };
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
@@ -142,4 +143,19 @@ bool agent_admit(const struct fault_spec *spec, const struct topo *topo,
     return check_itself(spec, err) && check_ceiling(spec, limits, err) &&
            check_targets(spec, topo, err) && check_overlap(spec, standing, standing_count, err) &&
            check_share(spec, topo, limits, standing, standing_count, err);
+}
+
+bool agent_read_renewal(const json_t *body, const struct agent_limits *limits,
+                        struct dur_ns *out_lease, struct base_error *err)
+{
+    struct dur_ns lease = {0};
+    if (!model_get_dur(body, "renewal", "leaseNs", &lease, err))
+        return false;
+    if (lease.ns <= 0 || lease.ns > limits->max_duration.ns)
+        return base_fail(err, BASE_INVALID,
+                         "renewal: leaseNs must be above 0 and at most this agent's ceiling of "
+                         "%lld ns",
+                         (long long)limits->max_duration.ns);
+    *out_lease = lease;
+    return true;
 }

@@ -17,4 +17,8 @@ bool agent_admit(const struct fault_spec *spec, const struct topo *topo,
                  const struct agent_limits *limits, const struct fault_spec *const *standing,
                  size_t standing_count, struct base_error *err);
 
+/* The body of a renewal: {"leaseNs":N}. */
+bool agent_read_renewal(const json_t *body, const struct agent_limits *limits,
+                        struct dur_ns *out_lease, struct base_error *err);
+
 #endif

@@ -2,6 +2,7 @@
 #include "chaos/agent.h"
 
 #include <arpa/inet.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@
 #include "model/control.h"
 #include "sweep.h"
 
-enum { farewell_ms = 5, farewell_turns = 40 };
+enum { farewell_ms = 5, farewell_turns = 40, request_timeout_s = 5 };
 
 uint16_t agent_port(const struct agent *agent)
 {
@@ -79,6 +80,10 @@ static void on_prune(void *ctx)
         bool many = i + AGENT_KEEP_COUNT < agent->fault_count;
         if (record->state == FAULT_GONE && (old || many))
             drop_fault(agent, i);
+    }
+    if (base_mono_sub(base_mono_now(), agent->used_pruned).ns > 3600 * BASE_NS_PER_S) {
+        agent_used_prune(agent->used);
+        agent->used_pruned = base_mono_now();
     }
     io_timer_start(&agent->prune_timer, base_dur_s(30));
 }
@@ -197,40 +202,49 @@ bool agent_can(const struct agent *agent, enum fault_kind kind, struct base_erro
     return false;
 }
 
-/* A run that claims to start later than any halt could not be halted. */
+/* A run that claims to start later than any halt could not be halted; one of long ago is somebody
+ * repeating a request whose id is no longer remembered. */
 static bool check_clock(const struct fault_spec *spec, struct base_error *err)
 {
     char theirs[BASE_WALL_TEXT];
     char ours[BASE_WALL_TEXT];
     struct wall_ns now = base_wall_now();
-    if (spec->started.ns - now.ns <= CONTROL_MAX_SKEW_S * BASE_NS_PER_S)
-        return true;
+    int64_t ahead = spec->started.ns - now.ns;
     base_wall_format(spec->started, theirs);
     base_wall_format(now, ours);
-    return base_fail(err, BASE_DENIED,
-                     "fault %s: its run started at %s, but here it is %s: a halt compares the two; "
-                     "set the clocks of controller and agent (NTP)",
-                     spec->id, theirs, ours);
+    if (ahead > CONTROL_MAX_SKEW_S * BASE_NS_PER_S)
+        return base_fail(err, BASE_DENIED,
+                         "fault %s: its run started at %s, but here it is %s: a halt compares the "
+                         "two; set the clocks of controller and agent (NTP)",
+                         spec->id, theirs, ours);
+    if (-ahead > CONTROL_MAX_AGE_S * BASE_NS_PER_S)
+        return base_fail(err, BASE_DENIED,
+                         "fault %s: its run was planned at %s, more than %d h ago (here it is %s): "
+                         "start a new run, or set the clocks of controller and agent (NTP)",
+                         spec->id, theirs, CONTROL_MAX_AGE_S / 3600, ours);
+    return true;
 }
 
-struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
-                           struct base_error *err)
+struct fault *agent_take(struct agent *agent, const struct fault_spec *spec, struct base_error *err)
 {
-    if (!check_clock(spec, err))
-        return NULL;
     if (!refresh_topology(agent, err)) {
         if (err != NULL)
             err->code = BASE_UNAVAILABLE;
         return NULL;
     }
-    if (!admit(agent, spec, err) || !agent_can(agent, spec->kind, err))
+    if (!admit(agent, spec, err) || !check_clock(spec, err) || !agent_can(agent, spec->kind, err) ||
+        !agent_used_check(agent->used, spec->id, err))
         return NULL;
-    struct fault *fault = fault_new(&agent->env, spec, &agent->topo, err);
-    if (fault == NULL)
-        return NULL;
+    return fault_new(&agent->env, spec, &agent->topo, err);
+}
+
+bool agent_start(struct agent *agent, struct fault *fault, struct base_error *err)
+{
+    if (!agent_used_take(agent->used, fault_spec_of(fault)->id, err))
+        return false;
     add_fault(agent, fault);
     fault_start(fault);
-    return fault;
+    return true;
 }
 
 static bool is_marked(const struct agent *agent, const char *run)
@@ -291,6 +305,8 @@ static bool read_token(struct agent *agent, const char *path, struct base_error 
     base_buf_init(&buf, 4096);
     if (!base_secret_read(path, &buf, err))
         return base_fail_context(err, "token file");
+    const char *slash = strrchr(path, '/');
+    agent->token_name = base_str_printf("token %s", slash != NULL ? slash + 1 : path);
     agent->has_token = true;
     return io_sha256(buf.data, buf.len, agent->token_digest, err);
 }
@@ -298,15 +314,26 @@ static bool read_token(struct agent *agent, const char *path, struct base_error 
 static bool check_access(struct agent *agent, const struct agent_config *config,
                          struct base_error *err)
 {
-    if (config->token_file != NULL)
-        return read_token(agent, config->token_file, err);
-    if (!is_loopback(config->address))
+    bool local = is_loopback(config->address);
+    if (config->tls.cert == NULL && (config->tls.key != NULL || config->tls.ca != NULL))
+        return base_fail(err, BASE_INVALID, "--tls-key and --client-ca need --tls-cert");
+    if (!local && config->token_file == NULL)
         return base_fail(err, BASE_DENIED,
                          "refusing to listen on %s without a token: anyone there could break this "
                          "host; give --token-file",
                          config->address);
-    base_log_text(agent->log, BASE_WARN,
-                  "no token file: every local user can inject faults through this agent");
+    if (!local && config->tls.cert == NULL)
+        return base_fail(err, BASE_DENIED,
+                         "refusing to listen on %s without TLS: the token would cross the network "
+                         "for all to read; give --tls-cert and --tls-key, and --client-ca so that "
+                         "controllers must have certificates",
+                         config->address);
+    agent->wants_cert = config->tls.ca != NULL;
+    if (config->token_file != NULL)
+        return read_token(agent, config->token_file, err);
+    if (!agent->wants_cert)
+        base_log_text(agent->log, BASE_WARN,
+                      "no token file: every local user can inject faults through this agent");
     return true;
 }
 
@@ -318,8 +345,11 @@ static bool listen_on(struct agent *agent, const struct agent_config *config,
         .port = config->port,
         .max_body = CONTROL_MAX_BODY,
         .max_connections = 256,
+        .request_timeout = base_dur_s(request_timeout_s),
         .on_request = agent_api_request,
         .on_abandon = agent_api_abandon,
+        .on_refused = agent_api_refused,
+        .tls = config->tls.cert != NULL ? &config->tls : NULL,
         .ctx = agent,
     };
     agent->server = io_server_new(agent->loop, &server, err);
@@ -338,9 +368,19 @@ static void look_at_host(struct agent *agent)
     }
 }
 
+/* Sockets and namespaces of other users' processes are behind ptrace(2)'s check (proc(5)). */
+static bool has_to_find(const struct topo *topo)
+{
+    for (size_t s = 0; s < topo->service_count; s++)
+        for (size_t i = 0; i < topo->services[s].instance_count; i++)
+            if (topo->services[s].instances[i].find_by != NULL)
+                return true;
+    return false;
+}
+
 bool agent_confine(const struct agent *agent, struct base_error *err)
 {
-    uint64_t keep = 0;
+    uint64_t keep = has_to_find(&agent->topo) ? UINT64_C(1) << CAP_SYS_PTRACE : 0;
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++)
         if (agent->host[kind].code == BASE_OK)
             keep |= fault_ops_of((enum fault_kind)kind)->capabilities;
@@ -377,6 +417,15 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
     if (agent->journal == NULL)
         return false;
     say_clamped(agent);
+    /* An id is remembered for longer than its request would be taken, by any clock we accept. */
+    agent->used = agent_used_open(config->journal,
+                                  base_dur_s(CONTROL_MAX_AGE_S + 2 * CONTROL_MAX_SKEW_S), err);
+    if (agent->used == NULL)
+        return false;
+    agent->used_pruned = base_mono_now();
+    agent->audit = agent_audit_open(config->audit, config->log->fd, err);
+    if (agent->audit == NULL)
+        return false;
     agent->env = (struct fault_env){
         .loop = agent->loop,
         .http = agent->http,
@@ -442,6 +491,9 @@ void agent_free(struct agent *agent)
     io_timer_fini(&agent->closed_timer);
     io_http_free(agent->http);
     agent_journal_close(agent->journal);
+    agent_audit_close(agent->audit);
+    agent_used_close(agent->used);
+    free(agent->token_name);
     topo_fini(&agent->topo);
     free(agent->topology_path);
     free(agent);

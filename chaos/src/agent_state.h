@@ -4,11 +4,13 @@
 #define CHAOS_AGENT_STATE_H
 
 #include "admission.h"
+#include "audit.h"
 #include "chaos/agent.h"
 #include "chaos/capability.h"
 #include "engine.h"
 #include "io/digest.h"
 #include "io/http_server.h"
+#include "used.h"
 
 enum {
     AGENT_MAX_STANDING = 256, /* faults that have not ended */
@@ -28,8 +30,13 @@ struct agent {
     struct base_error host[FAULT_KIND_COUNT]; /* why this host has no such fault; BASE_OK: it can */
     struct io_http *http;
     struct agent_journal *journal;
+    struct agent_audit *audit;
+    struct agent_used *used;
+    struct mono_ns used_pruned;
     struct io_server *server; /* NULL: --sweep */
+    bool wants_cert;
     bool has_token;
+    char *token_name; /* "token <name of its file>", for audit lines */
     char token_digest[IO_SHA256_TEXT];
     struct wall_ns started;
     struct fault_env env;
@@ -52,9 +59,12 @@ struct agent {
 
 /* --- agent.c --- */
 struct fault *agent_find(const struct agent *agent, const char *id);
-/* Reads the topology anew, admits, resolves and starts; NULL with err. */
-struct fault *agent_inject(struct agent *agent, const struct fault_spec *spec,
-                           struct base_error *err);
+/* Reads the topology anew, admits and resolves; NULL with err. Nothing happens before agent_start;
+ * fault_free gives it up. */
+struct fault *agent_take(struct agent *agent, const struct fault_spec *spec,
+                         struct base_error *err);
+/* BASE_DENIED, or the disk's reason: its id was used before or cannot be remembered. */
+bool agent_start(struct agent *agent, struct fault *fault, struct base_error *err);
 /* Reverts everything, and remembers on disk that every run that has started by now is halted. */
 void agent_halt(struct agent *agent);
 /* On this host and the platform as read last. */
@@ -67,6 +77,7 @@ bool agent_has_stuck(const struct agent *agent);
 /* --- api.c --- */
 void agent_api_request(void *agent, struct io_exchange *exchange);
 void agent_api_abandon(void *agent, struct io_exchange *exchange);
+void agent_api_refused(void *agent, struct io_exchange *exchange, unsigned status);
 void agent_api_settled(struct agent *agent,
                        const struct fault *fault); /* answers who waited for it */
 void agent_api_fini(struct agent *agent);

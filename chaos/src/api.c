@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The control protocol (model/control.h): requests in, records out, and one audit line for each
- * answer: who, what, where, until when, with what outcome.
- */
-#include <stdio.h>
+/* The control protocol (model/control.h): requests in, records out. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "agent_state.h"
-#include "base/cleanup.h"
+#include "answer.h"
 #include "base/text.h"
 #include "model/control.h"
+#include "route.h"
+
+enum { insufficient_storage = 507 }; /* RFC 4918, 11.5 */
 
 enum wait_kind {
     WAIT_ACTIVE, /* POST: until it is active, or has ended */
@@ -26,76 +26,6 @@ struct agent_waiter {
     struct fault *fault; /* NULL for WAIT_HALT */
     struct agent_waiter *next;
 };
-
-/* --- answers --- */
-
-static void reply(struct io_exchange *exchange, unsigned status, json_t *body)
-{
-    BASE_AUTO_FREE char *text = model_json_dump_line(body);
-    json_decref(body);
-    const char *safe = text != NULL ? text : "{}";
-    io_exchange_reply(exchange, status, "application/json", safe, strlen(safe));
-}
-
-static void audit(const struct agent *agent, const struct io_exchange *exchange, unsigned status,
-                  const struct fault_record *record, const char *outcome)
-{
-    BASE_AUTO_BUF struct base_buf where;
-    base_buf_init(&where, 4096);
-    char until[BASE_WALL_TEXT] = "";
-    char peer[IO_PEER_TEXT];
-    io_exchange_peer(exchange, peer);
-    for (size_t i = 0; record != NULL && i < record->target_count; i++)
-        (void)base_buf_printf(&where, "%s%s", i > 0 ? " " : "", record->targets[i]);
-    if (record != NULL && record->expires_at.ns > 0)
-        base_wall_format(record->expires_at, until);
-    base_log_line(agent->log, status < 400 ? BASE_INFO : BASE_WARN, "request",
-                  BASE_TEXT("peer", peer), BASE_TEXT("method", io_exchange_method(exchange)),
-                  BASE_TEXT("path", io_exchange_path(exchange)), BASE_INT("status", status),
-                  BASE_TEXT("fault", record != NULL ? record->id : NULL),
-                  BASE_TEXT("kind", record != NULL ? fault_kind_name(record->kind) : NULL),
-                  BASE_TEXT("targets", record != NULL ? where.data : NULL),
-                  BASE_TEXT("until", until[0] != '\0' ? until : NULL),
-                  BASE_TEXT("outcome", outcome));
-}
-
-static void answer_error(const struct agent *agent, struct io_exchange *exchange, unsigned status,
-                         const struct base_error *err, const struct fault_spec *spec)
-{
-    struct fault_record what = {0};
-    if (spec != NULL)
-        what = (struct fault_record){.id = spec->id,
-                                     .kind = spec->kind,
-                                     .targets = spec->targets,
-                                     .target_count = spec->target_count};
-    audit(agent, exchange, status, spec != NULL ? &what : NULL, err->message);
-    json_t *error = json_object();
-    json_object_set_new(error, "code", model_json_text(base_code_name(err->code)));
-    json_object_set_new(error, "message", model_json_text(err->message));
-    json_t *body = json_object();
-    json_object_set_new(body, "error", error);
-    reply(exchange, status, body);
-}
-
-static void answer_fault(const struct agent *agent, struct io_exchange *exchange, unsigned status,
-                         const struct fault *fault)
-{
-    const struct fault_record *record = fault_record_of(fault);
-    audit(agent, exchange, status, record, fault_state_name(record->state));
-    reply(exchange, status, fault_record_to_json(record));
-}
-
-static void answer_all(const struct agent *agent, struct io_exchange *exchange, unsigned status,
-                       const char *outcome)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < agent->fault_count; i++)
-        json_array_append_new(list, fault_record_to_json(fault_record_of(agent->faults[i])));
-    json_t *body = json_object();
-    json_object_set_new(body, "faults", list);
-    audit(agent, exchange, status, NULL, outcome);
-    reply(exchange, status, body);
-}
 
 /* --- waiting --- */
 
@@ -116,11 +46,11 @@ static bool try_answer(const struct agent *agent, enum wait_kind kind, struct io
         if (agent_has_ending(agent))
             return false;
         if (agent->halt_error.code != BASE_OK) {
-            answer_error(agent, exchange, 500, &agent->halt_error, NULL);
+            agent_answer_error(agent, exchange, 500, &agent->halt_error, NULL);
             return true;
         }
         bool stuck = agent_has_stuck(agent);
-        answer_all(agent, exchange, stuck ? 409 : 200, stuck ? "stuck" : "all gone");
+        agent_answer_all(agent, exchange, stuck ? 409 : 200, stuck ? "stuck" : "all gone");
         return true;
     }
     enum fault_state state = fault_record_of(fault)->state;
@@ -133,7 +63,7 @@ static bool try_answer(const struct agent *agent, enum wait_kind kind, struct io
         status = 409;
     if (kind == WAIT_RENEWED && ended)
         status = 410;
-    answer_fault(agent, exchange, status, fault);
+    agent_answer_fault(agent, exchange, status, fault);
     return true;
 }
 
@@ -169,9 +99,19 @@ void agent_api_abandon(void *ctx, struct io_exchange *exchange)
             at = &waiter->next;
             continue;
         }
+        agent_audit_end(agent, exchange, 0,
+                        waiter->fault != NULL ? fault_record_of(waiter->fault) : NULL,
+                        "the peer went away before the answer");
         *at = waiter->next;
         free(waiter);
     }
+}
+
+void agent_api_refused(void *ctx, struct io_exchange *exchange, unsigned status)
+{
+    const struct agent *agent = ctx;
+    agent_audit_end(agent, exchange, status, NULL,
+                    status == 0 ? "the request never came in whole" : "refused unread");
 }
 
 void agent_api_fini(struct agent *agent)
@@ -205,13 +145,13 @@ static void get_health(struct agent *agent, struct io_exchange *exchange, const 
     }
     json_t *body = json_object();
     json_object_set_new(body, "status", model_json_text("ok"));
-    json_object_set_new(body, "version", json_integer(1));
+    json_object_set_new(body, "version", json_integer(CONTROL_VERSION));
     json_object_set_new(body, "pid", json_integer(getpid()));
     json_object_set_new(body, "started", model_json_text(started));
     json_object_set_new(body, "halted", model_json_text(last_halt.ns > 0 ? halted : NULL));
     json_object_set_new(body, "active", json_integer(active));
     json_object_set_new(body, "kinds", kinds);
-    reply(exchange, 200, body);
+    agent_answer_json(exchange, 200, body);
 }
 
 static unsigned refusal_status(const struct agent *agent, const struct base_error *err)
@@ -244,6 +184,29 @@ static void refuse_halted(const struct agent *agent, const struct fault_spec *sp
                     spec->run, started, halted);
 }
 
+/* NULL: refused, and answered. */
+static struct fault *take_and_start(struct agent *agent, struct io_exchange *exchange,
+                                    const struct fault_spec *spec)
+{
+    struct base_error err = {0};
+    struct fault *fault = NULL;
+    if (agent->closing)
+        (void)base_fail(&err, BASE_UNAVAILABLE, "this agent is shutting down");
+    else
+        fault = agent_take(agent, spec, &err);
+    if (fault == NULL) {
+        agent_answer_error(agent, exchange, refusal_status(agent, &err), &err, spec);
+        return NULL;
+    }
+    const struct fault_record asked = agent_record_asked(spec);
+    if (agent_audit_begin(agent, exchange, &asked, &err) && agent_start(agent, fault, &err))
+        return fault;
+    fault_free(fault);
+    bool refused = err.code == BASE_LIMIT; /* as agent_take would have, a moment earlier */
+    agent_answer_error(agent, exchange, refused ? 403 : insufficient_storage, &err, spec);
+    return NULL;
+}
+
 static void inject(struct agent *agent, struct io_exchange *exchange, const struct fault_spec *spec)
 {
     struct base_error err = {0};
@@ -252,22 +215,31 @@ static void inject(struct agent *agent, struct io_exchange *exchange, const stru
         (void)base_fail(&err, BASE_INVALID,
                         "id %s belongs to another fault already; give each fault an id of its own",
                         spec->id);
-        answer_error(agent, exchange, 400, &err, spec);
+        agent_answer_error(agent, exchange, 400, &err, spec);
         return;
     }
     if (fault == NULL && agent_is_halted(agent, spec)) {
         refuse_halted(agent, spec, &err);
-        answer_error(agent, exchange, 410, &err, spec);
+        agent_answer_error(agent, exchange, 410, &err, spec);
         return;
     }
-    if (fault == NULL && agent->closing)
-        (void)base_fail(&err, BASE_UNAVAILABLE, "this agent is shutting down");
-    else if (fault == NULL)
-        fault = agent_inject(agent, spec, &err);
     if (fault == NULL)
-        answer_error(agent, exchange, refusal_status(agent, &err), &err, spec);
-    else
+        fault = take_and_start(agent, exchange, spec);
+    if (fault != NULL)
         answer_or_wait(agent, WAIT_ACTIVE, exchange, fault);
+}
+
+/* RFC 9110, 8.3.1: parameters, such as a charset, may follow; case does not matter. A page in a
+ * browser cannot send this type to another site, which guards an agent without a token. */
+static bool is_json(const struct io_exchange *exchange, struct base_error *err)
+{
+    static const char wanted[] = "application/json";
+    const char *type = io_exchange_header(exchange, "Content-Type");
+    size_t len = sizeof wanted - 1;
+    if (type != NULL && strncasecmp(type, wanted, len) == 0 && strchr(" \t;", type[len]) != NULL)
+        return true;
+    return base_fail(err, BASE_INVALID, "the body must be of Content-Type %s, not \"%.100s\"",
+                     wanted, type != NULL ? type : "");
 }
 
 static json_t *read_body(const struct io_exchange *exchange, struct base_error *err)
@@ -282,10 +254,14 @@ static void post_fault(struct agent *agent, struct io_exchange *exchange, const 
     (void)id;
     struct base_error err = {0};
     struct fault_spec spec = {0};
+    if (!is_json(exchange, &err)) {
+        agent_answer_error(agent, exchange, 415, &err, NULL);
+        return;
+    }
     json_t *body = read_body(exchange, &err);
     if (body == NULL || !fault_spec_from_json(body, &spec, &err)) {
         json_decref(body);
-        answer_error(agent, exchange, 400, &err, NULL);
+        agent_answer_error(agent, exchange, 400, &err, NULL);
         return;
     }
     json_decref(body);
@@ -296,7 +272,7 @@ static void post_fault(struct agent *agent, struct io_exchange *exchange, const 
 static void list_faults(struct agent *agent, struct io_exchange *exchange, const char *id)
 {
     (void)id;
-    answer_all(agent, exchange, 200, "listed");
+    agent_answer_all(agent, exchange, 200, "listed");
 }
 
 /* The fault of the path, or NULL after a 404. */
@@ -307,7 +283,7 @@ static struct fault *find_or_404(struct agent *agent, struct io_exchange *exchan
     if (fault == NULL) {
         (void)base_fail(&err, BASE_NOT_FOUND,
                         "no fault %.128s here: it was never taken, or ended over an hour ago", id);
-        answer_error(agent, exchange, 404, &err, NULL);
+        agent_answer_error(agent, exchange, 404, &err, NULL);
     }
     return fault;
 }
@@ -316,7 +292,7 @@ static void get_fault(struct agent *agent, struct io_exchange *exchange, const c
 {
     const struct fault *fault = find_or_404(agent, exchange, id);
     if (fault != NULL)
-        answer_fault(agent, exchange, 200, fault);
+        agent_answer_fault(agent, exchange, 200, fault);
 }
 
 static void delete_fault(struct agent *agent, struct io_exchange *exchange, const char *id)
@@ -324,6 +300,7 @@ static void delete_fault(struct agent *agent, struct io_exchange *exchange, cons
     struct fault *fault = find_or_404(agent, exchange, id);
     if (fault == NULL)
         return;
+    agent_audit_begin_anyway(agent, exchange, fault_record_of(fault));
     fault_end(fault, FAULT_END_REQUEST);
     answer_or_wait(agent, WAIT_END, exchange, fault);
 }
@@ -335,16 +312,19 @@ static void renew_fault(struct agent *agent, struct io_exchange *exchange, const
     struct fault *fault = find_or_404(agent, exchange, id);
     if (fault == NULL)
         return;
+    if (!is_json(exchange, &err)) {
+        agent_answer_error(agent, exchange, 415, &err, fault_spec_of(fault));
+        return;
+    }
     json_t *body = read_body(exchange, &err);
-    bool valid = body != NULL && model_get_dur(body, "renewal", "leaseNs", &lease, &err);
+    bool valid = body != NULL && agent_read_renewal(body, &agent->limits, &lease, &err);
     json_decref(body);
-    if (valid && (lease.ns <= 0 || lease.ns > agent->limits.max_duration.ns))
-        valid = base_fail(&err, BASE_INVALID,
-                          "renewal: leaseNs must be above 0 and at most this agent's ceiling of "
-                          "%lld ns",
-                          (long long)agent->limits.max_duration.ns);
     if (!valid) {
-        answer_error(agent, exchange, 400, &err, fault_spec_of(fault));
+        agent_answer_error(agent, exchange, 400, &err, fault_spec_of(fault));
+        return;
+    }
+    if (!agent_audit_begin(agent, exchange, fault_record_of(fault), &err)) {
+        agent_answer_error(agent, exchange, insufficient_storage, &err, fault_spec_of(fault));
         return;
     }
     if (agent_is_halted(agent, fault_spec_of(fault)))
@@ -353,80 +333,54 @@ static void renew_fault(struct agent *agent, struct io_exchange *exchange, const
         answer_or_wait(agent, WAIT_RENEWED, exchange, fault);
         return;
     }
-    answer_error(agent, exchange, 410, &err, fault_spec_of(fault));
+    agent_answer_error(agent, exchange, 410, &err, fault_spec_of(fault));
 }
 
 static void post_halt(struct agent *agent, struct io_exchange *exchange, const char *id)
 {
     (void)id;
+    agent_audit_begin_anyway(agent, exchange, NULL);
     agent_halt(agent);
     answer_or_wait(agent, WAIT_HALT, exchange, NULL);
 }
 
 /* --- routing --- */
 
-static const struct route {
-    const char *method;
-    const char *path;   /* up to the id */
-    bool has_id;        /* the next segment */
-    const char *action; /* behind the id; "" none */
-    bool open;          /* without a token */
-    void (*handle)(struct agent *agent, struct io_exchange *exchange, const char *id);
-} routes[] = {
-    {"GET", CONTROL_PATH_HEALTH, false, "", true, get_health},
-    {"POST", CONTROL_PATH_FAULTS, false, "", false, post_fault},
-    {"GET", CONTROL_PATH_FAULTS, false, "", false, list_faults},
-    {"GET", CONTROL_PATH_FAULTS "/", true, "", false, get_fault},
-    {"DELETE", CONTROL_PATH_FAULTS "/", true, "", false, delete_fault},
-    {"POST", CONTROL_PATH_FAULTS "/", true, "/renew", false, renew_fault},
-    {"POST", CONTROL_PATH_HALT, false, "", false, post_halt},
+static void (*const handlers[AGENT_ROUTE_COUNT])(struct agent *agent, struct io_exchange *exchange,
+                                                 const char *id) = {
+    [AGENT_ROUTE_HEALTH] = get_health,   [AGENT_ROUTE_POST] = post_fault,
+    [AGENT_ROUTE_LIST] = list_faults,    [AGENT_ROUTE_GET] = get_fault,
+    [AGENT_ROUTE_DELETE] = delete_fault, [AGENT_ROUTE_RENEW] = renew_fault,
+    [AGENT_ROUTE_HALT] = post_halt,
 };
 
-/* The id is cut into `id`, "" where the route has none. */
-static bool path_matches(const struct route *route, const char *path, char id[static 256])
+/* What another version means by a request is not guessed at. */
+static bool speaks_our_version(const struct io_exchange *exchange, struct base_error *err)
 {
-    id[0] = '\0';
-    if (!route->has_id)
-        return strcmp(path, route->path) == 0;
-    if (!base_str_starts(path, route->path))
-        return false;
-    const char *rest = path + strlen(route->path);
-    size_t len = strcspn(rest, "/");
-    if (len == 0 || len >= 256 || strcmp(rest + len, route->action) != 0)
-        return false;
-    memcpy(id, rest, len);
-    id[len] = '\0';
-    return true;
-}
-
-static bool authorized(const struct agent *agent, const struct io_exchange *exchange)
-{
-    static const char scheme[] = "Bearer ";
-    const char *header = io_exchange_header(exchange, "Authorization");
-    char digest[IO_SHA256_TEXT];
-    if (!agent->has_token)
+    uint64_t version = 0;
+    const char *text = io_exchange_header(exchange, CONTROL_VERSION_HEADER);
+    if (text == NULL || (base_parse_u64(text, &version) && version == CONTROL_VERSION))
         return true;
-    if (header == NULL || !base_str_starts(header, scheme))
-        return false;
-    const char *token = header + sizeof scheme - 1;
-    /* Digests are of one length: not even the length of the token shows in the time. */
-    return io_sha256(token, strlen(token), digest, NULL) &&
-           io_secret_equal(digest, agent->token_digest);
+    return base_fail(err, BASE_INVALID,
+                     "the controller speaks version %.20s of the control protocol and this agent "
+                     "version %d: use squall and squall-agent of one release",
+                     text, CONTROL_VERSION);
 }
 
-static void dispatch(struct agent *agent, struct io_exchange *exchange, const struct route *route,
-                     const char *id)
+static void dispatch(struct agent *agent, struct io_exchange *exchange,
+                     const struct agent_route *route, const char *id)
 {
     struct base_error err = {0};
-    if (route->open || authorized(agent, exchange)) {
-        route->handle(agent, exchange, id);
+    char who[AGENT_WHO_TEXT];
+    if (route->open || agent_authorize(agent, exchange, who, &err)) {
+        if (!route->strict || speaks_our_version(exchange, &err))
+            handlers[route->id](agent, exchange, id);
+        else
+            agent_answer_error(agent, exchange, 400, &err, NULL);
         return;
     }
     io_exchange_add_header(exchange, "WWW-Authenticate", "Bearer");
-    (void)base_fail(&err, BASE_DENIED,
-                    "this needs \"Authorization: Bearer <token>\" with the token of this agent's "
-                    "--token-file");
-    answer_error(agent, exchange, 401, &err, NULL);
+    agent_answer_error(agent, exchange, 401, &err, NULL);
 }
 
 void agent_api_request(void *ctx, struct io_exchange *exchange)
@@ -435,18 +389,14 @@ void agent_api_request(void *ctx, struct io_exchange *exchange)
     const char *path = io_exchange_path(exchange);
     const char *method = io_exchange_method(exchange);
     bool known = false;
-    char id[256];
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (!path_matches(&routes[i], path, id))
-            continue;
-        known = true;
-        if (strcmp(method, routes[i].method) == 0) {
-            dispatch(agent, exchange, &routes[i], id);
-            return;
-        }
+    char id[AGENT_ROUTE_ID_TEXT];
+    const struct agent_route *route = agent_route_find(method, path, id, &known);
+    if (route != NULL) {
+        dispatch(agent, exchange, route, id);
+        return;
     }
     struct base_error err = {0};
     (void)base_fail(&err, known ? BASE_INVALID : BASE_NOT_FOUND,
                     known ? "%s does not take %s" : "no such path: %s (method %s)", path, method);
-    answer_error(agent, exchange, known ? 405 : 404, &err, NULL);
+    agent_answer_error(agent, exchange, known ? 405 : 404, &err, NULL);
 }

@@ -41,6 +41,8 @@ enum fault_outcome {
 struct fault_ops {
     /* chaos/capability.h; NULL: any can. */
     bool (*host)(struct base_error *err);
+    const char *(*means)(
+        void); /* where hosts differ: by what this one does it. NULL: they do not */
     bool (*platform)(const struct topo *topo, struct base_error *err);
     uint64_t capabilities; /* capabilities(7) that its steps need, as bits */
     /* Names to things, into fault_set_state; a refusal costs nothing yet. */
@@ -55,13 +57,18 @@ struct fault_ops {
     void (*late)(struct fault *fault, enum fault_step step);
     void (*cancel)(struct fault *fault); /* whatever the running step waits for */
     void (*close)(struct fault *fault);  /* frees the state; it may be NULL */
-    bool instant; /* nothing stays in place that a lease could end before it was verified */
+    /* Nothing stays in place that a lease could end before it was verified. NULL: never so. */
+    bool (*instant)(const struct fault_spec *spec);
 };
 
 const struct fault_ops *fault_ops_of(enum fault_kind kind); /* one table, in engine.c */
 extern const struct fault_ops fault_kill_ops;
 extern const struct fault_ops fault_partition_ops;
 extern const struct fault_ops fault_app_ops;
+extern const struct fault_ops fault_pause_ops;
+extern const struct fault_ops fault_cpu_ops;
+extern const struct fault_ops fault_memory_ops;
+extern const struct fault_ops fault_network_ops;
 
 struct fault_env { /* outlives every fault */
     struct io_loop *loop;

@@ -9,17 +9,37 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "find.h"
 
 void fault_target_fini(struct fault_target *target)
 {
     free(target->name);
     free(target->service);
+    free(target->kind);
     free(target->address);
     free(target->netns);
     free(target->cgroup);
     free(target->status_file);
     free(target->admin_token_file);
+    free(target->find_by);
+    free(target->find_value);
     *target = (struct fault_target){0};
+}
+
+/* What the topology leaves open of an instance that is found, as it is now. */
+static bool fill_found(struct fault_target *target, struct base_error *err)
+{
+    struct fault_found found = {0};
+    if (target->find_by == NULL)
+        return true;
+    if (!fault_find(target->find_by, target->find_value, &found, err))
+        return base_fail_context(err, "target %s", target->name);
+    if (target->netns == NULL)
+        target->netns = base_str_dup(found.netns);
+    if (target->cgroup == NULL)
+        target->cgroup = base_str_dup(found.cgroup);
+    fault_found_fini(&found);
+    return true;
 }
 
 bool fault_target_resolve(const struct topo *topo, const char *name, struct fault_target *out,
@@ -32,16 +52,24 @@ bool fault_target_resolve(const struct topo *topo, const char *name, struct faul
                          "target \"%s\" is no instance of the platform \"%s\" that this agent "
                          "serves; see its topology file",
                          name, topo->name);
-    *out = (struct fault_target){
+    struct fault_target target = {
         .name = base_str_dup(instance->name),
         .service = base_str_dup(service->name),
+        .kind = base_str_dup(service->kind),
         .address = base_str_dup(instance->address),
         .port = instance->port,
         .netns = base_str_dup(instance->netns),
         .cgroup = base_str_dup(instance->cgroup),
         .status_file = base_str_dup(instance->status_file),
         .admin_token_file = base_str_dup(service->admin_token_file),
+        .find_by = base_str_dup(instance->find_by),
+        .find_value = base_str_dup(instance->find_value),
     };
+    if (!fill_found(&target, err)) {
+        fault_target_fini(&target);
+        return false;
+    }
+    *out = target;
     return true;
 }
 
@@ -50,14 +78,43 @@ bool fault_process_ticks(pid_t pid, uint64_t *out)
     return base_process_ticks(pid, out);
 }
 
+char fault_process_state(const struct fault_process *process)
+{
+    struct base_process found;
+    bool same =
+        base_process_find(process->pid, &found) && found.start_ticks == process->start_ticks;
+    return same ? found.state : '\0';
+}
+
 bool fault_process_alive(const struct fault_process *process)
 {
     return base_process_alive(process->pid, process->start_ticks);
 }
 
+/* The oldest of those that are found; none is no error, as after a kill. */
+static bool found_process(const struct fault_target *target, struct fault_process *out,
+                          char **state, struct base_error *err)
+{
+    struct fault_found found = {0};
+    struct base_error why = {0};
+    bool any = fault_find(target->find_by, target->find_value, &found, &why);
+    if (!any && why.code != BASE_NOT_FOUND) {
+        if (err != NULL)
+            *err = why;
+        return base_fail_context(err, "process of %s", target->name);
+    }
+    *out = any ? found.processes[0] : (struct fault_process){0};
+    if (state != NULL)
+        *state = base_str_dup(any ? "ready" : "stopped");
+    fault_found_fini(&found);
+    return true;
+}
+
 bool fault_target_process(const struct fault_target *target, struct fault_process *out,
                           char **state, struct base_error *err)
 {
+    if (target->find_by != NULL)
+        return found_process(target, out, state, err);
     if (target->status_file == NULL)
         return base_fail(err, BASE_NOT_FOUND,
                          "%s has no statusFile in the topology: its process cannot be found",

@@ -15,12 +15,15 @@
 struct fault_target {
     char *name;
     char *service;
+    char *kind; /* of the service: "http", "postgres"... */
     char *address;
     uint16_t port;
     char *netns;            /* NULL: has none of its own */
     char *cgroup;           /* NULL: has none of its own */
     char *status_file;      /* NULL: none */
     char *admin_token_file; /* NULL: none */
+    char *find_by;          /* how its processes are found (find.h); NULL: by status_file */
+    char *find_value;
 };
 
 /* A process and what guards against its pid being given to another one. */
@@ -55,6 +58,8 @@ bool fault_target_process(const struct fault_target *target, struct fault_proces
                           char **state, struct base_error *err);
 /* Its start ticks; false when there is no such process, or only a zombie. */
 bool fault_process_ticks(pid_t pid, uint64_t *out);
+/* Its letter there, field 3: 'R', 'S', 'T'... '\0' when it is gone. */
+char fault_process_state(const struct fault_process *process);
 bool fault_process_alive(const struct fault_process *process);
 
 /* Names of services (all their instances), of instances, or addresses of instances; "ADDR:PORT" for

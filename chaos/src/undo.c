@@ -17,11 +17,14 @@ static const struct {
 } target_texts[] = {
     {"name", offsetof(struct fault_target, name), false},
     {"service", offsetof(struct fault_target, service), false},
+    {"kind", offsetof(struct fault_target, kind), true},
     {"address", offsetof(struct fault_target, address), false},
     {"netns", offsetof(struct fault_target, netns), true},
     {"cgroup", offsetof(struct fault_target, cgroup), true},
     {"statusFile", offsetof(struct fault_target, status_file), true},
     {"adminTokenFile", offsetof(struct fault_target, admin_token_file), true},
+    {"findBy", offsetof(struct fault_target, find_by), true},
+    {"findValue", offsetof(struct fault_target, find_value), true},
 };
 enum { target_text_count = sizeof target_texts / sizeof *target_texts };
 

@@ -12,11 +12,14 @@
 #include "scenarios/halt.h"
 
 static const char help[] =
-    "usage: squall halt [--name SANDBOX] [--state DIR] [--agent URL --token-file FILE]\n"
+    "usage: squall halt [--name SANDBOX] [--state DIR]\n"
+    "       squall halt --agent URL --token-file FILE [--ca FILE] [--cert FILE] [--key FILE]\n"
     "Reverts every fault, everywhere, now: on all sandboxes of this machine, on one of them, or "
     "on\n"
     "one agent. Needs no controller. Exit code 0 when every agent has measured that nothing is in\n"
-    "place any more, 6 when one has not or cannot be asked.\n";
+    "place any more, 6 when one has not or cannot be asked.\n\n"
+    "  --ca FILE    who signed the certificate of an https:// agent (PEM)\n"
+    "  --cert FILE  the certificate that it asks for, and --key FILE its key\n";
 
 enum { AGENTS_MAX = 256, HALT_PATIENCE_S = 20 };
 
@@ -42,8 +45,11 @@ static void add_sandbox(void *ctx, const char *topology)
         topo_fini(topo);
         return;
     }
-    list->agents[list->count++] =
-        (struct halt_agent){.url = topo->agent_url, .token_file = topo->agent_token_file};
+    list->agents[list->count++] = (struct halt_agent){.url = topo->agent_url,
+                                                      .token_file = topo->agent_token_file,
+                                                      .tls = {.ca = topo->agent_ca_file,
+                                                              .cert = topo->agent_cert_file,
+                                                              .key = topo->agent_key_file}};
 }
 
 static bool report(const struct halt_agent *agent)
@@ -84,6 +90,7 @@ static int halt_all(struct halt_list *list)
 
 struct halt_choice {
     const char *name, *state, *agent, *token;
+    struct io_tls_files tls;
 };
 
 static int find_agents(const struct halt_choice *choice, struct halt_list *list)
@@ -95,8 +102,8 @@ static int find_agents(const struct halt_choice *choice, struct halt_list *list)
         return cli_usage(
             "halt: --agent names one agent; --name and --state choose among sandboxes");
     if (choice->agent != NULL) {
-        list->agents[list->count++] =
-            (struct halt_agent){.url = choice->agent, .token_file = choice->token};
+        list->agents[list->count++] = (struct halt_agent){
+            .url = choice->agent, .token_file = choice->token, .tls = choice->tls};
     } else if (!sandbox_each_topology(choice->state, choice->name, add_sandbox, list, &err)) {
         return cli_fail(EXIT_CODE_ERROR, &err);
     }
@@ -110,10 +117,15 @@ static int find_agents(const struct halt_choice *choice, struct halt_list *list)
 
 int cmd_halt(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"name", required_argument, NULL, 'n'},  {"state", required_argument, NULL, 's'},
-        {"agent", required_argument, NULL, 'a'}, {"token-file", required_argument, NULL, 't'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"name", required_argument, NULL, 'n'},
+                                            {"state", required_argument, NULL, 's'},
+                                            {"agent", required_argument, NULL, 'a'},
+                                            {"token-file", required_argument, NULL, 't'},
+                                            {"ca", required_argument, NULL, 'c'},
+                                            {"cert", required_argument, NULL, 'e'},
+                                            {"key", required_argument, NULL, 'k'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     struct halt_choice choice = {0};
     int option;
     optind = 1;
@@ -126,6 +138,9 @@ int cmd_halt(int argc, char **argv)
                              : option == 's' ? &choice.state
                              : option == 'a' ? &choice.agent
                              : option == 't' ? &choice.token
+                             : option == 'c' ? &choice.tls.ca
+                             : option == 'e' ? &choice.tls.cert
+                             : option == 'k' ? &choice.tls.key
                                              : NULL;
         if (field == NULL)
             return cli_usage("halt: see squall halt --help");

@@ -18,9 +18,11 @@ static const char help[] =
     "that may have left a fault in place.\n\n"
     "  --out DIR                where run directories go (default: squall-runs)\n"
     "  --target NAME            the sandbox to use, instead of the scenario's target\n"
+    "  --topology FILE          a platform that squall did not start, as its topology.json says\n"
     "  --state DIR              where sandboxes keep their state (default: $SQUALL_STATE)\n"
     "  --seed N                 instead of the scenario's seed\n"
     "  --without-kernel-faults  leave out faults that need root; named in every report\n"
+    "  --dry-run                say what would be done to whom, and do nothing\n"
     "  --quiet                  only the verdict\n";
 
 /* Which exit code speaks for several runs: cleanup first, then what was asked for, then trouble. */
@@ -35,14 +37,26 @@ static int worse(int a, int b)
     return EXIT_CODE_PASS;
 }
 
-enum choice { OPT_OUT = 1, OPT_TARGET, OPT_STATE, OPT_SEED, OPT_WITHOUT, OPT_QUIET, OPT_HELP };
+enum choice {
+    OPT_OUT = 1,
+    OPT_TARGET,
+    OPT_TOPOLOGY,
+    OPT_STATE,
+    OPT_SEED,
+    OPT_WITHOUT,
+    OPT_DRY_RUN,
+    OPT_QUIET,
+    OPT_HELP
+};
 
 static const struct option long_options[] = {
     {"out", required_argument, NULL, OPT_OUT},
     {"target", required_argument, NULL, OPT_TARGET},
+    {"topology", required_argument, NULL, OPT_TOPOLOGY},
     {"state", required_argument, NULL, OPT_STATE},
     {"seed", required_argument, NULL, OPT_SEED},
     {"without-kernel-faults", no_argument, NULL, OPT_WITHOUT},
+    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -58,6 +72,9 @@ static int take_option(int option, struct run_options *options)
     case OPT_TARGET:
         options->target = optarg;
         return -1;
+    case OPT_TOPOLOGY:
+        options->topology = optarg;
+        return -1;
     case OPT_STATE:
         options->state = optarg;
         return -1;
@@ -68,6 +85,9 @@ static int take_option(int option, struct run_options *options)
         return cli_usage("run: --seed %s is not a whole number below 2^63", optarg);
     case OPT_WITHOUT:
         options->without_kernel_faults = true;
+        return -1;
+    case OPT_DRY_RUN:
+        options->dry_run = true;
         return -1;
     case OPT_QUIET:
         options->quiet = true;
@@ -122,6 +142,8 @@ int cmd_run(int argc, char **argv)
     }
     if (optind >= argc)
         return cli_usage("run: which scenario? usage: squall run FILE...");
+    if (options.topology != NULL && options.target != NULL)
+        return cli_usage("run: --topology and --target each name a platform; give one");
     /* Whoever reads our lines may go away; what is under way is not to go with them. */
     (void)signal(SIGPIPE, SIG_IGN);
     return run_files(argv + optind, argc - optind, &options);

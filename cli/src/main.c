@@ -19,6 +19,7 @@ static const struct {
     {"run", cmd_run, "run scenario files: load, faults, verdict, report"},
     {"load", cmd_load, "send load to a URL, without a scenario"},
     {"report", cmd_report, "judge a run directory again, offline"},
+    {"fault", cmd_fault, "apply one fault by hand, list faults, revert one"},
     {"halt", cmd_halt, "revert every fault, everywhere, now"},
     {"doctor", cmd_doctor, "say what this machine lacks and what that switches off"},
 };

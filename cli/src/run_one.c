@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "cli.h"
+#include "dry_run.h"
 #include "progress.h"
 #include "reports/report.h"
 #include "sandbox/sandbox.h"
@@ -59,6 +60,9 @@ static bool resolve(void *ctx, const char *host, char *out, size_t size, struct 
 static int find_platform(struct one *one, const struct run_options *options)
 {
     struct base_error err;
+    if (options->topology != NULL)
+        return topo_read(options->topology, &one->topo, &err) ? -1
+                                                              : cli_fail(EXIT_CODE_USAGE, &err);
     if (one->scenario.target.kind == SCN_TARGET_EXTERNAL && options->target == NULL) {
         struct scn_problems problems = {0};
         bool ok = scn_external_topology(&one->scenario, resolve, NULL, &one->topo, &problems);
@@ -97,7 +101,7 @@ static int make_plan(struct one *one, const struct run_options *options)
         .seed_given = options->seed_given,
         .seed = options->seed,
         .without_kernel_faults = options->without_kernel_faults,
-        .target_given = options->target != NULL,
+        .target_given = options->target != NULL || options->topology != NULL,
     };
     struct scn_problems problems = {0};
     bool ok = scn_plan(&one->scenario, &one->topo, &choices, &one->plan, &problems);
@@ -265,7 +269,8 @@ int run_one(const char *file, const struct run_options *options, bool *stop)
         if (code < 0)
             code = make_plan(&one, options);
         if (code < 0)
-            code = carry_out(&one, options, stop);
+            code = options->dry_run ? dry_run_plan(&one.plan, &one.topo)
+                                    : carry_out(&one, options, stop);
     }
     one_fini(&one);
     return code;

@@ -7,13 +7,15 @@
 #include <stdint.h>
 
 struct run_options {
-    const char *out;    /* folder of run directories */
-    const char *target; /* sandbox to use instead of the scenario's; NULL: the scenario's */
-    const char *state;  /* state root; NULL: as the environment says */
+    const char *out;      /* folder of run directories */
+    const char *target;   /* sandbox to use instead of the scenario's; NULL: the scenario's */
+    const char *topology; /* file to use instead of either; NULL: none */
+    const char *state;    /* state root; NULL: as the environment says */
     bool seed_given;
     uint64_t seed;
     bool without_kernel_faults;
     bool quiet;
+    bool dry_run; /* only say what would be done */
 };
 
 /* Returns an exit code. *stop is set when nothing may follow: the operator ended it, or a fault may

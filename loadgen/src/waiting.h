@@ -13,6 +13,7 @@ struct load_due {
     uint64_t answered; /* responses the worker had seen when it was due */
     uint32_t phase;
     uint32_t route;
+    uint32_t user; /* closed model */
 };
 
 struct load_waiting {

@@ -55,7 +55,7 @@ static struct measure of_counts(const struct report *report, const struct plan_t
     if (t->expect.stat == EXPECT_ERRORS)
         value = bad / intended;
     else if (t->expect.stat == EXPECT_ACHIEVED_RATE)
-        value = (double)counts.sent / intended;
+        value = (double)load_counts_delivered(&counts) / intended;
     else if (t->expect.stat == EXPECT_RATE)
         value = (double)counts.ok / seconds;
     return (struct measure){.value = value, .events = intended};

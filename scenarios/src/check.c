@@ -2,15 +2,43 @@
 /* Rules between the fields of a scenario that hold on any platform. */
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "buckets.h"
+#include "check_load.h"
 #include "decode.h"
+#include "intensity.h"
 #include "phases.h"
 #include "reporter.h"
+
+/* One load has one kind of connection, and one identity. */
+static void check_target(struct scn_reporter *reporter)
+{
+    const struct scn_target *target = &reporter->scenario->target;
+    const struct scn_target_tls *tls = &target->tls;
+    scn_at(reporter, "spec.target");
+    if (scn_spoiled(reporter) || target->url_count == 0)
+        return;
+    bool secure = base_str_starts(target->urls[0], "https:");
+    for (size_t i = 1; i < target->url_count; i++) {
+        scn_at(reporter, "spec.target.urls[%zu]", i);
+        if (base_str_starts(target->urls[i], "https:") != secure)
+            scn_say(reporter, "http:// and https:// are mixed, expected one of them in all urls");
+    }
+    scn_at(reporter, "spec.target.tls");
+    if (!secure && scn_scenario_has(reporter->scenario, "spec.target.tls"))
+        scn_say(reporter, "makes sense only with urls that begin with https://");
+    if ((tls->cert_file == NULL) != (tls->key_file == NULL))
+        scn_say(reporter, "certFile and keyFile belong together, expected both");
+    if (tls->ca_file != NULL && tls->verify == SCN_VERIFY_NONE)
+        scn_say(reporter, "caFile says whom to trust and verify: none says not to ask, expected "
+                          "one of them");
+}
 
 static void check_load(struct scn_reporter *reporter)
 {
@@ -28,6 +56,7 @@ static void check_load(struct scn_reporter *reporter)
                 "%" PRId64 " threads for %" PRId64 " connections, expected no more than those",
                 load->threads, load->connections);
     }
+    scn_check_arrivals(reporter);
 }
 
 static void check_steady(struct scn_reporter *reporter)
@@ -86,12 +115,6 @@ static void check_after(struct scn_reporter *reporter, const struct scn_fault *f
     free(names);
 }
 
-/* Kinds with a size that can grow; plan_faults.c scales the same. */
-static bool can_ramp(enum fault_kind kind)
-{
-    return kind == FAULT_APP;
-}
-
 static void check_times(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
 {
     bool repeats = fault->repeat.times > 0;
@@ -103,8 +126,8 @@ static void check_times(struct scn_reporter *reporter, const struct scn_fault *f
     scn_at(reporter, "spec.faults[%zu].ramp", i);
     if (ramps && repeats)
         scn_say(reporter, "beside \"repeat\", expected one of them");
-    else if (ramps && !can_ramp(fault->kind))
-        scn_say(reporter, "this kind of fault has nothing that could grow, expected an app fault");
+    else if (ramps && !scn_can_grow(fault->kind))
+        scn_say(reporter, "this kind of fault has nothing that could grow");
     else if (ramps && fault->duration.ns < fault->ramp.steps * BASE_NS_PER_S)
         scn_say(reporter,
                 "%" PRId64 " steps in less than as many seconds, expected at least 1s for "
@@ -142,6 +165,36 @@ static void check_app(struct scn_reporter *reporter, const struct scn_fault *fau
                 least * 100, steps > 1 ? " (the first step of the ramp)" : "");
 }
 
+static void check_kill(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    char path[SCN_PATH_LEN];
+    scn_at(reporter, "spec.faults[%zu].kill.signal", i);
+    (void)snprintf(path, sizeof path, "%s", reporter->path);
+    bool given = scn_scenario_has(reporter->scenario, path);
+    scn_at(reporter, "spec.faults[%zu].kill.grace", i);
+    if (fault->kill.grace.ns > 0 && given && fault->kill.signal == SIGKILL)
+        scn_say(reporter, "does nothing, expected another signal than SIGKILL with it");
+    if (fault->kill.grace.ns > 0 && fault->kill.grace.ns >= fault->duration.ns)
+        scn_say(reporter, "does nothing, expected less than the fault's own \"for\"");
+    scn_at(reporter, "spec.faults[%zu].kill.every", i);
+    if (fault->kill.every.ns > 0 && fault->kill.every.ns >= fault->duration.ns)
+        scn_say(reporter, "does nothing, expected less than the fault's own \"for\"");
+}
+
+static void check_network(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    struct base_error err = {0};
+    for (size_t k = 0; k < fault->network.peer_count; k++) {
+        if (!base_str_eq(fault->network.peers[k], fault->service))
+            continue;
+        scn_at(reporter, "spec.faults[%zu].network.peers[%zu]", i, k);
+        scn_say(reporter, "\"%s\" is the target itself, expected other services", fault->service);
+    }
+    scn_at(reporter, "spec.faults[%zu].network", i);
+    if (!fault_network_check(&fault->network, &err))
+        scn_say(reporter, "%s", err.message);
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     check_breakable(reporter);
@@ -157,8 +210,16 @@ static void check_faults(struct scn_reporter *reporter)
             check_partition(reporter, fault, i);
         if (fault->kind == FAULT_APP)
             check_app(reporter, fault, i);
+        if (fault->kind == FAULT_KILL)
+            check_kill(reporter, fault, i);
+        if (fault->kind == FAULT_NETWORK)
+            check_network(reporter, fault, i);
         if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
             scn_at(reporter, "spec.faults[%zu].select.percent", i);
+            scn_say(reporter, "selects nothing, expected more than 0%%");
+        }
+        if (fault->select.mode == SCN_SELECT_UP_TO && fault->select.up_to <= 0) {
+            scn_at(reporter, "spec.faults[%zu].select.randomMaxPercent", i);
             scn_say(reporter, "selects nothing, expected more than 0%%");
         }
     }
@@ -248,6 +309,53 @@ static void check_thresholds(struct scn_reporter *reporter)
     scn_phases_free(phases, count);
 }
 
+/* The names of faults, for a question that is to be asked while one of them is active. */
+static void check_probe_fault(struct scn_reporter *reporter, const struct scn_probe *probe,
+                              size_t index)
+{
+    const struct scn_scenario *scenario = reporter->scenario;
+    const char **names = base_calloc(scenario->fault_count, sizeof *names);
+    bool known = false;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        names[i] = scenario->faults[i].name;
+        known = known || base_str_eq(names[i], probe->fault);
+    }
+    scn_at(reporter, "spec.probes[%zu].fault", index);
+    if (probe->fault != NULL && probe->mode != PLAN_PROBE_DURING)
+        scn_say(reporter, "makes sense only with mode: during");
+    else if (probe->fault != NULL && !known)
+        scn_say_unknown(reporter, "fault", probe->fault, names, scenario->fault_count);
+    free(names);
+    scn_at(reporter, "spec.probes[%zu].mode", index);
+    if (probe->mode == PLAN_PROBE_DURING && scenario->fault_count == 0)
+        scn_say(reporter, "during what? there are no faults");
+}
+
+static void check_probe_name(struct scn_reporter *reporter, const struct scn_probe *probe,
+                             size_t index)
+{
+    const struct scn_steady *steady = &reporter->scenario->steady;
+    scn_at(reporter, "spec.probes[%zu].name", index);
+    for (size_t i = 0; i < steady->check_count; i++)
+        if (base_str_eq(steady->checks[i].name, probe->name))
+            scn_say(reporter, "\"%s\" is the name of a steady-state check, expected another",
+                    probe->name);
+}
+
+static void check_probes(struct scn_reporter *reporter)
+{
+    bool faults_known = !scn_problems_under(reporter->problems, "spec.faults");
+    for (size_t i = 0; i < reporter->scenario->probe_count; i++) {
+        const struct scn_probe *probe = &reporter->scenario->probes[i];
+        scn_at(reporter, "spec.probes[%zu]", i);
+        if (scn_spoiled(reporter))
+            continue;
+        check_probe_name(reporter, probe, i);
+        if (faults_known)
+            check_probe_fault(reporter, probe, i);
+    }
+}
+
 static void check_availability(struct scn_reporter *reporter, const struct scn_indicator *indicator)
 {
     if ((indicator->total == NULL) != (indicator->bad == NULL))
@@ -332,12 +440,14 @@ static void check_aborts(struct scn_reporter *reporter)
 void scn_check(const struct scn_scenario *scenario, struct scn_problems *problems)
 {
     struct scn_reporter reporter = {.scenario = scenario, .problems = problems};
+    check_target(&reporter);
     check_load(&reporter);
     check_steady(&reporter);
     /* First, since what the others find under spec.faults leaves the phases as they are. */
     check_thresholds(&reporter);
     check_faults(&reporter);
     check_phase_names(&reporter);
+    check_probes(&reporter);
     check_slos(&reporter);
     check_aborts(&reporter);
 }

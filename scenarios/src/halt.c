@@ -52,8 +52,7 @@ static void take_answer(struct halt_agent *agent, const struct io_http_response 
         agent->result = HALT_STUCK;
         name_the_stuck(agent, faults);
     } else {
-        const json_t *error = json_object_get(body, "error");
-        const char *why = json_string_value(json_object_get(error, "message"));
+        const char *why = control_error_text(body);
         agent->error = base_str_printf("it answered %d: %s", response->status,
                                        why != NULL ? why : "without saying why");
     }
@@ -73,13 +72,16 @@ static void ask_agent(struct halt_ask *ask, struct dur_ns patience)
     struct base_error err;
     struct halt_agent *agent = ask->agent;
     agent->result = HALT_UNREACHABLE;
-    BASE_AUTO_FREE char *authorization = control_authorization(agent->token_file, &err);
+    struct control_access access = {0};
     BASE_AUTO_FREE char *url = base_str_printf("%s%s", agent->url, CONTROL_PATH_HALT);
-    const char *const headers[] = {authorization, NULL};
-    const struct io_http_request request = {
-        .method = "POST", .url = url, .headers = headers, .timeout = patience};
-    if (authorization != NULL &&
-        io_http_start(ask->halt->http, &request, on_answer, ask, &err) != NULL)
+    bool asked = control_access_init(&access, agent->url, agent->token_file, &agent->tls, &err);
+    if (asked) {
+        struct io_http_request request = control_request(&access, "POST", url, NULL);
+        request.timeout = patience;
+        asked = io_http_start(ask->halt->http, &request, on_answer, ask, &err) != NULL;
+    }
+    control_access_fini(&access);
+    if (asked)
         ask->halt->open++;
     else
         agent->error = base_str_dup(err.message);

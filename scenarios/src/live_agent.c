@@ -28,8 +28,9 @@ bool live_agent_init(struct live_agent *agent, struct io_loop *loop, struct io_h
         return base_fail(err, BASE_INVALID,
                          "the plan has faults but its target has no agent; start one "
                          "(squall up does) or take the faults out");
-    agent->authorization = control_authorization(plan->agent_token_file, err);
-    if (agent->authorization == NULL)
+    const struct io_tls_files tls = {
+        .ca = plan->agent_ca_file, .cert = plan->agent_cert_file, .key = plan->agent_key_file};
+    if (!control_access_init(&agent->access, plan->agent_url, plan->agent_token_file, &tls, err))
         return false;
     agent->asks = base_calloc(plan->fault_count * REQUESTS, sizeof *agent->asks);
     for (size_t i = 0; i < plan->fault_count * REQUESTS; i++) {
@@ -48,15 +49,14 @@ void live_agent_fini(struct live_agent *agent)
         free(agent->asks[i].refused);
     }
     free(agent->asks);
-    free(agent->authorization);
+    control_access_fini(&agent->access);
     *agent = (struct live_agent){0};
 }
 
 static struct run_reply reply_of(enum run_request request, const struct io_http_response *response,
                                  const json_t *body, const struct fault_record *record)
 {
-    const char *text =
-        json_string_value(json_object_get(json_object_get(body, "error"), "message"));
+    const char *text = control_error_text(body);
     if (record->id != NULL)
         return (struct run_reply){.kind = RUN_REPLY_RECORD, .record = record};
     if (!response->ok)
@@ -67,7 +67,7 @@ static struct run_reply reply_of(enum run_request request, const struct io_http_
         return (struct run_reply){.kind = RUN_REPLY_UNKNOWN, .error = text};
     if (response->status == 410 && request == RUN_APPLY)
         return (struct run_reply){.kind = RUN_REPLY_HALTED, .error = text};
-    if (response->status >= 400 && response->status < 500)
+    if ((response->status >= 400 && response->status < 500) || response->status == 507)
         return (struct run_reply){.kind = RUN_REPLY_REFUSED, .error = text};
     return (struct run_reply){.kind = RUN_REPLY_UNREACHABLE,
                               .error = text != NULL ? text : "the agent's answer makes no sense"};
@@ -130,16 +130,9 @@ void live_agent_ask(struct live_agent *agent, size_t fault, enum run_request req
                        : base_str_printf("%s%s/%s%s", agent->plan->agent_url, CONTROL_PATH_FAULTS,
                                          spec->id, suffix);
     BASE_AUTO_FREE char *body = body_for(spec, request);
-    const char *const headers[] = {agent->authorization, "Content-Type: application/json", NULL};
-    const struct io_http_request call = {
-        .method = wire[request].method,
-        .url = url,
-        .headers = headers,
-        .body = body,
-        .body_len = body != NULL ? strlen(body) : 0,
-        .timeout = patience_for(spec, request),
-        .connect_timeout = base_dur_s(2),
-    };
+    struct io_http_request call = control_request(&agent->access, wire[request].method, url, body);
+    call.timeout = patience_for(spec, request);
+    call.connect_timeout = base_dur_s(2);
     struct live_ask *ask = &agent->asks[fault * REQUESTS + (size_t)request];
     struct base_error err;
     if (io_http_start(agent->http, &call, on_answer, ask, &err) == NULL) {
@@ -156,8 +149,7 @@ static char *why_not_free(const struct io_http_response *response, const json_t 
 {
     size_t i;
     const json_t *fault;
-    const char *text =
-        json_string_value(json_object_get(json_object_get(body, "error"), "message"));
+    const char *text = control_error_text(body);
     if (!response->ok)
         return base_str_dup(response->error.message);
     if (response->status != 200)
@@ -168,9 +160,8 @@ static char *why_not_free(const struct io_http_response *response, const json_t 
         const char *state = json_string_value(json_object_get(fault, "state"));
         const char *run = json_string_value(json_object_get(fault, "run"));
         const char *name = json_string_value(json_object_get(fault, "name"));
-        if (state != NULL && !base_str_eq(state, fault_state_name(FAULT_GONE)) &&
-            !base_str_eq(state, fault_state_name(FAULT_STUCK)))
-            return base_str_printf("fault %s of run %s is %s; squall halt ends it",
+        if (state != NULL && !base_str_eq(state, fault_state_name(FAULT_GONE)))
+            return base_str_printf("fault %s of run %s is %s; squall halt ends it, or says why not",
                                    name != NULL ? name : "?", run != NULL ? run : "?", state);
     }
     return NULL;
@@ -186,11 +177,28 @@ static void on_listing(void *ctx, const struct io_http_response *response)
     run_on_check(agent->run, agent->check, trouble == NULL, trouble);
 }
 
+static void ask_check(struct live_agent *agent, const char *path,
+                      void (*on_done)(void *ctx, const struct io_http_response *))
+{
+    BASE_AUTO_FREE char *url = base_str_printf("%s%s", agent->plan->agent_url, path);
+    struct io_http_request call = control_request(&agent->access, "GET", url, NULL);
+    call.timeout = base_dur_s(2);
+    (void)io_http_start(agent->http, &call, on_done, agent, NULL);
+}
+
+/* What an agent of another version makes of our requests is not tried out under load. */
+static void on_health(void *ctx, const struct io_http_response *response)
+{
+    struct live_agent *agent = ctx;
+    BASE_AUTO_FREE char *trouble = control_version_trouble(response);
+    if (trouble != NULL)
+        run_on_check(agent->run, agent->check, false, trouble);
+    else
+        ask_check(agent, CONTROL_PATH_FAULTS, on_listing);
+}
+
 void live_agent_check(struct live_agent *agent, size_t check)
 {
-    BASE_AUTO_FREE char *url = base_str_printf("%s%s", agent->plan->agent_url, CONTROL_PATH_FAULTS);
-    const char *const headers[] = {agent->authorization, NULL};
-    const struct io_http_request call = {.url = url, .headers = headers, .timeout = base_dur_s(2)};
     agent->check = check;
-    (void)io_http_start(agent->http, &call, on_listing, agent, NULL);
+    ask_check(agent, CONTROL_PATH_HEALTH, on_health);
 }

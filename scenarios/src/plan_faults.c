@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Faults of a plan: whom each hits, and whether that may be. */
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "base/text.h"
+#include "intensity.h"
 #include "plan_internal.h"
 
 /* Each fault draws from a stream of its own, so that adding or removing one leaves the selections
@@ -17,7 +21,21 @@ static uint64_t seed_of(uint64_t seed, const char *name)
     return seed ^ hash;
 }
 
-static size_t wanted(const struct scn_select *select, size_t instances)
+/* One to so many, each as likely: drawn from another stream than who is hit. */
+static size_t random_up_to(uint64_t seed, size_t most)
+{
+    struct base_rng rng;
+    base_rng_seed(&rng, ~seed);
+    return most == 0 ? 0 : 1 + (size_t)base_rng_below(&rng, most);
+}
+
+static size_t share_of(double share, size_t instances)
+{
+    /* 33% of 100 is 33, whatever binary fractions make of it. */
+    return (size_t)floor(share * (double)instances + 1e-9);
+}
+
+static size_t wanted(const struct scn_select *select, size_t instances, uint64_t seed)
 {
     switch (select->mode) {
     case SCN_SELECT_ONE:
@@ -27,8 +45,9 @@ static size_t wanted(const struct scn_select *select, size_t instances)
     case SCN_SELECT_COUNT:
         return (size_t)select->count;
     case SCN_SELECT_PERCENT:
-        /* 33% of 100 is 33, whatever binary fractions make of it. */
-        return (size_t)floor(select->percent * (double)instances + 1e-9);
+        return share_of(select->percent, instances);
+    case SCN_SELECT_UP_TO:
+        return random_up_to(seed, share_of(select->up_to, instances));
     }
     return 0;
 }
@@ -65,8 +84,11 @@ static bool check_selection(struct planner *planner, const struct scn_fault *fau
         scn_say(&planner->reporter, "\"%s\" has no instances, so that nothing is selected",
                 service->name);
     else if (want == 0)
-        scn_say(&planner->reporter, "%.4g%% of the %zu instance%s of \"%s\" is none",
-                fault->select.percent * 100, instances, instances == 1 ? "" : "s", service->name);
+        scn_say(
+            &planner->reporter, "%.4g%% of the %zu instance%s of \"%s\" is none",
+            (fault->select.mode == SCN_SELECT_UP_TO ? fault->select.up_to : fault->select.percent) *
+                100,
+            instances, instances == 1 ? "" : "s", service->name);
     else if (want > instances)
         scn_say(&planner->reporter, "%zu instances are asked for, but \"%s\" has %zu", want,
                 service->name, instances);
@@ -97,10 +119,11 @@ static void check_cap(struct planner *planner, const struct scn_fault *fault,
 
 static void need_netns(struct planner *planner, const struct topo_service *service, size_t index)
 {
-    scn_at(&planner->reporter, "spec.faults[%zu].partition", index);
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index,
+           fault_kind_name(planner->scenario->faults[index].kind));
     for (size_t i = 0; i < service->instance_count; i++) {
-        if (service->instances[i].netns != NULL)
-            continue;
+        if (service->instances[i].netns != NULL || service->instances[i].find_by != NULL)
+            continue; /* of who is found, the agent knows */
         scn_say(&planner->reporter,
                 "needs a network namespace, which \"%s\" has none of (target \"%s\" is %s): bring "
                 "the sandbox up as root, or leave this fault out with --without-kernel-faults",
@@ -116,10 +139,43 @@ static void need_supervisor(struct planner *planner, const struct topo_service *
     scn_at(&planner->reporter, "spec.faults[%zu].kill", index);
     for (size_t i = 0; i < service->instance_count; i++) {
         const char *file = service->instances[i].status_file;
-        if (file != NULL && *file != '\0')
+        if ((file != NULL && *file != '\0') || service->instances[i].find_by != NULL)
             continue;
         scn_say(&planner->reporter,
                 "needs to know the process of \"%s\", which target \"%s\" (%s) does not tell",
+                service->instances[i].name, planner->topo->name,
+                topo_mode_name(planner->topo->mode));
+        return;
+    }
+}
+
+static void need_processes(struct planner *planner, const struct scn_fault *fault,
+                           const struct topo_service *service, size_t index)
+{
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
+    for (size_t i = 0; i < service->instance_count; i++) {
+        const struct topo_instance *instance = &service->instances[i];
+        if (instance->cgroup != NULL || (instance->status_file != NULL && *instance->status_file))
+            continue;
+        scn_say(&planner->reporter,
+                "needs to know the control group or the process of \"%s\", which target \"%s\" "
+                "(%s) does not tell",
+                instance->name, planner->topo->name, topo_mode_name(planner->topo->mode));
+        return;
+    }
+}
+
+static void need_groups(struct planner *planner, const struct scn_fault *fault,
+                        const struct topo_service *service, size_t index)
+{
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
+    for (size_t i = 0; i < service->instance_count; i++) {
+        if (service->instances[i].cgroup != NULL)
+            continue;
+        scn_say(&planner->reporter,
+                "needs a control group of its own, which \"%s\" has none of (target \"%s\" is "
+                "%s): bring the sandbox up as root, or leave this fault out with "
+                "--without-kernel-faults",
                 service->instances[i].name, planner->topo->name,
                 topo_mode_name(planner->topo->mode));
         return;
@@ -155,14 +211,54 @@ static void fill_partition(const struct scn_fault *fault, struct fault_spec *spe
     spec->partition.direction = fault->partition.direction;
 }
 
+static void fill_kill(const struct planner *planner, const struct scn_fault *fault, size_t index,
+                      struct fault_spec *spec)
+{
+    char path[SCN_PATH_LEN];
+    (void)snprintf(path, sizeof path, "spec.faults[%zu].kill.signal", index);
+    bool gentle = fault->kill.grace.ns > 0 && !scn_scenario_has(planner->scenario, path);
+    spec->kill.signal = gentle ? SIGTERM : fault->kill.signal;
+    spec->kill.restart_within = fault->kill.restart_within;
+    spec->kill.grace = fault->kill.grace;
+    spec->kill.every = fault->kill.every;
+}
+
+/* What has a port is an address, and no name of the platform. */
+static void check_network_peers(struct planner *planner, const struct scn_fault *fault,
+                                size_t index)
+{
+    for (size_t i = 0; i < fault->network.peer_count; i++) {
+        const char *peer = fault->network.peers[i];
+        scn_at(&planner->reporter, "spec.faults[%zu].network.peers[%zu]", index, i);
+        if (strchr(peer, ':') == NULL && topo_find_instance(planner->topo, peer, NULL) == NULL)
+            planner_service(planner, peer);
+    }
+}
+
+static char **copy_texts(char *const *texts, size_t count)
+{
+    char **copy = base_calloc(count, sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = base_str_dup(texts[i]);
+    return copy;
+}
+
+static void fill_network(const struct planner *planner, const struct scn_fault *fault,
+                         struct fault_spec *spec)
+{
+    spec->network = fault->network;
+    spec->network.peers = copy_texts(fault->network.peers, fault->network.peer_count);
+    spec->network.ports = copy_texts(fault->network.ports, fault->network.port_count);
+    spec->network.seed = seed_of(planner->seed, fault->name) >> 1; /* as JSON numbers go */
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
     switch (fault->kind) {
     case FAULT_KILL:
         need_supervisor(planner, service, index);
-        spec->kill.signal = fault->kill.signal;
-        spec->kill.restart_within = fault->kill.restart_within;
+        fill_kill(planner, fault, index, spec);
         break;
     case FAULT_PARTITION:
         need_netns(planner, service, index);
@@ -175,16 +271,26 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         spec->app.error_status = (int)fault->app.error_status;
         spec->app.latency = fault->app.latency;
         break;
+    case FAULT_PAUSE:
+        need_processes(planner, fault, service, index);
+        break;
+    case FAULT_CPU:
+        need_groups(planner, fault, service, index);
+        spec->cpu.workers = (int)fault->cpu.workers;
+        spec->cpu.load = fault->cpu.load;
+        break;
+    case FAULT_MEMORY:
+        need_groups(planner, fault, service, index);
+        spec->memory.bytes = fault->memory.by == SCN_MEMORY_SIZE ? (int64_t)fault->memory.size : 0;
+        spec->memory.percent = fault->memory.by == SCN_MEMORY_PERCENT ? fault->memory.percent : 0;
+        spec->memory.rate = (int64_t)fault->memory.rate;
+        break;
+    case FAULT_NETWORK:
+        need_netns(planner, service, index);
+        check_network_peers(planner, fault, index);
+        fill_network(planner, fault, spec);
+        break;
     }
-}
-
-/* What a ramp's part has of the whole; check.c knows the same kinds. */
-static void scale_kind(struct fault_spec *spec, double intensity)
-{
-    if (spec->kind != FAULT_APP)
-        return;
-    spec->app.error_rate *= intensity;
-    spec->app.latency.ns = (int64_t)((double)spec->app.latency.ns * intensity);
 }
 
 /* A ramp stays on its targets; each repetition draws anew. */
@@ -205,6 +311,15 @@ static void fill_targets(struct planner *planner, const struct scn_occurrence *o
             spec->targets[spec->target_count++] = base_str_dup(service->instances[i].name);
     }
     free(chosen);
+}
+
+/* What is right as a whole may be too little in the first of a ramp's steps. */
+static void check_scaled(struct planner *planner, const struct fault_spec *spec, size_t index)
+{
+    struct base_error err;
+    scn_at(&planner->reporter, "spec.faults[%zu].ramp", index);
+    if (spec->kind == FAULT_NETWORK && !fault_network_check(&spec->network, &err))
+        scn_say(&planner->reporter, "in \"%s\": %s", spec->name, err.message);
 }
 
 static void plan_fault(struct planner *planner, const struct scn_occurrence *occurrence,
@@ -231,11 +346,15 @@ static void plan_fault(struct planner *planner, const struct scn_occurrence *occ
     if (service == NULL)
         return;
     fill_kind(planner, fault, service, index, spec);
-    scale_kind(spec, occurrence->intensity);
-    size_t want = wanted(&fault->select, service->instance_count);
+    scn_scale(spec, occurrence->intensity);
+    check_scaled(planner, spec, index);
+    size_t want = wanted(&fault->select, service->instance_count, draw_of(planner, occurrence));
     if (!check_selection(planner, fault, service, index, want))
         return;
-    check_cap(planner, fault, service, index, want);
+    /* A random number is judged by the most that it may be: no seed makes a file valid. */
+    bool random = fault->select.mode == SCN_SELECT_UP_TO;
+    check_cap(planner, fault, service, index,
+              random ? share_of(fault->select.up_to, service->instance_count) : want);
     fill_targets(planner, occurrence, service, want, spec);
 }
 
@@ -323,6 +442,9 @@ static void need_agent(struct planner *planner)
                 planner->topo->name);
     plan->agent_url = base_str_dup(planner->topo->agent_url);
     plan->agent_token_file = base_str_dup(planner->topo->agent_token_file);
+    plan->agent_ca_file = base_str_dup(planner->topo->agent_ca_file);
+    plan->agent_cert_file = base_str_dup(planner->topo->agent_cert_file);
+    plan->agent_key_file = base_str_dup(planner->topo->agent_key_file);
 }
 
 static void skip_left_out(struct planner *planner)
@@ -331,8 +453,9 @@ static void skip_left_out(struct planner *planner)
     for (size_t i = 0; i < scenario->fault_count; i++)
         if (planner_leaves_out(planner, &scenario->faults[i]))
             planner_skip(planner, scenario->faults[i].name,
-                         base_str_dup("partition needs kernel privileges and was left out with "
-                                      "--without-kernel-faults"));
+                         base_str_printf("%s needs kernel privileges and was left out with "
+                                         "--without-kernel-faults",
+                                         fault_kind_name(scenario->faults[i].kind)));
 }
 
 void planner_faults(struct planner *planner)

@@ -104,7 +104,6 @@ static void heed_active(struct run *run, struct run_fault *fault, const struct f
         record->state == FAULT_REQUESTED)
         return;
     bool in_time = record->end == FAULT_END_EXPIRED && now.ns + EXPIRY_SLACK.ns >= fault->end.ns;
-    fault->interrupted = !in_time;
     bool over = fault_state_final(record->state);
     if (over)
         settle(run, fault, record);
@@ -124,7 +123,6 @@ static void heed_active(struct run *run, struct run_fault *fault, const struct f
 static void lose_agent(struct run *run, struct run_fault *fault, const char *error,
                        struct mono_ns now)
 {
-    fault->interrupted = true;
     announce(run, fault, "agent.lost", error);
     start_reverting(run, fault, now);
     char *what = base_str_printf("the agent does not answer (%s)", error);
@@ -183,9 +181,6 @@ static void on_reverted(struct run *run, struct run_fault *fault, const struct r
 {
     fault->next = base_mono_add(now, ASK_AGAIN);
     if (reply->kind == RUN_REPLY_RECORD && fault_state_final(reply->record->state)) {
-        enum fault_end end = reply->record->end;
-        if (end == FAULT_END_LEASE || end == FAULT_END_RECOVERY)
-            fault->interrupted = true;
         settle(run, fault, reply->record);
     } else if (reply->kind == RUN_REPLY_UNKNOWN) {
         /* It may never have begun, or the agent came back without its journal: nobody can tell. */

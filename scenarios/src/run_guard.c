@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Abort conditions over sliding windows of the generator's intervals. Counts are summed over the
- * window; a latency statistic of a window is the largest of its intervals', which errs on the side
- * of aborting. Intervals carry no histogram but p50, p99 and max: the parser refuses the others
- * (check.c). A window that is not yet full judges nothing.
+ * window; a latency statistic of a window is the largest of its intervals', and infinite when
+ * requests were due and none was answered, which errs on the side of aborting. Intervals carry no
+ * histogram but p50, p99 and max: the parser refuses the others (check.c). A window that is not yet
+ * full judges nothing.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ static double largest(const struct run_window *window, const struct expectation 
         int64_t value = when->stat == EXPECT_MAX ? in->max.ns : median ? in->p50.ns : in->p99.ns;
         most = value > most ? value : most;
     }
-    return most == 0 ? (double)NAN : (double)most;
+    return (double)most;
 }
 
 static double measure(const struct run_window *window, const struct expectation *when)
@@ -71,13 +72,15 @@ static double measure(const struct run_window *window, const struct expectation 
     case EXPECT_ERRORS:
         return ratio(load_counts_failed(&sum) + sum.missed, sum.intended);
     case EXPECT_ACHIEVED_RATE:
-        return ratio(sum.sent, sum.intended);
+        return ratio(load_counts_delivered(&sum), sum.intended);
     case EXPECT_RATE:
         return ns == 0 ? (double)NAN : (double)sum.ok * (double)BASE_NS_PER_S / (double)ns;
     case EXPECT_COUNT:
         return (double)sum.ok;
     case EXPECT_QUANTILE:
     case EXPECT_MAX:
+        if (sum.ok == 0) /* no answer at all is slower than any */
+            return sum.intended == 0 ? (double)NAN : (double)INFINITY;
         return largest(window, when);
     case EXPECT_MEAN:
         break;

@@ -31,12 +31,18 @@ struct run_fault {
     enum run_fault_stage stage;
     bool asked;             /* a request other than renew is under way */
     bool renewing;          /* a renewal is under way */
-    bool interrupted;       /* ended before its time */
     struct mono_ns next;    /* when to renew or to ask again */
     struct mono_ns end;     /* when it is to be reverted */
     struct mono_ns give_up; /* reverting: when it is called unclean */
     struct mono_ns heard;   /* last whole answer of the agent */
     json_t *record;         /* the newest record, or NULL */
+};
+
+struct run_probe {
+    bool asked; /* the answer is awaited */
+    bool answered;
+    bool held;           /* the last answer */
+    struct mono_ns next; /* when to ask again */
 };
 
 struct run_window { /* one abort condition */
@@ -52,7 +58,8 @@ struct run {
     struct mono_ns deadline;  /* of the stage */
     struct mono_ns stop_sent; /* 0: load was not asked to stop */
     struct mono_ns load_start;
-    struct wall_ns load_end;
+    struct mono_ns load_heard; /* last sign of life of the generator */
+    struct wall_ns queried_at;
     bool load_running;
     bool load_killed;
     bool advancing; /* inside run_on_wake */
@@ -67,6 +74,8 @@ struct run {
     struct run_fault *faults;
     size_t next_phase;
     struct run_window *windows;
+    struct run_probe *probe_states;
+    struct mono_ns settling_since;
     /* evidence */
     json_t *probes;
     json_t *query_results;
@@ -76,8 +85,8 @@ struct run {
 };
 
 /* run.c */
-size_t run_check_count(const struct run *run);
-char *run_check_name(const struct run *run, size_t check); /* free() it */
+/* A steady-state check, whoever asked it. */
+void run_check_answered(struct run *run, const char *name, bool ok, const char *detail);
 void run_abort(struct run *run, enum run_abort by, const char *why);
 struct mono_ns run_now(const struct run *run);
 
@@ -85,6 +94,16 @@ struct mono_ns run_now(const struct run *run);
 bool run_faults_advance(struct run *run, struct mono_ns now); /* apply, renew, revert what is due */
 bool run_faults_over(const struct run *run);                  /* all ended or unclean */
 struct mono_ns run_faults_next(const struct run *run);        /* INT64_MAX: nothing is due */
+
+/* run_probes.c */
+void run_probes_init(struct run *run);
+void run_probes_fini(struct run *run);
+size_t run_probes_before(const struct run *run); /* how many are steady-state checks */
+void run_probes_ask_before(struct run *run);
+void run_probes_advance(struct run *run, struct mono_ns now); /* asks what is due */
+struct mono_ns run_probes_next(const struct run *run);        /* INT64_MAX: nothing is due */
+/* No probe that comes after is waited for. */
+bool run_probes_settled(const struct run *run, struct mono_ns now);
 
 /* run_guard.c */
 void run_guard_init(struct run *run);
@@ -97,8 +116,10 @@ const struct plan_abort *run_guard_push(struct run *run, const struct load_inter
 void run_event(struct run *run, const char *type, const json_t *fields);
 void run_event_take(struct run *run, const char *type, json_t *fields); /* and decref */
 void run_store_documents(struct run *run);
-void run_note_probe(struct run *run, size_t check, bool ok, const char *detail);
+/* An answer to the check or probe of this name. */
+void run_note_probe(struct run *run, const char *name, bool ok, const char *detail);
 void run_queries_init(struct run *run);
+void run_queries_ask(struct run *run); /* all of them, up to run->queried_at */
 void run_queries_fini(struct run *run);
 void run_note_query(struct run *run, size_t query, const struct run_query_result *result);
 

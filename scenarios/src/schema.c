@@ -45,6 +45,8 @@ static json_t *scalar_schema(const struct scn_field *field)
         return words_schema(field->words);
     if (field->type == SCN_INTEGER)
         return integer_schema(field);
+    if (field->type == SCN_PORT)
+        return json_pack("{s:s,s:i,s:i}", "type", "integer", "minimum", 1, "maximum", UINT16_MAX);
     const struct scn_scalar *scalar = scn_scalar_of(field->type);
     json_t *schema =
         json_pack("{s:s,s:I}", "type", "string", "maxLength", (json_int_t)scalar->max_len);

@@ -19,8 +19,9 @@ BEYOND_SCHEMA = re.compile(
     r"is out of range, expected|a percentage is 0% to 100%|a rate is more than 0|at character \d+"
     r"|no phase \"|no route \"|is taken by element|is the phase |the fault ends at"
     r"|does nothing, expected|is the target itself|ends before the checks|threads for"
+    r"|makes sense only beside|the stages last|there is never a user|is less than \"(min|median)\"|beside \"burst\""
     r"|not a bound of the platform's|expected both or neither|selects nothing"
-    r"|expected the name of one of the sandbox's services")
+    r"|no whole number of bytes|expected the name of one of the sandbox's services")
 
 
 @pytest.fixture(scope="module")

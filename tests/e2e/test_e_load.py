@@ -268,6 +268,11 @@ def lacks_connections(result):
     return result["clientLimited"] and "no free connection" in result["clientLimitedWhy"]
 
 
+CAUSES = {"connect": ("refused", "unreachable", "connect_timeout", "connect_reset", "no_port",
+                      "no_descriptor", "tls", "other"),
+          "timeout": ("silent", "stalled"), "reset": ("reset", "closed")}
+
+
 def check_sums(one):
     """Every request is accounted for, in the result, its parts, its intervals and the log."""
     result = one.result()
@@ -277,8 +282,10 @@ def check_sums(one):
     for key in ("intended", "sent", "ok", "missed", "bytesIn", "bytesOut"):
         assert whole[key] == sum(part["counts"][key] for part in result["parts"])
         assert whole[key] == sum(i["counts"][key] for i in result["intervals"])
+    for failure, causes in CAUSES.items():
+        assert whole["failed"][failure] == sum(whole["causes"][cause] for cause in causes)
     for kind, expected in (("response", whole["ok"]), ("service", whole["ok"]),
-                           ("failed", failed(whole))):
+                           ("first-byte", whole["ok"]), ("failed", failed(whole))):
         seen = sum(total(counts) for tag, counts in one.histograms().items()
                    if tag.endswith("/" + kind))
         assert seen == expected, kind
@@ -293,7 +300,9 @@ def test_every_request_is_accounted_for(serve, load):
     assert result["total"]["intended"] == result["total"]["ok"] == 600 == server.requests
     assert result["total"]["bytesIn"] == 600 * len(OK)
     assert set(one.histograms()) == {"steady/home/response", "steady/home/service",
-                                     "steady/-/schedule"}
+                                     "steady/home/first-byte", "steady/-/schedule",
+                                     "steady/-/connect"}
+    assert total(one.histograms()["steady/-/connect"]) == server.accepted == 10
     assert total(one.histograms()["steady/-/schedule"]) == 600
     assert result["scheduledNs"] == 1_500_000_000
     assert 0 < result["cpuNs"]
@@ -478,7 +487,9 @@ def test_slow_bodies(serve, load):
     assert result["total"]["ok"] == 30
     for path in pieces:
         service = one.histograms()[f"steady/{path[1:]}/service"]
+        first = one.histograms()[f"steady/{path[1:]}/first-byte"]
         assert quantile(service, 0) > 0.28 and quantile(service, 1) < 1.5
+        assert quantile(first, 0.5) < 0.1 < quantile(service, 0.5) - quantile(first, 0.5)
 
 
 def test_status_classes_and_protocol_errors(serve, load):
@@ -795,7 +806,7 @@ def test_ad_hoc_exit_codes(tmp_path):
     refused = f"http://127.0.0.1:{closed_port()}/"
     assert run("squall", "load", refused, "-r", "50", "-d", "0.3").returncode == 3
     assert run("squall", "load", refused, "-r", "0").returncode == 2
-    assert run("squall", "load", "https://127.0.0.1/", "-r", "5").returncode == 2
+    assert run("squall", "load", refused, "-r", "5", "--insecure").returncode == 2
     assert run("squall", "load", refused, "-r", "5", "-d", "0.3", "--hlog",
                tmp_path / "no" / "such").returncode == 5
     assert run("squall", "load", "--help").returncode == 0

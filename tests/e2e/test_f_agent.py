@@ -646,25 +646,110 @@ def test_unauthorized(agent, platform):
                              ("DELETE", "/v1/faults/x"), ("POST", "/v1/faults/x/renew")]:
             assert agent.ask(method, path, spec, token=token)[0] == 401
     assert agent.ask("GET", "/v1/faults")[1] == {"faults": []}
-    lines = [json.loads(line) for line in agent.log_file.read_text().splitlines()]
-    refused = [line for line in lines if line["message"] == "request" and line["status"] == 401]
+    refused = [line for line in audit_of(agent.log_file) if line["status"] == 401]
     assert len(refused) == 20 and all(line["peer"].startswith("127.0.0.1:") for line in refused)
+    assert {line["who"] for line in refused} == {None} and {line["event"] for line in refused} == {"end"}
+
+
+def audit_of(path, **wanted):
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    return [line for line in lines if line["message"] == "audit"
+            and all(line[key] == value for key, value in wanted.items())]
 
 
 @NEEDS_ROOT
 def test_audit_lines_say_who_what_where_until_when(agent, platform):
     spec = partition_fault()
     assert agent.post(spec)[0] == 200
+    assert agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": S})[0] == 200
     assert agent.delete(spec)[0] == 200
-    lines = [json.loads(line) for line in agent.log_file.read_text().splitlines()]
-    audit = [line for line in lines if line["message"] == "request" and line["fault"] == spec["id"]]
-    assert [(line["method"], line["outcome"]) for line in audit] == [("POST", "active"),
-                                                                    ("DELETE", "gone")]
+    audit = audit_of(agent.log_file, fault=spec["id"])
+    assert [(line["method"], line["event"], line["status"], line["outcome"]) for line in audit] == [
+        ("POST", "begin", None, None), ("POST", "end", 200, "active"),
+        ("POST", "begin", None, None), ("POST", "end", 200, "active"),
+        ("DELETE", "begin", None, None), ("DELETE", "end", 200, "gone")]
+    assert [audit[i]["request"] == audit[i + 1]["request"] for i in range(5)] == [
+        True, False, True, False, True]
     for line in audit:
-        assert line["kind"] == "partition" and line["targets"] == "api-11" and line["until"]
+        assert line["kind"] == "partition" and line["targets"] == ["api-11"] and line["until"]
+        assert line["who"] == "token token" and line["run"] == spec["run"]
 
 
-CAP_KILL, CAP_NET_ADMIN, CAP_SYS_ADMIN = 1 << 5, 1 << 12, 1 << 21
+@NEEDS_ROOT
+def test_the_audit_line_is_written_before_anything_is_done(platform, tmp_path):
+    """The agent is held in the write of the line by a pipe that is full."""
+    agent = Agent(platform, tmp_path, "--audit", str(tmp_path / "audit"))
+    os.mkfifo(tmp_path / "audit")
+    pipe = os.open(tmp_path / "audit", os.O_RDWR | os.O_NONBLOCK)
+    agent.start()
+    answers = queue.Queue()
+    spec = partition_fault()
+    sender = threading.Thread(target=lambda: answers.put(agent.post(spec)))
+    netns = platform.instances["api-11"].netns
+    try:
+        with pytest.raises(BlockingIOError):
+            while True:
+                os.write(pipe, b"#" * 4096)
+        sender.start()
+        syscall = pathlib.Path(f"/proc/{agent.process.pid}/syscall")
+        wait_until(lambda: syscall.read_text().startswith("1 "), 10, "it is inside write(2)")
+        assert ruleset(netns) == "" and not list(agent.journal.glob("*.fault"))
+        text = b""
+        while b'"outcome":"active"' not in text:
+            try:
+                text += os.read(pipe, 65536)
+            except BlockingIOError:
+                assert sender.is_alive() or answers.queue[0][0] == 200, answers.queue[0]
+        first, last = [json.loads(line) for line in text.lstrip(b"#").splitlines()]
+        assert (first["event"], first["fault"], last["event"]) == ("begin", spec["id"], "end")
+        sender.join(20)
+        assert "squall_" in ruleset(netns)
+    finally:
+        agent.terminate()
+        os.close(pipe)
+
+
+@NEEDS_ROOT
+def test_what_cannot_be_written_down_is_not_done_but_can_be_undone(platform, tmp_path):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    sh("mount", "-t", "tmpfs", "-o", "size=8k", "chat", str(folder))
+    agent = Agent(platform, tmp_path, "--audit", str(folder / "audit"))
+    netns = platform.instances["api-11"].netns
+    try:
+        agent.start()
+        spec = partition_fault(lease_s=30.0)
+        assert agent.post(spec)[0] == 200
+        filler = folder / "filler"
+        with open(filler, "wb", buffering=0) as file, pytest.raises(OSError):
+            while True:
+                file.write(b"x" * 512)
+        whole = folder / "audit"
+        while len(whole.read_bytes()) < 4096:  # the page that the file has already
+            assert agent.ask("GET", "/v1/faults")[0] == 200
+        refused = app_fault(rate=1.0)
+        status, answer = agent.post(refused)
+        assert status == 507 and "No space left" in answer["error"]["message"], answer
+        assert injected_share(platform) == 0
+        assert agent.ask("GET", f"/v1/faults/{refused['id']}")[0] == 404
+        renew = f"/v1/faults/{spec['id']}/renew"
+        assert agent.ask("POST", renew, {"leaseNs": S})[0] == 507
+        assert agent.delete(spec)[0] == 200, "what takes a fault away is not kept from it"
+        assert "squall_" not in ruleset(netns)
+        assert agent.ask("POST", "/v1/halt")[0] == 200
+        assert "audit: cannot write" in agent.log_file.read_text()
+        filler.unlink()
+        after = app_fault(rate=1.0)
+        assert agent.post(after)[0] == 200, "the agent goes on when there is room again"
+        assert agent.delete(after)[0] == 200
+        last = whole.read_text().splitlines()[-1]
+        assert json.loads(last)["outcome"] == "gone", "the lines after a torn one are whole"
+    finally:
+        agent.terminate()
+        sh("umount", str(folder))
+
+
+CAP_KILL, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN = 1 << 5, 1 << 12, 1 << 13, 1 << 21
 
 
 def privileges(pid):
@@ -683,7 +768,7 @@ def privileges(pid):
 
 @NEEDS_ROOT
 def test_the_agent_keeps_only_what_its_faults_need(agent):
-    keep = CAP_KILL | CAP_NET_ADMIN | CAP_SYS_ADMIN
+    keep = CAP_KILL | CAP_NET_ADMIN | CAP_NET_RAW | CAP_SYS_ADMIN
     for thread in privileges(agent.process.pid):
         assert thread == {"nnp": 1, "CapInh": 0, "CapPrm": keep, "CapEff": keep, "CapBnd": keep,
                           "CapAmb": 0}

@@ -58,7 +58,7 @@ def external(folder, port, duration="1s", more="", tail=""):
     return file
 
 
-COMMANDS = ("up", "down", "status", "check", "schema", "run", "load", "report", "halt", "doctor")
+COMMANDS = ("up", "down", "status", "check", "schema", "run", "load", "report", "fault", "halt", "doctor")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

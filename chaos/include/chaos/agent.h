@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "io/loop.h"
+#include "io/tls.h"
 
 struct agent;
 
@@ -18,8 +19,11 @@ struct agent_config {
     const char *address;        /* literal to listen on; NULL: no server, only recovery (--sweep) */
     uint16_t port;              /* 0 picks a free one */
     const char *token_file;     /* NULL: no authentication, on loopback addresses only */
+    struct io_tls_files tls;    /* cert NULL: plain HTTP, on loopback addresses only; with ca every
+                                 * request needs a certificate that it vouches for, too */
     const char *topology;       /* path of topology.json, read anew for each fault */
     const char *journal;        /* folder, made when missing */
+    const char *audit;          /* file that audit lines are appended to; NULL: the log */
     struct dur_ns max_duration; /* ceiling on a fault's `for` and lease */
     double max_affected;        /* cap on the share of a service's instances, 0..1 */
     const struct base_log *log; /* outlives the agent */
@@ -31,12 +35,15 @@ struct agent_config {
 enum { AGENT_MAX_DURATION_S = 3600, AGENT_MAX_AFFECTED_PERCENT = 50 }; /* defaults */
 
 /* Locks the journal, removes tables of ours that nobody owns, starts the replay of the journal, and
- * listens. Texts in config are copied. BASE_DENIED: a non-loopback address without a token. */
+ * listens. Texts in config are copied. BASE_DENIED: a non-loopback address without a
+ * token or without TLS. */
 struct agent *agent_new(struct io_loop *loop, const struct agent_config *config,
                         struct base_error *err);
 /* Gives up, for this process, every privilege but those of the kinds of fault that this host can
- * have: kill CAP_KILL; partition CAP_SYS_ADMIN and CAP_NET_ADMIN; app none. Files that it reads and
- * writes must be its user's own from then on, also for root. Threads that run already keep theirs.
+ * have: kill CAP_KILL; partition CAP_SYS_ADMIN and CAP_NET_ADMIN; network these and
+ * CAP_NET_RAW; pause CAP_KILL; app, cpu and memory none; and CAP_SYS_PTRACE when the topology has
+ * instances that must be found in /proc. Files that it reads and writes must be its user's own from
+ * then on, also for root. Threads that run already keep theirs.
  */
 bool agent_confine(const struct agent *agent, struct base_error *err);
 uint16_t agent_port(const struct agent *agent);

@@ -18,6 +18,7 @@ bool base_process_parse(const char *stat, struct base_process *out)
         return false;
     uint64_t fields[TICKS + 1] = {0};
     rest += 2;
+    char state = *rest;
     for (int i = STATE; i <= TICKS; i++) {
         char word[32];
         size_t len = strcspn(rest, " \n");
@@ -31,7 +32,8 @@ bool base_process_parse(const char *stat, struct base_process *out)
     }
     if (fields[PARENT] > INT32_MAX)
         return false;
-    *out = (struct base_process){.parent = (pid_t)fields[PARENT], .start_ticks = fields[TICKS]};
+    *out = (struct base_process){
+        .state = state, .parent = (pid_t)fields[PARENT], .start_ticks = fields[TICKS]};
     return true;
 }
 

@@ -15,6 +15,8 @@ struct io_peer {   /* one connection */
     int fd;
     bool watched;  /* in the set */
     bool reported; /* its edge has been seen: to be armed again before relying on it */
+    struct io_peer *next, **link; /* of patience.h */
+    struct mono_ns due;           /* when it must have got on with its request; 0: no hurry */
 };
 
 struct io_hang_ups {

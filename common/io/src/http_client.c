@@ -60,33 +60,50 @@ struct io_http_call {
 
 /* --- what became of a call --- */
 
+/* Of an http:// URL only: what a server that expects TLS does with a request in the clear. */
+static const char plain_advice[] = "if TLS is spoken there, the URL is https://";
+
 static const struct {
     CURLcode curl;
     enum base_code code;
+    const char *advice; /* on top of what libcurl says; NULL: that says it all */
 } codes[] = {
-    {CURLE_OPERATION_TIMEDOUT, BASE_TIMEOUT},
-    {CURLE_COULDNT_RESOLVE_HOST, BASE_UNAVAILABLE},
-    {CURLE_COULDNT_CONNECT, BASE_UNAVAILABLE},
-    {CURLE_GOT_NOTHING, BASE_UNAVAILABLE},
-    {CURLE_SEND_ERROR, BASE_UNAVAILABLE},
-    {CURLE_RECV_ERROR, BASE_UNAVAILABLE},
-    {CURLE_PARTIAL_FILE, BASE_UNAVAILABLE},
-    {CURLE_SSL_CONNECT_ERROR, BASE_UNAVAILABLE},
-    {CURLE_WRITE_ERROR, BASE_LIMIT}, /* ours: the body outgrew its maximum */
-    {CURLE_FILESIZE_EXCEEDED, BASE_LIMIT},
-    {CURLE_OUT_OF_MEMORY, BASE_LIMIT},
-    {CURLE_URL_MALFORMAT, BASE_INVALID},
-    {CURLE_PEER_FAILED_VERIFICATION, BASE_DENIED},
-    {CURLE_WEIRD_SERVER_REPLY, BASE_CORRUPT},
-    {CURLE_UNSUPPORTED_PROTOCOL, BASE_CORRUPT}, /* an HTTP/0.9 answer: our schemes were checked */
-    {CURLE_BAD_CONTENT_ENCODING, BASE_CORRUPT},
+    {CURLE_OPERATION_TIMEDOUT, BASE_TIMEOUT, NULL},
+    {CURLE_COULDNT_RESOLVE_HOST, BASE_UNAVAILABLE, NULL},
+    {CURLE_COULDNT_CONNECT, BASE_UNAVAILABLE, NULL},
+    {CURLE_GOT_NOTHING, BASE_UNAVAILABLE, plain_advice},
+    {CURLE_SEND_ERROR, BASE_UNAVAILABLE, NULL},
+    {CURLE_RECV_ERROR, BASE_UNAVAILABLE, NULL},
+    {CURLE_PARTIAL_FILE, BASE_UNAVAILABLE, NULL},
+    {CURLE_SSL_CONNECT_ERROR, BASE_UNAVAILABLE,
+     "is it https:// that is spoken there, with TLS 1.2 or newer?"},
+    {CURLE_WRITE_ERROR, BASE_LIMIT, NULL}, /* ours: the body outgrew its maximum */
+    {CURLE_FILESIZE_EXCEEDED, BASE_LIMIT, NULL},
+    {CURLE_OUT_OF_MEMORY, BASE_LIMIT, NULL},
+    {CURLE_URL_MALFORMAT, BASE_INVALID, NULL},
+    {CURLE_PEER_FAILED_VERIFICATION, BASE_DENIED,
+     "the CA file must hold who signed the server's certificate, which must be within its dates "
+     "and name the URL's host or address as a subjectAltName"},
+    {CURLE_SSL_CACERT_BADFILE, BASE_INVALID,
+     "the CA file must be readable and hold PEM "
+     "certificates"},
+    {CURLE_SSL_CERTPROBLEM, BASE_INVALID,
+     "the client certificate and its unencrypted key must be readable PEM files that belong "
+     "together"},
+    {CURLE_WEIRD_SERVER_REPLY, BASE_CORRUPT, NULL},
+    {CURLE_UNSUPPORTED_PROTOCOL, BASE_CORRUPT,
+     NULL}, /* an HTTP/0.9 answer: our schemes were checked */
+    {CURLE_BAD_CONTENT_ENCODING, BASE_CORRUPT, NULL},
 };
 
-static enum base_code code_of(CURLcode result)
+static enum base_code code_of(CURLcode result, const char **out_advice)
 {
+    *out_advice = NULL;
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (codes[i].curl == result)
-            return codes[i].code;
+        if (codes[i].curl != result)
+            continue;
+        *out_advice = codes[i].advice;
+        return codes[i].code;
     }
     return BASE_IO;
 }
@@ -99,13 +116,17 @@ static void describe_failure(struct io_http_call *call, CURLcode result,
     (void)curl_easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
     (void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &sys);
     response->connected = call->connected || connect_us > 0;
-    enum base_code code = code_of(result);
+    const char *advice = NULL;
+    enum base_code code = code_of(result, &advice);
+    if (advice == plain_advice && strstr(call->what, " http://") == NULL)
+        advice = NULL;
     if (code == BASE_LIMIT && result != CURLE_OUT_OF_MEMORY)
         (void)base_fail(&response->error, code, "%s: the response is larger than %zu bytes",
                         call->what, call->body.max);
     else
-        (void)base_fail(&response->error, code, "%s: %s", call->what,
-                        call->detail[0] != '\0' ? call->detail : curl_easy_strerror(result));
+        (void)base_fail(&response->error, code, "%s: %s%s%s", call->what,
+                        call->detail[0] != '\0' ? call->detail : curl_easy_strerror(result),
+                        advice != NULL ? "; " : "", advice != NULL ? advice : "");
     response->error.sys = (int)sys;
 }
 
@@ -390,6 +411,17 @@ static void set_options(struct io_http_call *call, const struct io_http_request 
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (request->tls.ca != NULL) { /* instead of the system's authorities, not beside them */
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, request->tls.ca);
+        (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+    if (request->tls.cert != NULL)
+        (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, request->tls.cert);
+    if (request->tls.key != NULL)
+        (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, request->tls.key);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request->tls.insecure ? 0L : 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request->tls.insecure ? 0L : 2L);
     /* A name lookup that hangs must not hold the loop when its call times out or is cancelled. */
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 }

@@ -25,6 +25,8 @@
 #include "exchange.h"
 #include "hang_up.h"
 #include "listen.h"
+#include "patience.h"
+#include "tls_peer.h"
 
 enum {
     DEFAULT_MAX_BODY = 64 * 1024,
@@ -46,6 +48,7 @@ struct io_server {
     struct MHD_Daemon *daemon;
     struct io_watch run_watch;
     struct io_hang_ups hang_ups;
+    struct io_patience patience;
     struct io_timer timer;
     struct mono_ns timer_due;
     struct io_exchange *waiting; /* suspended exchanges */
@@ -116,6 +119,7 @@ static enum MHD_Result queue_reply(struct io_exchange *exchange)
 {
     if (exchange->response == NULL)
         return MHD_NO;
+    io_patience_rests(&exchange->server->patience, exchange->peer); /* not to read it is no way */
     enum MHD_Result queued =
         MHD_queue_response(exchange->connection, exchange->status, exchange->response);
     MHD_destroy_response(exchange->response); /* our reference */
@@ -141,10 +145,23 @@ static bool may_refuse_early(const struct io_exchange *exchange)
     return base_str_eq(exchange->method, "POST") || base_str_eq(exchange->method, "PUT");
 }
 
+static void tell_refused(struct io_exchange *exchange, unsigned status)
+{
+    struct io_server *server = exchange->server;
+    if (server->config.on_refused != NULL && !server->freed)
+        server->config.on_refused(server->config.ctx, exchange, status);
+}
+
+static enum MHD_Result refuse(struct io_exchange *exchange, unsigned status, const char *text)
+{
+    tell_refused(exchange, status);
+    reply_text(exchange, status, text);
+    return queue_reply(exchange);
+}
+
 static enum MHD_Result refuse_too_large(struct io_exchange *exchange)
 {
-    reply_text(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large\n");
-    return queue_reply(exchange);
+    return refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large\n");
 }
 
 static enum MHD_Result begin(struct io_exchange *exchange)
@@ -174,13 +191,12 @@ static enum MHD_Result handle(struct io_exchange *exchange)
     struct io_server *server = exchange->server;
     if (exchange->too_large)
         return refuse_too_large(exchange);
-    if (strstr(exchange->target, "%00") != NULL) { /* would cut the decoded path short */
-        reply_text(exchange, MHD_HTTP_BAD_REQUEST, "the request target holds a NUL\n");
-        return queue_reply(exchange);
-    }
+    if (strstr(exchange->target, "%00") != NULL) /* would cut the decoded path short */
+        return refuse(exchange, MHD_HTTP_BAD_REQUEST, "the request target holds a NUL\n");
     if (server->freed)
         return MHD_NO;
     (void)io_exchange_move(exchange, HANDLING);
+    io_patience_whole(exchange->peer);
     exchange->counted = true;
     server->in_flight++;
     server->config.on_request(server->config.ctx, exchange);
@@ -191,6 +207,13 @@ static enum MHD_Result handle(struct io_exchange *exchange)
     (void)io_exchange_move(exchange, WAITING);
     exchange_wait(exchange);
     return MHD_YES;
+}
+
+static struct io_peer *peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != NULL ? info->socket_context : NULL;
 }
 
 static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *url,
@@ -210,9 +233,7 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
         exchange->connection = connection;
         exchange->method = method;
         exchange->path = url;
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-        exchange->peer = info != NULL ? info->socket_context : NULL;
+        exchange->peer = peer_of(connection);
         return exchange->peer != NULL ? begin(exchange) : MHD_NO;
     }
     return *len > 0 ? take_body(exchange, data, len) : handle(exchange);
@@ -220,9 +241,11 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
 
 static void *on_request_line(void *ctx, const char *target, struct MHD_Connection *connection)
 {
-    (void)connection;
     struct io_server *server = ctx;
     size_t size = strlen(target) + 1;
+    struct io_peer *peer = peer_of(connection);
+    if (peer != NULL)
+        io_patience_begins(&server->patience, peer);
     struct io_exchange *exchange = calloc(1, sizeof *exchange + size);
     if (exchange == NULL)
         return NULL;
@@ -243,6 +266,8 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **re
     struct io_exchange *exchange = *request;
     if (exchange == NULL)
         return;
+    if (exchange->begun && exchange->phase == RECEIVING)
+        tell_refused(exchange, 0);
     if (exchange->counted)
         exchange->server->in_flight--;
     if (exchange->response != NULL)
@@ -266,13 +291,18 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **c
         if (peer != NULL) {
             peer->fd = info->connect_fd;
             io_hang_ups_add(&server->hang_ups, peer);
+            if (server->connections == server->config.max_connections)
+                io_patience_make_room(&server->patience);
+            io_patience_add(&server->patience, peer);
         }
         *context = peer;
         return;
     }
     server->connections--;
-    if (peer != NULL)
+    if (peer != NULL) {
         io_hang_ups_remove(&server->hang_ups, peer);
+        io_patience_remove(&server->patience, peer);
+    }
     free(peer);
     *context = NULL;
 }
@@ -286,6 +316,7 @@ static void server_destroy(struct io_server *server)
     if (server->daemon != NULL)
         MHD_stop_daemon(server->daemon); /* closes the connections, resumed ones included */
     io_hang_ups_fini(&server->hang_ups);
+    io_patience_fini(&server->patience);
     io_timer_fini(&server->timer);
     free(server);
 }
@@ -363,30 +394,50 @@ static void hang_ups_ready(void *ctx, unsigned events)
 
 /* --- the server --- */
 
-static bool start_daemon(struct io_server *server, int listen_fd, struct base_error *err)
+/* What MHD wants to know of TLS; it has read the texts when the daemon has started. */
+enum { TLS_OPTIONS = 5 };
+static void tls_options(const struct io_tls_texts *texts, struct MHD_OptionItem out[TLS_OPTIONS])
+{
+    static char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+    size_t n = 0;
+    out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, texts->cert.data};
+    out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, texts->key.data};
+    out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, versions};
+    if (texts->ca.len > 0)
+        out[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, texts->ca.data};
+    out[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+}
+
+static bool start_daemon(struct io_server *server, int listen_fd, const struct io_tls_texts *texts,
+                         struct base_error *err)
 {
     const struct io_server_config *config = &server->config;
+    struct MHD_OptionItem tls[TLS_OPTIONS] = {{MHD_OPTION_END, 0, NULL}};
+    if (config->tls != NULL)
+        tls_options(texts, tls);
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, server,
-        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, config->max_connections,
-        MHD_OPTION_CONNECTION_TIMEOUT,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (config->tls != NULL ? MHD_USE_TLS : 0U), 0,
+        NULL, NULL, on_access, server, MHD_OPTION_LISTEN_SOCKET, listen_fd,
+        MHD_OPTION_CONNECTION_LIMIT, config->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)((config->idle_timeout.ns + BASE_NS_PER_S - 1) / BASE_NS_PER_S),
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED,
         on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
     const union MHD_DaemonInfo *info =
         server->daemon != NULL ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
                                : NULL;
     if (info == NULL)
-        return base_fail(err, BASE_INTERNAL,
-                         "libmicrohttpd refused to serve %s port %u: out of descriptors or memory?",
-                         config->address, server->port);
+        return base_fail(
+            err, BASE_INTERNAL,
+            "libmicrohttpd refused to serve %s port %u: out of descriptors or memory%s",
+            config->address, server->port, config->tls != NULL ? ", or built without TLS?" : "?");
     io_watch_init(&server->run_watch, server->loop, info->epoll_fd, run_ready, server);
     io_watch_set(&server->run_watch, IO_READ);
     return true;
 }
 
-static bool server_start(struct io_server *server, struct base_error *err)
+static bool server_listen(struct io_server *server, const struct io_tls_texts *texts,
+                          struct base_error *err)
 {
     int listen_fd = io_listen(server->config.address, server->config.port, &server->port, err);
     if (listen_fd < 0)
@@ -395,12 +446,22 @@ static bool server_start(struct io_server *server, struct base_error *err)
         base_fd_close(&listen_fd);
         return false;
     }
-    if (!start_daemon(server, listen_fd, err)) {
+    if (!start_daemon(server, listen_fd, texts, err)) {
         if (server->daemon == NULL)
             base_fd_close(&listen_fd);
         return false;
     }
     return true;
+}
+
+static bool server_start(struct io_server *server, struct base_error *err)
+{
+    struct io_tls_texts texts = {0};
+    if (server->config.tls != NULL && !io_tls_read(server->config.tls, &texts, err))
+        return false;
+    bool started = server_listen(server, &texts, err);
+    io_tls_texts_fini(&texts);
+    return started;
 }
 
 static void timer_expired(void *ctx)
@@ -421,11 +482,13 @@ struct io_server *io_server_new(struct io_loop *loop, const struct io_server_con
     if (mine->max_connections == 0)
         mine->max_connections = DEFAULT_CONNECTIONS;
     io_timer_init(&server->timer, loop, timer_expired, server);
+    io_patience_init(&server->patience, loop, mine->request_timeout, mine->idle_timeout);
     if (!server_start(server, err)) {
         server_destroy(server);
         return NULL;
     }
-    mine->address = NULL; /* the caller's; only start needed it */
+    mine->address = NULL; /* the caller's; only start needed them */
+    mine->tls = NULL;
     return server;
 }
 
@@ -487,6 +550,16 @@ const char *io_exchange_query(const struct io_exchange *exchange, const char *na
 const char *io_exchange_header(const struct io_exchange *exchange, const char *name)
 {
     return lookup(exchange, MHD_HEADER_KIND, name);
+}
+
+bool io_exchange_certified(const struct io_exchange *exchange, char out[static IO_SUBJECT_TEXT],
+                           struct base_error *err)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info == NULL || info->tls_session == NULL)
+        return base_fail(err, BASE_DENIED, "this connection has no TLS");
+    return io_tls_peer_verify(info->tls_session, out, IO_SUBJECT_TEXT, err);
 }
 
 /* MHD refuses a name or value with CR or LF in it, so that a reply cannot be split. */

@@ -27,6 +27,8 @@ static const struct {
 static const char *const ops[] = {
     [EXPECT_LT] = "<", [EXPECT_LE] = "<=", [EXPECT_GT] = ">", [EXPECT_GE] = ">="};
 
+enum { WORD_MAX_TEXT = 64 };
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static size_t spaces(const char *text)
@@ -104,10 +106,17 @@ static bool wrong(struct base_error *err, size_t position, const char *expected,
                      position + 1, expected, found);
 }
 
+/* A word that is longer than any of ours is none of them; cut, it might be. */
+static void copy_word(char out[static WORD_MAX_TEXT], const char *text, size_t len)
+{
+    bool fits = len < WORD_MAX_TEXT;
+    (void)snprintf(out, WORD_MAX_TEXT, "%.*s%s", (int)(fits ? len : 20), text, fits ? "" : "...");
+}
+
 bool expectation_parse(const char *text, struct expectation *out, struct base_error *err)
 {
     struct expectation parsed = {.quantile = 0};
-    char word[64];
+    char word[WORD_MAX_TEXT];
     size_t stat_at = spaces(text);
     size_t stat_len = strcspn(text + stat_at, " \t<>=");
     size_t op_at = stat_at + stat_len + spaces(text + stat_at + stat_len);
@@ -117,17 +126,16 @@ bool expectation_parse(const char *text, struct expectation *out, struct base_er
     while (value_len > 0 && strchr(" \t", text[value_at + value_len - 1]) != NULL)
         value_len--;
 
-    (void)snprintf(word, sizeof word, "%.*s", (int)(stat_len < 64 ? stat_len : 63), text + stat_at);
+    copy_word(word, text + stat_at, stat_len);
     if (!parse_stat(word, &parsed))
         return wrong(err, stat_at,
                      "a statistic: a percentile such as p99 or p99.9, mean, max, errors, "
                      "achieved_rate, rate or count",
                      word);
-    (void)snprintf(word, sizeof word, "%.*s", (int)(op_len < 64 ? op_len : 63), text + op_at);
+    copy_word(word, text + op_at, op_len);
     if (!parse_op(word, &parsed.op))
         return wrong(err, op_at, "one of < <= > >=", op_len > 0 ? word : text + op_at);
-    (void)snprintf(word, sizeof word, "%.*s", (int)(value_len < 64 ? value_len : 63),
-                   text + value_at);
+    copy_word(word, text + value_at, value_len);
     enum unit unit = stats[parsed.stat].unit;
     if (!parse_value(unit, word, &parsed.value))
         return wrong(err, value_at, unit_expected(unit), word);

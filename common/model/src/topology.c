@@ -13,6 +13,13 @@ static const char *const mode_names[] = {
 static const struct codec_words modes = CODEC_WORDS(mode_names);
 
 #define AT(member) .offset = offsetof(struct topo_instance, member)
+static const struct codec_field find_fields[] = {
+    {.key = "by", .type = CODEC_TEXT, .form = FORM_NAME, AT(find_by)},
+    {.key = "value", .type = CODEC_TEXT, .form = FORM_NAME, AT(find_value)},
+};
+static const struct codec_shape find_shape = {
+    .name = "find", .size = sizeof(struct topo_instance), CODEC_FIELDS(find_fields)};
+
 static const struct codec_field instance_fields[] = {
     {.key = "name", .type = CODEC_TEXT, .form = FORM_NAME, AT(name)},
     {.key = "address", .type = CODEC_TEXT, .form = FORM_NAME, AT(address)},
@@ -21,6 +28,7 @@ static const struct codec_field instance_fields[] = {
     {.key = "cgroup", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(cgroup)},
     {.key = "statusFile", .type = CODEC_TEXT, AT(status_file)},
     {.key = "logFile", .type = CODEC_TEXT, AT(log_file)},
+    {.key = "find", .type = CODEC_GROUP, .shape = &find_shape},
 };
 #undef AT
 static const struct codec_shape instance_shape = {
@@ -49,6 +57,9 @@ static const struct codec_shape service_shape = {
 static const struct codec_field agent_fields[] = {
     {.key = "url", .type = CODEC_TEXT, .form = FORM_NAME, AT(agent_url)},
     {.key = "tokenFile", .type = CODEC_TEXT, .form = FORM_NAME, AT(agent_token_file)},
+    {.key = "caFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(agent_ca_file)},
+    {.key = "certFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(agent_cert_file)},
+    {.key = "keyFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(agent_key_file)},
 };
 static const struct codec_shape agent_shape = {
     .name = "agent", .size = sizeof(struct topo), CODEC_FIELDS(agent_fields)};

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "io/tls.h"
 
 enum halt_result {
     HALT_UNREACHABLE, /* error says why: a fault may still be in place */
@@ -15,8 +16,9 @@ enum halt_result {
 };
 
 struct halt_agent {
-    const char *url;        /* borrowed */
-    const char *token_file; /* borrowed */
+    const char *url;         /* borrowed */
+    const char *token_file;  /* borrowed */
+    struct io_tls_files tls; /* of an https:// url */
     enum halt_result result;
     size_t faults; /* of the last hour, those halted now among them */
     char *error;   /* NULL, or free() it */

@@ -92,6 +92,14 @@ bool sandbox_cgroup_populated(const char *path)
     return base_file_read(file, &buf, NULL) && strstr(buf.data, "populated 1") != NULL;
 }
 
+bool sandbox_cgroup_frozen(const char *path)
+{
+    BASE_AUTO_FREE char *file = inside(path, "cgroup.freeze"); /* since Linux 5.2 */
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, 64);
+    return base_file_read(file, &buf, NULL) && buf.data[0] == '1';
+}
+
 struct pid_list {
     pid_t *pids;
     size_t count;

@@ -20,6 +20,8 @@ struct fixture {
     struct io_loop *loop;
     struct io_server *server;
     struct io_exchange *held[HELD_MAX];
+    unsigned refused[HELD_MAX];
+    size_t refused_count;
     size_t held_count;
     size_t handled;
     size_t abandoned;
@@ -639,6 +641,137 @@ static void test_more_connections_than_allowed_wait(void **state)
         base_fd_close(&fds[i]);
 }
 
+static void serve_in_a_hurry(struct fixture *f, int64_t ms, unsigned max_connections)
+{
+    io_server_free(f->server);
+    struct io_server_config config = config_of(f);
+    config.request_timeout = base_dur_ms(ms);
+    config.max_connections = max_connections;
+    f->server = serve(f, &config);
+}
+
+/* Sends text a byte each turn, and then over again, until the server hangs up. */
+static struct dur_ns drip(struct fixture *f, int fd, const char *text)
+{
+    struct mono_ns begin = base_mono_now();
+    struct mono_ns end = test_deadline();
+    const char *at = text;
+    char byte;
+    ssize_t n = -1;
+    errno = EAGAIN;
+    while (n != 0 && (n > 0 || errno == EAGAIN || errno == EINTR)) {
+        assert_true(base_mono_before(base_mono_now(), end));
+        (void)send(fd, at, 1, MSG_NOSIGNAL);
+        at = at[1] != '\0' ? at + 1 : text;
+        struct mono_ns next = base_mono_add(base_mono_now(), base_dur_ms(20));
+        TURN_UNTIL(f, base_mono_before(next, base_mono_now()));
+        n = recv(fd, &byte, 1, MSG_DONTWAIT);
+    }
+    return base_mono_sub(base_mono_now(), begin);
+}
+
+/* Slow Loris: each byte is in time, the request never is. */
+static void test_a_request_that_never_ends_is_cut_off(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const begins[] = {
+        "", "GET ", "GET / HTTP/1.1\r\nHost: a\r\nX-",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n"};
+    serve_in_a_hurry(f, 400, 0);
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        int fd = connect_to(f);
+        put(fd, begins[i]);
+        struct dur_ns took = drip(f, fd, "x");
+        assert_true(took.ns >= base_dur_ms(390).ns);
+        base_fd_close(&fd);
+    }
+    assert_int_equal(f->handled, 0);
+    int fd = connect_to(f);
+    put(fd, "GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect(f, fd, "</first 0>");
+    put(fd, begins[2]);
+    (void)drip(f, fd, "x"); /* long before the connection would have been idle for too long */
+    base_fd_close(&fd);
+    still_serves(f);
+}
+
+static void test_a_request_that_is_worked_on_has_all_the_time(void **state)
+{
+    struct fixture *f = *state;
+    serve_in_a_hurry(f, 100, 0);
+    int fd = connect_to(f);
+    put(fd, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    TURN_UNTIL(f, f->held_count == 1);
+    struct mono_ns begin = base_mono_now();
+    TURN_UNTIL(f, base_mono_sub(base_mono_now(), begin).ns > base_dur_ms(400).ns);
+    assert_int_equal(f->held_count, 1);
+    io_exchange_reply(f->held[--f->held_count], 200, NULL, "<late>", 6);
+    expect(f, fd, "<late>");
+    put(fd, "GET /next HTTP/1.1\r\nHost: a\r\n\r\n"); /* kept alive, too */
+    expect(f, fd, "</next 0>");
+    base_fd_close(&fd);
+}
+
+static void test_when_full_whoever_dawdles_gives_way(void **state)
+{
+    struct fixture *f = *state;
+    enum { MAX = 4, DAWDLERS = 12 };
+    serve_in_a_hurry(f, 60000, MAX);
+    int busy = connect_to(f);
+    put(busy, "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    TURN_UNTIL(f, f->held_count == 1);
+    int fds[DAWDLERS];
+    for (int i = 0; i < DAWDLERS; i++) {
+        fds[i] = connect_to(f);
+        put(fds[i], "GET /slow HTTP/1.1\r\n");
+    }
+    still_serves(f);
+    assert_int_equal(f->held_count, 1); /* what is worked on never gives way */
+    io_exchange_reply(f->held[--f->held_count], 200, NULL, "<done>", 6);
+    expect(f, busy, "<done>");
+    for (int i = 0; i < DAWDLERS; i++)
+        base_fd_close(&fds[i]);
+    base_fd_close(&busy);
+}
+
+static void on_refused(void *ctx, struct io_exchange *exchange, unsigned status)
+{
+    struct fixture *f = ctx;
+    char peer[IO_PEER_TEXT];
+    io_exchange_peer(exchange, peer);
+    assert_true(strncmp(peer, "127.0.0.1:", 10) == 0);
+    assert_string_equal(io_exchange_method(exchange), "POST");
+    assert_string_equal(io_exchange_path(exchange), "/big");
+    f->refused[f->refused_count++ % HELD_MAX] = status;
+}
+
+static void test_what_the_handler_never_sees_is_told(void **state)
+{
+    struct fixture *f = *state;
+    io_server_free(f->server);
+    struct io_server_config config = config_of(f);
+    config.max_body = 10;
+    config.on_refused = on_refused;
+    f->server = serve(f, &config);
+    int fd = connect_to(f);
+    put(fd, "POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n12345678901");
+    expect(f, fd, "HTTP/1.1 413");
+    put(fd, "POST /big HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n123456\r\n"
+            "6\r\n123456\r\n0\r\n\r\n");
+    expect(f, fd, "HTTP/1.1 413");
+    put(fd, "POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234");
+    for (int i = 0; i < 3; i++)
+        turn(f);
+    base_fd_close(&fd);
+    TURN_UNTIL(f, f->refused_count == 3);
+    assert_int_equal(f->refused[0], 413);
+    assert_int_equal(f->refused[1], 413);
+    assert_int_equal(f->refused[2], 0); /* its body never came in whole */
+    assert_int_equal(f->handled, 0);
+    still_serves(f);
+    assert_int_equal(f->refused_count, 3);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
@@ -667,6 +800,10 @@ int main(void)
         TEST(addresses_that_cannot_be_served),
         TEST(ipv6),
         TEST(more_connections_than_allowed_wait),
+        TEST(a_request_that_never_ends_is_cut_off),
+        TEST(a_request_that_is_worked_on_has_all_the_time),
+        TEST(when_full_whoever_dawdles_gives_way),
+        TEST(what_the_handler_never_sees_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,6 +92,13 @@ static void test_parse_refuses(void **state)
         {"rate > 500", "expected a rate such as 500/s"},
         {"count > 1.5", "expected a whole number"},
         {"count > 99999999999999999999", "expected a whole number"},
+        /* Cut at 63 characters these would mean something. */
+        {"count >= 0000000000000000000000000000000000000000000000000000000000000000000001000000",
+         "expected a whole number such as 1000, found \"00000000000000000000...\""},
+        {"p99.00000000000000000000000000000000000000000000000000000000000000junk < 1s",
+         "at character 1: expected a statistic"},
+        {"errors < 0.0000000000000000000000000000000000000000000000000000000000000000000000001%",
+         "expected a percentage"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct expectation parsed = {.value = 123};

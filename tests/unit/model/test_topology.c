@@ -9,17 +9,19 @@
 #define INSTANCE(n)                                                                                \
     "{'name':'users-" n "','address':'10.0.0.1" n "','port':8082,'netns':'/run/netns/users-" n     \
     "','cgroup':'/sys/fs/cgroup/users-" n "','statusFile':'/s/users-" n                            \
-    ".json','logFile':'/l/users-" n ".log'}"
+    ".json','logFile':'/l/users-" n ".log','find':{'by':'port','value':'80'}}"
 #define SAMPLE                                                                                     \
     "{'version':1,'name':'default','mode':'netns','stateDir':'/var/lib/squall',"                   \
-    "'agent':{'url':'http://127.0.0.1:7070','tokenFile':'/t'},"                                    \
+    "'agent':{'url':'http://127.0.0.1:7070','tokenFile':'/t','caFile':'/ca','certFile':'/"         \
+    "c','keyFile':'/k'},"                                                                          \
     "'prometheus':{'url':'http://10.0.0.2:9090','scrapeIntervalNs':1000000000},"                   \
     "'services':[{'name':'users','port':8082,'kind':'http','healthPath':'/health',"                \
     "'readyPath':'/ready','adminTokenFile':'/a','observability':false,"                            \
     "'instances':[" INSTANCE("1") "," INSTANCE("2") "]}]}"
 
-static const char *const nullable[] = {"agent",     "prometheus",     "netns",     "cgroup",
-                                       "readyPath", "adminTokenFile", "healthPath"};
+static const char *const nullable[] = {"agent",     "prometheus",     "netns",      "cgroup",
+                                       "readyPath", "adminTokenFile", "healthPath", "caFile",
+                                       "certFile",  "keyFile",        "find"};
 CASE(topo, struct topo, nullable);
 
 static void test_round_trip(void **state)

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 struct base_process {
+    char state; /* 'R', 'S', 'D', 'T'... as proc(5) has them */
     pid_t parent;
     uint64_t start_ticks; /* since the boot */
 };

@@ -9,9 +9,18 @@
 #define IO_HTTP_CLIENT_H
 
 #include "io/loop.h"
+#include "io/tls.h"
 
 struct io_http;
 struct io_http_call;
+
+/* For https://; each may be NULL. */
+struct io_http_tls {
+    const char *ca_file;   /* the system's authorities when NULL */
+    const char *cert_file; /* of the client */
+    const char *key_file;
+    bool insecure; /* no verification */
+};
 
 struct io_http_request {
     const char *method; /* "GET" when NULL */
@@ -22,6 +31,7 @@ struct io_http_request {
     struct dur_ns timeout;         /* of the whole call; 0 means 10 s */
     struct dur_ns connect_timeout; /* 0 means the whole timeout */
     size_t max_response;           /* bytes of body; 0 means 16 MiB; more is BASE_LIMIT */
+    struct io_tls_files tls;       /* of an https:// URL */
 };
 
 struct io_http_response {

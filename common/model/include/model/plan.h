@@ -38,6 +38,43 @@ struct plan_check {
     struct dur_ns timeout;
 };
 
+enum plan_probe_kind { PLAN_PROBE_HTTP, PLAN_PROBE_TCP, PLAN_PROBE_PROMQL, PLAN_PROBE_EXEC };
+enum plan_probe_mode {                        /* when it is asked, and what counts */
+                       PLAN_PROBE_BEFORE,     /* with the steady-state checks: its last answer */
+                       PLAN_PROBE_DURING,     /* while `faults` are active: the share that held */
+                       PLAN_PROBE_CONTINUOUS, /* while there is load: the share that held */
+                       PLAN_PROBE_AFTER       /* after load and faults, until it holds */
+};
+
+/* A question asked again and again, whose answers are an objective. */
+struct plan_probe {
+    char *name;
+    enum plan_probe_mode mode;
+    enum plan_probe_kind kind;
+    char **faults; /* during: names of plan.faults */
+    size_t fault_count;
+    struct dur_ns every;
+    struct dur_ns timeout;
+    struct dur_ns within; /* after: it must hold by then */
+    double at_least;      /* during, continuous: share of the answers that must hold, 0..1 */
+    struct {              /* each URL answers `status`, with `contains` in its body unless NULL */
+        char **urls;
+        size_t url_count;
+        int status;
+        char *contains;
+    } http;
+    struct { /* each takes a connection */
+        struct load_target *targets;
+        size_t target_count;
+    } tcp;
+    struct { /* an instant query has at least one sample, as in an alerting rule */
+        char *query;
+    } promql;
+    struct { /* `sh -c` on the controller's machine exits with 0 */
+        char *command;
+    } exec;
+};
+
 struct plan_threshold {
     char *name;
     struct expectation expect;
@@ -79,10 +116,13 @@ struct plan {
     char *target_mode;
     struct dur_ns duration;
     struct load_spec load;
+    double max_missed;        /* share of the load that may go unsent, 0..1 */
     struct dur_ns steady_for; /* checks must hold this long before the load starts; 0: once */
     struct dur_ns steady_deadline;
     struct plan_check *checks;
     size_t check_count;
+    struct plan_probe *probes;
+    size_t probe_count;
     struct plan_phase *phases;
     size_t phase_count;
     struct plan_fault *faults;
@@ -97,6 +137,9 @@ struct plan {
     size_t abort_count;
     char *agent_url; /* NULL when there are no faults */
     char *agent_token_file;
+    char *agent_ca_file; /* as in model/topology.h */
+    char *agent_cert_file;
+    char *agent_key_file;
     char *prometheus_url; /* NULL: no SLOs can be judged */
     struct dur_ns scrape_interval;
 };
@@ -104,5 +147,6 @@ struct plan {
 bool plan_from_json(const json_t *json, struct plan *out, struct base_error *err);
 json_t *plan_to_json(const struct plan *plan);
 void plan_fini(struct plan *plan);
+const char *plan_probe_mode_name(enum plan_probe_mode mode);
 
 #endif

@@ -5,14 +5,23 @@
  *
  * topology.json, version 1:
  *   {"version":1, "name":"default", "mode":"netns"|"loopback"|"external", "stateDir":"/...",
- *    "agent":{"url":"http://127.0.0.1:7070","tokenFile":"/..."} | null,
+ *    "agent":{"url":"http://127.0.0.1:7070","tokenFile":"/...",
+ *       "caFile":"/..."|null,"certFile":"/..."|null,"keyFile":"/..."|null} | null,
  *    "prometheus":{"url":"http://10.0.0.2:9090","scrapeIntervalNs":1000000000} | null,
  *    "services":[{"name":"users","port":8082,"kind":"http"|"postgres"|"prometheus",
  *       "healthPath":"/health"|null,"readyPath":"/ready"|null,"adminTokenFile":"/..."|null,
  *       "observability":false,
  *       "instances":[{"name":"users-1","address":"10.0.0.11","port":8082,
  *          "netns":"/run/netns/..."|null,"cgroup":"/sys/fs/cgroup/..."|null,
- *          "statusFile":"/.../users-1.json","logFile":"/.../users-1.log"}]}]}
+ *          "statusFile":"/.../users-1.json","logFile":"/.../users-1.log",
+ *          "find":{"by":"unit"|"command"|"port"|"cgroup"|"pod","value":"..."}|null}]}]}
+ * find: who nobody keeps a statusFile of. The agent of that host looks for its processes in /proc:
+ *   unit     "nginx.service"          command  "*nginx: master*" (fnmatch(3) over the words)
+ *   port     "8080", listening in the agent's network namespace
+ *   cgroup   "/system.slice/x", it and what is below it, as /proc/PID/cgroup says
+ *   pod      "UID", "UID/CONTAINER" or "/CONTAINER"
+ * Processes are those of the instance; a signal goes to the oldest of them. Where netns and cgroup
+ * are null, those of that process count; statusFile is then "".
  * statusFile, rewritten atomically at each change:
  *   {"name":"users-1","state":"starting"|"ready"|"unready"|"backoff"|"failed"|"stopped",
  *    "pid":123,"startTicks":456,"restarts":0,"lastExit":"killed by signal 9"|null}
@@ -35,6 +44,8 @@ struct topo_instance {
     char *cgroup; /* NULL in loopback mode */
     char *status_file;
     char *log_file;
+    char *find_by; /* NULL: by its statusFile */
+    char *find_value;
 };
 
 struct topo_service {
@@ -55,6 +66,9 @@ struct topo {
     char *state_dir;
     char *agent_url; /* NULL: no agent */
     char *agent_token_file;
+    char *agent_ca_file; /* of an https:// agent; each NULL: none (io/tls.h) */
+    char *agent_cert_file;
+    char *agent_key_file;
     char *prometheus_url; /* NULL: none */
     struct dur_ns scrape_interval;
     struct topo_service *services;

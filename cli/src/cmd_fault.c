@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* squall fault: one fault by hand, without a scenario. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent_choice.h"
+#include "base/cleanup.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "cli.h"
+#include "dry_run.h"
+#include "model/control.h"
+#include "scenario_file.h"
+#include "scenarios/fault_session.h"
+#include "scenarios/fault_words.h"
+
+static const char help[] =
+    "usage: squall fault apply KIND SERVICE --for DURATION [KEY=VALUE...] [OPTIONS]\n"
+    "       squall fault list [--all] [--json] [OPTIONS]\n"
+    "       squall fault revert ID... [OPTIONS]\n"
+    "apply puts a fault in place, shows that it is, and keeps it while it runs in the foreground:\n"
+    "Ctrl-C reverts it, so does the end of --for, and when this process dies its lease. KEY=VALUE\n"
+    "are the keys of the kind, as in a scenario (squall schema --keys):\n"
+    "  squall fault apply partition users --for 30s from=[postgres] action=reject\n"
+    "Exit code 0 when it was in force and is measured gone, 1 when it had no effect or ended "
+    "before\n"
+    "its time, 4 when somebody halted it, 5 when it was refused, 6 when it may still be in "
+    "place.\n\n"
+    "  --dry-run           say what would be done to whom, and do nothing\n"
+    "  --select HOW        one (default), all, a number, a share such as 50%,\n"
+    "                      or '{randomMaxPercent: 50%}'\n"
+    "  --lease DURATION    it goes away when squall has been silent for this long (3s)\n"
+    "  --max-affected P    largest share of the service's instances that may be hit (50%)\n"
+    "  --seed N            decides whom a selection hits (1)\n"
+    "  --all               list: those that ended within the last hour, too\n"
+    "  --json              list: the agent's records as they are\n" AGENT_CHOICE_HELP;
+
+struct fault_options {
+    struct agent_choice choice;
+    struct scn_fault_words words;
+    uint64_t seed;
+    bool dry_run, all, json;
+    char **rest; /* words that are no options */
+    int rest_count;
+};
+
+enum option_id {
+    OPT_NAME = 256,
+    OPT_STATE,
+    OPT_TOPOLOGY,
+    OPT_AGENT,
+    OPT_TOKEN,
+    OPT_CA,
+    OPT_CERT,
+    OPT_KEY,
+    OPT_FOR,
+    OPT_LEASE,
+    OPT_SELECT,
+    OPT_MAX,
+    OPT_SEED,
+    OPT_DRY,
+    OPT_ALL,
+    OPT_JSON
+};
+
+static const struct option long_options[] = {
+    {"name", required_argument, NULL, OPT_NAME},
+    {"state", required_argument, NULL, OPT_STATE},
+    {"topology", required_argument, NULL, OPT_TOPOLOGY},
+    {"agent", required_argument, NULL, OPT_AGENT},
+    {"token-file", required_argument, NULL, OPT_TOKEN},
+    {"ca", required_argument, NULL, OPT_CA},
+    {"cert", required_argument, NULL, OPT_CERT},
+    {"key", required_argument, NULL, OPT_KEY},
+    {"for", required_argument, NULL, OPT_FOR},
+    {"lease", required_argument, NULL, OPT_LEASE},
+    {"select", required_argument, NULL, OPT_SELECT},
+    {"max-affected", required_argument, NULL, OPT_MAX},
+    {"seed", required_argument, NULL, OPT_SEED},
+    {"dry-run", no_argument, NULL, OPT_DRY},
+    {"all", no_argument, NULL, OPT_ALL},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* Where the text of an option goes; NULL for those without one. */
+static const char **text_at(struct fault_options *options, int option)
+{
+    struct control_agent *agent = &options->choice.agent;
+    const struct {
+        int option;
+        const char **text;
+    } texts[] = {
+        {OPT_NAME, &options->choice.name},
+        {OPT_STATE, &options->choice.state},
+        {OPT_TOPOLOGY, &options->choice.topology},
+        {OPT_AGENT, &agent->url},
+        {OPT_TOKEN, &agent->token_file},
+        {OPT_CA, &agent->tls.ca},
+        {OPT_CERT, &agent->tls.cert},
+        {OPT_KEY, &agent->tls.key},
+        {OPT_FOR, &options->words.duration},
+        {OPT_LEASE, &options->words.lease},
+        {OPT_SELECT, &options->words.select},
+        {OPT_MAX, &options->words.max_affected},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i].option == option)
+            return texts[i].text;
+    return NULL;
+}
+
+/* An exit code, or -1 to go on. */
+static int take_option(int option, struct fault_options *options)
+{
+    const char **text = text_at(options, option);
+    if (text != NULL) {
+        *text = optarg;
+        return -1;
+    }
+    switch (option) {
+    case OPT_SEED:
+        if (base_parse_u64(optarg, &options->seed) && options->seed <= INT64_MAX)
+            return -1;
+        return cli_usage("fault: --seed %s is not a whole number below 2^63", optarg);
+    case OPT_DRY:
+        options->dry_run = true;
+        return -1;
+    case OPT_ALL:
+        options->all = true;
+        return -1;
+    case OPT_JSON:
+        options->json = true;
+        return -1;
+    case 'h':
+        (void)fputs(help, stdout);
+        return EXIT_CODE_PASS;
+    default:
+        return cli_usage("fault: see squall fault --help");
+    }
+}
+
+/* --- apply --- */
+
+static void print_news(void *ctx, const char *what, const struct fault_record *record)
+{
+    char now[BASE_WALL_TEXT];
+    size_t *shown = ctx; /* evidence that has been printed */
+    base_wall_format(base_wall_now(), now);
+    (void)printf("%s  %s\n", now, what);
+    for (; record != NULL && *shown < record->evidence_count; (*shown)++) {
+        const struct fault_evidence *one = &record->evidence[*shown];
+        (void)printf("  %-7s %s: %s is %s, expected %s%s\n", one->when, one->target, one->metric,
+                     one->value, one->expected, one->ok ? "" : " (NOT so)");
+    }
+    (void)fflush(stdout);
+}
+
+static int keep_fault(const struct control_agent *agent, const struct plan *plan,
+                      const struct topo *topo)
+{
+    static const int codes[] = {[FAULT_SESSION_ENDED] = EXIT_CODE_PASS,
+                                [FAULT_SESSION_REFUSED] = EXIT_CODE_ERROR,
+                                [FAULT_SESSION_FAILED] = EXIT_CODE_FAIL,
+                                [FAULT_SESSION_HALTED] = EXIT_CODE_ABORTED,
+                                [FAULT_SESSION_UNCLEAN] = EXIT_CODE_UNCLEAN};
+    struct base_error err = {0};
+    size_t shown = 0;
+    enum fault_session_end end;
+    BASE_AUTO_FREE char *why = NULL;
+    const struct fault_session_config config = {
+        .agent = *agent, .spec = &plan->faults[0].spec, .on_news = print_news, .ctx = &shown};
+    dry_run_fault(&plan->faults[0], topo);
+    (void)printf("id %s; Ctrl-C reverts it\n", plan->faults[0].spec.id);
+    (void)fflush(stdout);
+    if (!fault_session_run(&config, &end, &why, &err))
+        return cli_fail(EXIT_CODE_ERROR, &err);
+    if (end == FAULT_SESSION_UNCLEAN)
+        (void)fprintf(stderr,
+                      "squall: the fault may still be in place: %s; try squall halt, and "
+                      "squall-agent --sweep on its host\n",
+                      why != NULL ? why : "?");
+    else if (end != FAULT_SESSION_ENDED)
+        (void)fprintf(stderr, "squall: %s\n", why != NULL ? why : "?");
+    return codes[end];
+}
+
+static int plan_and_apply(struct fault_options *options, struct topo *topo, struct plan *plan)
+{
+    char id[BASE_ID_TEXT];
+    struct control_agent agent = {0};
+    struct scn_problems problems = {0};
+    base_random_id(id);
+    BASE_AUTO_FREE char *run = base_str_printf("by-hand-%s", id);
+    const struct scn_plan_options choices = {.run = run,
+                                             .started = base_wall_now(),
+                                             .seed_given = true,
+                                             .seed = options->seed,
+                                             .target_given = true};
+    int code = agent_choice_platform(&options->choice, topo);
+    if (code < 0)
+        code = agent_choice_agent(&options->choice, topo, &agent);
+    if (code >= 0)
+        return code;
+    if (topo->agent_url == NULL) { /* the planner asks for one, and ours is on the command line */
+        topo->agent_url = base_str_dup(agent.url);
+        topo->agent_token_file = base_str_dup(agent.token_file);
+    }
+    if (!scn_plan_fault_words(&options->words, topo, &choices, plan, &problems)) {
+        scenario_file_complain(&problems);
+        scn_problems_fini(&problems);
+        return EXIT_CODE_USAGE;
+    }
+    if (!options->dry_run)
+        return keep_fault(&agent, plan, topo);
+    dry_run_fault(&plan->faults[0], topo);
+    code = dry_run_agent(&agent, plan);
+    (void)printf("nothing was done (--dry-run)\n");
+    return code;
+}
+
+static int fault_apply(struct fault_options *options)
+{
+    struct topo topo = {0};
+    struct plan plan = {0};
+    if (options->rest_count < 2)
+        return cli_usage("fault apply: which KIND on which SERVICE? see squall fault --help");
+    if (options->words.duration == NULL)
+        return cli_usage("fault apply: say how long it may last at most: --for 30s");
+    options->words.kind = options->rest[0];
+    options->words.service = options->rest[1];
+    options->words.details = (const char *const *)(options->rest + 2);
+    options->words.detail_count = (size_t)options->rest_count - 2;
+    int code = plan_and_apply(options, &topo, &plan);
+    plan_fini(&plan);
+    topo_fini(&topo);
+    return code;
+}
+
+/* --- list and revert --- */
+
+static void print_record(const struct fault_record *record)
+{
+    (void)printf("%-12s %-10s %s (%s) on", fault_state_name(record->state),
+                 fault_kind_name(record->kind), record->id, record->name);
+    for (size_t i = 0; i < record->target_count; i++)
+        (void)printf(" %s", record->targets[i]);
+    char until[BASE_WALL_TEXT];
+    base_wall_format(record->expires_at, until);
+    if (!fault_state_final(record->state) && record->expires_at.ns > 0)
+        (void)printf(", until %s", until);
+    if (record->end != FAULT_END_NONE)
+        (void)printf(", ended by %s", fault_end_name(record->end));
+    if (record->error != NULL)
+        (void)printf(": %s", record->error);
+    (void)putchar('\n');
+}
+
+static int not_as_expected(const char *what, int status, const json_t *body)
+{
+    const char *why = control_why(body);
+    (void)fprintf(stderr, "squall: %s: the agent answered %d: %s\n", what, status,
+                  why != NULL ? why : "without saying why");
+    return EXIT_CODE_ERROR;
+}
+
+static int print_list(const struct fault_options *options, int status, const json_t *body)
+{
+    size_t i;
+    const json_t *one;
+    size_t shown = 0;
+    const json_t *faults = json_object_get(body, "faults");
+    if (status != 200 || !json_is_array(faults))
+        return not_as_expected("fault list", status, body);
+    if (options->json) {
+        BASE_AUTO_FREE char *text = model_json_dump(body);
+        (void)fputs(text, stdout);
+        return EXIT_CODE_PASS;
+    }
+    json_array_foreach(faults, i, one)
+    {
+        struct fault_record record = {0};
+        if (!fault_record_from_json(one, &record, NULL))
+            continue;
+        if (options->all || record.state != FAULT_GONE) {
+            print_record(&record);
+            shown++;
+        }
+        fault_record_fini(&record);
+    }
+    if (shown == 0)
+        (void)printf("no fault is in place%s\n",
+                     options->all ? ", nor was within the last hour" : "");
+    return EXIT_CODE_PASS;
+}
+
+static int fault_list(const struct fault_options *options, const struct control_agent *agent)
+{
+    int status = 0;
+    json_t *body = NULL;
+    struct base_error err = {0};
+    if (options->rest_count > 0)
+        return cli_usage("fault list: \"%s\" was not expected", options->rest[0]);
+    if (!control_ask(agent, "GET", CONTROL_PATH_FAULTS, base_dur_s(10), &status, &body, &err))
+        return cli_fail(EXIT_CODE_ERROR, &err);
+    int code = print_list(options, status, body);
+    json_decref(body);
+    return code;
+}
+
+static int revert_one(const struct control_agent *agent, const char *id)
+{
+    enum { PATIENCE_S = 60 };
+    int status = 0;
+    json_t *body = NULL;
+    struct base_error err = {0};
+    struct fault_record record = {0};
+    if (id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] != '\0')
+        return cli_usage("fault revert: \"%s\" is no fault's id; squall fault list shows them", id);
+    BASE_AUTO_FREE char *path = base_str_printf("%s/%s", CONTROL_PATH_FAULTS, id);
+    if (!control_ask(agent, "DELETE", path, base_dur_s(PATIENCE_S), &status, &body, &err))
+        return cli_fail(EXIT_CODE_UNCLEAN, &err);
+    int code = EXIT_CODE_UNCLEAN;
+    if (fault_record_from_json(body, &record, NULL)) {
+        print_record(&record);
+        code = record.state == FAULT_GONE ? EXIT_CODE_PASS : EXIT_CODE_UNCLEAN;
+    } else {
+        code = not_as_expected(id, status, body);
+    }
+    fault_record_fini(&record);
+    json_decref(body);
+    return code;
+}
+
+static int fault_revert(const struct fault_options *options, const struct control_agent *agent)
+{
+    int worst = EXIT_CODE_PASS;
+    if (options->rest_count == 0)
+        return cli_usage("fault revert: which ID? squall fault list shows them; squall halt "
+                         "reverts all");
+    for (int i = 0; i < options->rest_count; i++) {
+        int code = revert_one(agent, options->rest[i]);
+        worst = code > worst ? code : worst;
+    }
+    return worst;
+}
+
+static int with_agent(const struct fault_options *options,
+                      int (*act)(const struct fault_options *, const struct control_agent *))
+{
+    struct topo topo = {0};
+    struct control_agent agent = {0};
+    int code = agent_choice_agent(&options->choice, &topo, &agent);
+    if (code < 0)
+        code = act(options, &agent);
+    topo_fini(&topo);
+    return code;
+}
+
+int cmd_fault(int argc, char **argv)
+{
+    struct fault_options options = {.seed = 1};
+    int option;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+        int code = take_option(option, &options);
+        if (code >= 0)
+            return code;
+    }
+    if (optind >= argc)
+        return cli_usage("fault: apply, list or revert? see squall fault --help");
+    const char *verb = argv[optind];
+    options.rest = argv + optind + 1;
+    options.rest_count = argc - optind - 1;
+    if (strcmp(verb, "apply") == 0)
+        return fault_apply(&options);
+    if (strcmp(verb, "list") == 0)
+        return with_agent(&options, fault_list);
+    if (strcmp(verb, "revert") == 0)
+        return with_agent(&options, fault_revert);
+    return cli_usage("fault: \"%s\" is none of apply, list and revert; see squall fault --help",
+                     verb);
+}

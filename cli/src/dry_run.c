@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dry_run.h"
+
+#include <stdio.h>
+
+#include "base/text.h"
+#include "cli.h"
+#include "scenarios/fault_words.h"
+
+/* How each kind is done and undone; a kind that is not here is told by the table of keys. */
+static const char *const mechanisms[] = {
+    [FAULT_KILL] = "a signal through a pidfd; nothing stays in place",
+    [FAULT_PARTITION] =
+        "nftables sets in the target's network namespace; their elements time out in the kernel "
+        "after one lease, the table goes with the agent",
+    [FAULT_APP] = "the target's own /api/chaos endpoints, with a TTL of one lease",
+};
+
+static const char *mechanism_of(enum fault_kind kind)
+{
+    size_t count = sizeof mechanisms / sizeof mechanisms[0];
+    return (size_t)kind < count && mechanisms[kind] != NULL ? mechanisms[kind]
+                                                            : scn_fault_kind_help(kind);
+}
+
+static void print_target(const struct topo *topo, const char *name)
+{
+    const struct topo_instance *instance = topo_find_instance(topo, name, NULL);
+    if (instance == NULL)
+        return;
+    (void)printf("  target     %s at %s port %u", name, instance->address,
+                 (unsigned)instance->port);
+    if (instance->netns != NULL)
+        (void)printf(", network namespace %s", instance->netns);
+    if (instance->cgroup != NULL)
+        (void)printf(", cgroup %s", instance->cgroup);
+    if (instance->find_by != NULL)
+        (void)printf(", found by the agent: %s %s", instance->find_by, instance->find_value);
+    (void)putchar('\n');
+}
+
+void dry_run_fault(const struct plan_fault *fault, const struct topo *topo)
+{
+    const struct fault_spec *spec = &fault->spec;
+    const struct topo_service *service = topo_find_service(topo, spec->service);
+    size_t instances = service != NULL ? service->instance_count : 0;
+    char at[BASE_DUR_TEXT];
+    char duration[BASE_DUR_TEXT];
+    char lease[BASE_DUR_TEXT];
+    base_dur_format(fault->at, at);
+    base_dur_format(spec->duration, duration);
+    base_dur_format(spec->lease, lease);
+    (void)printf("fault %s: %s of %s, at %s for %s, lease %s\n", spec->name,
+                 fault_kind_name(spec->kind), spec->service, at, duration, lease);
+    for (size_t i = 0; i < spec->target_count; i++)
+        print_target(topo, spec->targets[i]);
+    (void)printf("  radius     %zu of %zu instances of %s (%.0f %%), at most %.0f %% allowed\n",
+                 spec->target_count, instances, spec->service,
+                 instances > 0 ? 100.0 * (double)spec->target_count / (double)instances : 0.0,
+                 spec->max_affected * 100);
+    (void)printf("  mechanism  %s\n", mechanism_of(spec->kind));
+}
+
+static bool print_ability(const json_t *kinds, enum fault_kind kind)
+{
+    const json_t *why = json_object_get(kinds, fault_kind_name(kind));
+    bool can = json_is_null(why);
+    (void)printf("  %-10s %s%s\n", fault_kind_name(kind), can ? "can be done there" : "CANNOT: ",
+                 can                      ? ""
+                 : json_string_value(why) ? json_string_value(why)
+                                          : "this agent does not know it");
+    return can;
+}
+
+int dry_run_agent(const struct control_agent *agent, const struct plan *plan)
+{
+    struct base_error err = {0};
+    json_t *health = NULL;
+    bool asked[64] = {false};
+    bool all = true;
+    if (!control_health(agent, &health, &err))
+        return cli_fail(EXIT_CODE_ERROR, &err);
+    (void)printf("agent %s\n", agent->url);
+    const json_t *kinds = json_object_get(health, "kinds");
+    for (size_t i = 0; i < plan->fault_count; i++) {
+        enum fault_kind kind = plan->faults[i].spec.kind;
+        if ((size_t)kind < sizeof asked && asked[kind])
+            continue;
+        if ((size_t)kind < sizeof asked)
+            asked[kind] = true;
+        all = print_ability(kinds, kind) && all;
+    }
+    json_decref(health);
+    return all ? EXIT_CODE_PASS : EXIT_CODE_ERROR;
+}
+
+int dry_run_plan(const struct plan *plan, const struct topo *topo)
+{
+    char duration[BASE_DUR_TEXT];
+    base_dur_format(plan->duration, duration);
+    (void)printf("scenario %s on %s (%s), seed %llu\n", plan->scenario, plan->target_name,
+                 plan->target_mode, (unsigned long long)plan->seed);
+    (void)printf("load %g/s for %s over %u connections to", plan->load.rate, duration,
+                 plan->load.connections);
+    for (size_t i = 0; i < plan->load.target_count; i++)
+        (void)printf(" %s:%u", plan->load.targets[i].address, (unsigned)plan->load.targets[i].port);
+    (void)printf("\n");
+    for (size_t i = 0; i < plan->fault_count; i++)
+        dry_run_fault(&plan->faults[i], topo);
+    for (size_t i = 0; i < plan->skipped_count; i++)
+        (void)printf("LEFT OUT %s: %s\n", plan->skipped[i].name, plan->skipped[i].why);
+    int code = EXIT_CODE_PASS;
+    if (plan->fault_count > 0) {
+        const struct control_agent agent = {
+            .url = plan->agent_url,
+            .token_file = plan->agent_token_file,
+            .tls = {.ca = plan->agent_ca_file,
+                    .cert = plan->agent_cert_file,
+                    .key = plan->agent_key_file},
+        };
+        code = dry_run_agent(&agent, plan);
+    }
+    (void)printf("nothing was done (--dry-run)\n");
+    return code;
+}

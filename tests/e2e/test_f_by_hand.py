@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""squall fault apply|list|revert and --dry-run, on real services with a real agent."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from chaos_lab import (GRACE_S, NEEDS_ROOT, TOKEN, Agent, Instance, bridge, cut_off, injected_share, platform,
+                       ruleset)
+from conftest import BIN, run, wait_until
+
+
+@pytest.fixture(scope="module", name="agent")
+def _agent(platform, tmp_path_factory):
+    made = Agent(platform, tmp_path_factory.mktemp("agent")).start()
+    topology = json.loads(platform.topology_file.read_text())
+    topology["agent"] = {"url": f"http://127.0.0.1:{made.port}", "tokenFile": str(made.token_file)}
+    made.topology = made.folder / "with-agent.json"
+    made.topology.write_text(json.dumps(topology))
+    yield made
+    if made.process.poll() is None:
+        made.signal(signal.SIGCONT)
+        assert made.terminate() == 0, made.log_file.read_text()
+
+
+def squall(agent, *words):
+    return run("squall", "fault", *words, "--topology", agent.topology)
+
+
+class ByHand:
+    """squall fault apply, in the foreground of somebody."""
+
+    def __init__(self, agent, tmp_path, *words):
+        self.log = tmp_path / "by-hand.log"
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [str(BIN / "squall"), "fault", "apply", *words, "--topology", str(agent.topology)],
+                stdout=log, stderr=subprocess.STDOUT)
+
+    def text(self):
+        return self.log.read_text()
+
+    def wait_for(self, word):
+        def said():
+            assert self.process.poll() is None or f"  {word}\n" in self.text(), self.text()
+            return f"  {word}\n" in self.text()
+        wait_until(said, 20, f"it says {word}: {self.text()}")
+        return self
+
+    def end(self, deadline=30):
+        return self.process.wait(deadline)
+
+    def id(self):
+        return re.search(r"^id (\S+);", self.text(), re.M).group(1)
+
+
+def records(agent):
+    return agent.ask("GET", "/v1/faults")[1]["faults"]
+
+
+PARTITION = ["partition", "api", "--for", "60s", "from=[store]", "action=drop"]
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_is_kept_beyond_its_lease_and_reverted_by_a_signal(agent, platform, tmp_path, number):
+    hand = ByHand(agent, tmp_path, *PARTITION, "--lease", "1s").wait_for("active")
+    record = next(r for r in records(agent) if r["id"] == hand.id())
+    (target,) = record["targets"]
+    assert f"target     {target} at " in hand.text() and "1 of 2 instances" in hand.text()
+    # longer than two leases: only renewal keeps it
+    end = time.monotonic() + (2.5 if number == signal.SIGINT else 0)
+    while time.monotonic() < end:
+        assert cut_off(platform, target)
+    hand.process.send_signal(number)
+    assert hand.end() == 0, hand.text()
+    assert not cut_off(platform, target)
+    assert "during" in hand.text() and "after" in hand.text(), "evidence is shown"
+    record = next(r for r in records(agent) if r["id"] == hand.id())
+    assert (record["state"], record["end"]) == ("gone", "request")
+
+
+@NEEDS_ROOT
+def test_its_for_ends_it(agent, platform, tmp_path):
+    hand = ByHand(agent, tmp_path, "app", "gateway", "--for", "1500ms", "errorRate=100%",
+                  "--lease", "1s").wait_for("active")
+    target = next(r for r in records(agent) if r["id"] == hand.id())["targets"][0]
+    assert injected_share(platform, target) == 1.0
+    assert hand.end() == 0, hand.text()
+    assert injected_share(platform, target) == 0
+    assert next(r for r in records(agent) if r["id"] == hand.id())["end"] == "expired"
+
+
+@NEEDS_ROOT
+def test_its_lease_ends_it_when_the_command_dies(agent, platform, tmp_path):
+    hand = ByHand(agent, tmp_path, *PARTITION, "--lease", "1s").wait_for("active")
+    (target,) = next(r for r in records(agent) if r["id"] == hand.id())["targets"]
+    hand.process.kill()
+    hand.process.wait()
+    wait_until(lambda: not cut_off(platform, target), 1 + GRACE_S, "gone by lease + 2 s")
+    wait_until(lambda: next(r for r in records(agent) if r["id"] == hand.id())["end"] == "lease", 5,
+               "ended by its lease")
+
+
+@NEEDS_ROOT
+def test_it_is_listed_and_reverted_from_elsewhere(agent, platform, tmp_path):
+    hand = ByHand(agent, tmp_path, *PARTITION, "--select", "1").wait_for("active")
+    listed = squall(agent, "list")
+    assert listed.returncode == 0 and f"active       partition  {hand.id()}" in listed.stdout
+    assert "until" in listed.stdout
+    reverted = run("squall", "fault", "revert", hand.id(), "--agent",
+                   f"http://127.0.0.1:{agent.port}", "--token-file", agent.token_file)
+    assert reverted.returncode == 0 and "gone" in reverted.stdout, reverted.stdout
+    assert hand.end() == 0, "somebody reverted it"
+    assert "no fault is in place" in squall(agent, "list").stdout
+    assert hand.id() in squall(agent, "list", "--all").stdout
+    answer = json.loads(squall(agent, "list", "--json").stdout)
+    assert hand.id() in [r["id"] for r in answer["faults"]]
+    again = squall(agent, "revert", hand.id())
+    assert again.returncode == 0, "repeating it is harmless"
+    missing = squall(agent, "revert", "nothing-1")
+    assert missing.returncode == 5 and "nothing-1" in missing.stderr
+    assert squall(agent, "revert", "../halt").returncode == 2
+
+
+@NEEDS_ROOT
+def test_a_halt_ends_it(agent, platform, tmp_path):
+    hand = ByHand(agent, tmp_path, *PARTITION, "--lease", "1s").wait_for("active")
+    done = run("squall", "halt", "--agent", f"http://127.0.0.1:{agent.port}", "--token-file",
+               agent.token_file)
+    assert done.returncode == 0, done.stdout
+    assert hand.end() == 4 and "ended by halt" in hand.text(), hand.text()
+
+
+@NEEDS_ROOT
+def test_no_effect_is_no_success(agent, platform, tmp_path):
+    """Two of a kind on one target are refused; a peer that is down already cannot be cut off."""
+    first = ByHand(agent, tmp_path, *PARTITION, "--select", "1", "--seed", "3").wait_for("active")
+    second = squall(agent, "apply", *PARTITION, "--select", "1", "--seed", "3")
+    assert second.returncode == 5 and first.id() in second.stderr, second.stderr
+    first.process.send_signal(signal.SIGINT)
+    assert first.end() == 0
+    store = platform.instances["store-13"]
+    store.stop()
+    try:
+        done = squall(agent, "apply", *PARTITION)
+        assert done.returncode == 1 and "ended by failed" in done.stderr, done.stderr
+        assert "(NOT so)" in done.stdout
+    finally:
+        platform.add("store", Instance(platform.folder, "store-13", store.command, store.address,
+                                       store.port, store.netns))
+
+
+@NEEDS_ROOT
+def test_when_the_agent_stops_answering_it_is_not_called_gone(platform, tmp_path, agent):
+    mine = Agent(platform, tmp_path).start()
+    topology = json.loads(agent.topology.read_text())
+    topology["agent"]["url"] = f"http://127.0.0.1:{mine.port}"
+    mine.topology = tmp_path / "mine.json"
+    mine.topology.write_text(json.dumps(topology))
+    hand = ByHand(mine, tmp_path, *PARTITION, "--lease", "1s").wait_for("active")
+    mine.kill()
+    began = time.monotonic()
+    assert hand.end(40) == 6, hand.text()
+    assert "squall halt" in hand.text() and time.monotonic() - began < 30
+    assert not any(cut_off(platform, name) for name in ("api-11", "api-12"))
+    mine.start()
+    assert mine.terminate() == 0
+
+
+@NEEDS_ROOT
+def test_a_dry_run_does_nothing_and_names_everything(agent, platform, tmp_path):
+    before = agent.ask("GET", "/v1/faults")
+    rules = {netns: ruleset(netns) for netns in platform.namespaces}
+    done = squall(agent, "apply", *PARTITION, "--select", "50%", "--seed", "5", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    (target,) = re.findall(r"target     (\S+) at ", done.stdout)
+    assert f"network namespace /run/netns/{platform.instances[target].netns}" in done.stdout
+    assert "1 of 2 instances of api (50 %), at most 50 % allowed" in done.stdout
+    assert "nftables" in done.stdout and "can be done there" in done.stdout
+    assert squall(agent, "apply", *PARTITION, "--select", "50%", "--seed", "5",
+                  "--dry-run").stdout == done.stdout, "the seed decides"
+    (tmp_path / "s.yaml").write_text("""\
+apiVersion: squall/v1
+kind: Scenario
+metadata: {name: rehearsal}
+spec:
+  duration: 10s
+  load:
+    service: gateway
+    rate: 50/s
+    routes: [{name: any, path: /health}]
+  steadyState: {checks: [{name: up, service: gateway, path: /health}]}
+  faults:
+    - {name: cut, at: 1s, for: 2s, service: api, partition: {from: [store]}}
+    - {name: errors, at: 4s, for: 2s, service: gateway, app: {errorRate: 100%}}
+""")
+    words = ["squall", "run", tmp_path / "s.yaml", "--topology", agent.topology, "--out",
+             tmp_path / "runs"]
+    done = run(*words, "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "fault cut: partition of api, at 1s for 2s" in done.stdout
+    assert "fault errors: app of gateway" in done.stdout and "load 50/s for 10s" in done.stdout
+    done = run(*words, "--dry-run", "--without-kernel-faults")
+    assert "LEFT OUT cut" in done.stdout and done.returncode == 0
+    assert not (tmp_path / "runs").exists()
+    assert agent.ask("GET", "/v1/faults") == before
+    assert {netns: ruleset(netns) for netns in platform.namespaces} == rules
+
+
+@NEEDS_ROOT
+def test_a_dry_run_says_what_an_agent_cannot(agent, platform, tmp_path):
+    weak = Agent(platform, tmp_path)
+    weak.prefix = ["setpriv", "--bounding-set=-net_admin"]
+    weak.start()
+    try:
+        words = [*PARTITION, "--dry-run", "--agent", f"http://127.0.0.1:{weak.port}",
+                 "--token-file", str(weak.token_file)]
+        done = squall(agent, "apply", *words)
+        assert done.returncode == 5 and "CAP_NET_ADMIN" in done.stdout, done.stdout
+    finally:
+        weak.kill()
+    done = squall(agent, "apply", *words)
+    assert done.returncode == 5 and "127.0.0.1" in done.stderr, "nobody answers"
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("words, told", [
+    ([], "apply, list or revert"),
+    (["do"], "none of apply, list and revert"),
+    (["apply", "app"], "which KIND on which SERVICE"),
+    (["apply", "app", "gateway"], "--for"),
+    (["apply", "app", "gateway", "--for", "5"], "needs a unit"),
+    (["apply", "app", "gateway", "--for", "2h", "errorRate=50%"], "out of range"),
+    (["apply", "ap", "gateway", "--for", "5s"], 'no kind of fault "ap"'),
+    (["apply", "name", "gateway", "--for", "5s"], "expected one of kill"),
+    (["apply", "app", "nobody", "--for", "5s", "errorRate=50%"], "nobody"),
+    (["apply", "app", "gateway", "--for", "5s", "errorRate"], "KEY=VALUE"),
+    (["apply", "app", "gateway", "--for", "5s", "errrorRate=5%"], "errrorRate"),
+    (["apply", "app", "gateway", "--for", "5s", "errorRate=50%\nfor: 1h"], "control characters"),
+    (["apply", "app", "gateway\n - x", "--for", "5s", "errorRate=50%"], "control characters"),
+    (["apply", "app", "gateway", "--for", "5s", "--select", "all", "errorRate=50%"], "maxAffected"),
+    (["apply", "app", "gateway", "--for", "5s", "--select", "3", "errorRate=50%"], "3 instances"),
+    (["apply", "partition", "api", "--for", "5s", "from=[nobody]"], "nobody"),
+    (["revert"], "which ID"),
+    (["list", "more"], "not expected"),
+    (["list", "--agent", "http://127.0.0.1:1"], "need each other"),
+])
+def test_words_that_are_wrong_are_named_and_nothing_is_asked(agent, words, told):
+    before = agent.log_file.read_text()
+    done = squall(agent, *words)
+    assert done.returncode == 2 and told in done.stderr, done.stderr
+    assert "spec.faults" not in done.stderr
+    assert agent.log_file.read_text() == before
+    assert TOKEN not in done.stderr + done.stdout

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "audit.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+
+static char id[] = "r1-1";
+static char run[] = "r1";
+static char first[] = "users-1";
+static char second[] = "users-2";
+static char *targets[] = {first, second};
+
+static struct fault_record some_fault(void)
+{
+    return (struct fault_record){.id = id,
+                                 .run = run,
+                                 .kind = FAULT_PARTITION,
+                                 .targets = targets,
+                                 .target_count = 2,
+                                 .expires_at = {INT64_C(1790000000) * BASE_NS_PER_S}};
+}
+
+static json_t *encoded(const struct agent_audit_line *line)
+{
+    BASE_AUTO_BUF struct base_buf text;
+    base_buf_init(&text, 1 << 20);
+    assert_true(agent_audit_encode(line, (struct wall_ns){BASE_NS_PER_S}, &text));
+    assert_int_equal(text.data[text.len - 1], '\n');
+    assert_null(memchr(text.data, '\n', text.len - 1)); /* one line, whatever is in it */
+    json_t *json = model_json_parse(text.data, text.len, "line", NULL);
+    assert_non_null(json);
+    return json;
+}
+
+static const char *text_of(const json_t *json, const char *key)
+{
+    return json_string_value(json_object_get(json, key));
+}
+
+static void a_line_says_who_what_where_until_when(void **state)
+{
+    (void)state;
+    const struct fault_record fault = some_fault();
+    const struct agent_audit_line line = {.begin = true,
+                                          .request = 7,
+                                          .peer = "10.0.0.1:4",
+                                          .who = "token agent.token",
+                                          .method = "POST",
+                                          .path = "/v1/faults",
+                                          .fault = &fault};
+    json_t *json = encoded(&line);
+    assert_string_equal(text_of(json, "message"), "audit");
+    assert_string_equal(text_of(json, "event"), "begin");
+    assert_string_equal(text_of(json, "time"), "1970-01-01T00:00:01.000Z");
+    assert_string_equal(text_of(json, "peer"), "10.0.0.1:4");
+    assert_string_equal(text_of(json, "who"), "token agent.token");
+    assert_string_equal(text_of(json, "fault"), "r1-1");
+    assert_string_equal(text_of(json, "run"), "r1");
+    assert_string_equal(text_of(json, "kind"), "partition");
+    assert_string_equal(text_of(json, "until"), "2026-09-21T14:13:20.000Z");
+    assert_int_equal(json_array_size(json_object_get(json, "targets")), 2);
+    assert_int_equal(json_integer_value(json_object_get(json, "request")), 7);
+    assert_true(json_is_null(json_object_get(json, "status")));
+    json_decref(json);
+}
+
+static void what_a_stranger_sends_stays_one_line_of_json(void **state)
+{
+    (void)state;
+    char path[5000];
+    memset(path, 'x', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    memcpy(path, "/\n\"\\\x01\xff", 6);
+    const struct agent_audit_line line = {.peer = "",
+                                          .method = "GET\n",
+                                          .path = path,
+                                          .status = 404,
+                                          .outcome = "no\nsuch \xc3 path"};
+    json_t *json = encoded(&line);
+    assert_string_equal(text_of(json, "event"), "end");
+    assert_string_equal(text_of(json, "level"), "warn");
+    assert_true(strlen(text_of(json, "path")) < 400);
+    assert_true(json_is_null(json_object_get(json, "who")));
+    assert_true(json_is_null(json_object_get(json, "fault")));
+    assert_true(json_is_null(json_object_get(json, "targets")));
+    assert_int_equal(json_integer_value(json_object_get(json, "status")), 404);
+    json_decref(json);
+}
+
+static void it_is_appended_and_readable_by_its_owner_only(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/squall-audit-XXXXXX";
+    struct base_error err = {0};
+    struct stat seen;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "before\n", 7), 7);
+    (void)close(fd);
+    const struct agent_audit_line line = {.method = "GET", .path = "/", .status = 200};
+    for (int i = 0; i < 2; i++) {
+        struct agent_audit *audit = agent_audit_open(path, -1, &err);
+        assert_non_null(audit);
+        assert_true(agent_audit_write(audit, &line, &err));
+        agent_audit_close(audit);
+    }
+    BASE_AUTO_BUF struct base_buf text;
+    base_buf_init(&text, 1 << 20);
+    assert_true(base_file_read(path, &text, &err));
+    assert_true(base_str_starts(text.data, "before\n{"));
+    assert_non_null(strstr(text.data, "}\n{"));
+    (void)unlink(path);
+    struct agent_audit *audit = agent_audit_open(path, -1, &err);
+    assert_non_null(audit);
+    assert_int_equal(stat(path, &seen), 0);
+    assert_int_equal(seen.st_mode & 0777, 0600);
+    agent_audit_close(audit);
+    (void)unlink(path);
+}
+
+/* A limit on the file's size stops a write in its middle, as a disk does that becomes full. */
+static void a_torn_line_is_an_error_and_the_next_one_is_whole(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/squall-audit-XXXXXX";
+    struct base_error err = {0};
+    struct rlimit before;
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    struct agent_audit *audit = agent_audit_open(path, -1, &err);
+    const struct agent_audit_line line = {.begin = true, .method = "POST", .path = "/v1/faults"};
+    assert_non_null(audit);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit small = {.rlim_cur = 40, .rlim_max = before.rlim_max};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    bool whole = agent_audit_write(audit, &line, &err);
+    bool again = agent_audit_write(audit, &line, NULL);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_false(whole);
+    assert_false(again);
+    assert_int_equal(err.sys, ENOSPC);
+    assert_non_null(strstr(err.message, path));
+    assert_true(agent_audit_write(audit, &line, &err));
+    agent_audit_close(audit);
+    BASE_AUTO_BUF struct base_buf text;
+    base_buf_init(&text, 1 << 20);
+    assert_true(base_file_read(path, &text, &err));
+    const char *last = strstr(text.data, "\n{");
+    assert_non_null(last);
+    json_t *json = model_json_parse(last + 1, strlen(last + 1), "line", &err);
+    assert_non_null(json);
+    json_decref(json);
+    (void)unlink(path);
+}
+
+static void a_link_is_not_followed_and_a_closed_log_is_an_error(void **state)
+{
+    (void)state;
+    struct base_error err = {0};
+    char path[64];
+    (void)snprintf(path, sizeof path, "/tmp/squall-audit-link-%d", (int)getpid());
+    assert_int_equal(symlink("/tmp/squall-audit-elsewhere", path), 0);
+    assert_null(agent_audit_open(path, -1, &err));
+    assert_non_null(strstr(err.message, path));
+    (void)unlink(path);
+    struct agent_audit *audit = agent_audit_open(NULL, -1, &err);
+    const struct agent_audit_line line = {.method = "GET", .path = "/"};
+    assert_non_null(audit);
+    assert_false(agent_audit_write(audit, &line, &err));
+    assert_non_null(strstr(err.message, "the agent's log"));
+    agent_audit_close(audit);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_says_who_what_where_until_when),
+        cmocka_unit_test(what_a_stranger_sends_stays_one_line_of_json),
+        cmocka_unit_test(it_is_appended_and_readable_by_its_owner_only),
+        cmocka_unit_test(a_torn_line_is_an_error_and_the_next_one_is_whole),
+        cmocka_unit_test(a_link_is_not_followed_and_a_closed_log_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

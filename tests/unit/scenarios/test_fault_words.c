@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture.h"
+
+#include "scenarios/fault_words.h"
+
+static const struct scn_plan_options by_hand = {
+    .run = "r1", .started = {5}, .seed_given = true, .seed = 1, .target_given = true};
+
+static bool fault_planned(const struct scn_fault_words *words, struct plan *out,
+                          char **complaints_of)
+{
+    struct topo topo = platform(TOPO_NETNS);
+    struct scn_problems problems = {.items = NULL};
+    bool ok = scn_plan_fault_words(words, &topo, &by_hand, out, &problems);
+    assert_int_equal(ok, problems.count == 0);
+    if (complaints_of != NULL)
+        *complaints_of = scn_problems_text(&problems);
+    scn_problems_fini(&problems);
+    topo_fini(&topo);
+    return ok;
+}
+
+static void test_words_become_one_fault(void **state)
+{
+    (void)state;
+    static const char *const details[] = {"errorRate=20%", "errorStatus=503"};
+    const struct scn_fault_words words = {.kind = "app",
+                                          .service = "users",
+                                          .duration = "30s",
+                                          .lease = "2s",
+                                          .select = "50%",
+                                          .max_affected = "60%",
+                                          .details = details,
+                                          .detail_count = 2};
+    struct plan plan;
+    assert_true(fault_planned(&words, &plan, NULL));
+    assert_int_equal(plan.fault_count, 1);
+    const struct fault_spec *spec = &plan.faults[0].spec;
+    assert_string_equal(spec->id, "r1-1");
+    assert_int_equal(spec->started.ns, 5);
+    assert_int_equal(plan.faults[0].at.ns, 0);
+    assert_int_equal(spec->kind, FAULT_APP);
+    assert_int_equal(spec->duration.ns, 30 * BASE_NS_PER_S);
+    assert_int_equal(spec->lease.ns, 2 * BASE_NS_PER_S);
+    assert_int_equal(spec->target_count, 2);
+    assert_true(spec->max_affected == 0.6);
+    assert_true(spec->app.error_rate == 0.2);
+    assert_int_equal(spec->app.error_status, 503);
+    plan_fini(&plan);
+}
+
+static void test_a_kind_without_keys_and_a_number_to_select(void **state)
+{
+    (void)state;
+    const struct scn_fault_words words = {
+        .kind = "kill", .service = "users", .duration = "5s", .select = "1"};
+    struct plan plan;
+    assert_true(fault_planned(&words, &plan, NULL));
+    assert_int_equal(plan.faults[0].spec.kind, FAULT_KILL);
+    assert_int_equal(plan.faults[0].spec.target_count, 1);
+    plan_fini(&plan);
+}
+
+/* Nothing that a word holds becomes a key, a line or another document. */
+static void test_words_stay_words(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"5s\n   maxAffected: 100%",
+                                         "5s\r   maxAffected: 100%",
+                                         "5s\xC2\x85   maxAffected: 100%",
+                                         "5s\xE2\x80\xA8   maxAffected: 100%",
+                                         "5s\xE2\x80\xA9 x: y",
+                                         "{a: b}",
+                                         "[1s]",
+                                         "5s, select: all",
+                                         "5s}",
+                                         "'5s",
+                                         "\"5s",
+                                         "&a 5s x",
+                                         "*a",
+                                         "!!str 5s x",
+                                         "|",
+                                         ">",
+                                         "--- 5s",
+                                         "5s: 6s",
+                                         "? 5s",
+                                         "% 5s",
+                                         "",
+                                         " ",
+                                         "5s\t\x7f"};
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        for (int where = 0; where < 6; where++) {
+            static const char *const good[] = {"errorRate=20%"};
+            char *detail = base_str_printf("errorRate=%s", values[i]);
+            const char *const bad[] = {detail};
+            const struct scn_fault_words words = {
+                .kind = where == 0 ? values[i] : "app",
+                .service = where == 1 ? values[i] : "users",
+                .duration = where == 2 ? values[i] : "5s",
+                .lease = where == 3 ? values[i] : "2s",
+                .select = where == 4 ? values[i] : "one",
+                .details = where == 5 ? bad : good,
+                .detail_count = 1,
+            };
+            struct plan plan;
+            char *text = NULL;
+            if (fault_planned(&words, &plan, &text))
+                fail_msg("case %zu as word %d became a plan", i, where);
+            assert_true(strlen(text) > 0);
+            assert_null(strstr(text, "spec.faults"));
+            free(text);
+            free(detail);
+        }
+    }
+}
+
+static void test_every_kind_says_what_it_is(void **state)
+{
+    (void)state;
+    assert_contains(scn_fault_kind_help(FAULT_KILL), "Ends the processes");
+    assert_contains(scn_fault_kind_help(FAULT_PARTITION), "network");
+    assert_string_equal(scn_fault_kind_help((enum fault_kind)999), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words_become_one_fault),
+        cmocka_unit_test(test_a_kind_without_keys_and_a_number_to_select),
+        cmocka_unit_test(test_words_stay_words),
+        cmocka_unit_test(test_every_kind_says_what_it_is),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
