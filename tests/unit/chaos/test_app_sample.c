@@ -47,6 +47,9 @@ static void rates_are_told_from_half_and_twice(void **state)
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
         assert_int_equal(planned(rates[i], 0, 2000).told_apart, 2);
     assert_int_equal(planned(1.0, 0, 2000).size, 100);
+    assert_int_equal(planned(0.2, 0, 2000).absent, 100); /* its absence takes no more than that */
+    assert_true(planned(0.2, 0, 2000).size > 400 && planned(0.01, 0, 2000).absent > 900);
+    assert_int_equal(planned(0.0, 50, 2000).absent, 20);
     assert_int_equal(planned(0.0, 50, 2000).size, 20);
 }
 
