@@ -38,6 +38,7 @@ static bool plan_errors(struct app_sample *sample, const struct fault_spec *spec
     if (sample->size == 0 || sample->size > most)
         sample->size = most > sample_least_errors ? most : sample_least_errors;
     sample->told_apart = fault_told_apart(sample->size, rate, APP_SAMPLE_MISS, wrong);
+    sample->absent = shown;
     if (shown > 0 && shown <= sample->size && sample->told_apart > 0)
         return true;
     return base_fail(err, BASE_INVALID,
@@ -49,7 +50,7 @@ static bool plan_errors(struct app_sample *sample, const struct fault_spec *spec
 
 bool app_sample_plan(const struct fault_spec *spec, struct app_sample *out, struct base_error *err)
 {
-    struct app_sample plan = {.size = sample_least_latency};
+    struct app_sample plan = {.size = sample_least_latency, .absent = sample_least_latency};
     struct app_sample *sample = &plan;
     if (!(spec->app.error_rate > 0.0) && spec->app.latency.ns <= 0)
         return base_fail(err, BASE_INVALID, "an app fault needs an error rate or a latency");

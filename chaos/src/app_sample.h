@@ -7,7 +7,8 @@
 #include "statistics.h"
 
 struct app_sample {
-    size_t size;
+    size_t size;   /* while it is in place */
+    size_t absent; /* before and after: as many as show the rate at all */
     size_t parallel;
     unsigned told_apart; /* a rate this many times smaller or larger is seen to be wrong; 0: none */
 };

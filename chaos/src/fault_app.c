@@ -213,6 +213,7 @@ static void round_begin(struct fault *fault, enum fault_step round)
     struct app_state *state = fault_state_of(fault);
     struct base_error err = {0};
     struct dur_ns timeout = {fault_spec_of(fault)->app.latency.ns + 2 * BASE_NS_PER_S};
+    size_t size = round == FAULT_STEP_VERIFY ? state->sample.size : state->sample.absent;
     state->round = round;
     for (size_t i = 0; i < state->count; i++) {
         state->subjects[i].measured = false;
@@ -220,9 +221,9 @@ static void round_begin(struct fault *fault, enum fault_step round)
     }
     for (size_t i = 0; i < state->count; i++) {
         struct subject *subject = &state->subjects[i];
-        subject->measure = fault_measure_start(
-            fault_env_of(fault)->http, subject->target.address, subject->target.port,
-            state->sample.size, state->sample.parallel, timeout, on_measured, subject, &err);
+        subject->measure = fault_measure_start(fault_env_of(fault)->http, subject->target.address,
+                                               subject->target.port, size, state->sample.parallel,
+                                               timeout, on_measured, subject, &err);
         if (subject->measure == NULL) {
             app_cancel(fault);
             fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);

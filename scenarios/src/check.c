@@ -150,6 +150,21 @@ static void check_breakable(struct scn_reporter *reporter)
                           "(target: {kind: sandbox})");
 }
 
+/* The agent measures a rate by at most some thousand requests: less it would refuse, but only after
+ * the load has begun. A ramp begins with one step of the whole. */
+static void check_app(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    double steps = fault->ramp.steps > 0 ? (double)fault->ramp.steps : 1.0;
+    double least = fault->app.error_rate / steps;
+    scn_at(reporter, "spec.faults[%zu].app", i);
+    if (fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
+        scn_say(reporter, "does nothing, expected errorRate, latency or both");
+    scn_at(reporter, "spec.faults[%zu].app.errorRate", i);
+    if (least > 0 && least < 0.01 - 1e-9)
+        scn_say(reporter, "%.3g%% of the requests%s cannot be measured, expected 1%% or more",
+                least * 100, steps > 1 ? " (the first step of the ramp)" : "");
+}
+
 static void check_kill(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
 {
     char path[SCN_PATH_LEN];
@@ -180,6 +195,13 @@ static void check_network(struct scn_reporter *reporter, const struct scn_fault 
         scn_say(reporter, "%s", err.message);
 }
 
+static void check_limits(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    scn_at(reporter, "spec.faults[%zu].limits", i);
+    if (fault->limits.files < 0 && fault->limits.pids < 0)
+        scn_say(reporter, "does nothing, expected files, pids or both");
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     check_breakable(reporter);
@@ -193,16 +215,14 @@ static void check_faults(struct scn_reporter *reporter)
         check_fault_end(reporter, fault, i);
         if (fault->kind == FAULT_PARTITION)
             check_partition(reporter, fault, i);
+        if (fault->kind == FAULT_APP)
+            check_app(reporter, fault, i);
         if (fault->kind == FAULT_KILL)
             check_kill(reporter, fault, i);
         if (fault->kind == FAULT_NETWORK)
             check_network(reporter, fault, i);
-        scn_at(reporter, "spec.faults[%zu].limits", i);
-        if (fault->kind == FAULT_LIMITS && fault->limits.files < 0 && fault->limits.pids < 0)
-            scn_say(reporter, "does nothing, expected files, pids or both");
-        scn_at(reporter, "spec.faults[%zu].app", i);
-        if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
-            scn_say(reporter, "does nothing, expected errorRate, latency or both");
+        if (fault->kind == FAULT_LIMITS)
+            check_limits(reporter, fault, i);
         if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
             scn_at(reporter, "spec.faults[%zu].select.percent", i);
             scn_say(reporter, "selects nothing, expected more than 0%%");

@@ -436,7 +436,7 @@ def partition_fault(targets=("api-11",), peers=("store",), action="drop", direct
                  direction=direction, **more)
 
 
-def app_fault(targets=("gateway-14",), rate=0.2, latency_ms=0, **more):
+def app_fault(targets=("gateway-14",), rate=1.0, latency_ms=0, **more):
     return fault("app", "gateway", list(targets), errorRate=rate, errorStatus=503,
                  latencyNs=latency_ms * 1_000_000, **more)
 

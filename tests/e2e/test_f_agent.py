@@ -213,7 +213,7 @@ def test_errors_of_half_or_twice_the_rate_are_no_effect(agent, platform, real):
 @NEEDS_ROOT
 def test_renewal_keeps_and_for_ends(agent, platform):
     specs = [partition_fault(duration_s=3.0, lease_s=1.0),
-             app_fault(rate=0.5, duration_s=3.0, lease_s=1.0)]
+             app_fault(rate=1.0, duration_s=3.0, lease_s=1.0)]
     for spec in specs:
         status, record = agent.post(spec)
         assert status == 200, record

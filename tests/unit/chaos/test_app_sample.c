@@ -42,10 +42,14 @@ static void refused(double rate, int64_t latency_ms, int64_t lease_ms, const cha
 static void rates_are_told_from_half_and_twice(void **state)
 {
     (void)state;
+    assert_in_range(planned(0.01, 0, 2000).told_apart, 3, 10); /* the least that scenarios allow */
     static const double rates[] = {0.05, 0.2, 0.5, 0.9};
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
         assert_int_equal(planned(rates[i], 0, 2000).told_apart, 2);
     assert_int_equal(planned(1.0, 0, 2000).size, 100);
+    assert_int_equal(planned(0.2, 0, 2000).absent, 100); /* its absence takes no more than that */
+    assert_true(planned(0.2, 0, 2000).size > 400 && planned(0.01, 0, 2000).absent > 900);
+    assert_int_equal(planned(0.0, 50, 2000).absent, 20);
     assert_int_equal(planned(0.0, 50, 2000).size, 20);
 }
 

@@ -90,14 +90,14 @@ static void test_a_fault_with_units(void **state)
     (void)state;
     char *text = replaced(SAMPLE, "service: users, kill: {}",
                           "service: users, lease: 1500ms, select: {percent: 33%}, maxAffected: "
-                          "100%, app: {latency: 250ms, errorRate: 0.5%, errorStatus: 503}");
+                          "100%, app: {latency: 250ms, errorRate: 1.5%, errorStatus: 503}");
     struct scn_scenario scenario = parsed(text);
     assert_int_equal(scenario.faults[0].lease.ns, 1500 * BASE_NS_PER_MS);
     assert_int_equal(scenario.faults[0].select.mode, SCN_SELECT_PERCENT);
     assert_true(scenario.faults[0].select.percent == 0.33);
     assert_true(scenario.faults[0].max_affected == 1.0);
     assert_int_equal(scenario.faults[0].app.latency.ns, 250 * BASE_NS_PER_MS);
-    assert_true(scenario.faults[0].app.error_rate == 0.005);
+    assert_true(scenario.faults[0].app.error_rate == 0.015);
     assert_int_equal(scenario.faults[0].app.error_status, 503);
     scn_scenario_fini(&scenario);
     free(text);
@@ -228,6 +228,10 @@ static const struct {
     {"kill: {}", "limits: {}", "spec.faults[0].limits: does nothing, expected files, pids or both"},
     {"kill: {}", "cpu: {load: 0%}", "is out of range, expected 1% to 100%"},
     {"kill: {}", "kil: {}", "unknown key \"kil\", did you mean \"kill\"?"},
+    {"kill: {}", "app: {errorRate: 0.5%}",
+     "spec.faults[0].app.errorRate: 0.5% of the requests cannot be measured, expected 1% or more"},
+    {"kill: {}", "app: {errorRate: 1%}, ramp: {steps: 2}",
+     "0.5% of the requests (the first step of the ramp) cannot be measured"},
     {"kill: {}", "kill: {signal: SIGKILL, grace: 1s}",
      "spec.faults[0].kill.grace: does nothing, expected another signal than SIGKILL with it"},
     {"kill: {}", "kill: {grace: 2s}", "kill.grace: does nothing, expected less than the fault's"},
