@@ -25,7 +25,7 @@ struct agent_audit_line {
     const char *peer; /* "" when it is gone */
     const char *who;  /* NULL: nobody this agent knows */
     const char *method;
-    const char *path; /* cut when it is long */
+    const char *path;                 /* cut when it is long */
     const struct fault_record *fault; /* id, run, kind, targets, expires_at; NULL: about none */
     unsigned status;                  /* 0: no answer (yet) */
     const char *outcome;

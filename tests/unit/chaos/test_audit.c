@@ -85,8 +85,11 @@ static void what_a_stranger_sends_stays_one_line_of_json(void **state)
     memset(path, 'x', sizeof path - 1);
     path[sizeof path - 1] = '\0';
     memcpy(path, "/\n\"\\\x01\xff", 6);
-    const struct agent_audit_line line = {
-        .peer = "", .method = "GET\n", .path = path, .status = 404, .outcome = "no\nsuch \xc3 path"};
+    const struct agent_audit_line line = {.peer = "",
+                                          .method = "GET\n",
+                                          .path = path,
+                                          .status = 404,
+                                          .outcome = "no\nsuch \xc3 path"};
     json_t *json = encoded(&line);
     assert_string_equal(text_of(json, "event"), "end");
     assert_string_equal(text_of(json, "level"), "warn");
