@@ -354,7 +354,9 @@ static bool scan(const struct way *way, const struct quarry *quarry, struct faul
 {
     DIR *dir = opendir("/proc");
     const struct dirent *entry;
-    bool ok = dir != NULL || base_fail_errno(err, "cannot read /proc");
+    bool ok = true;
+    if (dir == NULL)
+        return base_fail_errno(err, "cannot read /proc");
     while (ok && (entry = readdir(dir)) != NULL) {
         uint64_t pid = 0;
         struct fault_process process = {0};
@@ -371,8 +373,7 @@ static bool scan(const struct way *way, const struct quarry *quarry, struct faul
         else
             add_process(found, process);
     }
-    if (dir != NULL)
-        (void)closedir(dir);
+    (void)closedir(dir);
     return ok;
 }
 
