@@ -305,6 +305,25 @@ def test_without_its_leader_nobody_sends(cluster):
         assert code == 5 and "leader is gone" in told
 
 
+def test_without_redis_nobody_sends(tmp_path):
+    """And nobody believes in what there is."""
+    redis, target = Redis(tmp_path, ["127.0.0.1"]), Target("127.0.0.1")
+    one = Cluster(tmp_path, "127.0.0.1", redis, target)
+    try:
+        leader = one.lead("--hlog", tmp_path / "all.hlog", seconds=60, workers=2)
+        workers = [one.join(i) for i in range(2)]
+        wait_until(lambda: target.count() > 50, 30, "load")
+        redis.process.kill()
+        for each in (leader, *workers):
+            code, out, told = end(each, 15)
+            assert code == 5 and out == "" and "Redis at 127.0.0.1" in told
+        assert not list(tmp_path.glob("all.hlog*"))
+    finally:
+        one.close()
+        redis.close()
+        target.close()
+
+
 def test_ctrl_c_ends_all_of_it(cluster):
     leader = cluster.lead(seconds=60)
     workers = [cluster.join(i) for i in range(WORKERS)]

@@ -70,6 +70,17 @@ def test_csv_on_standard_output(serve):
     assert run("squall", "load", url, "-r", "9", "--csv", "-", "--json").returncode == 2
 
 
+def test_a_reader_that_leaves_is_an_error_and_leaves_nothing_half(serve, tmp_path):
+    """squall load --csv - | head -1"""
+    with start(url_of(serve()), "-r", "100", "-d", "60", *QUICK, "-q", "--csv", "-", "--hlog",
+               tmp_path / "a.hlog", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
+        assert one.stdout.readline().startswith("end_s,")
+        one.stdout.close()
+        assert "standard output" in one.stderr.read()
+        assert one.wait(20) == 5
+    assert names(tmp_path) == []
+
+
 def start(*args, **kwargs):
     return subprocess.Popen([BIN / "squall", "load", *map(str, args)], **kwargs)
 
@@ -365,6 +376,21 @@ def test_no_view_where_none_is_wanted(serve, terminal, how):
     one.end()
     assert "\x1b" not in one.seen
     assert ("in flight" in one.seen) == (how == "dumb")
+
+
+def test_rows_on_the_same_terminal_are_not_drawn_over(serve):
+    master, slave = pty.openpty()
+    with start(url_of(serve()), "-r", "100", "-d", "0.5", *QUICK, "--csv", "-", stdout=slave,
+               stderr=slave, env={**os.environ, "TERM": "xterm"}) as one:
+        os.close(slave)
+        text = b""
+        try:
+            while data := os.read(master, 65536):
+                text += data
+        except OSError:  # the other end is closed
+            pass
+    os.close(master)
+    assert one.returncode in (0, 3) and b"end_s," in text and b"\x1b" not in text
 
 
 def test_a_stopped_terminal_stops_nobody(serve, terminal):
