@@ -61,7 +61,9 @@ bool load_outputs_open(struct load_outputs *outputs, const struct load_adhoc *ad
         load_outputs_fini(outputs);
         return false;
     }
-    if (!adhoc->quiet)
+    /* Rows that go to the same terminal would be drawn over. */
+    bool rows_there = csv_to_stdout(outputs) && isatty(STDOUT_FILENO);
+    if (!adhoc->quiet && !rows_there)
         (void)live_view_start(&outputs->view, STDERR_FILENO);
     return true;
 }

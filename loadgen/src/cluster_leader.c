@@ -21,6 +21,9 @@ static const struct dur_ns start_lead = {BASE_NS_PER_S};
 /* A worker says something twice a second, and at each interval. */
 static const struct dur_ns silence_limit = {3 * BASE_NS_PER_S};
 
+/* What may be added to another time without overflow. */
+static const int64_t time_max = INT64_C(1) << 61;
+
 enum stage { GATHERING, RUNNING, OVER };
 
 struct load_leader {
@@ -41,9 +44,9 @@ struct load_leader {
     struct mono_ns revived;
     struct wall_ns start;
     struct mono_ns start_mono;
-    struct load_cluster_interval *open; /* intervals that some workers have not sent yet */
+    struct load_cluster_interval *open; /* slots that some workers have not sent yet */
     size_t open_count;
-    size_t closed; /* intervals; open[i] is number closed + i */
+    size_t closed; /* slots; open[i] is number closed + i */
     struct load_result result;
     struct load_merge *merge;
     struct io_timer poll;
@@ -134,12 +137,13 @@ static bool hear_alive(struct load_leader *leader, uint32_t index, const json_t 
     return true;
 }
 
-static bool open_up_to(struct load_leader *leader, uint64_t number, struct base_error *err)
+static bool open_up_to(struct load_leader *leader, uint64_t slot, struct base_error *err)
 {
     static const uint64_t ahead_max = 100000;
-    if (number < leader->closed || number - leader->closed > ahead_max)
-        return base_fail(err, BASE_CORRUPT, "interval %" PRIu64 " is out of turn", number);
-    while (leader->closed + leader->open_count <= number) {
+    if (slot >= leader->closed + ahead_max)
+        return base_fail(err, BASE_CORRUPT, "an interval that lies %" PRIu64 " ahead",
+                         slot - leader->closed);
+    while (leader->closed + leader->open_count <= slot) {
         leader->open =
             base_reallocarray(leader->open, leader->open_count + 1, sizeof *leader->open);
         if (!load_cluster_interval_init(&leader->open[leader->open_count], err))
@@ -158,14 +162,19 @@ static bool take_interval(struct load_leader *leader, uint32_t index, uint64_t n
         return base_fail(err, BASE_CORRUPT,
                          "interval %" PRIu64 " came where number %" PRIu64 " was due", number,
                          peer->intervals);
-    if (!open_up_to(leader, number, err) ||
-        !load_cluster_interval_add(&leader->open[number - leader->closed], interval, log,
-                                   strlen(log), err))
+    if (interval->start.ns > time_max || interval->length.ns > time_max)
+        return base_fail(err, BASE_CORRUPT, "an interval outside of all calendars");
+    uint64_t slot = load_cluster_slot(interval, leader->start, leader->spec->interval);
+    slot = slot < leader->closed ? leader->closed : slot; /* a short one at the end */
+    if (!open_up_to(leader, slot, err) ||
+        !load_cluster_interval_add(&leader->open[slot - leader->closed], interval, log, strlen(log),
+                                   err))
         return false;
     if (!base_buf_str(&peer->log, log))
         return base_fail(err, BASE_LIMIT, "its histograms exceed %zu bytes", peer->log.max);
     load_counts_add(&peer->counts, &interval->counts);
     peer->intervals++;
+    peer->slots = slot + 1;
     return true;
 }
 
@@ -273,11 +282,11 @@ static bool listen_all(struct load_leader *leader, struct base_error *err)
 
 /* --- intervals of the whole --- */
 
-static bool all_sent(const struct load_leader *leader, uint64_t number)
+static bool all_sent(const struct load_leader *leader, uint64_t slot)
 {
     for (uint32_t i = 0; i < leader->config.workers; i++) {
         const struct load_peer *peer = &leader->peers.all[i];
-        if (!peer->finished && !peer->lost && peer->intervals <= number)
+        if (!peer->finished && !peer->lost && peer->slots <= slot)
             return false;
     }
     return true;
@@ -291,6 +300,8 @@ static void close_first(struct load_leader *leader)
     leader->open_count--;
     leader->closed++;
     memmove(leader->open, leader->open + 1, leader->open_count * sizeof *leader->open);
+    if (interval.phase == NULL) /* all of them had longer ones */
+        return;
     interval.start_mono =
         base_mono_add(leader->start_mono, (struct dur_ns){interval.start.ns - leader->start.ns});
     result->intervals =

@@ -14,6 +14,7 @@ struct load_peer {
     bool lost;
     struct mono_ns heard;
     uint64_t intervals;
+    uint64_t slots;            /* it has sent all of these (load_cluster_slot) */
     struct load_counts counts; /* over its intervals */
     struct base_buf log;       /* lines of its histogram log, over its intervals */
     struct load_result result;

@@ -7,6 +7,14 @@
 #include "model/hlog.h"
 #include "schedule.h"
 
+uint64_t load_cluster_slot(const struct load_interval *interval, struct wall_ns start,
+                           struct dur_ns length)
+{
+    int64_t end = interval->start.ns + interval->length.ns - start.ns;
+    int64_t ends = (end + length.ns / 2) / length.ns;
+    return ends > 0 ? (uint64_t)ends - 1 : 0;
+}
+
 bool load_cluster_interval_init(struct load_cluster_interval *interval, struct base_error *err)
 {
     struct load_cluster_interval made = {.response.counts = NULL};

@@ -6,7 +6,12 @@
 #include "model/hdr.h"
 #include "model/load.h"
 
-/* Interval number k of those workers that have sent theirs. */
+/* Which interval of the whole a worker's belongs to, by its end: intervals end at multiples of
+ * their length, but a busy worker may leave some out and send a longer one. */
+uint64_t load_cluster_slot(const struct load_interval *interval, struct wall_ns start,
+                           struct dur_ns length);
+
+/* The intervals of one slot, of those workers that have sent theirs. */
 struct load_cluster_interval {
     struct load_interval sum; /* without percentiles until finished; owns its phase */
     struct hdr response;

@@ -159,6 +159,23 @@ static void test_intervals_add_up(void **state)
     free(service);
 }
 
+static void test_slots_are_by_time(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t start_ms, length_ms;
+        uint64_t slot;
+    } cases[] = {{0, 200, 0},  {3, 199, 0},   {200, 204, 1}, {0, 1000, 4}, /* four left out */
+                 {1000, 3, 4}, {-500, 90, 0}, {1000, 150, 5}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct load_interval one = {.start = {(7000 + cases[i].start_ms) * BASE_NS_PER_MS},
+                                          .length = {cases[i].length_ms * BASE_NS_PER_MS}};
+        assert_int_equal(
+            load_cluster_slot(&one, (struct wall_ns){7000 * BASE_NS_PER_MS}, base_dur_ms(200)),
+            cases[i].slot);
+    }
+}
+
 static void test_parts_add_up(void **state)
 {
     (void)state;
@@ -182,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_shares_make_the_whole),
         cmocka_unit_test(test_intervals_add_up),
+        cmocka_unit_test(test_slots_are_by_time),
         cmocka_unit_test(test_parts_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
