@@ -144,7 +144,8 @@ static void on_corrupt(void *ctx, const char *file, const struct base_error *why
 {
     BASE_AUTO_FREE char *line = base_str_printf(
         "journal: %s: set aside as %s; nftables tables of ours were swept by name, a fault inside "
-        "an application ends by its own TTL; look at the platform and remove the file",
+        "an application ends by its own TTL, one that a process beside the agent kept ended with "
+        "that; look at the platform and remove the file",
         why->message, file);
     recovery_say(ctx, false, line);
 }

@@ -126,14 +126,15 @@ static bool look(struct sleeper *sleeper, bool frozen, bool record, struct base_
     char text[256];
     if (!fault_freezer_look(&sleeper->freezer, &now, text, sizeof text, err))
         return base_fail_context(err, "%s", sleeper->target.name);
-    bool ok = frozen ? now == FAULT_FREEZER_FROZEN : now != FAULT_FREEZER_FROZEN;
+    bool ok = frozen ? now == FAULT_FREEZER_FROZEN
+                     : now == FAULT_FREEZER_THAWED || now == FAULT_FREEZER_GONE;
     const struct pause_state *state = fault_state_of(sleeper->fault);
     if (record)
         fault_evidence(sleeper->fault, sleeper->target.name, when_of(state->round),
                        fault_freezer_metric(&sleeper->freezer), text,
                        frozen ? "frozen" : "not frozen", ok);
     return ok || base_fail(err, BASE_UNAVAILABLE, "%s is %s: %s", sleeper->target.name,
-                           frozen ? "not frozen" : "frozen", text);
+                           frozen ? "not frozen" : "frozen, or partly so", text);
 }
 
 static bool look_at_all(struct fault *fault, bool frozen, bool record, struct base_error *err)

@@ -30,6 +30,7 @@ static const double margin_share = 0.1; /* of the host's memory: never taken */
  * waits, which takes from the others as well. More than asked is wrong anywhere. */
 static const double cpu_least = 0.5, cpu_most = 1.2;
 static const double memory_least = 0.95, memory_most = 1.05;
+static const double own_pages = 4 * 1048576; /* of the worker: its stack, what it writes to */
 
 struct subject { /* one target */
     struct fault *fault;
@@ -42,6 +43,7 @@ struct subject { /* one target */
     uint64_t kills_before; /* by the OOM killer, in its groups */
     int64_t time_before;   /* of the processor, at the start of the window */
     int64_t delay_before;
+    uint64_t inherited; /* pages that a worker has from its parent, charged to that one */
 };
 
 struct stress_state {
@@ -250,6 +252,7 @@ static bool crew_begin(struct subject *subject, struct base_error *err)
         .ctx = subject,
     };
     subject->holds = false;
+    subject->inherited = fault_usage_bytes(getpid());
     subject->crew =
         fault_crew_start(fault_env_of(fault)->loop, &spec, fault_effect_left(fault), err);
     return subject->crew != NULL;
@@ -278,19 +281,18 @@ static bool cpu_shown(struct subject *subject, const struct fault_usage *tally,
     return ok;
 }
 
-/* A fork has the pages of its parent as well. */
 static bool memory_shown(struct subject *subject, const struct fault_usage *tally, bool record)
 {
     double asked = (double)subject->strain.bytes;
-    double most = asked * memory_most + (double)fault_usage_bytes(getpid());
-    double got = (double)tally->bytes;
-    bool ok = got >= asked * memory_least && got <= most;
+    double got =
+        tally->bytes > subject->inherited ? (double)(tally->bytes - subject->inherited) : 0;
+    bool ok = got >= asked * memory_least && got <= asked * memory_most + own_pages;
     if (record) {
         char value[64];
         char expected[96];
         (void)snprintf(value, sizeof value, "%.1f MiB", got / 1048576);
         (void)snprintf(expected, sizeof expected, "%.1f MiB: %.1f to %.1f MiB", asked / 1048576,
-                       asked * memory_least / 1048576, most / 1048576);
+                       asked * memory_least / 1048576, (asked * memory_most + own_pages) / 1048576);
         fault_evidence(subject->fault, subject->target.name, "during", "memory of its worker",
                        value, expected, ok);
     }

@@ -20,11 +20,12 @@ static const struct {
     const char *thaw;
     const char *state_file;
     const char *frozen; /* what the state file holds a line of */
+    const char *thawed;
     const char *metric;
 } means[] = {
-    [FAULT_FREEZER_V2] = {"cgroup.freeze", "1", "0", "cgroup.events", "frozen 1",
+    [FAULT_FREEZER_V2] = {"cgroup.freeze", "1", "0", "cgroup.events", "frozen 1", "frozen 0",
                           "cgroup.events of its group"},
-    [FAULT_FREEZER_V1] = {"freezer.state", "FROZEN", "THAWED", "freezer.state", "FROZEN",
+    [FAULT_FREEZER_V1] = {"freezer.state", "FROZEN", "THAWED", "freezer.state", "FROZEN", "THAWED",
                           "freezer.state of its group"},
     [FAULT_FREEZER_SIGNAL] = {.metric = "state of its process"},
 };
@@ -134,10 +135,11 @@ static bool look_at_group(const struct fault_freezer *freezer, enum fault_freeze
         return true;
     }
     bool frozen = has_line(buf.data, means[freezer->means].frozen);
+    bool thawed = has_line(buf.data, means[freezer->means].thawed);
     for (size_t i = 0; i < buf.len; i++)
         if (buf.data[i] == '\n')
             buf.data[i] = ',';
-    *out = frozen ? FAULT_FREEZER_FROZEN : FAULT_FREEZER_THAWED;
+    *out = frozen ? FAULT_FREEZER_FROZEN : thawed ? FAULT_FREEZER_THAWED : FAULT_FREEZER_BETWEEN;
     (void)snprintf(text, text_size, "%s (processes: %zu)", buf.data,
                    fault_group_count(freezer->group));
     return true;

@@ -17,7 +17,12 @@ struct fault_freezer {
     struct fault_process process;
 };
 
-enum fault_freezer_state { FAULT_FREEZER_GONE, FAULT_FREEZER_THAWED, FAULT_FREEZER_FROZEN };
+enum fault_freezer_state {
+    FAULT_FREEZER_GONE,
+    FAULT_FREEZER_THAWED,
+    FAULT_FREEZER_BETWEEN, /* some processes are frozen already, or still */
+    FAULT_FREEZER_FROZEN
+};
 
 /* The target outlives it. Refuses a group that holds the agent itself or not the process. process
  * may be none (pid 0) when there is a group. */

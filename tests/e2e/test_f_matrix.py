@@ -340,7 +340,8 @@ def fail_half_way(lab, platform, name):
         answer = pool.submit(lab.agent.post, spec)
         seen = last_seen(effect, since, answer)
         status, record = answer.result()
-        assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
+        assert (status, record["state"], record["end"]) == (
+            409, "gone", "failed"), json.dumps(record, indent=1)
         assert kind.words in record["error"].lower() and not record["wasActive"], record["error"]
         assert seen < LIMIT_S, (name, seen)
         wait_until(effect.gone, 2, f"{name} gone")

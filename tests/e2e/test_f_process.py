@@ -245,7 +245,7 @@ def test_killed_while_paused(agent, platform):
 
 def test_cpu_is_taken_in_the_group_and_given_back(agent, platform):
     instance = platform.instances["jobs-25"]
-    spec = cpu_fault(workers=2, load=0.3, lease_s=3.0)
+    spec = cpu_fault(workers=2, load=0.05, lease_s=3.0)
     status, record = agent.post(spec)
     assert status == 200, record
     first = workers_in(instance)
@@ -259,7 +259,7 @@ def test_cpu_is_taken_in_the_group_and_given_back(agent, platform):
     took = time.monotonic() - since
     for pid, (used, _) in first.items():
         share = (last[pid][0] - used) / took
-        assert 0.01 < share < 0.4, (pid, share)
+        assert 0.002 < share < 0.1, (pid, share)
         assert os.getsid(pid) != os.getsid(agent.process.pid)
     status, record = agent.delete(spec)
     assert (status, record["state"]) == (200, "gone"), record
