@@ -76,7 +76,7 @@ static struct chances chances_of(const struct fault_network *network)
     double answered = 1.0 - lost;
     return (struct chances){
         .lost = lost,
-        .doubled = answered > 0.0 ? (answered - single) / answered : 0.0,
+        .doubled = im->duplicate > 0.0 ? (answered - single) / answered : 0.0,
         .early = 1.0 - pow(1.0 - im->reorder, directions(network)),
     };
 }
@@ -321,8 +321,8 @@ static void judge_timing(const struct fault_network *network, const struct effec
 
 static double rate_of(const struct effect_plan *plan, const struct fault_probe_result *train)
 {
-    double bits = (double)plan->train.bytes * 8.0 * ((double)train->answered - 1.0);
-    bool enough = train->answered > 1 && train->answered * 10 >= plan->train.count * 9;
+    double bits = (double)plan->train.bytes * 8.0 * (double)train->arrived;
+    bool enough = train->arrived > 0 && train->answered * 10 >= plan->train.count * 9;
     return enough && train->arrival.ns > 0 ? bits / ((double)train->arrival.ns / 1e9) : 0.0;
 }
 

@@ -668,19 +668,33 @@ bool fault_nft_renew(struct fault_nft *nft, const struct fault_nft_partition *pa
     return ok;
 }
 
-bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err)
+static bool commit_removal(struct batch *batch, struct base_error *err, const char *what)
 {
-    struct batch batch;
     struct base_error why = {0};
-    batch_init(&batch, nft);
-    put_table(&batch, NFT_MSG_DELTABLE, table, 0);
-    bool ok = batch_commit(&batch, &why, "removing the partition's table");
-    batch_fini(&batch);
+    bool ok = batch_commit(batch, &why, what);
+    batch_fini(batch);
     if (ok || why.sys == ENOENT)
         return true;
     if (err != NULL)
         *err = why;
     return false;
+}
+
+bool fault_nft_empty(struct fault_nft *nft, const char *table, struct base_error *err)
+{
+    struct batch batch;
+    batch_init(&batch, nft);
+    for (size_t i = 0; i < family_count; i++)
+        put_elements(&batch, NFT_MSG_DELSETELEM, table, &families[i], NULL, (struct dur_ns){0});
+    return commit_removal(&batch, err, "emptying the sets of a table");
+}
+
+bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err)
+{
+    struct batch batch;
+    batch_init(&batch, nft);
+    put_table(&batch, NFT_MSG_DELTABLE, table, 0);
+    return commit_removal(&batch, err, "removing the partition's table");
 }
 
 struct listing {
