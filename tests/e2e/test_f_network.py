@@ -100,6 +100,10 @@ class Pings:
     def median(self):
         return statistics.median(self.rtts())
 
+    def typical(self):
+        """The first quartile: what else the machine does makes round trips longer, never shorter."""
+        return sorted(self.rtts())[(len(self.answers) - 1) // 4]
+
     def lost(self):
         return len(self.sent) - len(self.answers)
 
@@ -120,8 +124,8 @@ def connect_time(platform, name="api-11", peer="store-13", timeout=3.0):
         return time.monotonic() - began
 
 
-def median_connect(platform, count=9, **more):
-    return statistics.median(connect_time(platform, **more) for _ in range(count))
+def typical_connect(platform, count=9, **more):
+    return sorted(connect_time(platform, **more) for _ in range(count))[(count - 1) // 4]
 
 
 def binomial(n, rate):
@@ -151,16 +155,16 @@ def revert(agent, spec):
 def test_delay_is_one_way_for_each_direction(agent, platform, direction, ways):
     spec = network_fault(delay_ms=60, direction=direction)
     record = inject(agent, spec)
-    assert median_connect(platform) == pytest.approx(0.06 * ways, rel=0.15)
-    assert ping(platform, count=20).median() == pytest.approx(0.06 * ways, rel=0.15)
-    assert median_connect(platform, name="api-12") < 0.03, "the other instance is no target"
-    assert ping(platform, address=f"{SUBNET}.12", count=9).median() < 0.03, "nor another peer"
+    assert typical_connect(platform) == pytest.approx(0.06 * ways, rel=0.15)
+    assert ping(platform, count=20).typical() == pytest.approx(0.06 * ways, rel=0.15)
+    assert typical_connect(platform, name="api-12") < 0.03, "the other instance is no target"
+    assert ping(platform, address=f"{SUBNET}.12", count=9).typical() < 0.03, "nor another peer"
     shown = evidence(record, "during")[0]
-    assert shown["metric"] == "added to the round trip (median), icmp to store-13:5432"
+    assert shown["metric"] == "added to the round trip, icmp to store-13:5432"
     assert float(shown["value"].split("ms")[0]) == pytest.approx(60 * ways, rel=0.1)
     record = revert(agent, spec)
     assert [e["when"] for e in record["evidence"]] == ["before", "during", "after", "after"]
-    assert median_connect(platform) < 0.03
+    assert typical_connect(platform) < 0.03
 
 
 def test_an_established_flow_is_delayed_and_survives(agent, platform):
@@ -175,22 +179,21 @@ def test_an_established_flow_is_delayed_and_survives(agent, platform):
             assert flow.recv(100) == text
             return time.monotonic() - began
 
-        assert round_trip(b"before") < 0.03
+        assert min(round_trip(b"before") for _ in range(7)) < 0.03
         spec = network_fault(delay_ms=50, protocol="tcp", ports=[5432])
         record = inject(agent, spec)
         assert "tcp to" in evidence(record, "during")[0]["metric"]
-        assert statistics.median(round_trip(b"during") for _ in range(7)) == pytest.approx(
-            0.1, rel=0.2)
-        assert ping(platform, count=9).median() < 0.03, "only TCP with this port"
+        assert sorted(round_trip(b"during") for _ in range(7))[1] == pytest.approx(0.1, rel=0.2)
+        assert ping(platform, count=9).typical() < 0.03, "only TCP with this port"
         revert(agent, spec)
-        assert statistics.median(round_trip(b"after") for _ in range(7)) < 0.03
+        assert min(round_trip(b"after") for _ in range(7)) < 0.03
 
 
 def test_only_icmp(agent, platform):
     spec = network_fault(delay_ms=40, protocol="icmp")
     inject(agent, spec)
-    assert ping(platform, count=9).median() == pytest.approx(0.08, rel=0.15)
-    assert median_connect(platform) < 0.03
+    assert ping(platform, count=9).typical() == pytest.approx(0.08, rel=0.15)
+    assert typical_connect(platform) < 0.03
     revert(agent, spec)
 
 
@@ -209,7 +212,8 @@ def test_jitter_spreads_and_reordering_overtakes(agent, platform):
     early = sum(rtt < 0.03 for rtt in rtts)
     low, high = binomial(len(rtts), 0.25)
     assert low <= early <= high
-    assert statistics.median(r for r in rtts if r >= 0.03) == pytest.approx(0.06, rel=0.15)
+    late = sorted(r for r in rtts if r >= 0.03)
+    assert late[len(late) // 4] == pytest.approx(0.06, rel=0.15)
     revert(agent, spec)
 
 
@@ -370,7 +374,7 @@ def dump(platform):
     for netns in platform.namespaces:
         for what in (["nft", "list", "ruleset"], ["ip", "-d", "link"], ["ip", "route", "show",
                      "table", "all"], ["ip", "rule"], ["tc", "qdisc", "show"],
-                     ["cat", "/proc/net/netfilter/nfnetlink_queue"]):
+                     ["sh", "-c", "cat /proc/net/netfilter/nfnetlink_queue || true"]):
             found[f"{netns}: {' '.join(what)}"] = subprocess.run(
                 ["ip", "netns", "exec", netns, *what], check=True, capture_output=True,
                 text=True).stdout
@@ -472,11 +476,11 @@ def test_beside_a_partition_on_one_target(untouched, agent, platform):
     inject(agent, slow)
     assert agent.post(cut)[0] == 200
     assert cut_off(platform)
-    assert ping(platform, address=f"{SUBNET}.12", count=7).median() > 0.1
+    assert ping(platform, address=f"{SUBNET}.12", count=7).typical() > 0.1
     since = time.monotonic()
     agent.kill()
     assert_gone_in_time(platform, since)
-    assert ping(platform, address=f"{SUBNET}.12", count=7).median() < 0.03
+    assert ping(platform, address=f"{SUBNET}.12", count=7).typical() < 0.03
     agent.start()
     for spec in (slow, cut):
         assert agent.wait_state(spec, "gone", 10)["end"] == "recovery"
