@@ -87,7 +87,7 @@ def test_doctor_names_the_backend():
     assert line.split()[0] == "ok" and "by netem" in line, done.stdout
 
 
-@pytest.mark.parametrize("direction, ways", [("both", 2), ("egress", 1), ("ingress", 1)])
+@pytest.mark.parametrize("direction, ways", [("both", 2), ("ingress", 1)])
 def test_delay(agent, platform, direction, ways):
     spec = network_fault(delay_ms=DELAY_MS, direction=direction, lease_s=LEASE_S)
     inject(agent, spec)
@@ -134,23 +134,21 @@ def test_a_qdisc_of_somebody_else_is_refused_and_stays(agent, platform):
         subprocess.run([*inside, "del", "dev", "eth0", "root"], check=True)
 
 
-@pytest.mark.parametrize("death, direction", [("SIGKILL", "both"), ("SIGSTOP", "ingress"),
-                                              ("silence", "egress")])
+@pytest.mark.parametrize("death, direction", [("SIGKILL", "egress"), ("SIGSTOP", "both")])
 def test_nothing_outlives_its_agent(agent, platform, death, direction):
     spec = network_fault(delay_ms=DELAY_MS, direction=direction, duration_s=60.0, lease_s=LEASE_S)
     inject(agent, spec)
     status, _ = agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": int(LEASE_S * S)})
     since = time.monotonic()
     assert status == 200 and delayed(platform)
-    if death != "silence":
-        agent.signal(signal.Signals[death])
+    agent.signal(signal.Signals[death])
     wait_until(lambda: not delayed(platform), since + LEASE_S + GRACE_S - time.monotonic(),
                "gone by lease + 2 s")
     if death == "SIGKILL":
         agent.process.wait(5)
         assert "netem" in dump(platform), "it is there, and of no effect"
         agent.start()
-    elif death == "SIGSTOP":
+    else:
         agent.signal(signal.SIGCONT)
     record = agent.wait_state(spec, "gone", 20)
     assert record["end"] == ("recovery" if death == "SIGKILL" else "lease"), record
