@@ -6,8 +6,9 @@
 #include "base/text.h"
 
 /* In the order of preference: the first leaves nothing in the kernel that has to be swept. */
-static const struct fault_netback_ops *const all[] = {&fault_netback_nfqueue, &fault_netback_netem};
-enum { count = sizeof all / sizeof *all };
+enum { count = 2 };
+static const struct fault_netback_ops *const all[count] = {&fault_netback_nfqueue,
+                                                           &fault_netback_netem};
 
 const struct fault_netback_ops *fault_netback_pick(struct base_error *err)
 {

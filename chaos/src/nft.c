@@ -497,7 +497,7 @@ static void put_answer_exception(struct batch *batch, const char *table,
 /* --- into a queue --- */
 
 /* The target of x_tables, as `iptables -j NFQUEUE --queue-bypass` has it: the kernel's own queue
- * expression is less often there. libnftnl owns the info. */
+ * expression is less often there. */
 static void end_in_queue(struct batch *batch, struct nftnl_rule *rule, uint16_t number)
 {
     struct nftnl_expr *target = add_expr(batch, rule, "target");
@@ -511,8 +511,9 @@ static void end_in_queue(struct batch *batch, struct nftnl_rule *rule, uint16_t 
         (struct xt_NFQ_info_v3){.queuenum = number, .queues_total = 1, .flags = NFQ_FLAG_BYPASS};
     (void)nftnl_expr_set_str(target, NFTNL_EXPR_TG_NAME, "NFQUEUE");
     nftnl_expr_set_u32(target, NFTNL_EXPR_TG_REV, 3);
+    /* The expression owns the info, and frees it. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     (void)nftnl_expr_set(target, NFTNL_EXPR_TG_INFO, info, sizeof *info);
-} /* NOLINT(clang-analyzer-unix.Malloc): the expression owns the info, and frees it */
+}
 
 static void put_queue_rule(struct batch *batch, const struct fault_nft_partition *partition,
                            const struct family *family, bool output, uint8_t protocol,
