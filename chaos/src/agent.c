@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "confine.h"
 #include "model/control.h"
+#include "netback.h"
 #include "sweep.h"
 
 enum { farewell_ms = 5, farewell_turns = 40, request_timeout_s = 5 };
@@ -432,6 +433,7 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
         .http = agent->http,
         .journal = agent->journal,
         .log = agent->log,
+        .netback = fault_netback_pick(NULL),
         .on_settled = on_settled,
         .ctx = agent,
     };

@@ -76,7 +76,7 @@ static struct chances chances_of(const struct fault_network *network)
     double answered = 1.0 - lost;
     return (struct chances){
         .lost = lost,
-        .doubled = answered > 0.0 ? (answered - single) / answered : 0.0,
+        .doubled = im->duplicate > 0.0 ? (answered - single) / answered : 0.0,
         .early = 1.0 - pow(1.0 - im->reorder, directions(network)),
     };
 }
@@ -232,14 +232,17 @@ static struct effect_line *add(struct effect_verdict *verdict, const char *metri
     return line;
 }
 
-static double median_of(const int64_t *values, size_t count)
+/* What most round trips took, apart from what else the machine does: without jitter they should all
+ * be alike. */
+static double typical_of(const struct fault_impairment *im, const int64_t *values, size_t count)
 {
     int64_t *copy = base_calloc(count + 1, sizeof *copy);
     if (count > 0)
         memcpy(copy, values, count * sizeof *copy);
-    double median = (double)fault_median(copy, count);
+    double typical =
+        (double)(im->jitter.ns > 0 ? fault_median(copy, count) : fault_quartile(copy, count));
     free(copy);
-    return median;
+    return typical;
 }
 
 static double spread_of(const int64_t *values, size_t count)
@@ -274,8 +277,8 @@ static void judge_share(struct effect_verdict *verdict, const char *metric, size
 static void judge_added(struct effect_verdict *verdict, double added, double expected,
                         double tolerance, size_t n)
 {
-    struct effect_line *line = add(verdict, "added to the round trip (median)",
-                                   n > 0 && fabs(added - expected) <= tolerance);
+    struct effect_line *line =
+        add(verdict, "added to the round trip", n > 0 && fabs(added - expected) <= tolerance);
     (void)snprintf(line->value, sizeof line->value, "%.2fms in %zu round trips", added / 1e6, n);
     (void)snprintf(line->expected, sizeof line->expected, "%.2fms +- %.2fms", expected / 1e6,
                    tolerance / 1e6);
@@ -299,7 +302,7 @@ static void judge_timing(const struct fault_network *network, const struct effec
                          const struct fault_probe_result *during, struct effect_verdict *out)
 {
     const struct fault_impairment *im = &network->impairment;
-    double base = median_of(before->rtt_ns, before->answered);
+    double base = typical_of(im, before->rtt_ns, before->answered);
     double expected = added_ns(network, plan->paced.bytes);
     double edge = im->reorder > 0.0 ? base + expected - (double)im->delay.ns / 2.0 : 0.0;
     int64_t *late = base_calloc(during->answered + 1, sizeof *late);
@@ -310,7 +313,7 @@ static void judge_timing(const struct fault_network *network, const struct effec
     double tolerance = larger(tolerance_ns, tolerance_share * expected);
     double worth = larger(1.0, (double)count * independent_jitters(im));
     tolerance += 4.0 * 1.2533 * deviation_ns(network) / sqrt(worth); /* of a normal median */
-    judge_added(out, median_of(late, count) - base, expected, tolerance, count);
+    judge_added(out, typical_of(im, late, count) - base, expected, tolerance, count);
     if (im->jitter.ns > 0)
         judge_spread(out, network, spread_of(late, count),
                      spread_of(before->rtt_ns, before->answered), count);
@@ -321,8 +324,8 @@ static void judge_timing(const struct fault_network *network, const struct effec
 
 static double rate_of(const struct effect_plan *plan, const struct fault_probe_result *train)
 {
-    double bits = (double)plan->train.bytes * 8.0 * ((double)train->answered - 1.0);
-    bool enough = train->answered > 1 && train->answered * 10 >= plan->train.count * 9;
+    double bits = (double)plan->train.bytes * 8.0 * (double)train->arrived;
+    bool enough = train->arrived > 0 && train->answered * 10 >= plan->train.count * 9;
     return enough && train->arrival.ns > 0 ? bits / ((double)train->arrival.ns / 1e9) : 0.0;
 }
 
@@ -360,8 +363,9 @@ void effect_before(const struct fault_network *network, const struct effect_plan
     size_t lost = paced->sent - paced->answered;
     struct effect_line *line =
         add(out, "round trips", paced->answered > 0 && lost * 50 <= paced->sent);
-    (void)snprintf(line->value, sizeof line->value, "%zu of %zu answered, median %.2fms",
-                   paced->answered, paced->sent, median_of(paced->rtt_ns, paced->answered) / 1e6);
+    (void)snprintf(line->value, sizeof line->value, "%zu of %zu answered, in %.2fms",
+                   paced->answered, paced->sent,
+                   typical_of(&network->impairment, paced->rtt_ns, paced->answered) / 1e6);
     (void)snprintf(line->expected, sizeof line->expected, "all but 2 %% answered");
     judge_rate(network, plan, &before->train, false, out);
 }
@@ -390,8 +394,8 @@ void effect_after(const struct fault_network *network, const struct effect_plan 
     const struct fault_probe_result *paced = &after->paced;
     bool known = before->paced.answered > 0;
     double expected = added_ns(network, plan->paced.bytes);
-    double added = median_of(paced->rtt_ns, paced->answered) -
-                   median_of(before->paced.rtt_ns, before->paced.answered);
+    double added = typical_of(&network->impairment, paced->rtt_ns, paced->answered) -
+                   typical_of(&network->impairment, before->paced.rtt_ns, before->paced.answered);
     /* Without a figure from before half of the effect is the line between there and gone. */
     double tolerance = larger(tolerance_ns, (known ? tolerance_share : 0.5) * expected);
     size_t lost = paced->sent - paced->answered;
@@ -400,9 +404,8 @@ void effect_after(const struct fault_network *network, const struct effect_plan 
               (added <= tolerance || network->impairment.delay.ns == 0) && paced->doubled == 0;
     *out = (struct effect_verdict){0};
     struct effect_line *line = add(out, "round trips", ok);
-    (void)snprintf(line->value, sizeof line->value,
-                   "%zu of %zu answered, %zu twice, median %+.2fms", paced->answered, paced->sent,
-                   paced->doubled, added / 1e6);
+    (void)snprintf(line->value, sizeof line->value, "%zu of %zu answered, %zu twice, in %+.2fms",
+                   paced->answered, paced->sent, paced->doubled, added / 1e6);
     (void)snprintf(line->expected, sizeof line->expected,
                    "%s answered, none twice, at most %+.2fms", lossy ? "all" : "all but 2 %",
                    tolerance / 1e6);

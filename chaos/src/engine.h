@@ -72,11 +72,15 @@ extern const struct fault_ops fault_network_ops;
 extern const struct fault_ops fault_disk_ops;
 extern const struct fault_ops fault_limits_ops;
 
+struct fault_netback_ops; /* netback.h */
+
 struct fault_env { /* outlives every fault */
     struct io_loop *loop;
     struct io_http *http;
     struct agent_journal *journal;
     const struct base_log *log;
+    const struct fault_netback_ops
+        *netback; /* by what the network is impaired; NULL: nothing can */
     /* The fault has become active, was renewed, or has ended. It may be freed inside only when it
      * has ended. */
     void (*on_settled)(void *ctx, struct fault *fault);

@@ -77,11 +77,12 @@ static bool network_platform(const struct topo *topo, struct base_error *err)
 
 static void on_retry(void *ctx);
 
-static struct network_state *state_new(struct fault *fault, size_t zone_count)
+static struct network_state *state_new(struct fault *fault, const struct fault_netback_ops *back,
+                                       size_t zone_count)
 {
     const struct fault_spec *spec = fault_spec_of(fault);
     struct network_state *state = base_calloc(1, sizeof *state);
-    state->back = &fault_netback_nfqueue;
+    state->back = back;
     state->zones = base_calloc(zone_count, sizeof *state->zones);
     state->impaired = base_calloc(zone_count, sizeof *state->impaired);
     state->zone_count = zone_count;
@@ -163,7 +164,12 @@ static bool check_ports(const struct fault_network *network, const struct fault_
 static bool network_open(struct fault *fault, const struct topo *topo, struct base_error *err)
 {
     const struct fault_spec *spec = fault_spec_of(fault);
-    struct network_state *state = state_new(fault, spec->target_count);
+    const struct fault_netback_ops *back = fault_env_of(fault)->netback;
+    if (back == NULL)
+        return base_fail(err, BASE_UNAVAILABLE, "this host has nothing to impair packets with");
+    if (back->can != NULL && !back->can(&spec->network, err))
+        return false;
+    struct network_state *state = state_new(fault, back, spec->target_count);
     for (size_t i = 0; i < state->zone_count; i++)
         if (!fault_zone_open(&state->zones[i], topo, spec->targets[i], spec->network.peers,
                              spec->network.peer_count, err) ||
@@ -392,9 +398,10 @@ static void network_gone(struct fault *fault)
 
 static struct dur_ns network_deadline(const struct fault *fault, enum fault_step step)
 {
-    struct dur_ns budget = budget_of(fault_spec_of(fault));
-    return step == FAULT_STEP_VERIFY_GONE ? (struct dur_ns){base_dur_ms(gone_ms).ns + budget.ns}
-                                          : (struct dur_ns){0};
+    struct dur_ns deadline = {0};
+    if (step == FAULT_STEP_VERIFY_GONE)
+        deadline.ns = base_dur_ms(gone_ms).ns + budget_of(fault_spec_of(fault)).ns;
+    return deadline;
 }
 
 static void network_late(struct fault *fault, enum fault_step step)
@@ -435,14 +442,23 @@ static json_t *network_undo(const struct fault *fault)
 {
     const struct network_state *state = fault_state_of(fault);
     json_t *list = json_array();
-    for (size_t i = 0; i < state->zone_count; i++)
-        json_array_append_new(list, fault_zone_to_json(&state->zones[i], state->table));
+    for (size_t i = 0; i < state->zone_count; i++) {
+        json_t *one = fault_zone_to_json(&state->zones[i], state->table);
+        json_object_set_new(one, "backend", model_json_text(state->back->name));
+        json_array_append_new(list, one);
+    }
     return list;
 }
 
 static bool network_reopen(struct fault *fault, const json_t *undo, struct base_error *err)
 {
-    struct network_state *state = state_new(fault, json_array_size(undo));
+    BASE_AUTO_FREE char *name = NULL;
+    if (!model_get_text(json_array_get(undo, 0), "undo", "backend", &name, err))
+        return false;
+    const struct fault_netback_ops *back = fault_netback_find(name);
+    if (back == NULL)
+        return base_fail(err, BASE_CORRUPT, "undo: nothing impairs packets by \"%.32s\"", name);
+    struct network_state *state = state_new(fault, back, json_array_size(undo));
     for (size_t i = 0; i < state->zone_count; i++)
         if (!fault_zone_from_json(&state->zones[i], json_array_get(undo, i), err))
             return false;

@@ -19,6 +19,7 @@ struct fault_netback_ops {
     const char *name;
     const char *means; /* for people: what this host impairs packets with */
     bool (*host)(struct base_error *err);
+    bool (*can)(const struct fault_network *network, struct base_error *err); /* NULL: anything */
     /* Part by part; after a failure, revert takes away what is there. The value is NULL before the
      * first apply. */
     bool (*apply)(const struct fault_netback_want *want, struct dur_ns timeout, void **state,
@@ -35,8 +36,10 @@ struct fault_netback_ops {
 };
 
 extern const struct fault_netback_ops fault_netback_nfqueue;
+extern const struct fault_netback_ops fault_netback_netem;
 
 /* The one that this host gets; NULL with why the first of them cannot be had. */
 const struct fault_netback_ops *fault_netback_pick(struct base_error *err);
+const struct fault_netback_ops *fault_netback_find(const char *name); /* NULL: none of that name */
 
 #endif

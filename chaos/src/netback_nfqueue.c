@@ -65,14 +65,17 @@ static bool nfqueue_renew(const struct fault_netback_want *want, struct dur_ns t
     return fault_nft_renew(want->zone->nft, &rules, timeout, err);
 }
 
-/* The rules first: packets that come while the held ones are let go must not queue up behind. */
+/* First no more packets, then those that are held, then the rules (see fault_nft_empty). When the
+ * first does not work the packets that come meanwhile are lost, and that is all. */
 static bool nfqueue_revert(const struct fault_netback_want *want, void **state,
                            struct base_error *err)
 {
-    bool ok = want->zone->nft == NULL || fault_nft_remove(want->zone->nft, want->table, err);
+    struct fault_nft *nft = want->zone->nft;
+    if (nft != NULL)
+        (void)fault_nft_empty(nft, want->table, NULL);
     fault_holder_free(*state);
     *state = NULL;
-    return ok;
+    return nft == NULL || fault_nft_remove(nft, want->table, err);
 }
 
 static void nfqueue_close(void *state)

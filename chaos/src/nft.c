@@ -497,7 +497,7 @@ static void put_answer_exception(struct batch *batch, const char *table,
 /* --- into a queue --- */
 
 /* The target of x_tables, as `iptables -j NFQUEUE --queue-bypass` has it: the kernel's own queue
- * expression is less often there. libnftnl owns the info. */
+ * expression is less often there. */
 static void end_in_queue(struct batch *batch, struct nftnl_rule *rule, uint16_t number)
 {
     struct nftnl_expr *target = add_expr(batch, rule, "target");
@@ -511,8 +511,8 @@ static void end_in_queue(struct batch *batch, struct nftnl_rule *rule, uint16_t 
         (struct xt_NFQ_info_v3){.queuenum = number, .queues_total = 1, .flags = NFQ_FLAG_BYPASS};
     (void)nftnl_expr_set_str(target, NFTNL_EXPR_TG_NAME, "NFQUEUE");
     nftnl_expr_set_u32(target, NFTNL_EXPR_TG_REV, 3);
-    if (nftnl_expr_set(target, NFTNL_EXPR_TG_INFO, info, sizeof *info) < 0)
-        batch->failed = true;
+    /* The expression owns the info, and frees it. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+    (void)nftnl_expr_set(target, NFTNL_EXPR_TG_INFO, info, sizeof *info);
 }
 
 static void put_queue_rule(struct batch *batch, const struct fault_nft_partition *partition,
@@ -668,19 +668,33 @@ bool fault_nft_renew(struct fault_nft *nft, const struct fault_nft_partition *pa
     return ok;
 }
 
-bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err)
+static bool commit_removal(struct batch *batch, struct base_error *err, const char *what)
 {
-    struct batch batch;
     struct base_error why = {0};
-    batch_init(&batch, nft);
-    put_table(&batch, NFT_MSG_DELTABLE, table, 0);
-    bool ok = batch_commit(&batch, &why, "removing the partition's table");
-    batch_fini(&batch);
+    bool ok = batch_commit(batch, &why, what);
+    batch_fini(batch);
     if (ok || why.sys == ENOENT)
         return true;
     if (err != NULL)
         *err = why;
     return false;
+}
+
+bool fault_nft_empty(struct fault_nft *nft, const char *table, struct base_error *err)
+{
+    struct batch batch;
+    batch_init(&batch, nft);
+    for (size_t i = 0; i < family_count; i++)
+        put_elements(&batch, NFT_MSG_DELSETELEM, table, &families[i], NULL, (struct dur_ns){0});
+    return commit_removal(&batch, err, "emptying the sets of a table");
+}
+
+bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err)
+{
+    struct batch batch;
+    batch_init(&batch, nft);
+    put_table(&batch, NFT_MSG_DELTABLE, table, 0);
+    return commit_removal(&batch, err, "removing the partition's table");
 }
 
 struct listing {

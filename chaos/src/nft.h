@@ -59,6 +59,9 @@ bool fault_nft_try(struct fault_nft *nft, enum fault_nft_part upto, struct base_
  * already would leave its old timeout in place on every kernel before 6.12. */
 bool fault_nft_renew(struct fault_nft *nft, const struct fault_nft_partition *partition,
                      struct dur_ns timeout, struct base_error *err);
+/* The rules match nothing any more, but are there: when a chain goes, the kernel drops every packet
+ * that waits in a queue of the namespace. A table that is not there is fine. */
+bool fault_nft_empty(struct fault_nft *nft, const char *table, struct base_error *err);
 /* A table that is not there (any more) is fine. */
 bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err);
 /* Calls each with every table of family inet whose name starts with prefix; with one more than

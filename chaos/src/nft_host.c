@@ -11,8 +11,7 @@ static const char *const parts[FAULT_NFT_PARTS] = {
     [FAULT_NFT_TIMEOUTS] = "nf_tables' sets with timeouts (Linux 4.1)",
     [FAULT_NFT_DROP] = "nf_tables' rules on addresses and interfaces (meta, payload, lookup)",
     [FAULT_NFT_REJECT] = "nf_tables' reject expression (CONFIG_NFT_REJECT_INET)",
-    [FAULT_NFT_QUEUE] = "the NFQUEUE target in nf_tables (CONFIG_NFT_COMPAT, "
-                        "CONFIG_NETFILTER_XT_TARGET_NFQUEUE)",
+    [FAULT_NFT_QUEUE] = "x_tables' NFQUEUE in nf_tables (NFT_COMPAT, NETFILTER_XT_TARGET_NFQUEUE)",
 };
 
 static bool lacking(struct base_error *err, const char *kind, const char *part,

@@ -23,7 +23,7 @@ struct fault_probe {
     struct round_trip *trips;
     size_t sent;
     size_t answered;
-    struct mono_ns first_answer;
+    struct mono_ns half_answer; /* half of the answers came by then */
     struct mono_ns last_answer;
     char error[160];
     void (*on_done)(void *ctx, struct fault_probe_result *);
@@ -57,8 +57,10 @@ static struct fault_probe_result result_of(const struct fault_probe *probe)
     struct fault_probe_result result = {
         .sent = probe->sent,
         .rtt_ns = base_calloc(probe->answered + 1, sizeof *result.rtt_ns),
-        .arrival = base_mono_sub(probe->last_answer, probe->first_answer),
+        .arrival = base_mono_sub(probe->last_answer, probe->half_answer),
     };
+    size_t half = (probe->task.plan.count + 1) / 2;
+    result.arrived = probe->answered > half ? probe->answered - half : 0;
     memcpy(result.error, probe->error, sizeof result.error);
     for (size_t i = 0; i < probe->sent; i++) {
         const struct round_trip *trip = &probe->trips[i];
@@ -94,8 +96,8 @@ void fault_probe_answered(struct fault_probe *probe, size_t index)
     if (trip->answers++ > 0)
         return;
     trip->took = base_mono_sub(now, trip->sent);
-    if (probe->answered++ == 0)
-        probe->first_answer = now;
+    if (++probe->answered <= (probe->task.plan.count + 1) / 2)
+        probe->half_answer = now;
     probe->last_answer = now;
     if (!probe->sending && all_sent(probe) && probe->answered == probe->sent &&
         !probe->task.plan.linger)

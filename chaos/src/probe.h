@@ -25,10 +25,13 @@ struct fault_probe_plan {
 struct fault_probe_result {
     size_t sent;
     size_t answered;
-    size_t doubled;        /* of those answered: more than once */
-    int64_t *rtt_ns;       /* of those answered, in the order they were sent; owned */
-    struct dur_ns arrival; /* from the first answer to the last */
-    char error[160];       /* why the rest was not sent; "" */
+    size_t doubled;  /* of those answered: more than once */
+    int64_t *rtt_ns; /* of those answered, in the order they were sent; owned */
+    /* The later half: that many answers came within `arrival` after the one before them. The first
+     * ones may have waited for us while the rest was being sent. */
+    size_t arrived;
+    struct dur_ns arrival;
+    char error[160]; /* why the rest was not sent; "" */
 };
 void fault_probe_result_fini(struct fault_probe_result *result); /* accepts a zeroed value */
 
