@@ -148,7 +148,12 @@ static const struct scn_field route_fields[] = {
      .example = "list-users",
      .help = "Names the route in thresholds and reports."},
     {.key = "method", .type = SCN_METHOD, AT(method), .fallback = "GET", .help = "HTTP method."},
-    {.key = "path", .type = SCN_PATH, AT(path), .required = true, .help = "Path with the query."},
+    {.key = "path",
+     .type = SCN_PATH,
+     AT(path),
+     .required = true,
+     .help = "Path with the query; {{seq}} and {{rand}} in it, as in headers and body, differ from "
+             "request to request."},
     {.key = "weight",
      .type = SCN_INTEGER,
      AT(weight),
