@@ -100,6 +100,12 @@ static bool set_body(struct load_adhoc *a, const char *value)
     return true;
 }
 
+static bool set_body_file(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.routes[0].body_file, value);
+    return *value != '\0';
+}
+
 static bool set_hlog(struct load_adhoc *a, const char *value)
 {
     replace(&a->hlog_path, value);
@@ -203,6 +209,7 @@ static const struct option {
     {'H', "header", "LINE", "a header \"Name: value\"; may be repeated", add_header},
     {'m', "method", "NAME", "the method (GET, or POST with a body)", set_method},
     {0, "body", "TEXT", "the body", set_body},
+    {0, "body-file", "FILE", "the body, streamed from disk", set_body_file},
     {0, "seed", "N", "of the schedule: the same seed, the same arrivals (random)", set_seed},
     {0, "hlog", "FILE", "write an HdrHistogram log", set_hlog},
     {0, "source", "LIST", "addresses to connect from: 10.0.0.2,10.0.0.3 (any)", set_sources},
@@ -330,7 +337,8 @@ static bool apply_url(struct load_adhoc *a, struct base_error *err)
     if (!load_url_parse(a->url, &url, err))
         return false;
     if (route->method == NULL)
-        route->method = base_str_dup(route->body == NULL ? "GET" : "POST");
+        route->method =
+            base_str_dup(route->body == NULL && route->body_file == NULL ? "GET" : "POST");
     replace(&route->path, url.path);
     replace(&a->spec.host, url.authority);
     if (url.tls)

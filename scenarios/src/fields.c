@@ -172,6 +172,11 @@ static const struct scn_field route_fields[] = {
      AT(body),
      .example = "'{\"name\":\"x\"}'",
      .help = "Request body."},
+    {.key = "bodyFile",
+     .type = SCN_TEXT,
+     AT(body_file),
+     .example = "/var/tmp/upload.bin",
+     .help = "File that is sent as the body, streamed from disk."},
 };
 static const struct scn_shape route_shape = {
     .size = sizeof(struct scn_route), FIELDS(route_fields), .named = true};

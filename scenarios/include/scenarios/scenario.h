@@ -47,6 +47,7 @@ struct scn_route {
     char **headers; /* "Name: value" */
     size_t header_count;
     char *body; /* NULL: none */
+    char *body_file;
 };
 
 struct scn_load {

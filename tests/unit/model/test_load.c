@@ -8,8 +8,9 @@
     "'seed':'18446744073709551615','timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':"    \
     "10000000,"                                                                                    \
     "'host':'gateway','targets':[{'address':'10.0.0.3','port':3000}],"                             \
-    "'routes':[{'name':'a','method':'GET','path':'/api/data','body':null,'headers':[],"            \
-    "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}',"                     \
+    "'routes':[{'name':'a','method':'GET','path':'/api/"                                           \
+    "data','body':null,'bodyFile':null,'headers':[],"                                              \
+    "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}','bodyFile':'/f',"     \
     "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady',"             \
     "'tls':{'serverName':'example.org','caFile':'/ca.pem','certFile':'/c.pem','keyFile':'/k.pem'," \
     "'insecure':false},'sources':['127.0.0.2','127.0.0.3']}"
@@ -27,7 +28,7 @@
     "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6,"      \
     "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n']}"
 
-static const char *const spec_nullable[] = {"body",   "sources",  "tls",
+static const char *const spec_nullable[] = {"body",   "bodyFile", "sources", "tls",
                                             "caFile", "certFile", "keyFile"};
 CASE(load_spec, struct load_spec, spec_nullable);
 static const char *const interval_nullable[] = {"causes"};

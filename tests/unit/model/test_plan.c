@@ -7,7 +7,8 @@
     "{'arrivals':'constant','rate':1.5,'durationNs':10,'connections':1,'threads':0,'seed':7,"      \
     "'timeoutNs':1,'intervalNs':1,'maxLateNs':1,'host':'h','targets':[{'address':'::1','port':1}]" \
     ","                                                                                            \
-    "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
+    "'routes':[{'name':'a','method':'GET','path':'/"                                               \
+    "','body':null,'bodyFile':null,'headers':[],'weight':1}],"                                     \
     "'firstPhase':'steady','tls':null,'sources':[]}"
 #define FAULT                                                                                      \
     "{'atNs':2,'spec':{'id':'r-1','run':'r','startedNs':7,'name':'lose','kind':'kill',"            \
@@ -30,9 +31,9 @@
                "'agentUrl':'http://a','agentTokenFile':'/t','prometheusUrl':'http://p',"           \
                "'scrapeIntervalNs':1000000000}"
 
-static const char *const nullable[] = {"body",     "sources",        "tls",
-                                       "fault",    "phase",          "route",
-                                       "agentUrl", "agentTokenFile", "prometheusUrl"};
+static const char *const nullable[] = {"body",           "bodyFile",     "sources", "tls",
+                                       "fault",          "phase",        "route",   "agentUrl",
+                                       "agentTokenFile", "prometheusUrl"};
 CASE(plan, struct plan, nullable);
 
 static void test_round_trip(void **state)
@@ -45,8 +46,8 @@ static void test_every_key_guarded(void **state)
 {
     (void)state;
     static const char *const slo_nullable[] = {
-        "body",     "sources",        "tls",           "fault", "phase", "route",
-        "agentUrl", "agentTokenFile", "prometheusUrl", "bad",   "good"};
+        "body",  "bodyFile", "sources",        "tls",           "fault", "phase",
+        "route", "agentUrl", "agentTokenFile", "prometheusUrl", "bad",   "good"};
     struct json_case of = plan_case;
     of.nullable = slo_nullable;
     of.nullable_count = sizeof slo_nullable / sizeof slo_nullable[0];
