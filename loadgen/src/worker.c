@@ -178,7 +178,7 @@ static void launch(struct load_worker *w, struct load_conn *conn, const struct l
     const struct load_request *request = &w->requests[due->route];
     struct load_cell *cell = cell_of(w, due);
     cell->counts.sent++;
-    cell->counts.bytes_out += request->len;
+    cell->counts.bytes_out += request->total;
     load_cell_record(load_shard_cell(shard, due->phase, shard->routes), LOAD_KIND_SCHEDULE,
                      now - due->intended);
     conn->due = *due;
