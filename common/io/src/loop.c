@@ -36,6 +36,9 @@ _Static_assert((int)IO_READ == (int)EV_READ && (int)IO_WRITE == (int)EV_WRITE, "
 
 struct io_loop {
     struct ev_loop *ev;
+    struct ev_check turn;
+    void (*on_turn)(void *ctx);
+    void *turn_ctx;
 };
 
 struct io_loop *io_loop_new(struct base_error *err)
@@ -54,6 +57,25 @@ struct io_loop *io_loop_new(struct base_error *err)
         return NULL;
     }
     return loop;
+}
+
+static void turn_begins(struct ev_loop *ev, struct ev_check *check, int events)
+{
+    struct io_loop *loop = check->data;
+    (void)ev;
+    (void)events;
+    loop->on_turn(loop->turn_ctx);
+}
+
+void io_loop_on_turn(struct io_loop *loop, void (*on_turn)(void *ctx), void *ctx)
+{
+    loop->on_turn = on_turn;
+    loop->turn_ctx = ctx;
+    ev_check_init(&loop->turn, turn_begins);
+    ev_set_priority(&loop->turn, EV_MAXPRI); /* before what the wait has brought */
+    loop->turn.data = loop;
+    ev_check_start(loop->ev, &loop->turn);
+    ev_unref(loop->ev); /* it alone keeps no loop running */
 }
 
 void io_loop_free(struct io_loop *loop)
