@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker_core.h"
 
+#include "limits.h"
+
 enum {
     DISPATCH_BATCH = 64,      /* arrivals sent before responses are looked at again */
     CONNECTING_AT_ONCE = 256, /* while warming up: a listen queue holds no more as a rule */
@@ -236,14 +238,6 @@ static void on_turn(void *ctx)
     w->seen_at = now;
 }
 
-/* What kept the thread from a request that was due at `from`: its alarm, if the thread was asleep
- * then, and more of the delay passed until it woke than since; otherwise its other work. */
-static enum load_cause cause_of(const struct load_worker *w, int64_t from, int64_t now)
-{
-    bool asleep = from >= w->slept_at && from <= w->woke_at;
-    return asleep && w->woke_at - from >= now - w->woke_at ? LOAD_CAUSE_TIMER : LOAD_CAUSE_BUSY;
-}
-
 /* The time from which on the request should have been placed. With a connection at hand, being late
  * is nobody's doing but ours; without one it is ours from when the alarm should have rung. */
 static void note_lateness(struct load_worker *w, int64_t intended, int64_t now)
@@ -251,7 +245,8 @@ static void note_lateness(struct load_worker *w, int64_t intended, int64_t now)
     bool at_hand = !TAILQ_EMPTY(&w->free_conns);
     int64_t from = at_hand || intended > w->alarm_at ? intended : w->alarm_at;
     if (at_hand || now > from)
-        load_shard_late(load_worker_shard(w), cause_of(w, from, now), now - from);
+        load_shard_late(load_worker_shard(w), load_cause_of(w->slept_at, w->woke_at, from, now),
+                        now - from);
 }
 
 /* Places what is due by `now` and not after `until`, with a bound on what is sent before responses

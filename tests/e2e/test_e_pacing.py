@@ -96,7 +96,7 @@ def test_waiting_for_a_connection_is_told_apart(serve, load):
 def test_sending_others_first_is_told_apart(serve, load):
     """A burst: the first one goes out at once, the others when those before them are sent. Only
     where the machine woke the generator later than all that takes, the timer is to blame: then the
-    last was not much later than the one in the middle."""
+    last was not much later than the one in the middle. (Each case alone: test_limits.c.)"""
     one = load.finish(staged([serve().port], [stage(0.4, burst=400, every=1)], connections=400,
                              threads=1))
     causes = lateness(check_sums(one))
