@@ -29,6 +29,8 @@ struct direct {
     int64_t near;
     int64_t told; /* what it is set to; INT64_MAX: nothing that lies ahead */
     bool stop;
+    void (*on_turn)(void *ctx); /* NULL: nobody asks */
+    void *turn_ctx;
     size_t watches; /* registered */
     int next;       /* of the events below, the first that has not been told */
     int count;
@@ -244,9 +246,17 @@ static bool is_of_use(const struct direct *direct)
 static void wait_and_tell(struct direct *direct, int64_t timeout)
 {
     direct->count = wait_for(direct, timeout);
+    if (direct->on_turn != NULL)
+        direct->on_turn(direct->turn_ctx);
     if (direct->count > 0)
         tell_all(direct);
     direct->count = 0;
+}
+
+void direct_on_turn(struct direct *direct, void (*on_turn)(void *ctx), void *ctx)
+{
+    direct->on_turn = on_turn;
+    direct->turn_ctx = ctx;
 }
 
 void direct_turn(struct direct *direct)
