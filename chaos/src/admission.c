@@ -44,6 +44,7 @@ static bool check_ceiling(const struct fault_spec *spec, const struct agent_limi
         {"`for`", spec->duration},
         {"`restart within`",
          spec->kind == FAULT_KILL ? spec->kill.restart_within : (struct dur_ns){0}},
+        {"grace", spec->kind == FAULT_KILL ? spec->kill.grace : (struct dur_ns){0}},
         {"latency", spec->kind == FAULT_APP ? spec->app.latency : (struct dur_ns){0}},
     };
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {

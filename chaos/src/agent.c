@@ -8,9 +8,11 @@
 
 #include "agent_state.h"
 #include "base/cleanup.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "confine.h"
 #include "model/control.h"
+#include "netback.h"
 #include "sweep.h"
 
 enum { farewell_ms = 5, farewell_turns = 40, request_timeout_s = 5 };
@@ -143,7 +145,8 @@ static void on_corrupt(void *ctx, const char *file, const struct base_error *why
 {
     BASE_AUTO_FREE char *line = base_str_printf(
         "journal: %s: set aside as %s; nftables tables of ours were swept by name, a fault inside "
-        "an application ends by its own TTL; look at the platform and remove the file",
+        "an application ends by its own TTL, one that a process beside the agent kept ended with "
+        "that; look at the platform and remove the file",
         why->message, file);
     recovery_say(ctx, false, line);
 }
@@ -302,12 +305,8 @@ static bool read_token(struct agent *agent, const char *path, struct base_error 
 {
     BASE_AUTO_BUF struct base_buf buf;
     base_buf_init(&buf, 4096);
-    if (!base_file_read(path, &buf, err))
+    if (!base_secret_read(path, &buf, err))
         return base_fail_context(err, "token file");
-    while (buf.len > 0 && strchr(" \t\r\n", buf.data[buf.len - 1]) != NULL)
-        buf.data[--buf.len] = '\0';
-    if (buf.len == 0)
-        return base_fail(err, BASE_INVALID, "token file %s is empty: put a secret into it", path);
     const char *slash = strrchr(path, '/');
     agent->token_name = base_str_printf("token %s", slash != NULL ? slash + 1 : path);
     agent->has_token = true;
@@ -390,6 +389,22 @@ bool agent_confine(const struct agent *agent, struct base_error *err)
     return fault_confine(keep, err);
 }
 
+static void say_clamped(const struct agent *agent)
+{
+    char ahead[BASE_WALL_TEXT];
+    char now[BASE_WALL_TEXT];
+    struct wall_ns found = agent_journal_halted_ahead(agent->journal);
+    if (found.ns == 0)
+        return;
+    base_wall_format(found, ahead);
+    base_wall_format(agent_journal_halted(agent->journal), now);
+    base_log_line(
+        agent->log, BASE_WARN,
+        "the journal's last halt lies ahead of the clock, which was wrong then or is now: "
+        "it counts as of now",
+        BASE_TEXT("halted", ahead), BASE_TEXT("now", now));
+}
+
 static bool set_up(struct agent *agent, const struct agent_config *config, struct base_error *err)
 {
     look_at_host(agent);
@@ -403,6 +418,7 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
     agent->journal = agent_journal_open(config->journal, err);
     if (agent->journal == NULL)
         return false;
+    say_clamped(agent);
     /* An id is remembered for longer than its request would be taken, by any clock we accept. */
     agent->used = agent_used_open(config->journal,
                                   base_dur_s(CONTROL_MAX_AGE_S + 2 * CONTROL_MAX_SKEW_S), err);
@@ -417,6 +433,7 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
         .http = agent->http,
         .journal = agent->journal,
         .log = agent->log,
+        .netback = fault_netback_pick(NULL),
         .on_settled = on_settled,
         .ctx = agent,
     };

@@ -171,6 +171,19 @@ static bool same_spec(const struct fault_spec *a, const struct fault_spec *b)
     return same;
 }
 
+static void refuse_halted(const struct agent *agent, const struct fault_spec *spec,
+                          struct base_error *err)
+{
+    char started[BASE_WALL_TEXT];
+    char halted[BASE_WALL_TEXT];
+    base_wall_format(spec->started, started);
+    base_wall_format(agent_journal_halted(agent->journal), halted);
+    (void)base_fail(err, BASE_DENIED,
+                    "run %s started at %s and this agent was halted at %s: it may not inject any "
+                    "more; start a new run",
+                    spec->run, started, halted);
+}
+
 /* NULL: refused, and answered. */
 static struct fault *take_and_start(struct agent *agent, struct io_exchange *exchange,
                                     const struct fault_spec *spec)
@@ -206,10 +219,7 @@ static void inject(struct agent *agent, struct io_exchange *exchange, const stru
         return;
     }
     if (fault == NULL && agent_is_halted(agent, spec)) {
-        (void)base_fail(&err, BASE_DENIED,
-                        "run %s started before this agent was halted: it may not inject any more; "
-                        "start a new run",
-                        spec->run);
+        refuse_halted(agent, spec, &err);
         agent_answer_error(agent, exchange, 410, &err, spec);
         return;
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "measure.h"
 
@@ -91,17 +92,6 @@ void app_control_add(struct app_control *control, const struct fault_target *tar
         add_call(control, target, path_latency);
 }
 
-static bool read_token(const char *path, struct base_buf *out, struct base_error *err)
-{
-    if (!base_file_read(path, out, err))
-        return base_fail_context(err, "admin token");
-    while (out->len > 0 && strchr(" \t\r\n", out->data[out->len - 1]) != NULL)
-        out->data[--out->len] = '\0';
-    if (out->len == 0 || strpbrk(out->data, "\r\n") != NULL)
-        return base_fail(err, BASE_INVALID, "admin token: %s does not hold one line", path);
-    return true;
-}
-
 static char *body_of(const struct call *call)
 {
     const struct app_control_order *order = &call->control->order;
@@ -126,8 +116,8 @@ static bool call_start(struct call *call, struct base_error *err)
     bool on = call->control->order.on;
     BASE_AUTO_BUF struct base_buf token;
     base_buf_init(&token, 4096);
-    if (!read_token(call->target->admin_token_file, &token, err))
-        return false;
+    if (!base_secret_read(call->target->admin_token_file, &token, err))
+        return base_fail_context(err, "admin token");
     BASE_AUTO_FREE char *url = fault_url(call->target->address, call->target->port, call->path);
     BASE_AUTO_FREE char *bearer = base_str_printf("Authorization: Bearer %s", token.data);
     BASE_AUTO_FREE char *body = on ? body_of(call) : NULL;

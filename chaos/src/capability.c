@@ -9,6 +9,13 @@ bool fault_host_can(enum fault_kind kind, struct base_error *why)
     return ops->host == NULL || ops->host(why);
 }
 
+const char *fault_host_means(enum fault_kind kind)
+{
+    const struct fault_ops *ops = fault_ops_of(kind);
+    const char *means = ops->means != NULL ? ops->means() : NULL;
+    return means != NULL ? means : "";
+}
+
 bool fault_platform_can(enum fault_kind kind, const struct topo *topo, struct base_error *why)
 {
     const struct fault_ops *ops = fault_ops_of(kind);

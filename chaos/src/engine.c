@@ -29,9 +29,11 @@ struct fault {
 const struct fault_ops *fault_ops_of(enum fault_kind kind)
 {
     static const struct fault_ops *const all[] = {
-        [FAULT_KILL] = &fault_kill_ops,
-        [FAULT_PARTITION] = &fault_partition_ops,
-        [FAULT_APP] = &fault_app_ops,
+        [FAULT_KILL] = &fault_kill_ops,       [FAULT_PARTITION] = &fault_partition_ops,
+        [FAULT_APP] = &fault_app_ops,         [FAULT_PAUSE] = &fault_pause_ops,
+        [FAULT_CPU] = &fault_cpu_ops,         [FAULT_MEMORY] = &fault_memory_ops,
+        [FAULT_NETWORK] = &fault_network_ops, [FAULT_DISK_FILL] = &fault_disk_ops,
+        [FAULT_LIMITS] = &fault_limits_ops,
     };
     return all[kind];
 }
@@ -266,7 +268,8 @@ static void on_lease(void *ctx)
 static void lease_begin(struct fault *fault)
 {
     struct dur_ns lease = fault->spec.lease;
-    if (fault->ops->instant && lease.ns < fault->spec.duration.ns)
+    if (fault->ops->instant != NULL && fault->ops->instant(&fault->spec) &&
+        lease.ns < fault->spec.duration.ns)
         lease = fault->spec.duration;
     fault->lease = fault_lease_start(base_mono_now(), lease, fault->spec.duration);
     fault->record.expires_at = base_wall_add(fault->record.applied_at, fault->spec.duration);

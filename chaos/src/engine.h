@@ -41,6 +41,8 @@ enum fault_outcome {
 struct fault_ops {
     /* chaos/capability.h; NULL: any can. */
     bool (*host)(struct base_error *err);
+    const char *(*means)(
+        void); /* where hosts differ: by what this one does it. NULL: they do not */
     bool (*platform)(const struct topo *topo, struct base_error *err);
     uint64_t capabilities; /* capabilities(7) that its steps need, as bits */
     /* Names to things, into fault_set_state; a refusal costs nothing yet. */
@@ -55,19 +57,30 @@ struct fault_ops {
     void (*late)(struct fault *fault, enum fault_step step);
     void (*cancel)(struct fault *fault); /* whatever the running step waits for */
     void (*close)(struct fault *fault);  /* frees the state; it may be NULL */
-    bool instant; /* nothing stays in place that a lease could end before it was verified */
+    /* Nothing stays in place that a lease could end before it was verified. NULL: never so. */
+    bool (*instant)(const struct fault_spec *spec);
 };
 
 const struct fault_ops *fault_ops_of(enum fault_kind kind); /* one table, in engine.c */
 extern const struct fault_ops fault_kill_ops;
 extern const struct fault_ops fault_partition_ops;
 extern const struct fault_ops fault_app_ops;
+extern const struct fault_ops fault_pause_ops;
+extern const struct fault_ops fault_cpu_ops;
+extern const struct fault_ops fault_memory_ops;
+extern const struct fault_ops fault_network_ops;
+extern const struct fault_ops fault_disk_ops;
+extern const struct fault_ops fault_limits_ops;
+
+struct fault_netback_ops; /* netback.h */
 
 struct fault_env { /* outlives every fault */
     struct io_loop *loop;
     struct io_http *http;
     struct agent_journal *journal;
     const struct base_log *log;
+    const struct fault_netback_ops
+        *netback; /* by what the network is impaired; NULL: nothing can */
     /* The fault has become active, was renewed, or has ended. It may be freed inside only when it
      * has ended. */
     void (*on_settled)(void *ctx, struct fault *fault);

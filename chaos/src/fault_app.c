@@ -3,15 +3,15 @@
  * app: the target's own error rate and latency, through its /api/chaos endpoints. The TTL given
  * there is what is left of the lease, so that the fault ends inside the target whatever becomes of
  * the agent. Proven by requests straight to the instance (measure.h): the share of injected errors
- * lies in the binomial interval of the rate asked for, the median is later by the latency asked
- * for.
+ * lies in the binomial interval of the rate asked for, which is made narrow enough, by asking often
+ * enough, to keep out half and twice of it; the median is later by the latency asked for.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "app_control.h"
+#include "app_sample.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "engine.h"
@@ -21,17 +21,9 @@
 #include "undo.h"
 
 enum {
-    sample_least_latency = 20,
-    sample_least_errors = 100,
-    sample_most = 2000,
-    parallel_least = 8,
-    parallel_most = 64,
     retry_ms = 100,
     slack_ms = 25 /* of a busy machine, on top of the latency asked for */
 };
-/* A correct fault is called wrong, and a missing one right, in at most this share of the series. */
-static const double miss = 1e-4;
-
 struct subject { /* one target */
     struct fault *fault;
     struct fault_target target;
@@ -45,8 +37,7 @@ struct subject { /* one target */
 struct app_state {
     struct subject *subjects;
     size_t count;
-    size_t sample;
-    size_t parallel;
+    struct app_sample sample;
     enum fault_step round;
     struct app_control *control; /* the calls under way; NULL: none */
     struct io_timer retry;
@@ -64,35 +55,6 @@ static bool app_platform(const struct topo *topo, struct base_error *err)
 }
 
 /* --- before anything --- */
-
-static bool plan_sample(struct app_state *state, const struct fault_spec *spec,
-                        struct base_error *err)
-{
-    double rate = spec->app.error_rate;
-    if (!(rate > 0.0) && spec->app.latency.ns <= 0)
-        return base_fail(err, BASE_INVALID, "an app fault needs an error rate or a latency");
-    state->sample = fault_sample_size(
-        rate, miss, rate > 0.0 ? sample_least_errors : sample_least_latency, sample_most);
-    if (state->sample == 0)
-        return base_fail(err, BASE_INVALID,
-                         "an error rate of %g %% cannot be shown in %d requests; ask for 0.5 %% or "
-                         "more",
-                         rate * 100, sample_most);
-    double budget_s = base_dur_to_s(spec->lease) / 4;
-    double serial_s = (double)state->sample * base_dur_to_s(spec->app.latency);
-    double parallel = ceil(serial_s / budget_s);
-    state->parallel = parallel < parallel_least  ? parallel_least
-                      : parallel > parallel_most ? parallel_most
-                                                 : (size_t)parallel;
-    double rounds = ceil((double)state->sample / (double)state->parallel);
-    double need_s = rounds * base_dur_to_s(spec->app.latency);
-    if (need_s > base_dur_to_s(spec->lease) * 0.8)
-        return base_fail(err, BASE_INVALID,
-                         "with this latency the effect takes %.1f s to measure, longer than the "
-                         "lease lasts; give a lease of at least %.0f s",
-                         need_s, ceil(need_s / 0.8));
-    return true;
-}
 
 static void on_retry(void *ctx);
 
@@ -112,7 +74,7 @@ static bool app_open(struct fault *fault, const struct topo *topo, struct base_e
 {
     const struct fault_spec *spec = fault_spec_of(fault);
     struct app_state *state = state_new(fault, spec->target_count);
-    if (!plan_sample(state, spec, err))
+    if (!app_sample_plan(spec, &state->sample, err))
         return false;
     for (size_t i = 0; i < state->count; i++) {
         struct subject *subject = &state->subjects[i];
@@ -138,34 +100,26 @@ static const char *when_of(enum fault_step round)
     return round == FAULT_STEP_PREPARE ? "before" : round == FAULT_STEP_VERIFY ? "during" : "after";
 }
 
-static struct fault_interval errors_expected(const struct fault *fault, enum fault_step round,
-                                             size_t answered)
-{
-    double rate = round == FAULT_STEP_VERIFY ? fault_spec_of(fault)->app.error_rate : 0.0;
-    struct fault_interval interval = fault_binomial_interval(answered, rate, miss);
-    if (rate > 0.0 && interval.low == 0)
-        interval.low = 1; /* none at all is never a proof */
-    return interval;
-}
-
 static bool errors_ok(struct subject *subject, enum fault_step round, bool record)
 {
     const struct fault_measure_result *result = &subject->result;
-    struct fault_interval expected = errors_expected(subject->fault, round, result->answered);
-    bool whole = result->answered == result->asked && result->answered > 0;
-    bool ok = whole && result->injected >= expected.low && result->injected <= expected.high;
+    double rate = round == FAULT_STEP_VERIFY ? fault_spec_of(subject->fault)->app.error_rate : 0.0;
+    struct fault_interval expected;
+    bool ok = fault_rate_shown(rate, APP_SAMPLE_MISS, result->asked, result->answered,
+                               result->injected, &expected);
     if (!record)
         return ok;
     char value[384];
-    char want[96];
+    char want[128];
+    char unknown[320] = "";
     double n = result->answered > 0 ? (double)result->answered : 1.0;
-    (void)snprintf(value, sizeof value, "%zu of %zu requests (%.1f %%)%s%s", result->injected,
-                   result->answered, 100.0 * (double)result->injected / n,
-                   whole ? "" : ", others without an answer: ", whole ? "" : result->error);
-    (void)snprintf(
-        want, sizeof want, "%.1f %%: %zu to %zu",
-        round == FAULT_STEP_VERIFY ? 100.0 * fault_spec_of(subject->fault)->app.error_rate : 0.0,
-        expected.low, expected.high);
+    if (result->answered < result->asked)
+        (void)snprintf(unknown, sizeof unknown, ", %zu without an answer: %s",
+                       result->asked - result->answered, result->error);
+    (void)snprintf(value, sizeof value, "%zu of %zu requests (%.1f %%)%s", result->injected,
+                   result->answered, 100.0 * (double)result->injected / n, unknown);
+    const struct app_state *state = fault_state_of(subject->fault);
+    app_sample_describe(&state->sample, rate, expected, want, sizeof want);
     fault_evidence(subject->fault, subject->target.name, when_of(round), "injected error rate",
                    value, want, ok);
     return ok;
@@ -259,6 +213,7 @@ static void round_begin(struct fault *fault, enum fault_step round)
     struct app_state *state = fault_state_of(fault);
     struct base_error err = {0};
     struct dur_ns timeout = {fault_spec_of(fault)->app.latency.ns + 2 * BASE_NS_PER_S};
+    size_t size = round == FAULT_STEP_VERIFY ? state->sample.size : state->sample.absent;
     state->round = round;
     for (size_t i = 0; i < state->count; i++) {
         state->subjects[i].measured = false;
@@ -267,7 +222,7 @@ static void round_begin(struct fault *fault, enum fault_step round)
     for (size_t i = 0; i < state->count; i++) {
         struct subject *subject = &state->subjects[i];
         subject->measure = fault_measure_start(fault_env_of(fault)->http, subject->target.address,
-                                               subject->target.port, state->sample, state->parallel,
+                                               subject->target.port, size, state->sample.parallel,
                                                timeout, on_measured, subject, &err);
         if (subject->measure == NULL) {
             app_cancel(fault);
@@ -461,7 +416,7 @@ static json_t *app_undo(const struct fault *fault)
 static bool app_reopen(struct fault *fault, const json_t *undo, struct base_error *err)
 {
     struct app_state *state = state_new(fault, json_array_size(undo));
-    if (!plan_sample(state, fault_spec_of(fault), err))
+    if (!app_sample_plan(fault_spec_of(fault), &state->sample, err))
         return false;
     for (size_t i = 0; i < state->count; i++) {
         struct subject *subject = &state->subjects[i];

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "io/digest.h"
+#include "model/control.h"
 
 static const char magic[] = "squall-journal 1 ";
 static const char suffix[] = ".fault";
@@ -25,7 +26,13 @@ struct agent_journal {
     int lock_fd;
     int halted_fd;
     struct wall_ns halted;
+    struct wall_ns ahead;
 };
+
+const char *agent_journal_dir(const struct agent_journal *journal)
+{
+    return journal->dir;
+}
 
 bool agent_id_valid(const char *id)
 {
@@ -166,6 +173,16 @@ static struct wall_ns halted_read(int fd)
     return (struct wall_ns){ns};
 }
 
+/* Written while the clock was ahead, or damaged: kept, it would refuse every run until then. */
+static void halted_clamp(struct agent_journal *journal)
+{
+    struct wall_ns now = base_wall_now();
+    if (journal->halted.ns - now.ns <= CONTROL_MAX_SKEW_S * BASE_NS_PER_S)
+        return;
+    journal->ahead = journal->halted;
+    journal->halted = now;
+}
+
 static bool halted_open(struct agent_journal *journal, struct base_error *err)
 {
     BASE_AUTO_FREE char *path = base_str_printf("%s/halted", journal->dir);
@@ -173,6 +190,7 @@ static bool halted_open(struct agent_journal *journal, struct base_error *err)
     if (journal->halted_fd < 0)
         return base_fail_errno(err, "journal: cannot open %s", path);
     journal->halted = halted_read(journal->halted_fd);
+    halted_clamp(journal);
     /* A disk that is full already must not keep faults from being recovered: a halt will try, and
      * say, again. */
     if (halted_write(journal, NULL))
@@ -183,6 +201,11 @@ static bool halted_open(struct agent_journal *journal, struct base_error *err)
 struct wall_ns agent_journal_halted(const struct agent_journal *journal)
 {
     return journal->halted;
+}
+
+struct wall_ns agent_journal_halted_ahead(const struct agent_journal *journal)
+{
+    return journal->ahead;
 }
 
 bool agent_journal_halt(struct agent_journal *journal, struct wall_ns when, struct base_error *err)

@@ -31,6 +31,7 @@ struct agent_journal_entry {
 
 /* Makes the folder (mode 0700) when missing. BASE_UNAVAILABLE when another agent holds it. */
 struct agent_journal *agent_journal_open(const char *dir, struct base_error *err);
+const char *agent_journal_dir(const struct agent_journal *journal);
 void agent_journal_close(struct agent_journal *journal); /* accepts NULL */
 
 /* On return the entry is on disk, or, on failure, what was there before still is. */
@@ -39,8 +40,12 @@ bool agent_journal_write(struct agent_journal *journal, const struct fault_spec 
                          struct base_error *err);
 bool agent_journal_remove(struct agent_journal *journal, const char *id, struct base_error *err);
 
-/* 0: never. What cannot be read counts as halted at the opening: rather too much is refused. */
+/* 0: never. What cannot be read, or lies more than CONTROL_MAX_SKEW_S ahead of the clock, counts as
+ * halted at the opening: rather too much is refused, but not every run until a clock's mistake has
+ * come true. */
 struct wall_ns agent_journal_halted(const struct agent_journal *journal);
+/* What was on disk at the opening when it lay that far ahead; 0: it did not. */
+struct wall_ns agent_journal_halted_ahead(const struct agent_journal *journal);
 /* Remembers the later of `when` and what was remembered; on success it is on disk. In memory it
  * counts in any case. */
 bool agent_journal_halt(struct agent_journal *journal, struct wall_ns when, struct base_error *err);

@@ -12,6 +12,7 @@
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/xt_NFQUEUE.h>
 #include <linux/netlink.h>
 #include <net/if_arp.h>
 #include <stdlib.h>
@@ -29,8 +30,11 @@ enum {
     list_tries = 16,
     /* nft(8)'s numbers for ipv4_addr and ipv6_addr, so that `nft list` shows the elements. */
     type_ipv4 = 7,
-    type_ipv6 = 8
+    type_ipv6 = 8,
+    type_inet_service = 13,
+    ports_set_id = 3
 };
+static const char ports_set[] = "ports";
 
 struct fault_nft {
     struct mnl_socket *socket;
@@ -214,6 +218,41 @@ static void put_set(struct batch *batch, const char *table, const struct family 
     batch_next(batch);
 }
 
+/* Set and elements: they are there as long as the table is. */
+static void put_ports(struct batch *batch, const char *table, const struct fault_nft_queue *queue)
+{
+    struct nftnl_set *set = nftnl_set_alloc();
+    if (set == NULL) {
+        batch->failed = true;
+        return;
+    }
+    (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
+    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, ports_set);
+    nftnl_set_set_u32(set, NFTNL_SET_ID, ports_set_id);
+    nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_INET);
+    nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, type_inet_service);
+    nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, sizeof(uint16_t));
+    nftnl_set_nlmsg_build_payload(batch_message(batch, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL),
+                                  set);
+    batch_next(batch);
+    for (size_t i = 0; i < queue->port_count; i++) {
+        struct nftnl_set_elem *element = nftnl_set_elem_alloc();
+        uint64_t port = 0;
+        if (element == NULL || !base_parse_u64(queue->ports[i], &port)) {
+            nftnl_set_elem_free(element);
+            batch->failed = true;
+            break;
+        }
+        uint16_t key = htons((uint16_t)port);
+        (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, &key, sizeof key);
+        nftnl_set_elem_add(set, element);
+    }
+    nftnl_set_elems_nlmsg_build_payload(batch_message(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE),
+                                        set);
+    batch_next(batch);
+    nftnl_set_free(set);
+}
+
 static bool seen_before(const struct fault_peers *peers, size_t index)
 {
     for (size_t i = 0; i < index; i++)
@@ -325,17 +364,22 @@ static void load_payload(struct batch *batch, struct nftnl_rule *rule, uint32_t 
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
 }
 
+static void look_up(struct batch *batch, struct nftnl_rule *rule, const char *set, uint32_t id)
+{
+    struct nftnl_expr *lookup = add_expr(batch, rule, "lookup");
+    if (lookup == NULL)
+        return;
+    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+    (void)nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, set);
+    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SET_ID, id);
+}
+
 static void match_peer(struct batch *batch, struct nftnl_rule *rule, const struct family *family,
                        uint32_t offset)
 {
     match_meta(batch, rule, NFT_META_NFPROTO, &family->nfproto, sizeof family->nfproto);
     load_payload(batch, rule, NFT_PAYLOAD_NETWORK_HEADER, offset, family->len);
-    struct nftnl_expr *lookup = add_expr(batch, rule, "lookup");
-    if (lookup == NULL)
-        return;
-    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
-    (void)nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, family->set);
-    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SET_ID, family->set_id);
+    look_up(batch, rule, family->set, family->set_id);
 }
 
 enum ending { END_DROP, END_RESET, END_PROHIBITED };
@@ -450,11 +494,91 @@ static void put_answer_exception(struct batch *batch, const char *table,
     rule_put(batch, rule);
 }
 
+/* --- into a queue --- */
+
+/* The target of x_tables, as `iptables -j NFQUEUE --queue-bypass` has it: the kernel's own queue
+ * expression is less often there. */
+static void end_in_queue(struct batch *batch, struct nftnl_rule *rule, uint16_t number)
+{
+    struct nftnl_expr *target = add_expr(batch, rule, "target");
+    struct xt_NFQ_info_v3 *info = calloc(1, sizeof *info);
+    if (target == NULL || info == NULL) {
+        free(info);
+        batch->failed = true;
+        return;
+    }
+    *info =
+        (struct xt_NFQ_info_v3){.queuenum = number, .queues_total = 1, .flags = NFQ_FLAG_BYPASS};
+    (void)nftnl_expr_set_str(target, NFTNL_EXPR_TG_NAME, "NFQUEUE");
+    nftnl_expr_set_u32(target, NFTNL_EXPR_TG_REV, 3);
+    /* The expression owns the info, and frees it. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+    (void)nftnl_expr_set(target, NFTNL_EXPR_TG_INFO, info, sizeof *info);
+}
+
+static void put_queue_rule(struct batch *batch, const struct fault_nft_partition *partition,
+                           const struct family *family, bool output, uint8_t protocol,
+                           int port_offset)
+{
+    struct nftnl_rule *rule = rule_new(batch, partition->table, output ? "output" : "input");
+    if (rule == NULL)
+        return;
+    match_peer(batch, rule, family, output ? family->destination_offset : family->source_offset);
+    if (protocol != 0)
+        match_meta(batch, rule, NFT_META_L4PROTO, &protocol, sizeof protocol);
+    if (port_offset >= 0) {
+        load_payload(batch, rule, NFT_PAYLOAD_TRANSPORT_HEADER, (uint32_t)port_offset,
+                     sizeof(uint16_t));
+        look_up(batch, rule, ports_set, ports_set_id);
+    }
+    end_in_queue(batch, rule, partition->queue->number);
+    rule_put(batch, rule);
+}
+
+/* One rule for what the protocol alone says; with ports one for each end that may have them: both
+ * TCP and UDP start with source and destination. */
+static void put_queue_rules(struct batch *batch, const struct fault_nft_partition *partition,
+                            const struct family *family, bool output)
+{
+    const struct fault_nft_queue *queue = partition->queue;
+    uint8_t icmp = family->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+    if (queue->port_count == 0) {
+        uint8_t protocol = queue->protocol == FAULT_PROTOCOL_TCP    ? IPPROTO_TCP
+                           : queue->protocol == FAULT_PROTOCOL_ICMP ? icmp
+                                                                    : 0;
+        put_queue_rule(batch, partition, family, output, protocol, -1);
+        return;
+    }
+    for (int offset = 0; offset <= 2; offset += 2) {
+        put_queue_rule(batch, partition, family, output, IPPROTO_TCP, offset);
+        if (queue->protocol == FAULT_PROTOCOL_ANY)
+            put_queue_rule(batch, partition, family, output, IPPROTO_UDP, offset);
+    }
+}
+
+static void put_queue_direction(struct batch *batch, const struct fault_nft_partition *partition,
+                                bool output)
+{
+    const char *chain = output ? "output" : "input";
+    put_chain(batch, partition->table, chain, output ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN);
+    struct nftnl_rule *own = rule_new(batch, partition->table, chain);
+    if (own == NULL)
+        return;
+    match_meta(batch, own, NFT_META_MARK, &partition->queue->mark, sizeof partition->queue->mark);
+    verdict(batch, own, NF_ACCEPT);
+    rule_put(batch, own);
+    for (size_t i = 0; i < family_count; i++)
+        put_queue_rules(batch, partition, &families[i], output);
+}
+
 static void put_direction(struct batch *batch, const struct fault_nft_partition *partition,
                           bool output)
 {
     const char *chain = output ? "output" : "input";
     bool rejects = partition->action == FAULT_REJECT;
+    if (partition->queue != NULL) {
+        put_queue_direction(batch, partition, output);
+        return;
+    }
     put_chain(batch, partition->table, chain, output ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN);
     if (!output)
         put_loopback_exception(batch, partition->table);
@@ -486,6 +610,8 @@ static bool make(struct fault_nft *nft, const struct fault_nft_partition *partit
         put_elements(&batch, NFT_MSG_NEWSETELEM, partition->table, &families[i], partition->peers,
                      timeout);
     }
+    if (upto >= FAULT_NFT_TIMEOUTS && partition->queue != NULL && partition->queue->port_count > 0)
+        put_ports(&batch, partition->table, partition->queue);
     if (upto >= FAULT_NFT_DROP && partition->direction != FAULT_INGRESS)
         put_direction(&batch, partition, true);
     if (upto >= FAULT_NFT_DROP && partition->direction != FAULT_EGRESS)
@@ -498,7 +624,7 @@ static bool make(struct fault_nft *nft, const struct fault_nft_partition *partit
 bool fault_nft_apply(struct fault_nft *nft, const struct fault_nft_partition *partition,
                      struct dur_ns timeout, struct base_error *err)
 {
-    return make(nft, partition, timeout, FAULT_NFT_REJECT, err);
+    return make(nft, partition, timeout, FAULT_NFT_QUEUE, err);
 }
 
 bool fault_nft_try(struct fault_nft *nft, enum fault_nft_part upto, struct base_error *err)
@@ -506,8 +632,12 @@ bool fault_nft_try(struct fault_nft *nft, enum fault_nft_part upto, struct base_
     static const char *const names[FAULT_NFT_PARTS] = {
         [FAULT_NFT_TABLE] = "table",       [FAULT_NFT_OWNER] = "owner",
         [FAULT_NFT_TIMEOUTS] = "timeouts", [FAULT_NFT_DROP] = "drop",
-        [FAULT_NFT_REJECT] = "reject",
+        [FAULT_NFT_REJECT] = "reject",     [FAULT_NFT_QUEUE] = "queue",
     };
+    char echo_port[] = "7";
+    char *const ports[] = {echo_port};
+    const struct fault_nft_queue queue = {
+        .protocol = FAULT_PROTOCOL_ANY, .ports = ports, .port_count = 1};
     struct fault_peer list[] = {{.family = AF_INET, .text = "a"},
                                 {.family = AF_INET6, .text = "b"}};
     const struct fault_peers peers = {.list = list, .count = 2};
@@ -516,6 +646,7 @@ bool fault_nft_try(struct fault_nft *nft, enum fault_nft_part upto, struct base_
         .action = upto == FAULT_NFT_REJECT ? FAULT_REJECT : FAULT_DROP,
         .direction = FAULT_BOTH,
         .peers = &peers,
+        .queue = upto == FAULT_NFT_QUEUE ? &queue : NULL,
     };
     return make(nft, &partition, base_dur_s(1), upto, err);
 }
@@ -537,19 +668,33 @@ bool fault_nft_renew(struct fault_nft *nft, const struct fault_nft_partition *pa
     return ok;
 }
 
-bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err)
+static bool commit_removal(struct batch *batch, struct base_error *err, const char *what)
 {
-    struct batch batch;
     struct base_error why = {0};
-    batch_init(&batch, nft);
-    put_table(&batch, NFT_MSG_DELTABLE, table, 0);
-    bool ok = batch_commit(&batch, &why, "removing the partition's table");
-    batch_fini(&batch);
+    bool ok = batch_commit(batch, &why, what);
+    batch_fini(batch);
     if (ok || why.sys == ENOENT)
         return true;
     if (err != NULL)
         *err = why;
     return false;
+}
+
+bool fault_nft_empty(struct fault_nft *nft, const char *table, struct base_error *err)
+{
+    struct batch batch;
+    batch_init(&batch, nft);
+    for (size_t i = 0; i < family_count; i++)
+        put_elements(&batch, NFT_MSG_DELSETELEM, table, &families[i], NULL, (struct dur_ns){0});
+    return commit_removal(&batch, err, "emptying the sets of a table");
+}
+
+bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err)
+{
+    struct batch batch;
+    batch_init(&batch, nft);
+    put_table(&batch, NFT_MSG_DELTABLE, table, 0);
+    return commit_removal(&batch, err, "removing the partition's table");
 }
 
 struct listing {

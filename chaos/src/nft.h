@@ -18,11 +18,21 @@
 
 struct fault_nft; /* a netlink socket inside one namespace; it owns the tables made through it */
 
+/* Packets go to a queue of the namespace, and pass when nobody reads it. */
+struct fault_nft_queue {
+    uint16_t number;
+    uint32_t mark; /* packets that carry it pass: they come from whoever reads the queue */
+    enum fault_protocol protocol;
+    char *const *ports; /* of either end; none: all */
+    size_t port_count;
+};
+
 struct fault_nft_partition {
     const char *table;
     enum fault_action action;
     enum fault_direction direction;
     const struct fault_peers *peers;
+    const struct fault_nft_queue *queue; /* instead of the action; NULL: the action */
 };
 
 /* netns NULL: a new namespace, which ends with the value. */
@@ -39,6 +49,7 @@ enum fault_nft_part {
     FAULT_NFT_TIMEOUTS,
     FAULT_NFT_DROP,
     FAULT_NFT_REJECT,
+    FAULT_NFT_QUEUE, /* beside reject, not on top of it */
     FAULT_NFT_PARTS
 };
 /* Makes a table with the parts up to this one and some peers of no consequence; err->sys is the
@@ -48,6 +59,9 @@ bool fault_nft_try(struct fault_nft *nft, enum fault_nft_part upto, struct base_
  * already would leave its old timeout in place on every kernel before 6.12. */
 bool fault_nft_renew(struct fault_nft *nft, const struct fault_nft_partition *partition,
                      struct dur_ns timeout, struct base_error *err);
+/* The rules match nothing any more, but are there: when a chain goes, the kernel drops every packet
+ * that waits in a queue of the namespace. A table that is not there is fine. */
+bool fault_nft_empty(struct fault_nft *nft, const char *table, struct base_error *err);
 /* A table that is not there (any more) is fine. */
 bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err);
 /* Calls each with every table of family inet whose name starts with prefix; with one more than

@@ -10,8 +10,8 @@
 struct attempt {
     struct fault_reach *reach;
     struct fault_path path;
-    struct fault_connect *connect; /* NULL: not under way */
-    bool pending;                  /* in this round */
+    struct io_connect *connect; /* NULL: not under way */
+    bool pending;               /* in this round */
 };
 
 struct fault_reach {
@@ -74,12 +74,12 @@ void fault_reach_cancel(struct fault_reach *reach)
         return;
     io_timer_stop(&reach->over);
     for (size_t i = 0; i < reach->count; i++) {
-        fault_connect_cancel(reach->tries[i].connect);
+        io_connect_cancel(reach->tries[i].connect);
         reach->tries[i].connect = NULL;
     }
 }
 
-static void on_connect(void *ctx, const struct fault_connect_result *result)
+static void on_connect(void *ctx, const struct io_connect_result *result)
 {
     struct attempt *attempt = ctx;
     attempt->connect = NULL;
@@ -122,7 +122,7 @@ bool fault_reach_start(struct fault_reach *reach, struct dur_ns patience,
 {
     for (size_t i = 0; i < reach->count; i++) {
         reach->tries[i].path.done = false;
-        reach->tries[i].path.result = (struct fault_connect_result){0};
+        reach->tries[i].path.result = (struct io_connect_result){0};
     }
     return fault_reach_repeat(reach, patience, on_done, ctx, err);
 }
@@ -156,8 +156,8 @@ bool fault_reach_explained(const struct fault_reach *reach)
 
 static void describe(const struct fault_path *path, char *out, size_t size)
 {
-    static const struct fault_connect_result unfinished = {.sys = ETIMEDOUT};
-    fault_connect_describe(path->done ? &path->result : &unfinished, out, size);
+    static const struct io_connect_result unfinished = {.sys = ETIMEDOUT};
+    io_connect_describe(path->done ? &path->result : &unfinished, out, size);
 }
 
 void fault_reach_evidence(const struct fault_reach *reach, struct fault *fault, const char *when,

@@ -13,7 +13,7 @@ struct fault_path {
     const struct fault_netns *netns; /* fd -1: the namespace is gone, nothing is measured there */
     const struct fault_peer *peer;
     bool done; /* result is that of the last connect that ended since fault_reach_start */
-    struct fault_connect_result result;
+    struct io_connect_result result;
 };
 
 struct fault_reach *fault_reach_new(struct io_loop *loop);

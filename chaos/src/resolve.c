@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "find.h"
 
@@ -14,6 +15,7 @@ void fault_target_fini(struct fault_target *target)
 {
     free(target->name);
     free(target->service);
+    free(target->kind);
     free(target->address);
     free(target->netns);
     free(target->cgroup);
@@ -53,6 +55,7 @@ bool fault_target_resolve(const struct topo *topo, const char *name, struct faul
     struct fault_target target = {
         .name = base_str_dup(instance->name),
         .service = base_str_dup(service->name),
+        .kind = base_str_dup(service->kind),
         .address = base_str_dup(instance->address),
         .port = instance->port,
         .netns = base_str_dup(instance->netns),
@@ -72,36 +75,20 @@ bool fault_target_resolve(const struct topo *topo, const char *name, struct faul
 
 bool fault_process_ticks(pid_t pid, uint64_t *out)
 {
-    char path[64];
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    BASE_AUTO_BUF struct base_buf buf;
-    base_buf_init(&buf, 4096);
-    if (!base_file_read(path, &buf, NULL))
-        return false;
-    /* proc(5): the name in parentheses may itself hold spaces and parentheses; field 3, the state,
-     * follows the last one. One that only waits to be reaped (Z) or is being removed (X) is gone.
-     */
-    char *at = strrchr(buf.data, ')');
-    if (at != NULL && at[1] == ' ' && strchr("ZXx", at[2]) != NULL)
-        return false;
-    for (int field = 2; at != NULL && field < 22; field++) {
-        at = strchr(at, ' ');
-        if (at != NULL)
-            at++;
-    }
-    if (at == NULL)
-        return false;
-    char *end = strchr(at, ' ');
-    if (end != NULL)
-        *end = '\0';
-    return base_parse_u64(at, out);
+    return base_process_ticks(pid, out);
+}
+
+char fault_process_state(const struct fault_process *process)
+{
+    struct base_process found;
+    bool same =
+        base_process_find(process->pid, &found) && found.start_ticks == process->start_ticks;
+    return same ? found.state : '\0';
 }
 
 bool fault_process_alive(const struct fault_process *process)
 {
-    uint64_t ticks = 0;
-    return process->pid > 0 && fault_process_ticks(process->pid, &ticks) &&
-           ticks == process->start_ticks;
+    return base_process_alive(process->pid, process->start_ticks);
 }
 
 /* The oldest of those that are found; none is no error, as after a kill. */

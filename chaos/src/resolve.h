@@ -15,6 +15,7 @@
 struct fault_target {
     char *name;
     char *service;
+    char *kind; /* of the service: "http", "postgres"... */
     char *address;
     uint16_t port;
     char *netns;            /* NULL: has none of its own */
@@ -55,8 +56,10 @@ void fault_target_fini(struct fault_target *target); /* accepts a zeroed value *
  * NULL) becomes the statusFile's word, free() it. pid 0 without error: there is no process. */
 bool fault_target_process(const struct fault_target *target, struct fault_process *out,
                           char **state, struct base_error *err);
-/* Field 22 of /proc/PID/stat; false when there is no such process, or only a zombie. */
+/* Its start ticks; false when there is no such process, or only a zombie. */
 bool fault_process_ticks(pid_t pid, uint64_t *out);
+/* Its letter there, field 3: 'R', 'S', 'T'... '\0' when it is gone. */
+char fault_process_state(const struct fault_process *process);
 bool fault_process_alive(const struct fault_process *process);
 
 /* Names of services (all their instances), of instances, or addresses of instances; "ADDR:PORT" for

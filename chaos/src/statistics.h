@@ -19,7 +19,23 @@ struct fault_interval {
 size_t fault_sample_size(double rate, double miss, size_t least, size_t most);
 /* The central interval of Binomial(n, rate), exact (no normal approximation). */
 struct fault_interval fault_binomial_interval(size_t n, double rate, double miss);
+/* Requests needed, at least `least`, so that the interval around `rate` holds the counts of a rate
+ * that is `factor` times smaller or larger in at most `wrong` of the series; 0 when that would be
+ * more than `most`. A larger rate that is none (over 1) need not be told apart. */
+size_t fault_sample_to_tell(double rate, double factor, double miss, double wrong, size_t least,
+                            size_t most);
+/* The least whole factor, up to 10, that n requests tell apart in this sense; 0: none. */
+unsigned fault_told_apart(size_t n, double rate, double miss, double wrong);
+
+/* Whether a series shows the rate: `hits` of `answered`, and none known of the rest of `asked`,
+ * which may be one or 2 %. The unknown count as whichever speaks against the rate; around none and
+ * around all there is no room for that, and they are left out. *expected gets the interval. */
+bool fault_rate_shown(double rate, double miss, size_t asked, size_t answered, size_t hits,
+                      struct fault_interval *expected);
 /* Of count values, which are sorted in place; 0 of none. */
 int64_t fault_median(int64_t *values, size_t count);
+/* The value that a quarter of them does not exceed. A busy machine makes round trips longer, never
+ * shorter: this is nearer to what packets meet than the median is. */
+int64_t fault_quartile(int64_t *values, size_t count);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "nft.h"
+#include "tc.h"
 
 struct names {
     char **list;
@@ -64,6 +65,22 @@ static void sweep_namespace(struct talk *talk, struct fault_nft *nft, const char
     names_fini(&left);
 }
 
+/* What an agent has left that impaired packets by netem (netback_netem.c). */
+static void sweep_qdiscs(struct talk *talk, const struct fault_netns *netns, const char *path)
+{
+    struct base_error err = {0};
+    BASE_AUTO_FREE char *found = NULL;
+    struct fault_tc *tc = fault_tc_new(netns, &err);
+    bool ok = tc != NULL && fault_tc_standing(tc, &found, &err);
+    if (ok && found != NULL)
+        ok = fault_tc_remove(tc, &err);
+    fault_tc_free(tc);
+    if (!ok)
+        say(talk, false, base_str_printf("%s: %s", path, err.message));
+    else if (found != NULL)
+        say(talk, true, base_str_printf("%s: removed %s and what belongs to it", path, found));
+}
+
 static void sweep_instance(struct talk *talk, const struct topo_instance *instance)
 {
     struct fault_netns netns = {.fd = -1};
@@ -79,6 +96,7 @@ static void sweep_instance(struct talk *talk, const struct topo_instance *instan
     else
         say(talk, false, base_str_printf("%s: %s", instance->name, err.message));
     fault_nft_free(nft);
+    sweep_qdiscs(talk, &netns, instance->netns);
     fault_netns_close(&netns);
 }
 

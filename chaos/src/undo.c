@@ -17,6 +17,7 @@ static const struct {
 } target_texts[] = {
     {"name", offsetof(struct fault_target, name), false},
     {"service", offsetof(struct fault_target, service), false},
+    {"kind", offsetof(struct fault_target, kind), true},
     {"address", offsetof(struct fault_target, address), false},
     {"netns", offsetof(struct fault_target, netns), true},
     {"cgroup", offsetof(struct fault_target, cgroup), true},

@@ -87,7 +87,7 @@ static bool check_faults(void)
         bool can = fault_host_can((enum fault_kind)kind, &why);
         BASE_AUTO_FREE char *what =
             base_str_printf("fault %s", fault_kind_name((enum fault_kind)kind));
-        say(can, what, can ? "" : why.message);
+        say(can, what, can ? fault_host_means((enum fault_kind)kind) : why.message);
         all = all && can;
     }
     return all;

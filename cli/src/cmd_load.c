@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* squall load: ad hoc load on one URL. Lines while running go to stderr, the result to stdout. */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "cli.h"
+#include "load_join.h"
+#include "load_lead.h"
+#include "load_merge.h"
+#include "load_metrics.h"
+#include "load_outputs.h"
 #include "loadgen/adhoc.h"
 #include "model/verdict.h"
 
@@ -16,18 +18,21 @@ static const size_t text_max = (size_t)1024 * 1024;
 
 struct session {
     struct load_adhoc adhoc;
+    struct load_outputs outputs;
     struct io_loop *loop;
     struct load_run *run;
+    struct io_server *metrics;
     struct io_signal on_int;
     struct io_signal on_term;
-    struct mono_ns start;
-    int hlog_fd;
+    struct io_signal on_resize;
     bool interrupted;
     enum exit_code code;
 };
 
+/* Says it below what has been drawn. */
 static void complain(struct session *session, const struct base_error *err, enum exit_code code)
 {
+    live_view_end(&session->outputs.view);
     session->code = (enum exit_code)cli_fail(code, err);
 }
 
@@ -35,30 +40,32 @@ static void on_started(void *ctx, struct mono_ns mono, struct wall_ns wall)
 {
     struct session *session = ctx;
     (void)wall;
-    session->start = mono;
+    session->outputs.start = mono;
+}
+
+/* Without its record the load is worth nothing: ends at once. */
+static void fail(struct session *session, const struct base_error *err)
+{
+    if (session->code == EXIT_CODE_PASS)
+        complain(session, err, EXIT_CODE_ERROR);
+    io_loop_stop(session->loop);
 }
 
 static void on_interval(void *ctx, const struct load_interval *interval)
 {
-    const struct session *session = ctx;
-    BASE_AUTO_BUF struct base_buf line;
-    base_buf_init(&line, text_max);
-    if (!session->adhoc.quiet && load_interval_line(&line, interval, session->start))
-        (void)fputs(line.data, stderr);
+    struct session *session = ctx;
+    struct base_error err;
+    if (!load_outputs_interval(&session->outputs, interval, &err))
+        fail(session, &err);
+    else if (!load_thresholds_interval(&session->adhoc.thresholds, interval))
+        load_run_stop(session->run);
 }
 
-static bool print_result(const struct session *session, struct base_error *err)
+static void on_histogram(void *ctx, const char *phase, const char *route, const char *kind,
+                         const struct hdr *hdr)
 {
-    BASE_AUTO_BUF struct base_buf text;
-    base_buf_init(&text, text_max);
-    if (session->adhoc.json) {
-        json_t *json = load_summary_json(session->run);
-        BASE_AUTO_FREE char *dump = model_json_dump(json);
-        json_decref(json);
-        return base_fd_write_all(STDOUT_FILENO, dump, strlen(dump), err);
-    }
-    (void)load_summary_text(&text, &session->adhoc, session->run);
-    return base_fd_write_all(STDOUT_FILENO, text.data, text.len, err);
+    struct session *session = ctx;
+    load_thresholds_histogram(&session->adhoc.thresholds, phase, route, kind, hdr);
 }
 
 static void on_finished(void *ctx)
@@ -66,11 +73,17 @@ static void on_finished(void *ctx)
     struct session *session = ctx;
     struct base_error err;
     const struct load_result *result = load_run_result(session->run);
-    if (!print_result(session, &err))
+    const struct load_totals totals = load_run_totals(session->run);
+    if (session->code != EXIT_CODE_PASS)
+        return; /* the last interval could not be written */
+    enum verdict_status status = load_thresholds_judge(&session->adhoc.thresholds, session->run);
+    if (!load_outputs_finish(&session->outputs, result, &totals, session->run, &err))
         complain(session, &err, EXIT_CODE_ERROR);
     else if (session->interrupted)
         session->code = EXIT_CODE_ABORTED;
-    else if (result->client_limited || result->total.ok == 0)
+    else if (status == VERDICT_FAIL)
+        session->code = EXIT_CODE_FAIL;
+    else if (result->client_limited || result->total.ok == 0 || status != VERDICT_PASS)
         session->code = EXIT_CODE_INSUFFICIENT;
     io_loop_stop(session->loop);
 }
@@ -78,11 +91,14 @@ static void on_finished(void *ctx)
 static void on_error(void *ctx, const struct base_error *err)
 {
     struct session *session = ctx;
-    complain(session, err, EXIT_CODE_ERROR);
-    io_loop_stop(session->loop);
+    struct base_error told = *err;
+    if (session->adhoc.hlog_path != NULL && base_str_starts(told.message, "histogram log"))
+        (void)base_fail_context(&told, "cannot write %s", session->adhoc.hlog_path);
+    fail(session, &told);
 }
 
-/* The first signal ends the load and prints what there is; a second one ends the program. */
+/* The first signal ends the load and prints what there is; a second one ends the program, which
+ * then has nothing on the screen any more. */
 static void on_signal(void *ctx, int number)
 {
     struct session *session = ctx;
@@ -90,7 +106,15 @@ static void on_signal(void *ctx, int number)
     session->interrupted = true;
     io_signal_fini(&session->on_int);
     io_signal_fini(&session->on_term);
+    live_view_end(&session->outputs.view);
     load_run_stop(session->run);
+}
+
+static void on_resize(void *ctx, int number)
+{
+    struct session *session = ctx;
+    (void)number;
+    load_outputs_redraw(&session->outputs);
 }
 
 static bool start(struct session *session, struct base_error *err)
@@ -98,20 +122,21 @@ static bool start(struct session *session, struct base_error *err)
     const struct load_events events = {.ctx = session,
                                        .on_started = on_started,
                                        .on_interval = on_interval,
+                                       .on_histogram = on_histogram,
                                        .on_finished = on_finished,
                                        .on_error = on_error};
-    const char *path = session->adhoc.hlog_path;
-    if (path != NULL) {
-        session->hlog_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        if (session->hlog_fd < 0)
-            return base_fail_errno(err, "cannot write %s", path);
-    }
+    if (!load_outputs_open(&session->outputs, &session->adhoc, err))
+        return false;
     session->loop = io_loop_new(err);
-    if (session->loop == NULL)
+    if (session->loop == NULL ||
+        !load_thresholds_start(&session->adhoc.thresholds, &session->adhoc.spec, err))
         return false;
     session->run =
-        load_run_start(session->loop, &session->adhoc.spec, session->hlog_fd, &events, err);
-    return session->run != NULL;
+        load_run_start(session->loop, &session->adhoc.spec, session->outputs.hlog.fd, &events, err);
+    if (session->run == NULL || session->adhoc.metrics_address == NULL)
+        return session->run != NULL;
+    session->metrics = load_metrics_start(session->loop, &session->adhoc, session->run, err);
+    return session->metrics != NULL;
 }
 
 static void drive(struct session *session)
@@ -123,26 +148,37 @@ static void drive(struct session *session)
     }
     io_signal_init(&session->on_int, session->loop, SIGINT, on_signal, session);
     io_signal_init(&session->on_term, session->loop, SIGTERM, on_signal, session);
+    io_signal_init(&session->on_resize, session->loop, SIGWINCH, on_resize, session);
     io_loop_run(session->loop);
 }
 
 int cmd_load(int argc, char **argv)
 {
-    struct session session = {.hlog_fd = -1};
+    struct session session = {
+        .outputs = {.hlog.fd = -1, .csv.fd = -1, .hgrm.fd = -1, .view.fd = -1}};
     struct base_error err;
     BASE_AUTO_BUF struct base_buf help;
     base_buf_init(&help, text_max);
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader that is gone is an error of write, not our end */
     if (!load_adhoc_parse(&session.adhoc, argc, (const char *const *)argv, &err))
         complain(&session, &err, err.code == BASE_INVALID ? EXIT_CODE_USAGE : EXIT_CODE_ERROR);
     else if (session.adhoc.help && load_adhoc_usage(&help))
         (void)fputs(help.data, stdout);
+    else if (session.adhoc.mode == LOAD_ADHOC_MERGE)
+        session.code = (enum exit_code)load_merge_command(&session.adhoc);
+    else if (session.adhoc.mode == LOAD_ADHOC_JOIN)
+        session.code = (enum exit_code)load_join_command(&session.adhoc);
+    else if (session.adhoc.workers > 0)
+        session.code = (enum exit_code)load_lead_command(&session.adhoc);
     else
         drive(&session);
+    io_server_free(session.metrics);
     load_run_free(session.run);
     io_signal_fini(&session.on_int);
     io_signal_fini(&session.on_term);
+    io_signal_fini(&session.on_resize);
     io_loop_free(session.loop);
-    base_fd_close(&session.hlog_fd);
+    load_outputs_fini(&session.outputs);
     load_adhoc_fini(&session.adhoc);
     return (int)session.code;
 }

@@ -16,6 +16,7 @@ static const char help[] =
     "  --mode MODE          auto, netns (needs root) or loopback\n"
     "  --subnet A.B.C.0/24  the network to use (default: a free one)\n"
     "  --ready-timeout DUR  how long each service may take (default: 30s)\n"
+    "  --new                exit code 5 when it is up already\n"
     "  --foreground         stay, and take everything down at Ctrl-C\n";
 
 struct up_args {
@@ -52,6 +53,9 @@ static bool set(struct up_args *args, int key, const char *value)
     case 'f':
         args->foreground = true;
         return true;
+    case 'N':
+        args->options.only_new = true;
+        return true;
     case 'd':
         args->options.detached = true;
         return true;
@@ -70,6 +74,7 @@ static bool parse(int argc, char **argv, struct up_args *args)
         {"state", required_argument, NULL, 's'},
         {"mode", required_argument, NULL, 'm'},
         {"subnet", required_argument, NULL, 'S'},
+        {"new", no_argument, NULL, 'N'},
         {"foreground", no_argument, NULL, 'f'},
         {"ready-timeout", required_argument, NULL, 't'},
         {"detached", no_argument, NULL, 'd'},

@@ -5,36 +5,54 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adhoc_options.h"
+#include "adhoc_source.h"
 #include "base/cleanup.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "endpoint.h"
+#include "stage_text.h"
 #include "url.h"
 
-/* "1000", or as wrk has it "1k", "2M". */
-static bool read_number(const char *value, double *out)
+static const uint32_t workers_max = 1000;
+
+static void replace(char **slot, const char *value)
 {
-    size_t len = strlen(value);
-    char last = value[len > 0 ? len - 1 : 0];
-    double factor = last == 'k' || last == 'K' ? 1e3 : last == 'M' ? 1e6 : 1;
-    BASE_AUTO_FREE char *digits = base_str_ndup(value, factor > 1 ? len - 1 : len);
+    free(*slot);
+    *slot = base_str_dup(value);
+}
+
+/* "50/1s", as vegeta has it, and "3k/m". */
+static bool read_rate_per(const char *value, double *out)
+{
+    const char *slash = strchr(value, '/');
+    struct dur_ns per;
     double number;
-    if (!base_parse_double(digits, &number))
+    if (slash == NULL)
         return false;
-    *out = number * factor;
+    BASE_AUTO_FREE char *one = base_str_printf("1%s", slash + 1);
+    if (!(base_parse_duration(slash + 1, &per) || base_parse_duration(one, &per)) || per.ns <= 0)
+        return false;
+    BASE_AUTO_FREE char *count = base_str_ndup(value, (size_t)(slash - value));
+    if (!load_number_parse(count, &number) || !(number > 0))
+        return false;
+    *out = number / base_dur_to_s(per);
     return true;
 }
 
 /* Each setter reads one option's value; the message it leaves out is added by the caller. */
 static bool set_rate(struct load_adhoc *a, const char *value)
 {
-    return read_number(value, &a->spec.rate) ? a->spec.rate > 0
-                                             : base_parse_rate(value, &a->spec.rate);
+    if (load_number_parse(value, &a->spec.rate))
+        return a->spec.rate > 0;
+    return read_rate_per(value, &a->spec.rate);
 }
 
 static bool set_u32(const char *value, uint32_t *out)
 {
     double number;
-    if (!read_number(value, &number) || number < 1 || number > UINT32_MAX || number > floor(number))
+    if (!load_number_parse(value, &number) || number < 1 || number > UINT32_MAX ||
+        number > floor(number))
         return false;
     *out = (uint32_t)number;
     return true;
@@ -42,6 +60,7 @@ static bool set_u32(const char *value, uint32_t *out)
 
 static bool set_connections(struct load_adhoc *a, const char *value)
 {
+    a->connections_given = true;
     return set_u32(value, &a->spec.connections);
 }
 
@@ -64,6 +83,7 @@ static bool read_duration(const char *value, struct dur_ns *out)
 
 static bool set_duration(struct load_adhoc *a, const char *value)
 {
+    a->duration_given = true;
     return read_duration(value, &a->spec.duration);
 }
 
@@ -72,20 +92,70 @@ static bool set_timeout(struct load_adhoc *a, const char *value)
     return read_duration(value, &a->spec.timeout);
 }
 
+static bool set_interval(struct load_adhoc *a, const char *value)
+{
+    return read_duration(value, &a->spec.interval);
+}
+
 static bool set_arrivals(struct load_adhoc *a, const char *value)
 {
     return load_arrivals_parse(value, &a->spec.arrivals);
 }
 
+static bool add_stage(struct load_adhoc *a, const char *value)
+{
+    return load_stage_parse(value, &a->spec, &a->wrong);
+}
+
+static bool add_user_stage(struct load_adhoc *a, const char *value)
+{
+    return load_user_stage_parse(value, &a->spec.closed, &a->wrong);
+}
+
+static bool set_users(struct load_adhoc *a, const char *value)
+{
+    return set_u32(value, &a->users) && a->users <= LOAD_USERS_MAX;
+}
+
+static bool set_think(struct load_adhoc *a, const char *value)
+{
+    return load_think_parse(value, &a->spec.closed, &a->wrong);
+}
+
+static bool set_iterations(struct load_adhoc *a, const char *value)
+{
+    return base_parse_u64(value, &a->spec.closed.iterations) && a->spec.closed.iterations > 0;
+}
+
+static bool set_iterations_each(struct load_adhoc *a, const char *value)
+{
+    return base_parse_u64(value, &a->spec.closed.each) && a->spec.closed.each > 0;
+}
+
+static bool set_max_late(struct load_adhoc *a, const char *value)
+{
+    return read_duration(value, &a->spec.max_late);
+}
+
+static bool add_threshold(struct load_adhoc *a, const char *value)
+{
+    return load_thresholds_add(&a->thresholds, value, &a->wrong);
+}
+
+static bool set_replay(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.replay, value);
+    return *value != '\0';
+}
+
+static bool set_replay_unit(struct load_adhoc *a, const char *value)
+{
+    return load_unit_parse(value, &a->spec.replay_unit);
+}
+
 static bool set_seed(struct load_adhoc *a, const char *value)
 {
     return base_parse_u64(value, &a->spec.seed);
-}
-
-static void replace(char **slot, const char *value)
-{
-    free(*slot);
-    *slot = base_str_dup(value);
 }
 
 static bool set_method(struct load_adhoc *a, const char *value)
@@ -100,10 +170,35 @@ static bool set_body(struct load_adhoc *a, const char *value)
     return true;
 }
 
+static bool set_body_file(struct load_adhoc *a, const char *value)
+{
+    replace(&a->body_path, value);
+    return true;
+}
+
 static bool set_hlog(struct load_adhoc *a, const char *value)
 {
     replace(&a->hlog_path, value);
     return true;
+}
+
+static bool set_hgrm(struct load_adhoc *a, const char *value)
+{
+    replace(&a->hgrm_path, value);
+    return true;
+}
+
+static bool set_csv(struct load_adhoc *a, const char *value)
+{
+    replace(&a->csv_path, value);
+    return true;
+}
+
+static bool set_prometheus(struct load_adhoc *a, const char *value)
+{
+    free(a->metrics_address);
+    a->metrics_address = NULL;
+    return load_endpoint_parse(value, &a->metrics_address, &a->metrics_port);
 }
 
 static bool add_header(struct load_adhoc *a, const char *value)
@@ -113,6 +208,47 @@ static bool add_header(struct load_adhoc *a, const char *value)
         base_reallocarray(route->headers, route->header_count + 1, sizeof *route->headers);
     route->headers[route->header_count++] = base_str_dup(value);
     return strchr(value, ':') != NULL;
+}
+
+static bool set_ca(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.tls.ca_file, value);
+    return *value != '\0';
+}
+
+static bool set_cert(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.tls.cert_file, value);
+    return *value != '\0';
+}
+
+static bool set_key(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.tls.key_file, value);
+    return *value != '\0';
+}
+
+static bool set_sources(struct load_adhoc *a, const char *value)
+{
+    struct load_spec *spec = &a->spec;
+    for (const char *at = value;; at++) {
+        size_t len = strcspn(at, ",");
+        if (len == 0)
+            return false;
+        spec->sources =
+            base_reallocarray(spec->sources, spec->source_count + 1, sizeof *spec->sources);
+        spec->sources[spec->source_count++] = base_str_ndup(at, len);
+        at += len;
+        if (*at == '\0')
+            return true;
+    }
+}
+
+static bool set_insecure(struct load_adhoc *a, const char *value)
+{
+    (void)value;
+    a->spec.tls.insecure = true;
+    return true;
 }
 
 static bool set_json(struct load_adhoc *a, const char *value)
@@ -144,16 +280,52 @@ static bool set_help(struct load_adhoc *a, const char *value)
     return true;
 }
 
-/* The one table of options: parsing and help come from it. takes NULL: a flag. */
-static const struct option {
-    char letter; /* 0: none */
-    const char *name;
-    const char *takes;
-    const char *help;
-    bool (*set)(struct load_adhoc *adhoc, const char *value);
-} options[] = {
-    {'r', "rate", "RATE", "requests a second over all connections: 500, 2k, 90/m (needed)",
-     set_rate},
+static bool set_workers(struct load_adhoc *a, const char *value)
+{
+    return set_u32(value, &a->workers) && a->workers <= workers_max;
+}
+
+static bool set_redis(struct load_adhoc *a, const char *value)
+{
+    free(a->redis_host);
+    a->redis_host = NULL;
+    return load_endpoint_parse(value, &a->redis_host, &a->redis_port);
+}
+
+static bool set_join(struct load_adhoc *a, const char *value)
+{
+    a->mode = LOAD_ADHOC_JOIN;
+    return set_redis(a, value);
+}
+
+static bool set_patience(struct load_adhoc *a, const char *value)
+{
+    return read_duration(value, &a->patience);
+}
+
+static bool set_run(struct load_adhoc *a, const char *value)
+{
+    replace(&a->run, value);
+    return true;
+}
+
+static bool set_merge(struct load_adhoc *a, const char *value)
+{
+    (void)value;
+    a->mode = LOAD_ADHOC_MERGE;
+    return true;
+}
+
+static bool set_out(struct load_adhoc *a, const char *value)
+{
+    replace(&a->out_path, value);
+    return true;
+}
+
+#define INDENT "                           "
+
+const struct load_option load_options[] = {
+    {'r', "rate", "RATE", "requests a second over all connections: 500, 2k, 90/m", set_rate},
     {'c', "connections", "N", "connections kept open (50)", set_connections},
     {'d', "duration", "SECS", "how long, in seconds or as 500ms, 2m (10)", set_duration},
     {'t', "threads", "N", "threads (one for each core)", set_threads},
@@ -161,95 +333,68 @@ static const struct option {
     {0, "timeout", "SECS", "of one request (2)", set_timeout},
     {'H', "header", "LINE", "a header \"Name: value\"; may be repeated", add_header},
     {'m', "method", "NAME", "the method (GET, or POST with a body)", set_method},
-    {0, "body", "TEXT", "the body", set_body},
+    {'b', "body", "TEXT", "the body", set_body},
+    {0, "body-file", "FILE", "the body, from a file of text", set_body_file},
     {0, "seed", "N", "of the schedule: the same seed, the same arrivals (random)", set_seed},
     {0, "hlog", "FILE", "write an HdrHistogram log", set_hlog},
+    {0, "source", "LIST", "addresses to connect from: 10.0.0.2,10.0.0.3 (any)", set_sources},
+    {0, "ca-file", "FILE", "https: PEM authorities to trust (the system's)", set_ca},
+    {0, "cert", "FILE", "https: PEM certificate of this client", set_cert},
+    {0, "key", "FILE", "https: PEM key of that certificate", set_key},
+    {'k', "insecure", NULL, "https: do not verify certificates; the result says so", set_insecure},
+    {0, "stage", "STAGE",
+     "instead of a rate, repeated: \"30s 500/s\", \"1m 0..500/s\",\n" INDENT
+     "\"1m 100..500/s in 5 steps\" or \"10s 50 every 1s\"",
+     add_stage},
+    {0, "replay", "FILE", "instead of a rate: when to send, one timestamp a line", set_replay},
+    {0, "users", "N",
+     "instead of a rate, closed model: N users who wait for the\n" INDENT
+     "end of a request before the next",
+     set_users},
+    {0, "user-stage", "STAGE", "the same, their number over time, repeated: \"10s 0..50\"",
+     add_user_stage},
+    {0, "think", "TIME",
+     "of users between requests: 1s, \"uniform 1s..3s\",\n" INDENT
+     "\"exponential 1s\" or \"lognormal 1s..4s\" (none)",
+     set_think},
+    {0, "iterations", "N", "all users together send N requests, then the load is over",
+     set_iterations},
+    {0, "iterations-each", "N", "each user sends N requests", set_iterations_each},
+    {0, "threshold", "TEXT",
+     "what must hold, repeated: \"p99 < 250ms\", \"errors < 1%\",\n" INDENT
+     "\"p95 < 200ms over 10s\" (every window), \"... over 10s abort\"",
+     add_threshold},
+    {0, "max-late", "TIME",
+     "how late the generator itself may be (p99) before its\n" INDENT
+     "numbers are no evidence (10ms)",
+     set_max_late},
+    {0, "replay-unit", "s|ns", "of those timestamps (s)", set_replay_unit},
+    {0, "hgrm", "FILE", "write the percentiles of response times as HdrHistogram's table",
+     set_hgrm},
+    {0, "csv", "FILE|-", "write a row for each interval; - is standard output", set_csv},
+    {0, "interval", "SECS", "between rows, lines and entries of the log (1)", set_interval},
+    {0, "prometheus", "ADDR:PORT", "while running, serve /metrics there to Prometheus",
+     set_prometheus},
     {0, "latency", NULL, "show percentiles (they always are)", set_latency},
     {0, "json", NULL, "print the result as JSON", set_json},
-    {'q', "quiet", NULL, "no lines while running", set_quiet},
+    {'q', "quiet", NULL, "nothing on standard error while running", set_quiet},
     {'h', "help", NULL, "this text", set_help},
+    {0, "merge", NULL, "send nothing: add up the histogram logs that are named", set_merge},
+    {'o', "out", "FILE", "with --merge: where the merged log goes", set_out},
+    {0, "workers", "N", "lead N workers, which send the load together (at most 1000)", set_workers},
+    {0, "redis", "HOST:PORT", "with --workers: the Redis where they meet", set_redis},
+    {0, "run", "ID", "with --workers or --join: the run's name (made up)", set_run},
+    {0, "patience", "SECS", "until leader and workers have found each other (60)", set_patience},
+    {0, "join", "HOST:PORT", "be a worker of the run --run ID, by that Redis", set_join},
 };
-enum { OPTIONS = sizeof options / sizeof *options };
-
-bool load_adhoc_usage(struct base_buf *out)
-{
-    base_buf_str(out, "usage: squall load URL -r RATE [-c N] [-d SECS] [option...]\n");
-    for (size_t i = 0; i < OPTIONS; i++) {
-        const struct option *o = &options[i];
-        char left[40];
-        (void)snprintf(left, sizeof left, "%c%c --%s %s", o->letter ? '-' : ' ',
-                       o->letter ? o->letter : ' ', o->name, o->takes ? o->takes : "");
-        base_buf_printf(out, "  %-24s %s\n", left, o->help);
-    }
-    return base_buf_str(out, "exit status: 0 done, 2 usage, 3 no evidence (the generator was the "
-                             "limit, or nothing succeeded),\n  4 interrupted, 5 error\n");
-}
-
-/* word is behind its dashes and ends at len. */
-static const struct option *find_option(const char *word, size_t len, bool is_long)
-{
-    for (size_t i = 0; i < OPTIONS; i++) {
-        const struct option *o = &options[i];
-        if (is_long ? strlen(o->name) == len && memcmp(o->name, word, len) == 0
-                    : len > 0 && o->letter == *word)
-            return o;
-    }
-    return NULL;
-}
-
-/* Takes argv[*at] and, where it needs one, the value behind it. Forms: -r 5, -r5, --rate 5,
- * --rate=5. */
-static bool take_option(struct load_adhoc *a, int argc, const char *const *argv, int *at,
-                        struct base_error *err)
-{
-    const char *arg = argv[*at];
-    bool is_long = base_str_starts(arg, "--");
-    const char *word = arg + (is_long ? 2 : 1);
-    size_t len = is_long ? strcspn(word, "=") : 1;
-    const struct option *o = find_option(word, len, is_long);
-    if (o == NULL)
-        return base_fail(err, BASE_INVALID, "option \"%s\" is unknown: see squall load --help",
-                         arg);
-    const char *value = word[len] == '\0' ? NULL : word + len + (is_long ? 1 : 0);
-    if (o->takes == NULL && value != NULL)
-        return base_fail(err, BASE_INVALID, "option \"%s\" takes no value", arg);
-    if (o->takes != NULL && value == NULL) {
-        if (*at + 1 >= argc)
-            return base_fail(err, BASE_INVALID, "option \"%s\" needs a value: %s %s", arg, arg,
-                             o->takes);
-        value = argv[++*at];
-    }
-    if (!o->set(a, value))
-        return base_fail(err, BASE_INVALID, "option --%s: \"%s\" is not valid: %s", o->name,
-                         value == NULL ? "" : value, o->help);
-    return true;
-}
-
-static bool take_arguments(struct load_adhoc *a, int argc, const char *const *argv,
-                           struct base_error *err)
-{
-    for (int i = 1; i < argc; i++) {
-        if (argv[i][0] == '-' && argv[i][1] != '\0') {
-            if (!take_option(a, argc, argv, &i, err))
-                return false;
-        } else if (a->url != NULL) {
-            return base_fail(err, BASE_INVALID, "one URL is expected, \"%s\" is a second", argv[i]);
-        } else {
-            a->url = base_str_dup(argv[i]);
-        }
-    }
-    if (a->help)
-        return true;
-    if (a->url == NULL)
-        return base_fail(err, BASE_INVALID, "a URL is needed: squall load http://HOST/ -r RATE");
-    if (!(a->spec.rate > 0))
-        return base_fail(err, BASE_INVALID, "a rate is needed: -r 100 sends 100 requests a second");
-    return true;
-}
+const size_t load_option_count = sizeof load_options / sizeof *load_options;
+_Static_assert(sizeof load_options / sizeof *load_options <= LOAD_OPTIONS_MAX,
+               "load_adhoc.given has a bit for each");
 
 static void set_defaults(struct load_adhoc *a)
 {
-    *a = (struct load_adhoc){.spec = {.arrivals = LOAD_POISSON,
+    *a = (struct load_adhoc){.patience = {60 * BASE_NS_PER_S},
+                             .spec = {.arrivals = LOAD_POISSON,
                                       .duration = {10 * BASE_NS_PER_S},
                                       .connections = 50,
                                       .seed = base_random_u64(),
@@ -262,6 +407,43 @@ static void set_defaults(struct load_adhoc *a)
     a->spec.routes[0] = (struct load_route){.name = base_str_dup("url"), .weight = 1};
 }
 
+static bool check_tls(const struct load_tls_spec *tls, struct base_error *err)
+{
+    bool given = tls->ca_file != NULL || tls->cert_file != NULL || tls->key_file != NULL;
+    if (tls->server_name == NULL && (given || tls->insecure))
+        return base_fail(err, BASE_INVALID,
+                         "--ca-file, --cert, --key and --insecure need an https:// URL");
+    if ((tls->cert_file == NULL) != (tls->key_file == NULL))
+        return base_fail(err, BASE_INVALID, "--cert and --key belong together: give both");
+    if (tls->insecure && tls->ca_file != NULL)
+        return base_fail(err, BASE_INVALID,
+                         "--ca-file says whom to trust, --insecure says not to "
+                         "ask: give one of them");
+    return true;
+}
+
+/* A body is text here (it stands in a plan, which is JSON). */
+static bool read_body(struct load_adhoc *a, struct base_error *err)
+{
+    static const size_t body_max = (size_t)16 * 1024 * 1024;
+    BASE_AUTO_BUF struct base_buf body;
+    base_buf_init(&body, body_max);
+    if (a->body_path == NULL)
+        return true;
+    if (a->spec.routes[0].body != NULL)
+        return base_fail(err, BASE_INVALID, "--body and --body-file exclude each other");
+    if (!base_file_read(a->body_path, &body, err)) {
+        if (err != NULL)
+            err->code = BASE_INVALID;
+        return base_fail_context(err, "--body-file");
+    }
+    if (memchr(body.data, '\0', body.len) != NULL)
+        return base_fail(err, BASE_INVALID, "--body-file: %s is not text: it has a NUL byte",
+                         a->body_path);
+    replace(&a->spec.routes[0].body, body.data);
+    return true;
+}
+
 static bool apply_url(struct load_adhoc *a, struct base_error *err)
 {
     struct load_url url;
@@ -272,7 +454,10 @@ static bool apply_url(struct load_adhoc *a, struct base_error *err)
         route->method = base_str_dup(route->body == NULL ? "GET" : "POST");
     replace(&route->path, url.path);
     replace(&a->spec.host, url.authority);
-    bool good = load_url_resolve(&url, &a->spec.targets, &a->spec.target_count, err);
+    if (url.tls)
+        replace(&a->spec.tls.server_name, url.host);
+    bool good = check_tls(&a->spec.tls, err) &&
+                load_url_resolve(&url, &a->spec.targets, &a->spec.target_count, err);
     load_url_fini(&url);
     return good;
 }
@@ -282,7 +467,8 @@ bool load_adhoc_parse(struct load_adhoc *out, int argc, const char *const *argv,
 {
     struct load_adhoc made;
     set_defaults(&made);
-    if (!take_arguments(&made, argc, argv, err) || (!made.help && !apply_url(&made, err))) {
+    if (!load_adhoc_take(&made, argc, argv, err) ||
+        (made.url != NULL && (!read_body(&made, err) || !apply_url(&made, err)))) {
         load_adhoc_fini(&made);
         return false;
     }
@@ -294,6 +480,17 @@ void load_adhoc_fini(struct load_adhoc *adhoc)
 {
     free(adhoc->url);
     free(adhoc->hlog_path);
+    free(adhoc->hgrm_path);
+    free(adhoc->csv_path);
+    free(adhoc->redis_host);
+    free(adhoc->run);
+    free(adhoc->metrics_address);
+    free(adhoc->body_path);
+    free(adhoc->out_path);
+    for (size_t i = 0; i < adhoc->word_count; i++)
+        free(adhoc->words[i]);
+    free(adhoc->words);
+    load_thresholds_fini(&adhoc->thresholds);
     load_spec_fini(&adhoc->spec);
     *adhoc = (struct load_adhoc){0};
 }

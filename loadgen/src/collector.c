@@ -28,7 +28,10 @@ static bool init_histograms(struct load_collector *c, struct base_error *err)
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
         if (!hdr_init_latency(&c->totals[kind], err))
             return false;
-    return hdr_init_latency(&c->own_late, err) && hdr_init_latency(&c->scratch, err);
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
+        if (!hdr_init_latency(&c->late[cause], err))
+            return false;
+    return hdr_init_latency(&c->scratch, err);
 }
 
 bool load_collector_init(struct load_collector *c, const struct load_spec *spec, int hlog_fd,
@@ -56,7 +59,8 @@ void load_collector_fini(struct load_collector *c)
     load_shard_fini(&c->counts);
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
         hdr_fini(&c->totals[kind]);
-    hdr_fini(&c->own_late);
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
+        hdr_fini(&c->late[cause]);
     hdr_fini(&c->scratch);
     load_result_fini(&c->result);
     *c = (struct load_collector){0};
@@ -106,8 +110,8 @@ bool load_collector_begin(struct load_collector *c, struct mono_ns mono, struct 
 bool load_collector_take(struct load_collector *c, uint32_t worker, struct load_shard *shard,
                          struct base_error *err)
 {
-    if (shard->span.ns > 0)
-        load_busy_add(&c->busy[worker], shard->cpu, shard->span);
+    if (shard->time.span.ns > 0)
+        load_busy_add(&c->busy[worker], &shard->time);
     if (!load_shard_add(&c->interval, shard, err))
         return false;
     load_shard_reset(shard);
@@ -117,6 +121,18 @@ bool load_collector_take(struct load_collector *c, uint32_t worker, struct load_
 static struct wall_ns wall_at(const struct load_collector *c, struct mono_ns mono)
 {
     return base_wall_add(c->result.start, base_mono_sub(mono, c->result.start_mono));
+}
+
+/* By phase and route, over the run: only for those who ask, for it is a histogram for each. */
+static bool keep_histogram(struct load_collector *c, uint32_t phase, uint32_t route,
+                           enum load_kind kind, const struct hdr *hdr, struct base_error *err)
+{
+    if (!c->keep)
+        return true;
+    struct load_cell *cell = load_shard_cell(&c->counts, phase, route);
+    if (cell->histograms[kind].counts == NULL)
+        load_cell_prepare(cell, kind);
+    return hdr_add(&cell->histograms[kind], hdr, err);
 }
 
 /* One line for each histogram of the cell that has samples. */
@@ -131,8 +147,12 @@ static bool write_cell(struct load_collector *c, struct base_buf *text, uint32_t
             continue;
         BASE_AUTO_FREE char *tag = base_str_printf("%s/%s/%s", c->phases[phase], name,
                                                    load_kind_name((enum load_kind)kind));
+        if (c->events != NULL && c->events->on_histogram != NULL)
+            c->events->on_histogram(c->events->ctx, c->phases[phase], name,
+                                    load_kind_name((enum load_kind)kind), hdr);
         if (!hlog_write_entry(text, tag, wall_at(c, c->begun), length, hdr, err) ||
-            !hdr_add(&c->totals[kind], hdr, err))
+            !hdr_add(&c->totals[kind], hdr, err) ||
+            !keep_histogram(c, phase, route, (enum load_kind)kind, hdr, err))
             return false;
     }
     return true;
@@ -169,14 +189,33 @@ static struct dur_ns at_quantile(const struct hdr *hdr, double quantile)
     return (struct dur_ns){hdr_value_at_quantile(hdr, quantile)};
 }
 
-static void add_counts(struct load_collector *c, struct load_counts *sum)
+static bool has_counts(const struct load_counts *counts)
+{
+    static const struct load_counts none;
+    return memcmp(counts, &none, sizeof none) != 0;
+}
+
+static void add_part(struct load_collector *c, struct load_interval *interval, uint32_t phase,
+                     uint32_t route, const struct load_counts *counts)
+{
+    interval->parts =
+        base_reallocarray(interval->parts, interval->part_count + 1, sizeof *interval->parts);
+    interval->parts[interval->part_count++] =
+        (struct load_part){.phase = base_str_dup(c->phases[phase]),
+                           .route = base_str_dup(c->spec->routes[route].name),
+                           .counts = *counts};
+}
+
+static void add_counts(struct load_collector *c, struct load_interval *interval)
 {
     for (uint32_t phase = 0; phase < c->interval.phases; phase++) {
         for (uint32_t route = 0; route < c->interval.routes; route++) {
             const struct load_cell *cell = load_shard_peek(&c->interval, phase, route);
             if (cell == NULL)
                 continue;
-            load_counts_add(sum, &cell->counts);
+            load_counts_add(&interval->counts, &cell->counts);
+            if (has_counts(&cell->counts))
+                add_part(c, interval, phase, route, &cell->counts);
             load_counts_add(&load_shard_cell(&c->counts, phase, route)->counts, &cell->counts);
         }
     }
@@ -193,7 +232,11 @@ static bool add_histograms(struct load_collector *c, struct load_interval *inter
     if (!merge_kind(c, LOAD_KIND_SCHEDULE, err))
         return false;
     interval->late_p99 = at_quantile(&c->scratch, 0.99);
-    return hdr_add(&c->own_late, &c->interval.own_late, err);
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
+        if (c->interval.late[cause].total > 0 &&
+            !hdr_add(&c->late[cause], &c->interval.late[cause], err))
+            return false;
+    return true;
 }
 
 static struct load_interval *append(struct load_collector *c, const struct load_interval *interval)
@@ -227,7 +270,7 @@ const struct load_interval *load_collector_close(struct load_collector *c, struc
         .start = wall_at(c, c->begun), .start_mono = c->begun, .length = length};
     if (!write_interval(c, length, err) || !add_histograms(c, &interval, err))
         return NULL;
-    add_counts(c, &interval.counts);
+    add_counts(c, &interval);
     load_counts_add(&c->result.total, &interval.counts);
     const struct load_counts *total = &c->result.total;
     interval.in_flight = total->sent - total->ok - load_counts_failed(total);
@@ -255,12 +298,41 @@ static void list_parts(struct load_collector *c)
     }
 }
 
-void load_collector_finish(struct load_collector *c, bool complete, struct dur_ns scheduled,
-                           struct dur_ns cpu)
+static void list_lateness(struct load_collector *c)
 {
     struct load_result *result = &c->result;
+    result->lateness = base_calloc(LOAD_DELAY_COUNT, sizeof *result->lateness);
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++) {
+        const struct hdr *hdr = &c->late[cause];
+        if (hdr->total > 0)
+            result->lateness[result->lateness_count++] =
+                (struct load_lateness){.cause = (enum load_delay)cause,
+                                       .count = (uint64_t)hdr->total,
+                                       .p50 = at_quantile(hdr, 0.5),
+                                       .p99 = at_quantile(hdr, 0.99),
+                                       .max = {hdr_max(hdr)}};
+    }
+}
+
+static void list_threads(struct load_collector *c)
+{
+    struct load_result *result = &c->result;
+    result->threads = base_calloc(c->workers, sizeof *result->threads);
+    result->thread_count = c->workers;
+    for (uint32_t i = 0; i < c->workers; i++)
+        result->threads[i] = c->busy[i].time;
+}
+
+/* Timer and loop together are the generator's own doing. Same shapes: adding cannot fail. */
+static void judge_limits(struct load_collector *c)
+{
+    struct load_result *result = &c->result;
+    hdr_reset(&c->scratch);
+    (void)hdr_add(&c->scratch, &c->late[LOAD_DELAY_TIMER], NULL);
+    (void)hdr_add(&c->scratch, &c->late[LOAD_DELAY_BUSY], NULL);
     const struct load_evidence evidence = {
-        .own_late = &c->own_late,
+        .own_late = &c->scratch,
+        .timer_late = &c->late[LOAD_DELAY_TIMER],
         .max_late = c->spec->max_late,
         .intended = result->total.intended,
         .missed_busy = c->missed_busy,
@@ -268,12 +340,23 @@ void load_collector_finish(struct load_collector *c, bool complete, struct dur_n
         .threads = c->busy,
         .thread_count = c->workers,
     };
+    result->client_limited_by = load_limits_judge(&evidence, &result->client_limited_why);
+    result->client_limited = result->client_limited_by != LOAD_LIMIT_NONE;
+}
+
+void load_collector_finish(struct load_collector *c, bool complete, struct dur_ns scheduled,
+                           struct dur_ns cpu)
+{
+    struct load_result *result = &c->result;
     result->complete = complete;
     result->scheduled = scheduled;
     result->cpu = cpu;
-    result->end_mono.ns = c->last_end > 0 ? c->last_end : c->begun.ns;
+    /* Where nobody answers any more, the last response says nothing about when the load ended. */
+    int64_t due_end = result->start_mono.ns + scheduled.ns;
+    result->end_mono.ns = c->last_end > due_end ? c->last_end : due_end;
     result->end = wall_at(c, result->end_mono);
-    result->client_limited_why = load_limits_judge(&evidence);
-    result->client_limited = result->client_limited_why != NULL;
+    judge_limits(c);
     list_parts(c);
+    list_lateness(c);
+    list_threads(c);
 }

@@ -7,7 +7,7 @@
 #define LOAD_COLLECTOR_H
 
 #include "base/buf.h"
-#include "limits.h"
+#include "client_limits.h"
 #include "recorder.h"
 
 struct load_collector {
@@ -16,9 +16,10 @@ struct load_collector {
     char **phases; /* owned names; index = phase number */
     uint32_t phase_count;
     struct load_shard interval; /* being added up */
-    struct load_shard counts;   /* whole run, counts only */
+    struct load_shard counts;   /* whole run; histograms too if `keep` */
+    bool keep;                  /* set before the first interval */
     struct hdr totals[LOAD_KIND_COUNT];
-    struct hdr own_late;
+    struct hdr late[LOAD_DELAY_COUNT];
     struct hdr scratch;
     struct load_busy *busy; /* one a worker */
     uint32_t workers;
@@ -28,6 +29,7 @@ struct load_collector {
     struct mono_ns begun; /* of the current interval */
     struct load_result result;
     size_t interval_cap;
+    const struct load_events *events; /* for on_histogram; NULL: nobody listens */
 };
 
 bool load_collector_init(struct load_collector *collector, const struct load_spec *spec,

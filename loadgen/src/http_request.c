@@ -41,6 +41,35 @@ static bool has_header(const struct load_route *route, const char *name)
     return false;
 }
 
+static const struct field {
+    const char *text;
+    bool random;
+    size_t width;
+} fields[] = {{"{{seq}}", false, 12}, {"{{rand}}", true, 16}};
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+static const struct field *field_at(const char *text)
+{
+    for (size_t i = 0; i < FIELDS; i++)
+        if (base_str_starts(text, fields[i].text))
+            return &fields[i];
+    return NULL;
+}
+
+/* A word in double braces that is none of ours is a slip that nobody would see on the wire. */
+static bool check_fields(const struct load_route *route, const char *text, struct base_error *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+    for (const char *at = text; at != NULL && (at = strstr(at, "{{")) != NULL; at++) {
+        size_t len = strspn(at + 2, letters);
+        if (len > 0 && base_str_starts(at + 2 + len, "}}") && field_at(at) == NULL)
+            return base_fail(err, BASE_INVALID,
+                             "route \"%s\": the field \"%.*s\" is unknown: use {{seq}} or {{rand}}",
+                             route->name, (int)(len < 40 ? len + 4 : 40), at);
+    }
+    return true;
+}
+
 static bool check_headers(const struct load_route *route, struct base_error *err)
 {
     for (size_t i = 0; i < route->header_count; i++) {
@@ -56,6 +85,8 @@ static bool check_headers(const struct load_route *route, struct base_error *err
                              "route \"%s\": header \"%s\" must be left out, it follows from the "
                              "body",
                              route->name, line);
+        if (!check_fields(route, line, err))
+            return false;
     }
     return true;
 }
@@ -72,7 +103,8 @@ static bool check_route(const char *host, const struct load_route *route, struct
     if (host == NULL || !is_word(host, "/?#"))
         return base_fail(err, BASE_INVALID, "host \"%s\" is not a host name",
                          host == NULL ? "" : host);
-    return check_headers(route, err);
+    return check_fields(route, route->path, err) && check_fields(route, route->body, err) &&
+           check_headers(route, err);
 }
 
 static bool carries_length(const struct load_route *route)
@@ -86,20 +118,54 @@ static bool carries_length(const struct load_route *route)
     return false;
 }
 
-static void write_head(struct base_buf *buf, const char *host, const struct load_route *route)
+/* How long the text is with its fields in place. */
+static size_t filled_length(const char *text)
 {
-    base_buf_printf(buf, "%s %s HTTP/1.1\r\n", route->method, route->path);
+    size_t len = 0;
+    while (text != NULL && *text != '\0') {
+        const struct field *field = field_at(text);
+        len += field == NULL ? 1 : field->width;
+        text += field == NULL ? 1 : strlen(field->text);
+    }
+    return len;
+}
+
+/* Appends the text, leaving room for its fields and noting where they are. */
+static void fill(struct load_request *request, struct base_buf *buf, const char *text)
+{
+    while (*text != '\0') {
+        const struct field *field = field_at(text);
+        if (field == NULL) {
+            base_buf_char(buf, *text++);
+            continue;
+        }
+        request->patches =
+            base_reallocarray(request->patches, request->patch_count + 1, sizeof *request->patches);
+        request->patches[request->patch_count++] =
+            (struct load_patch){.at = buf->len, .random = field->random};
+        base_buf_printf(buf, "%0*d", (int)field->width, 0);
+        text += strlen(field->text);
+    }
+}
+
+static void write_head(struct load_request *request, struct base_buf *buf, const char *host,
+                       const struct load_route *route)
+{
+    base_buf_printf(buf, "%s ", route->method);
+    fill(request, buf, route->path);
+    base_buf_str(buf, " HTTP/1.1\r\n");
     if (!has_header(route, "Host"))
         base_buf_printf(buf, "Host: %s\r\n", host);
     if (!has_header(route, "User-Agent"))
         base_buf_str(buf, "User-Agent: squall-load\r\n");
     if (!has_header(route, "X-Traffic"))
         base_buf_str(buf, "X-Traffic: load\r\n");
-    for (size_t i = 0; i < route->header_count; i++)
-        base_buf_printf(buf, "%s\r\n", route->headers[i]);
+    for (size_t i = 0; i < route->header_count; i++) {
+        fill(request, buf, route->headers[i]);
+        base_buf_str(buf, "\r\n");
+    }
     if (carries_length(route))
-        base_buf_printf(buf, "Content-Length: %zu\r\n",
-                        route->body == NULL ? (size_t)0 : strlen(route->body));
+        base_buf_printf(buf, "Content-Length: %zu\r\n", filled_length(route->body));
     base_buf_str(buf, "\r\n");
 }
 
@@ -110,21 +176,37 @@ bool load_request_build(struct load_request *out, const char *host, const struct
         return false;
     BASE_AUTO_BUF struct base_buf buf;
     base_buf_init(&buf, request_max);
-    write_head(&buf, host, route);
+    struct load_request made = {.head = base_str_eq(route->method, "HEAD")};
+    write_head(&made, &buf, host, route);
     if (route->body != NULL)
-        base_buf_str(&buf, route->body);
-    size_t len = buf.len;
-    char *bytes = base_buf_steal(&buf);
-    if (bytes == NULL)
+        fill(&made, &buf, route->body);
+    made.len = buf.len;
+    made.bytes = base_buf_steal(&buf);
+    if (made.bytes == NULL) {
+        load_request_fini(&made);
         return base_fail(err, BASE_LIMIT, "route \"%s\": the request exceeds %zu bytes",
                          route->name, request_max);
-    *out = (struct load_request){
-        .bytes = bytes, .len = len, .head = base_str_eq(route->method, "HEAD")};
+    }
+    *out = made;
     return true;
+}
+
+void load_request_patch(const struct load_request *request, char *bytes, uint64_t number,
+                        struct base_rng *rng)
+{
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < request->patch_count; i++) {
+        const struct load_patch *patch = &request->patches[i];
+        uint64_t value = patch->random ? base_rng_u64(rng) : number;
+        unsigned base = patch->random ? 16 : 10;
+        for (size_t k = fields[patch->random].width; k-- > 0; value /= base)
+            bytes[patch->at + k] = hex[value % base];
+    }
 }
 
 void load_request_fini(struct load_request *request)
 {
     free(request->bytes);
+    free(request->patches);
     *request = (struct load_request){0};
 }

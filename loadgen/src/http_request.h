@@ -1,13 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The bytes of a route's request, built once before the run. */
+/*
+ * The bytes of a route's request, built once before the run. Fields that differ from request to
+ * request have a fixed width, so that writing them is all there is to do:
+ *   {{seq}}   the number of the arrival, 12 digits: of its own for every request of a run, and the
+ *             same in every run with the same seed
+ *   {{rand}}  16 random hexadecimal digits
+ * in the path, in headers and in the body.
+ */
 #ifndef LOAD_HTTP_REQUEST_H
 #define LOAD_HTTP_REQUEST_H
 
+#include "base/random.h"
 #include "model/load.h"
+
+struct load_patch {
+    size_t at; /* in bytes */
+    bool random;
+};
 
 struct load_request {
     char *bytes; /* owned */
     size_t len;
+    struct load_patch *patches; /* owned */
+    size_t patch_count;
     bool head; /* method HEAD: the response has no body */
 };
 
@@ -15,6 +30,9 @@ struct load_request {
  * route brings its own. BASE_INVALID when a part would break the request's framing. */
 bool load_request_build(struct load_request *out, const char *host, const struct load_route *route,
                         struct base_error *err);
+/* Writes the fields into a copy of its bytes. */
+void load_request_patch(const struct load_request *request, char *bytes, uint64_t number,
+                        struct base_rng *rng);
 void load_request_fini(struct load_request *request); /* accepts a zeroed value */
 
 #endif

@@ -12,6 +12,9 @@ static const char *const kind_names[LOAD_KIND_COUNT] = {
     [LOAD_KIND_SERVICE] = "service",
     [LOAD_KIND_FAILED] = "failed",
     [LOAD_KIND_SCHEDULE] = "schedule",
+    [LOAD_KIND_FIRST_BYTE] = "first-byte",
+    [LOAD_KIND_CONNECT] = "connect",
+    [LOAD_KIND_TLS] = "tls",
 };
 
 const char *load_kind_name(enum load_kind kind)
@@ -22,7 +25,7 @@ const char *load_kind_name(enum load_kind kind)
 bool load_shard_init(struct load_shard *shard, uint32_t routes, struct base_error *err)
 {
     struct load_shard made = {.routes = routes};
-    if (!hdr_init_latency(&made.own_late, err))
+    if (!hdr_init_latency(&made.late[LOAD_DELAY_TIMER], err)) /* the one that is always used */
         return false;
     *shard = made;
     return true;
@@ -47,7 +50,8 @@ void load_shard_fini(struct load_shard *shard)
     for (size_t i = 0; i < cell_count(shard); i++)
         cell_free(shard->cells[i]);
     free(shard->cells);
-    hdr_fini(&shard->own_late);
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
+        hdr_fini(&shard->late[cause]);
     *shard = (struct load_shard){0};
 }
 
@@ -69,11 +73,16 @@ struct load_cell *load_shard_make_cell(struct load_shard *shard, uint32_t phase,
 
 /* Memory for a histogram is wanted in the middle of a request, where there is nothing to give up
  * but the run; a run without its record is worth nothing, so end as base_calloc does. */
-void load_cell_prepare(struct load_cell *cell, enum load_kind kind)
+void load_hdr_prepare(struct hdr *hdr)
 {
     struct base_error err;
-    if (!hdr_init_latency(&cell->histograms[kind], &err))
+    if (!hdr_init_latency(hdr, &err))
         abort();
+}
+
+void load_cell_prepare(struct load_cell *cell, enum load_kind kind)
+{
+    load_hdr_prepare(&cell->histograms[kind]);
 }
 
 static bool cell_is_empty(const struct load_cell *cell)
@@ -109,12 +118,13 @@ void load_shard_reset(struct load_shard *shard)
             if (cell->histograms[kind].total > 0)
                 hdr_reset(&cell->histograms[kind]);
     }
-    if (shard->own_late.total > 0)
-        hdr_reset(&shard->own_late);
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
+        if (shard->late[cause].total > 0)
+            hdr_reset(&shard->late[cause]);
     shard->missed_busy = 0;
     shard->out_of_ports = 0;
     shard->last_end = 0;
-    shard->cpu = shard->span = (struct dur_ns){0};
+    shard->time = (struct load_thread){.span = {0}};
 }
 
 static bool cell_add(struct load_cell *cell, const struct load_cell *from, struct base_error *err)
@@ -145,7 +155,14 @@ bool load_shard_add(struct load_shard *shard, const struct load_shard *from, str
     shard->out_of_ports += from->out_of_ports;
     if (from->last_end > shard->last_end)
         shard->last_end = from->last_end;
-    shard->cpu.ns += from->cpu.ns;
-    shard->span.ns += from->span.ns;
-    return hdr_add(&shard->own_late, &from->own_late, err);
+    load_thread_add(&shard->time, &from->time);
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++) {
+        if (from->late[cause].total == 0)
+            continue;
+        if (shard->late[cause].counts == NULL)
+            load_hdr_prepare(&shard->late[cause]);
+        if (!hdr_add(&shard->late[cause], &from->late[cause], err))
+            return false;
+    }
+    return true;
 }

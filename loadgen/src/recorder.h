@@ -24,20 +24,20 @@ struct load_cell {
 
 struct load_shard {
     uint32_t routes;
-    uint32_t phases;          /* cells are there (or NULL) for this many */
-    struct load_cell **cells; /* [phase * (routes + 1) + route] */
-    struct hdr own_late;      /* lateness of the generator's own making: timer late, loop busy */
-    uint64_t missed_busy;     /* missed for want of a connection while responses were coming */
-    uint64_t out_of_ports;    /* connects that failed for want of a local port or descriptor */
-    int64_t last_end;         /* monotonic ns; 0: no request ended */
-    struct dur_ns cpu;        /* of the thread, while it wrote here */
-    struct dur_ns span;
+    uint32_t phases;                   /* cells are there (or NULL) for this many */
+    struct load_cell **cells;          /* [phase * (routes + 1) + route] */
+    struct hdr late[LOAD_DELAY_COUNT]; /* schedule error by cause; without counts: not used */
+    uint64_t missed_busy;    /* missed for want of a connection while responses were coming */
+    uint64_t out_of_ports;   /* connects that failed for want of a local port or descriptor */
+    int64_t last_end;        /* monotonic ns; 0: no request ended */
+    struct load_thread time; /* of the thread, while it wrote here */
 };
 
 bool load_shard_init(struct load_shard *shard, uint32_t routes, struct base_error *err);
 void load_shard_fini(struct load_shard *shard); /* accepts a zeroed value */
 struct load_cell *load_shard_make_cell(struct load_shard *shard, uint32_t phase, uint32_t route);
 void load_cell_prepare(struct load_cell *cell, enum load_kind kind);
+void load_hdr_prepare(struct hdr *hdr); /* an unused one becomes a latency histogram */
 /* Empties the shard; cells without a count are freed. */
 void load_shard_reset(struct load_shard *shard);
 bool load_shard_is_empty(const struct load_shard *shard); /* nothing happened in it */
@@ -76,6 +76,13 @@ static inline void load_cell_record(struct load_cell *cell, enum load_kind kind,
     if (__builtin_expect(cell->histograms[kind].counts == NULL, 0))
         load_cell_prepare(cell, kind);
     hdr_record(&cell->histograms[kind], ns);
+}
+
+static inline void load_shard_late(struct load_shard *shard, enum load_delay cause, int64_t ns)
+{
+    if (__builtin_expect(shard->late[cause].counts == NULL, 0))
+        load_hdr_prepare(&shard->late[cause]);
+    hdr_record(&shard->late[cause], ns);
 }
 
 #endif

@@ -7,6 +7,9 @@
 
 #include "base/text.h"
 #include "collector.h"
+#include "exposition.h"
+#include "loadgen/replay.h"
+#include "notes.h"
 #include "worker.h"
 
 /* Long enough for every thread to have set its first alarm before the first arrival is due. */
@@ -20,14 +23,19 @@ struct load_run {
     struct io_loop *loop;
     const struct load_spec *spec;
     struct load_events events;
+    atomic_uint_least64_t iterations; /* left for all users of the closed model */
+    struct load_replay replay;        /* empty when the spec names none */
     struct load_request *requests;
     struct load_address *addresses;
+    struct load_address *sources;
     struct load_worker *workers;
     uint32_t worker_count;
+    struct load_share share;
     struct io_wake wake;
     struct io_timer tick;
     struct load_collector collector;
     enum stage stage;
+    bool waiting;    /* warm, and the start is somebody else's to say */
     uint32_t phase;  /* in force */
     bool collecting; /* a swap is under way */
     struct mono_ns swap_at;
@@ -149,17 +157,34 @@ static void set_tick(struct load_run *run)
     io_timer_start(&run->tick, (struct dur_ns){left});
 }
 
-static bool begin(struct load_run *run, struct base_error *err)
+static bool begin_at(struct load_run *run, struct mono_ns mono, struct wall_ns wall,
+                     struct base_error *err)
 {
-    struct mono_ns mono = base_mono_now();
-    struct wall_ns wall = base_wall_now();
-    run->start = base_mono_add(mono, lead);
+    run->start = mono;
     run->stage = RUNNING;
-    if (!load_collector_begin(&run->collector, run->start, base_wall_add(wall, lead), err))
+    if (!load_collector_begin(&run->collector, mono, wall, err))
         return false;
     order_go(run);
     set_tick(run);
-    run->events.on_started(run->events.ctx, run->start, base_wall_add(wall, lead));
+    run->events.on_started(run->events.ctx, mono, wall);
+    return true;
+}
+
+static bool begin(struct load_run *run, struct base_error *err)
+{
+    struct mono_ns mono = base_mono_now();
+    return begin_at(run, base_mono_add(mono, lead), base_wall_add(base_wall_now(), lead), err);
+}
+
+/* Whether nothing failed. */
+static bool on_warm(struct load_run *run, struct base_error *err)
+{
+    if (run->waiting)
+        return true;
+    if (run->events.on_ready == NULL)
+        return begin(run, err);
+    run->waiting = true;
+    run->events.on_ready(run->events.ctx);
     return true;
 }
 
@@ -212,6 +237,43 @@ static bool collect_rest(struct load_run *run, struct base_error *err)
     return close_interval(run, base_mono_now(), err);
 }
 
+/* How many iterations are asked of the closed model; 0: as many as come about. */
+static uint64_t all_iterations(const struct load_spec *spec)
+{
+    uint64_t each = spec->closed.each * load_users_most(spec);
+    uint64_t shared = spec->closed.iterations;
+    return shared > 0 && (each == 0 || shared < each) ? shared : each;
+}
+
+/* With them done the load is over before its time, and complete; otherwise it is not. */
+static bool settle_iterations(const struct load_run *run, bool complete, struct dur_ns *scheduled)
+{
+    const struct load_collector *collector = &run->collector;
+    if (collector->result.total.intended < all_iterations(run->spec))
+        return false;
+    int64_t ran = collector->last_end - run->start.ns;
+    if (ran > 0 && ran < scheduled->ns)
+        scheduled->ns = ran;
+    return complete || collector->result.total.missed == 0; /* stopped, but with nothing left */
+}
+
+/* The threads have ended: what their pools hold may be read. */
+static void report_connections(struct load_run *run)
+{
+    const struct load_spec *spec = run->spec;
+    struct load_result *result = &run->collector.result;
+    struct load_troubles troubles = {0};
+    if (spec->tls.server_name != NULL)
+        result->tls.verified = load_notes_verified(&spec->tls);
+    for (uint32_t i = 0; i < run->worker_count; i++) {
+        const struct load_pool *pool = &run->workers[i].pool;
+        load_troubles_add(&troubles, pool);
+        if (pool->tls != NULL)
+            load_tls_count(pool->tls, &result->tls);
+    }
+    load_notes_write(result, &spec->tls, &troubles);
+}
+
 static void finish(struct load_run *run)
 {
     struct base_error err;
@@ -230,8 +292,11 @@ static void finish(struct load_run *run)
         if (!complete)
             scheduled.ns = ran.ns > 0 ? ran.ns : 0;
     }
+    if (all_iterations(run->spec) > 0)
+        complete = settle_iterations(run, complete, &scheduled);
     struct dur_ns cpu = {process_cpu().ns - run->cpu_before.ns};
     load_collector_finish(&run->collector, complete, scheduled, cpu);
+    report_connections(run);
     run->events.on_finished(run->events.ctx);
 }
 
@@ -240,7 +305,7 @@ static void on_wake(void *ctx)
     struct load_run *run = ctx;
     struct base_error err;
     if (run->stage == WARMING && all_report(run, offsetof(struct load_mailbox, ready)) &&
-        !begin(run, &err)) {
+        !on_warm(run, &err)) {
         fail_run(run, &err);
         return;
     }
@@ -268,7 +333,8 @@ static uint32_t thread_count(const struct load_spec *spec)
 
 static bool check_spec(const struct load_spec *spec, struct base_error *err)
 {
-    if (!(spec->rate > 0) || spec->rate > 1e8)
+    bool scheduled = spec->stage_count > 0 || spec->replay != NULL || spec->closed.stage_count > 0;
+    if (!scheduled && (!(spec->rate > 0) || spec->rate > LOAD_RATE_MAX))
         return base_fail(err, BASE_INVALID,
                          "rate must be above 0 and at most 100 million a second");
     if (spec->duration.ns <= 0 || spec->timeout.ns <= 0)
@@ -307,6 +373,20 @@ static bool raise_descriptors(const struct load_spec *spec, uint32_t threads,
     return true;
 }
 
+static bool prepare_sources(struct load_run *run, struct base_error *err)
+{
+    const struct load_spec *spec = run->spec;
+    run->sources = base_calloc(spec->source_count, sizeof *run->sources);
+    for (size_t i = 0; i < spec->source_count; i++) {
+        const struct load_target source = {.address = spec->sources[i]};
+        if (!load_address_parse(&source, i, &run->sources[i], err) ||
+            !load_source_check(&run->sources[i], spec->sources[i], run->addresses,
+                               spec->target_count, err))
+            return false;
+    }
+    return true;
+}
+
 static bool prepare(struct load_run *run, struct base_error *err)
 {
     const struct load_spec *spec = run->spec;
@@ -316,9 +396,11 @@ static bool prepare(struct load_run *run, struct base_error *err)
         if (!load_request_build(&run->requests[i], spec->host, &spec->routes[i], err))
             return false;
     for (size_t i = 0; i < spec->target_count; i++)
-        if (!load_address_parse(&spec->targets[i], &run->addresses[i], err))
+        if (!load_address_parse(&spec->targets[i], i, &run->addresses[i], err))
             return false;
-    return true;
+    return prepare_sources(run, err) &&
+           (spec->replay == NULL ||
+            load_replay_read(spec->replay, spec->replay_unit, &run->replay, err));
 }
 
 /* Connections are numbered over all threads and given out in blocks, so that each thread has its
@@ -329,14 +411,19 @@ static bool start_workers(struct load_run *run, uint32_t threads, struct base_er
     run->workers = base_calloc(threads, sizeof *run->workers);
     for (uint32_t i = 0; i < threads; i++) {
         uint32_t conns = run->spec->connections / threads + (i < run->spec->connections % threads);
-        const struct load_worker_setup setup = {.spec = run->spec,
-                                                .requests = run->requests,
-                                                .addresses = run->addresses,
-                                                .index = i,
-                                                .count = threads,
-                                                .first = first,
-                                                .conns = conns,
-                                                .reader = &run->wake};
+        const struct load_worker_setup setup = {
+            .spec = run->spec,
+            .iterations = run->spec->closed.iterations > 0 ? &run->iterations : NULL,
+            .replay = run->spec->replay ? &run->replay : NULL,
+            .requests = run->requests,
+            .addresses = run->addresses,
+            .sources = run->sources,
+            .index = i,
+            .share = run->share.index + run->share.of * i,
+            .shares = run->share.of * threads,
+            .first = first,
+            .conns = conns,
+            .reader = &run->wake};
         if (!load_worker_start(&run->workers[i], &setup, err))
             return false;
         run->worker_count = i + 1;
@@ -358,18 +445,38 @@ static bool assemble(struct load_run *run, int hlog_fd, struct base_error *err)
 struct load_run *load_run_start(struct io_loop *loop, const struct load_spec *spec, int hlog_fd,
                                 const struct load_events *events, struct base_error *err)
 {
+    return load_run_start_share(loop, spec, (struct load_share){.of = 1}, hlog_fd, events, err);
+}
+
+struct load_run *load_run_start_share(struct io_loop *loop, const struct load_spec *spec,
+                                      struct load_share share, int hlog_fd,
+                                      const struct load_events *events, struct base_error *err)
+{
     if (!check_spec(spec, err))
         return NULL;
     struct load_run *run = base_calloc(1, sizeof *run);
     run->loop = loop;
     run->spec = spec;
+    run->share = share;
     run->events = *events;
     run->cpu_before = process_cpu();
+    atomic_init(&run->iterations, spec->closed.iterations);
     if (!assemble(run, hlog_fd, err)) {
         load_run_free(run);
         return NULL;
     }
+    run->collector.events = &run->events;
     return run;
+}
+
+bool load_run_go(struct load_run *run, struct mono_ns mono, struct wall_ns wall,
+                 struct base_error *err)
+{
+    if (run->stage != WARMING)
+        return base_fail(err, BASE_INVALID, "the load has begun already");
+    if (!run->waiting || base_mono_sub(mono, base_mono_now()).ns < 0)
+        return base_fail(err, BASE_TIMEOUT, "the load was not ready when it was to start");
+    return begin_at(run, mono, wall, err);
 }
 
 bool load_run_phase(struct load_run *run, const char *name, struct base_error *err)
@@ -408,6 +515,16 @@ const struct hdr *load_run_total(const struct load_run *run, enum load_kind kind
     return total->total > 0 ? total : NULL;
 }
 
+void load_run_expose(struct load_run *run)
+{
+    run->collector.keep = true;
+}
+
+bool load_run_metrics(const struct load_run *run, struct base_buf *out)
+{
+    return load_exposition_write(&run->collector, out);
+}
+
 void load_run_free(struct load_run *run)
 {
     if (run == NULL)
@@ -423,5 +540,7 @@ void load_run_free(struct load_run *run)
         load_request_fini(&run->requests[i]);
     free(run->requests);
     free(run->addresses);
+    load_replay_fini(&run->replay);
+    free(run->sources);
     free(run);
 }

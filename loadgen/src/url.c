@@ -54,7 +54,7 @@ static bool take_authority(const char *text, const char *at, size_t len, struct 
         return bad(text, "there is no host", err);
     if (after < end && *after != ':')
         return bad(text, "a port must follow the host after ':'", err);
-    url->port = 80;
+    url->port = url->tls ? 443 : 80;
     if (after < end && !take_port(text, after + 1, (size_t)(end - after) - 1, &url->port, err))
         return false;
     url->host = base_str_ndup(host, (size_t)(host_end - host));
@@ -64,13 +64,11 @@ static bool take_authority(const char *text, const char *at, size_t len, struct 
 
 bool load_url_parse(const char *text, struct load_url *out, struct base_error *err)
 {
-    static const char scheme[] = "http://";
-    struct load_url url = {0};
-    if (strncasecmp(text, "https://", 8) == 0)
-        return bad(text, "TLS is not supported by this engine: use http://", err);
-    if (strncasecmp(text, scheme, sizeof scheme - 1) != 0)
-        return bad(text, "it must begin with http://", err);
-    const char *authority = text + sizeof scheme - 1;
+    static const char plain[] = "http://", secure[] = "https://";
+    struct load_url url = {.tls = strncasecmp(text, secure, sizeof secure - 1) == 0};
+    if (!url.tls && strncasecmp(text, plain, sizeof plain - 1) != 0)
+        return bad(text, "it must begin with http:// or https://", err);
+    const char *authority = text + (url.tls ? sizeof secure : sizeof plain) - 1;
     size_t len = strcspn(authority, "/?#");
     const char *path = authority + len;
     if (!take_authority(text, authority, len, &url, err))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http:// URLs: their parts, and the addresses behind their host. */
+/* http:// and https:// URLs: their parts, and the addresses behind their host. */
 #ifndef LOAD_URL_H
 #define LOAD_URL_H
 
@@ -10,6 +10,7 @@ struct load_url {
     char *authority; /* for the Host header */
     char *path;      /* with the query, at least "/" */
     uint16_t port;
+    bool tls;
 };
 
 bool load_url_parse(const char *text, struct load_url *out, struct base_error *err);

@@ -10,9 +10,11 @@
 /* A request that is due. */
 struct load_due {
     int64_t intended;  /* monotonic ns */
+    uint64_t number;   /* of the arrival */
     uint64_t answered; /* responses the worker had seen when it was due */
     uint32_t phase;
     uint32_t route;
+    uint32_t user; /* closed model */
 };
 
 struct load_waiting {

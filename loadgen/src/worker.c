@@ -27,6 +27,8 @@ void load_worker_report(struct load_worker *w, bool *what)
 
 /* --- the end --- */
 
+static void set_alarm(struct load_worker *w, int64_t now);
+
 static void check_over(struct load_worker *w)
 {
     if (!w->draining || w->over || !TAILQ_EMPTY(&w->in_flight) || w->waiting.count > 0)
@@ -36,11 +38,56 @@ static void check_over(struct load_worker *w)
     load_worker_report(w, &w->mail.done);
 }
 
+/* --- what is due next --- */
+
+/* Closed model: who is ready first, unless nothing becomes due any more. */
+static void look_ahead(struct load_worker *w)
+{
+    w->next.at = load_users_next(&w->users);
+    w->pending = !w->draining && w->next.at < w->spec->duration.ns;
+    if (load_users_over(&w->users) && !w->draining) {
+        w->draining = true; /* all iterations are done */
+        w->end = base_mono_now().ns;
+    }
+}
+
+/* What w->next announced; false: there are no iterations left for that user. */
+static bool take_next(struct load_worker *w, struct load_arrival *out)
+{
+    *out = w->next;
+    if (!w->closed) {
+        w->pending = load_schedule_next(&w->schedule, &w->next);
+        return true;
+    }
+    bool taken = load_users_take(&w->users, out);
+    look_ahead(w);
+    return taken;
+}
+
+/* The request is over, whatever came of it. In the closed model its user goes on; the alarm may
+ * have been set for somebody later. For a user who cannot be served before a connection gets free
+ * it need not be precise, as in set_alarm: without think time that would be a timer a request. */
+static void release(struct load_worker *w, const struct load_due *due, int64_t now, bool refused)
+{
+    if (!w->closed)
+        return;
+    load_users_done(&w->users, due->user, now - w->start, refused);
+    look_ahead(w);
+    if (!w->pending)
+        return;
+    int64_t at = w->start + w->next.at;
+    bool blocked = at <= now && TAILQ_EMPTY(&w->free_conns);
+    if (at < w->alarm_at && (!blocked || w->alarm_at > now + coarse_alarm))
+        set_alarm(w, now);
+}
+
 /* --- a request's ways to end without a response --- */
 
-static void count_missed(struct load_worker *w, const struct load_due *due, bool own_limit)
+static void count_missed(struct load_worker *w, const struct load_due *due, int64_t now,
+                         bool own_limit)
 {
     cell_of(w, due)->counts.missed++;
+    release(w, due, now, false);
     if (own_limit)
         load_worker_shard(w)->missed_busy++;
 }
@@ -49,8 +96,9 @@ static void count_refused(struct load_worker *w, const struct load_due *due, int
 {
     struct load_cell *cell = cell_of(w, due);
     cell->counts.sent++;
-    cell->counts.failed[LOAD_FAIL_CONNECT]++;
+    load_counts_fail(&cell->counts, w->pool.refusal);
     load_cell_record(cell, LOAD_KIND_FAILED, now - due->intended);
+    release(w, due, now, true);
 }
 
 /* It waited `timeout`. With no connection established at all that is the target's doing. */
@@ -59,7 +107,7 @@ static void give_up(struct load_worker *w, const struct load_due *due, int64_t n
     if (w->pool.established == 0)
         count_refused(w, due, now);
     else
-        count_missed(w, due, w->answered > due->answered);
+        count_missed(w, due, now, w->answered > due->answered);
 }
 
 static void drop_expired(struct load_worker *w, int64_t now)
@@ -115,7 +163,7 @@ static void on_sweep(void *ctx)
     struct load_conn *conn;
     while ((conn = TAILQ_FIRST(&w->in_flight)) != NULL &&
            now - conn->sent_at >= w->spec->timeout.ns)
-        load_conn_abort(conn, LOAD_FAIL_TIMEOUT, now);
+        load_conn_abort(conn, now);
     drop_expired(w, now);
     sweep_again(w, now);
     check_over(w);
@@ -147,7 +195,7 @@ static void hold(struct load_worker *w, const struct load_due *due, int64_t now)
     else if (load_waiting_push(&w->waiting, due))
         start_sweep(w, w->spec->timeout);
     else
-        count_missed(w, due, w->answered > load_waiting_head(&w->waiting)->answered);
+        count_missed(w, due, now, w->answered > load_waiting_head(&w->waiting)->answered);
 }
 
 static uint32_t phase_at(struct load_worker *w, int64_t intended)
@@ -177,14 +225,23 @@ static bool is_due(const struct load_worker *w, int64_t at)
     return w->pending && w->start + w->next.at <= at;
 }
 
+/* What kept the thread from a request that was due at `from`: its alarm, if it was idle then and
+ * still more time passed until it began to send (at `begun`) than since; else its other work. */
+static enum load_delay cause_of(const struct load_worker *w, int64_t from, int64_t begun,
+                                int64_t now)
+{
+    bool at_work = from < w->seen_at || from >= begun;
+    return at_work || begun - from < now - begun ? LOAD_DELAY_BUSY : LOAD_DELAY_TIMER;
+}
+
 /* The time from which on the request should have been placed. With a connection at hand, being late
  * is nobody's doing but ours; without one it is ours from when the alarm should have rung. */
-static void note_lateness(struct load_worker *w, int64_t intended, int64_t now)
+static void note_lateness(struct load_worker *w, int64_t intended, int64_t begun, int64_t now)
 {
     bool at_hand = !TAILQ_EMPTY(&w->free_conns);
     int64_t from = at_hand || intended > w->alarm_at ? intended : w->alarm_at;
     if (at_hand || now > from)
-        hdr_record(&load_worker_shard(w)->own_late, now - from);
+        load_shard_late(load_worker_shard(w), cause_of(w, from, begun, now), now - from);
 }
 
 /* Places what is due by `now` and not after `until`, with a bound on what is sent before responses
@@ -192,15 +249,20 @@ static void note_lateness(struct load_worker *w, int64_t intended, int64_t now)
 static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
 {
     int sent = 0;
+    int64_t begun = now;
     while (sent < DISPATCH_BATCH && is_due(w, now < until ? now : until)) {
-        int64_t intended = w->start + w->next.at;
+        struct load_arrival arrival;
+        if (!take_next(w, &arrival))
+            continue;
+        int64_t intended = w->start + arrival.at;
         struct load_due due = {.intended = intended,
+                               .number = w->next.number,
                                .answered = w->answered,
                                .phase = phase_at(w, intended),
-                               .route = w->next.route};
+                               .route = arrival.route,
+                               .user = (uint32_t)arrival.number};
         cell_of(w, &due)->counts.intended++;
-        w->pending = load_schedule_next(&w->schedule, &w->next);
-        note_lateness(w, intended, now);
+        note_lateness(w, intended, begun, now);
         if (TAILQ_EMPTY(&w->free_conns)) {
             hold(w, &due, now);
             continue;
@@ -211,6 +273,7 @@ static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
         sent++;
         now = base_mono_now().ns;
     }
+    w->seen_at = now;
     return now;
 }
 
@@ -219,7 +282,7 @@ static void cut(struct load_worker *w, int64_t now)
 {
     struct load_conn *conn;
     while ((conn = TAILQ_FIRST(&w->in_flight)) != NULL)
-        load_conn_abort(conn, LOAD_FAIL_TIMEOUT, now);
+        load_conn_abort(conn, now);
     const struct load_due *due;
     while ((due = load_waiting_head(&w->waiting)) != NULL) {
         give_up(w, due, now);
@@ -236,7 +299,8 @@ static void on_alarm(void *ctx)
     int64_t now = base_mono_now().ns;
     if (w->pending) {
         now = dispatch(w, now, INT64_MAX);
-    } else {
+        check_over(w);
+    } else if (w->draining || now >= w->end) {
         if (w->draining)
             cut(w, now);
         w->draining = true;
@@ -265,7 +329,8 @@ static void on_ready(void *ctx, struct load_conn *conn, int64_t now)
     struct load_worker *w = ctx;
     if (w->opened < w->pool.count || !w->warm)
         warm_up(w);
-    if (!w->coarse && w->waiting.count == 0) {
+    bool due_now = w->closed && is_due(w, now);
+    if (!w->coarse && !due_now && w->waiting.count == 0) {
         TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
         return;
     }
@@ -275,11 +340,12 @@ static void on_ready(void *ctx, struct load_conn *conn, int64_t now)
     if (due != NULL) {
         struct load_due taken = *due;
         load_waiting_pop(&w->waiting);
+        load_shard_late(load_worker_shard(w), LOAD_DELAY_NO_CONNECTION, now - taken.intended);
         launch(w, conn, &taken, now);
         return;
     }
     TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
-    if (w->coarse)
+    if (w->coarse || due_now)
         set_alarm(w, now);
     check_over(w);
 }
@@ -297,16 +363,22 @@ static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome 
     TAILQ_REMOVE(&w->in_flight, conn, link);
     w->answered += outcome->answered;
     load_worker_shard(w)->last_end = outcome->at;
+    w->seen_at = outcome->at;
     cell->counts.bytes_in += outcome->bytes_in;
     int64_t response = outcome->at - conn->due.intended;
     if (outcome->ok) {
         cell->counts.ok++;
         load_cell_record(cell, LOAD_KIND_RESPONSE, response);
         load_cell_record(cell, LOAD_KIND_SERVICE, outcome->at - conn->sent_at);
+        load_cell_record(cell, LOAD_KIND_FIRST_BYTE, outcome->first_at - conn->sent_at);
     } else {
-        cell->counts.failed[outcome->failure]++;
+        if (outcome->cause < LOAD_CAUSE_COUNT)
+            load_counts_fail(&cell->counts, outcome->cause);
+        else
+            cell->counts.failed[outcome->failure]++;
         load_cell_record(cell, LOAD_KIND_FAILED, response);
     }
+    release(w, &conn->due, outcome->at, false);
     if (w->draining)
         check_over(w);
 }
@@ -327,6 +399,22 @@ static void on_refused(void *ctx)
     check_over(w);
 }
 
+static void on_blocked(void *ctx, int64_t ns)
+{
+    load_shard_late(load_worker_shard(ctx), LOAD_DELAY_BLOCKED, ns);
+}
+
+/* In the phase of the last arrival: what is due by now may be of an earlier one than now. */
+static void on_opened(void *ctx, struct dur_ns connect, struct dur_ns tls)
+{
+    struct load_worker *w = ctx;
+    struct load_shard *shard = load_worker_shard(w);
+    struct load_cell *cell = load_shard_cell(shard, w->segments[w->segment].phase, shard->routes);
+    load_cell_record(cell, LOAD_KIND_CONNECT, connect.ns);
+    if (tls.ns >= 0)
+        load_cell_record(cell, LOAD_KIND_TLS, tls.ns);
+}
+
 /* --- what the mailbox orders --- */
 
 void load_worker_go(struct load_worker *w, int64_t start)
@@ -336,8 +424,12 @@ void load_worker_go(struct load_worker *w, int64_t start)
     w->end = start + w->spec->duration.ns;
     io_timer_stop(&w->sweep);
     w->sweeping = false;
-    w->pending = load_schedule_next(&w->schedule, &w->next);
+    if (w->closed)
+        look_ahead(w);
+    else
+        w->pending = load_schedule_next(&w->schedule, &w->next);
     set_alarm(w, base_mono_now().ns);
+    check_over(w);
 }
 
 void load_worker_end(struct load_worker *w, int64_t at)
@@ -353,7 +445,7 @@ void load_worker_end(struct load_worker *w, int64_t at)
     w->end = at < w->end ? at : w->end;
     const struct load_due *due;
     while ((due = load_waiting_head(&w->waiting)) != NULL) {
-        count_missed(w, due, false);
+        count_missed(w, due, at, false);
         load_waiting_pop(&w->waiting);
     }
     set_alarm(w, now);
@@ -369,6 +461,8 @@ bool load_worker_arm(struct load_worker *w, struct base_error *err)
     w->pool.on_unready = on_unready;
     w->pool.on_end = on_end;
     w->pool.on_refused = on_refused;
+    w->pool.on_blocked = on_blocked;
+    w->pool.on_opened = on_opened;
     io_timer_init(&w->sweep, w->loop, on_sweep, w);
     return io_alarm_init(&w->alarm, w->loop, on_alarm, w, err);
 }

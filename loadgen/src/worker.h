@@ -18,6 +18,7 @@
 #include "conn.h"
 #include "recorder.h"
 #include "schedule.h"
+#include "users.h"
 
 TAILQ_HEAD(load_conn_list, load_conn);
 
@@ -55,7 +56,9 @@ struct load_worker {
     const struct load_spec *spec;
     const struct load_request *requests;
     struct io_loop *loop;
-    struct load_schedule schedule;
+    struct load_schedule schedule; /* open model */
+    struct load_users users;       /* closed model */
+    bool closed;
     struct io_alarm alarm; /* the next arrival, the end, or the last moment */
     struct io_timer sweep; /* timeouts, and the end of warming up */
     bool sweeping;
@@ -83,14 +86,21 @@ struct load_worker {
     uint64_t answered;
     int64_t cpu_mark;
     int64_t span_mark;
+    int64_t waited_mark;
+    int schedstat;   /* the thread's; -1: none */
+    int64_t seen_at; /* when the loop last looked at the clock while at work */
 };
 
 struct load_worker_setup {
     const struct load_spec *spec;
+    const struct load_replay *replay;     /* NULL: none */
+    atomic_uint_least64_t *iterations;    /* left for all users; NULL: no bound */
     const struct load_request *requests;  /* one a route */
     const struct load_address *addresses; /* one a target */
+    const struct load_address *sources;   /* NULL when there are none */
     uint32_t index;
-    uint32_t count; /* of workers */
+    uint32_t share; /* of the schedule: its arrivals' numbers modulo shares */
+    uint32_t shares;
     uint32_t first; /* number of its first connection over all workers */
     uint32_t conns;
     struct io_wake *reader;

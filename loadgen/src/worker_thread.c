@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker's thread: how it is made, what it obeys, how it ends. */
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "worker_core.h"
 
@@ -29,9 +31,24 @@ static int64_t thread_cpu_now(void)
     return t.tv_sec * BASE_NS_PER_S + t.tv_nsec;
 }
 
+/* How long the thread was ready to run while another had the CPU: the second number of its
+ * schedstat (Documentation/scheduler/sched-stats.rst). Kernels without it give 0. */
+static int64_t thread_waited(const struct load_worker *w)
+{
+    char text[128];
+    ssize_t n = w->schedstat >= 0 ? pread(w->schedstat, text, sizeof text - 1, 0) : 0;
+    text[n > 0 ? n : 0] = '\0';
+    char *rest = text;
+    (void)strsep(&rest, " ");
+    const char *second = strsep(&rest, " ");
+    int64_t waited = 0;
+    return second != NULL && base_parse_i64(second, &waited) ? waited : 0;
+}
+
 static void obey_go(struct load_worker *w, int64_t start)
 {
     w->cpu_mark = thread_cpu_now();
+    w->waited_mark = thread_waited(w);
     w->span_mark = base_mono_now().ns;
     load_worker_go(w, start);
 }
@@ -41,12 +58,15 @@ static void close_account(struct load_worker *w)
     int64_t cpu = thread_cpu_now();
     int64_t now = base_mono_now().ns;
     struct load_shard *shard = load_worker_shard(w);
-    shard->cpu.ns = cpu - w->cpu_mark;
-    shard->span.ns = now - w->span_mark;
+    int64_t waited = thread_waited(w);
+    shard->time = (struct load_thread){.span = {now - w->span_mark},
+                                       .cpu = {cpu - w->cpu_mark},
+                                       .waited = {waited - w->waited_mark}};
     shard->out_of_ports += w->pool.out_of_ports;
     w->pool.out_of_ports = 0;
     w->cpu_mark = cpu;
     w->span_mark = now;
+    w->waited_mark = waited;
 }
 
 static void obey_swap(struct load_worker *w)
@@ -143,37 +163,62 @@ static void *work(void *arg)
     struct load_worker *w = arg;
     /* Without it the kernel may be 50 us late on purpose: prctl(2), PR_SET_TIMERSLACK. */
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+    w->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
     hurry();
     load_worker_warm(w);
     io_loop_run(w->loop);
+    base_fd_close(&w->schedstat);
     return NULL;
 }
 
-static void setup_pool(struct load_worker *w, const struct load_worker_setup *setup)
+static bool setup_pool(struct load_worker *w, const struct load_worker_setup *setup,
+                       struct base_error *err)
 {
-    int64_t timeout = setup->spec->timeout.ns;
+    const struct load_spec *spec = setup->spec;
+    int64_t timeout = spec->timeout.ns;
     w->pool = (struct load_pool){
         .loop = w->loop,
         .buffer = base_calloc(RECEIVE_BYTES, 1),
         .buffer_len = RECEIVE_BYTES,
-        .memos = base_calloc(setup->spec->route_count, sizeof(struct load_memo)),
+        .memos = base_calloc(spec->route_count, sizeof(struct load_memo)),
+        .patched = base_calloc(spec->route_count, sizeof(char *)),
         .connect_limit = {timeout < connect_limit ? timeout : connect_limit},
+        .refusal = LOAD_CAUSE_CONNECT_TIMEOUT, /* as long as none failed they are under way */
     };
-    base_rng_seed(&w->pool.rng, setup->spec->seed + setup->index);
+    for (size_t i = 0; i < spec->route_count; i++) {
+        const struct load_request *request = &setup->requests[i];
+        if (request->patch_count == 0)
+            continue;
+        w->pool.patched[i] = base_calloc(request->len, 1);
+        memcpy(w->pool.patched[i], request->bytes, request->len);
+    }
+    base_rng_seed(&w->pool.rng, spec->seed + setup->index);
     w->conns = base_calloc(setup->conns, sizeof *w->conns);
-    for (uint32_t i = 0; i < setup->conns; i++)
-        load_conn_init(&w->conns[i], &w->pool,
-                       &setup->addresses[(setup->first + i) % setup->spec->target_count]);
+    for (uint32_t i = 0; i < setup->conns; i++) {
+        size_t number = setup->first + i;
+        const struct load_address *source = NULL;
+        if (spec->source_count > 0) /* each target from each of them */
+            source = &setup->sources[number / spec->target_count % spec->source_count];
+        load_conn_init(&w->conns[i], &w->pool, &setup->addresses[number % spec->target_count],
+                       source);
+    }
+    if (spec->tls.server_name != NULL)
+        w->pool.tls = load_tls_new(&spec->tls, spec->target_count, err);
+    return spec->tls.server_name == NULL || w->pool.tls != NULL;
 }
 
 static void setup_plain(struct load_worker *w, const struct load_worker_setup *setup)
 {
     *w = (struct load_worker){
-        .spec = setup->spec, .requests = setup->requests, .reader = setup->reader};
+        .schedstat = -1, .spec = setup->spec, .requests = setup->requests, .reader = setup->reader};
     TAILQ_INIT(&w->free_conns);
     TAILQ_INIT(&w->in_flight);
     load_waiting_init(&w->waiting, WAITING_MAX);
-    load_schedule_init(&w->schedule, setup->spec, setup->index, setup->count);
+    w->closed = setup->spec->closed.stage_count > 0;
+    if (w->closed)
+        load_users_init(&w->users, setup->spec, setup->iterations, setup->share, setup->shares);
+    else
+        load_schedule_init(&w->schedule, setup->spec, setup->replay, setup->share, setup->shares);
     /* The first phase holds from before the beginning. */
     w->segments = base_calloc(1, sizeof *w->segments);
     w->segments[0] = (struct load_segment){.from = INT64_MIN, .phase = 0};
@@ -188,13 +233,12 @@ static bool setup_loop(struct load_worker *w, const struct load_worker_setup *se
                        struct base_error *err)
 {
     uint32_t routes = (uint32_t)setup->spec->route_count;
-    w->loop = io_loop_new(err);
+    w->loop = io_loop_new_direct(err);
     if (w->loop == NULL || !io_wake_init(&w->wake, w->loop, on_wake, w, err) ||
         !load_shard_init(&w->shards[0], routes, err) ||
         !load_shard_init(&w->shards[1], routes, err))
         return false;
-    setup_pool(w, setup);
-    return load_worker_arm(w, err);
+    return setup_pool(w, setup, err) && load_worker_arm(w, err);
 }
 
 /* Signals are for the threads of the caller: libev's handlers would interrupt system calls here. */
@@ -245,8 +289,12 @@ void load_worker_fini(struct load_worker *worker)
     for (size_t i = 0; worker->conns != NULL && i < worker->pool.count; i++)
         load_conn_fini(&worker->conns[i]);
     free(worker->conns);
+    load_tls_free(worker->pool.tls);
     free(worker->pool.buffer);
     free(worker->pool.memos);
+    for (size_t i = 0; worker->pool.patched != NULL && i < worker->spec->route_count; i++)
+        free(worker->pool.patched[i]);
+    free(worker->pool.patched);
     io_timer_fini(&worker->sweep);
     io_alarm_fini(&worker->alarm);
     io_wake_fini(&worker->wake);
@@ -254,6 +302,7 @@ void load_worker_fini(struct load_worker *worker)
     load_shard_fini(&worker->shards[0]);
     load_shard_fini(&worker->shards[1]);
     load_schedule_fini(&worker->schedule);
+    load_users_fini(&worker->users);
     load_waiting_fini(&worker->waiting);
     free(worker->segments);
     free(worker->mail.segments);

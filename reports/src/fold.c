@@ -9,8 +9,9 @@
 #include "fold_internal.h"
 #include "model/json.h"
 
-/* A check is asked some times a second until it holds; they are compared with each other. */
-enum { PROBES_MAX = 20000 };
+/* What is asked again and again may change its answer as often; they are compared with each other.
+ */
+enum { PROBES_MAX = 20000, TIMES_MAX = 1000000000 };
 
 static const char *const file_names[REPORT_FILE_COUNT] = {
     [REPORT_PLAN] = "plan.json",       [REPORT_EVENTS] = "events.ndjson",
@@ -103,7 +104,8 @@ static bool fold_probe(const json_t *json, struct report_probe *out, struct base
 {
     if (!model_get_text(json, "probe", "name", &out->name, err) ||
         !model_get_bool(json, "probe", "ok", &out->ok, err) ||
-        !model_get_text_or(json, "probe", "detail", "", &out->detail, err))
+        !model_get_text_or(json, "probe", "detail", "", &out->detail, err) ||
+        !model_get_u64(json, "probe", "times", TIMES_MAX, &out->times, err))
         return false;
     const json_t *at = json_object_get(json, "at");
     if (json_is_integer(at))
@@ -206,6 +208,7 @@ void report_fold(const struct report_bytes files[static REPORT_FILE_COUNT], stru
         out->slos = base_calloc(out->plan.slo_count + 1, sizeof *out->slos);
     fold_events(out, &files[REPORT_EVENTS]);
     fold_hlog(out, &files[REPORT_HLOG]);
+    fold_windows(out, &files[REPORT_HLOG]);
     if (files[REPORT_SCENARIO].data != NULL)
         out->scenario = base_str_ndup(files[REPORT_SCENARIO].data, files[REPORT_SCENARIO].len);
     check_log_against_counts(out);
@@ -235,5 +238,7 @@ void report_fini(struct report *report)
     for (int i = 0; i < REPORT_FILE_COUNT; i++)
         free(report->sources[i].detail);
     free(report->scenario);
+    free(report->unsealed);
+    free(report->windows);
     *report = (struct report){0};
 }

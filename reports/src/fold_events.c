@@ -124,8 +124,6 @@ static void on_finished(struct report *report, const json_t *line)
     report->course.finished = true;
     if (json_is_true(json_object_get(line, "unclean")))
         report->course.unclean = true;
-    if (json_is_true(json_object_get(line, "evidenceLost")) && report->course.error == NULL)
-        report->course.error = base_str_dup("a part of the evidence could not be written");
     const char *error = text_of(line, "error");
     if (error != NULL && error[0] != '\0')
         replace(&report->course.error, base_str_dup(error));

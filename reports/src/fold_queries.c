@@ -26,6 +26,20 @@ static struct slo_set *set_of(struct slo_evidence *evidence, const char *role)
     return strcmp(role, "bad") == 0 || strcmp(role, "good") == 0 ? &evidence->part : NULL;
 }
 
+/* Where the range selector at the query's end begins; +Inf: nobody can tell. */
+static double range_start(const struct report_query *query)
+{
+    const char *open = strrchr(query->text, '[');
+    const char *close = open == NULL ? NULL : strchr(open, ']');
+    struct dur_ns range;
+    if (close == NULL || isnan(query->at))
+        return (double)INFINITY;
+    char *text = base_str_ndup(open + 1, (size_t)(close - open - 1));
+    bool known = base_parse_duration(text, &range);
+    free(text);
+    return known ? query->at - base_dur_to_s(range) : (double)INFINITY;
+}
+
 /* Prometheus warns in "warnings" and, since 2.50, tells lesser doubts in "infos". */
 static void take_warnings(struct slo_evidence *evidence, const json_t *warnings)
 {
@@ -45,6 +59,7 @@ static void take_answer(struct slo_evidence *evidence, struct report_query *quer
     const json_t *result = json_object_get(json, "result");
     const json_t *warnings = json_object_get(json, "warnings");
     struct base_error err = {0};
+    evidence->asked_from = fmax(evidence->asked_from, range_start(query));
     query->warning_count = json_array_size(warnings);
     take_warnings(evidence, warnings);
     size_t before = set == NULL ? 0 : set->series_count;

@@ -65,23 +65,43 @@ const char *judge_load_void(const struct report *report, enum verdict_reason *re
     return NULL;
 }
 
+/* Whether what was sent is what was planned, and met with anybody. */
+static void judge_sent(const struct report *report, struct finding *finding, const char **why)
+{
+    const struct load_counts *total = &report->load.total;
+    if (total->intended > 0 && total->ok == 0) {
+        finding->status = VERDICT_INSUFFICIENT;
+        finding->reason = REASON_NO_DATA;
+        *why = "not one of them succeeded";
+    } else if ((double)total->missed > report->plan.max_missed * (double)total->intended) {
+        finding->status = VERDICT_FAIL;
+        finding->reason = REASON_NOT_MET;
+        *why = "no connection got free for the others in time: more connections, a lower rate, or "
+               "load.maxMissed";
+    }
+}
+
 static void judge_load(const struct report *report, struct verdict *verdict)
 {
     enum verdict_reason reason = REASON_MET;
     const char *why = judge_load_void(report, &reason);
     const struct load_counts *total = &report->load.total;
-    struct finding finding = {.expected = base_str_dup("the whole schedule was sent"),
-                              .status = why == NULL ? VERDICT_PASS : VERDICT_INSUFFICIENT,
+    struct finding finding = {.status = why == NULL ? VERDICT_PASS : VERDICT_INSUFFICIENT,
                               .reason = reason,
                               .value = (double)NAN};
+    if (why == NULL)
+        judge_sent(report, &finding, &why);
     if (total->intended > 0)
         finding.value = (double)total->sent / (double)total->intended;
+    char *missed = judge_percent(report->plan.max_missed);
     const char *detail = report->load.client_limited_why;
     bool limited = reason == REASON_CLIENT_LIMITED && detail != NULL;
+    finding.expected = base_str_printf("the whole schedule is sent, but for %s of it", missed);
     finding.measured =
         base_str_printf("%llu of %llu requests sent%s%s%s%s", (unsigned long long)total->sent,
                         (unsigned long long)total->intended, why == NULL ? "" : "; ",
                         why == NULL ? "" : why, limited ? ": " : "", limited ? detail : "");
+    free(missed);
     judge_add(verdict, VERDICT_LOAD, "load", finding);
 }
 
@@ -142,7 +162,9 @@ static void judge_evidence(const struct report *report, struct verdict *verdict)
                               .status = VERDICT_PASS,
                               .reason = REASON_MET,
                               .value = (double)NAN};
-    if (worst == REPORT_DAMAGED) {
+    if (report->unsealed != NULL)
+        (void)base_buf_printf(&text, "%s%s", text.len > 0 ? "; " : "", report->unsealed);
+    if (worst == REPORT_DAMAGED || report->unsealed != NULL) {
         finding.status = VERDICT_ERROR;
         finding.reason = REASON_TOOL_ERROR;
     } else if (worst != REPORT_WHOLE) {
@@ -189,6 +211,7 @@ void report_judge(const struct report *report, struct verdict *out)
     judge_run(report, out);
     judge_load(report, out);
     judge_faults(report, out);
+    judge_probes(report, out);
     judge_thresholds(report, out);
     judge_slos(report, out);
     judge_evidence(report, out);

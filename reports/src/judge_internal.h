@@ -19,6 +19,7 @@ void judge_add(struct verdict *verdict, enum verdict_source source, const char *
                struct finding finding);
 
 void judge_thresholds(const struct report *report, struct verdict *verdict);
+void judge_probes(const struct report *report, struct verdict *verdict);
 void judge_slos(const struct report *report, struct verdict *verdict);
 void judge_faults(const struct report *report, struct verdict *verdict);
 

@@ -8,8 +8,7 @@
 #include "judge_internal.h"
 
 enum { MARGIN_SCRAPES = 2 };          /* so that the last events of the load have been scraped */
-static const double far_apart = 0.05; /* counts that differ by more are pointed out */
-static const double other_load = 0.5; /* counters that show less are not of this load */
+static const double far_apart = 0.05; /* of two counts of the same requests */
 
 bool report_window(const struct report *report, struct slo_window *out)
 {
@@ -50,6 +49,7 @@ static struct report_reconcile compare(const struct report *report, const struct
                                    .seen = result->load_total,
                                    .failed_5xx = (double)total->failed[LOAD_FAIL_HTTP_5XX],
                                    .failed_all = (double)load_counts_failed(total),
+                                   .failed_to_serve = (double)load_counts_unserved(total),
                                    .seen_bad = result->load_bad};
     out.known = report->have_load && out.sent > 0 && result->total_increase.series > 0;
     out.difference = out.known ? (out.seen - out.sent) / out.sent : (double)NAN;
@@ -61,6 +61,23 @@ static void overrule(struct slo_result *result, enum verdict_reason reason, cons
     result->status = VERDICT_INSUFFICIENT;
     result->reason = reason;
     result->why = why;
+}
+
+/* The two sides must not only count the same requests, but come to the same end. What the server
+ * counts above the generator is other people's traffic, or a second run's. */
+static void reconcile(const struct plan_slo *plan, const struct report_reconcile *r,
+                      struct slo_result *result)
+{
+    if (!r->known || !r->direct)
+        return;
+    if (r->difference < -far_apart)
+        overrule(result, REASON_COUNTS_DIFFER,
+                 "Prometheus shows fewer of the generator's requests than it sent");
+    else if (result->status == VERDICT_PASS && r->errors_known &&
+             r->failed_to_serve > r->sent * (1 - plan->objective))
+        overrule(result, REASON_COUNTS_DIFFER,
+                 "the generator saw more failures than the budget allows, and Prometheus does not "
+                 "show them");
 }
 
 struct slo_result report_slo(const struct report *report, size_t slo)
@@ -79,9 +96,8 @@ struct slo_result report_slo(const struct report *report, size_t slo)
         overrule(&result, REASON_ABORTED, "the run was aborted");
     else if (judged && report->have_load && !report->load.complete)
         overrule(&result, REASON_NO_DATA, "the load was stopped before its end");
-    else if (judged && r.known && r.direct && r.seen < r.sent * other_load)
-        overrule(&result, REASON_COUNTS_DIFFER,
-                 "Prometheus shows less than half of the generator's requests");
+    else if (judged)
+        reconcile(plan, &r, &result);
     return result;
 }
 

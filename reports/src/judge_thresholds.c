@@ -3,76 +3,43 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "judge_internal.h"
 
-/* A statistic with what it rests on. */
-struct measure {
-    double value;        /* NaN: there is none */
-    double events;       /* that it rests on */
-    double need;         /* fewer make it no estimate */
-    const char *missing; /* why there is none; NULL when there is */
-};
-
-static struct measure nothing(const char *why)
+/* Of the whole run, or of a phase and route. missing: why there is none; NULL when there is. */
+static struct load_measure of_whole(const struct report *report, const struct plan_threshold *t,
+                                    const char **missing)
 {
-    return (struct measure){.value = (double)NAN, .missing = why};
-}
-
-static struct measure of_latency(const struct report *report, const struct plan_threshold *t)
-{
-    const struct expectation *expect = &t->expect;
+    struct load_counts counts = report_counts(report, t->phase, t->route);
+    double seconds = report_phase_seconds(report, t->phase);
     struct hdr hdr = {0};
-    if (!report_histogram(report, t->phase, t->route, "response", &hdr, NULL)) {
-        hdr_fini(&hdr);
-        return nothing("the histograms cannot be added");
-    }
-    struct measure out = {.events = (double)hdr.total, .need = 1, .value = (double)NAN};
-    if (expect->stat == EXPECT_QUANTILE && expect->quantile < 1)
-        out.need = 10 / (1 - expect->quantile) * (1 - 1e-9);
-    if (hdr.total > 0)
-        out.value = expect->stat == EXPECT_MEAN ? hdr_mean(&hdr)
-                    : expect->stat == EXPECT_MAX
-                        ? (double)hdr_max(&hdr)
-                        : (double)hdr_value_at_quantile(&hdr, expect->quantile);
-    else
-        out.missing = "latency.hlog holds no response of it";
+    *missing = NULL;
+    if (!report_histogram(report, t->phase, t->route, "response", &hdr, NULL))
+        *missing = "the histograms cannot be added";
+    struct load_measure out =
+        load_measure(&t->expect, &counts, hdr.counts == NULL ? NULL : &hdr, seconds);
+    bool latency = load_measure_is_latency(t->expect.stat);
+    if (*missing == NULL && latency && hdr.total == 0)
+        *missing = "latency.hlog holds no response of it";
+    else if (!latency && counts.intended == 0)
+        *missing = "load.json counts no request of it";
+    else if (t->expect.stat == EXPECT_RATE && !(seconds > 0))
+        *missing = "it is not known how long it lasted";
+    else if (!latency)
+        *missing = NULL;
     hdr_fini(&hdr);
     return out;
 }
 
-static struct measure of_counts(const struct report *report, const struct plan_threshold *t)
-{
-    struct load_counts counts = report_counts(report, t->phase, t->route);
-    double intended = (double)counts.intended;
-    double seconds = report_phase_seconds(report, t->phase);
-    if (counts.intended == 0)
-        return nothing("load.json counts no request of it");
-    if (t->expect.stat == EXPECT_RATE && !(seconds > 0))
-        return nothing("it is not known how long it lasted");
-    double bad = (double)(load_counts_failed(&counts) + counts.missed);
-    double value = (double)counts.ok;
-    if (t->expect.stat == EXPECT_ERRORS)
-        value = bad / intended;
-    else if (t->expect.stat == EXPECT_ACHIEVED_RATE)
-        value = (double)counts.sent / intended;
-    else if (t->expect.stat == EXPECT_RATE)
-        value = (double)counts.ok / seconds;
-    return (struct measure){.value = value, .events = intended};
-}
-
-static bool is_latency(enum expect_stat stat)
-{
-    return stat == EXPECT_QUANTILE || stat == EXPECT_MEAN || stat == EXPECT_MAX;
-}
-
-static char *say_measure(const struct plan_threshold *t, const struct measure *m, const char *why)
+static char *say_measure(const struct plan_threshold *t, const struct load_measure *m,
+                         const char *why)
 {
     char value[EXPECT_TEXT] = "none";
     if (!isnan(m->value))
         expectation_format_value(&t->expect, m->value, value);
     return base_str_printf("%s over %.15g %s%s%s", value, m->events,
-                           is_latency(t->expect.stat) ? "responses" : "requests",
+                           load_measure_is_latency(t->expect.stat) ? "responses" : "requests",
                            why == NULL ? "" : "; ", why == NULL ? "" : why);
 }
 
@@ -80,27 +47,31 @@ static char *say_expected(const struct plan_threshold *t)
 {
     char text[EXPECT_TEXT];
     expectation_format(&t->expect, text);
+    char over[BASE_DUR_TEXT];
     const char *phase = t->phase;
     const char *route = t->route;
-    return base_str_printf("%s%s%s%s%s", text, phase == NULL ? "" : " in phase ",
+    base_dur_format(t->over, over);
+    return base_str_printf("%s%s%s%s%s%s%s", text, phase == NULL ? "" : " in phase ",
                            phase == NULL ? "" : phase, route == NULL ? "" : " on route ",
-                           route == NULL ? "" : route);
+                           route == NULL ? "" : route, t->over.ns > 0 ? " over every " : "",
+                           t->over.ns > 0 ? over : "");
 }
 
-static void judge_threshold(const struct report *report, const struct plan_threshold *t,
-                            struct verdict *verdict)
+static void judge_whole(const struct report *report, const struct plan_threshold *t,
+                        struct verdict *verdict)
 {
-    bool latency = is_latency(t->expect.stat);
-    struct measure m = latency ? of_latency(report, t) : of_counts(report, t);
+    bool latency = load_measure_is_latency(t->expect.stat);
+    const char *missing;
+    struct load_measure m = of_whole(report, t, &missing);
     bool log_whole = report->sources[REPORT_HLOG].state == REPORT_WHOLE;
     struct finding f = {.status = VERDICT_INSUFFICIENT, .value = m.value};
     const char *why = judge_load_void(report, &f.reason);
     if (why == NULL && latency && !log_whole) {
         f.reason = REASON_NO_DATA;
         why = "latency.hlog is not whole";
-    } else if (why == NULL && m.missing != NULL) {
+    } else if (why == NULL && missing != NULL) {
         f.reason = REASON_NO_DATA;
-        why = m.missing;
+        why = missing;
     } else if (why == NULL && m.events < m.need) {
         f.reason = REASON_TOO_FEW_EVENTS;
         why = "fewer than 10/(1 - q): no estimate";
@@ -114,8 +85,66 @@ static void judge_threshold(const struct report *report, const struct plan_thres
     judge_add(verdict, VERDICT_THRESHOLD, t->name, f);
 }
 
+/* "worst 312ms; 2 of 27 windows failed, the first 12.0s after the start with 260ms". */
+static char *say_windows(const struct report *report, const struct plan_threshold *t,
+                         const struct load_window_sum *sum, const char *why)
+{
+    char worst[EXPECT_TEXT] = "none";
+    char first[EXPECT_TEXT] = "";
+    BASE_AUTO_FREE char *when = NULL;
+    if (!isnan(sum->worst))
+        expectation_format_value(&t->expect, sum->worst, worst);
+    if (sum->failed > 0) {
+        int64_t after = sum->failed_at.ns - report->load.intervals[0].start_mono.ns;
+        expectation_format_value(&t->expect, sum->first_failed.value, first);
+        when = base_str_printf(", the first %.1fs after the start with %s",
+                               base_dur_to_s((struct dur_ns){after}), first);
+    }
+    return base_str_printf("worst %s; %llu of %llu windows failed%s%s%s", worst,
+                           (unsigned long long)sum->failed, (unsigned long long)sum->full,
+                           when != NULL ? when : "", why != NULL ? "; " : "",
+                           why != NULL ? why : "");
+}
+
+/* A window that failed has failed, also when the load was ended for it; what is not known of the
+ * others can only make it worse. To hold, every one of them must be known. */
+static void judge_windows(const struct report *report, const struct plan_threshold *t,
+                          const struct load_window_sum *sum, struct verdict *verdict)
+{
+    bool log_whole = report->sources[REPORT_HLOG].state == REPORT_WHOLE;
+    struct finding f = {.status = VERDICT_INSUFFICIENT, .value = sum->worst};
+    const char *why = judge_load_void(report, &f.reason);
+    bool limited = report->load.client_limited;
+    if (sum->failed > 0 && !limited) {
+        f.status = VERDICT_FAIL;
+        f.reason = REASON_NOT_MET;
+        why = NULL;
+    } else if (why == NULL && load_measure_is_latency(t->expect.stat) && !log_whole) {
+        f.reason = REASON_NO_DATA;
+        why = "latency.hlog is not whole";
+    } else if (why == NULL && sum->full == 0) {
+        f.reason = REASON_NO_DATA;
+        why = "no window was ever full";
+    } else if (why == NULL && sum->starved > 0) {
+        f.reason = REASON_TOO_FEW_EVENTS;
+        why = sum->starved == sum->full ? "too few events in every one of them"
+                                        : "too few events in some of them";
+    } else if (why == NULL) {
+        f.status = VERDICT_PASS;
+        f.reason = REASON_MET;
+    }
+    f.expected = say_expected(t);
+    f.measured = say_windows(report, t, sum, why);
+    judge_add(verdict, VERDICT_THRESHOLD, t->name, f);
+}
+
 void judge_thresholds(const struct report *report, struct verdict *verdict)
 {
-    for (size_t i = 0; i < report->plan.threshold_count; i++)
-        judge_threshold(report, &report->plan.thresholds[i], verdict);
+    for (size_t i = 0; i < report->plan.threshold_count; i++) {
+        const struct plan_threshold *t = &report->plan.thresholds[i];
+        if (t->over.ns > 0)
+            judge_windows(report, t, &report->windows[i], verdict);
+        else
+            judge_whole(report, t, verdict);
+    }
 }

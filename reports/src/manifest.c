@@ -11,7 +11,6 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "io/digest.h"
-#include "reports/report.h"
 
 const char manifest_name[] = "MANIFEST.sha256";
 
@@ -180,10 +179,10 @@ static bool read_manifest(const char *run_dir, struct seals *out, struct base_er
     return true;
 }
 
-static bool is_fresh(const char *name, const char *const *fresh)
+static bool is_among(const char *name, const char *const *names)
 {
-    for (size_t i = 0; fresh[i] != NULL; i++) {
-        if (strcmp(fresh[i], name) == 0)
+    for (size_t i = 0; names[i] != NULL; i++) {
+        if (strcmp(names[i], name) == 0)
             return true;
     }
     return false;
@@ -193,7 +192,7 @@ static bool seal(const char *run_dir, struct sealed *sealed, const struct seals 
                  const char *const *fresh, struct base_error *err)
 {
     const struct sealed *kept =
-        fresh == NULL || is_fresh(sealed->name, fresh) ? NULL : seals_find(old, sealed->name);
+        fresh == NULL || is_among(sealed->name, fresh) ? NULL : seals_find(old, sealed->name);
     if (kept != NULL) {
         memcpy(sealed->digest, kept->digest, sizeof sealed->digest);
         return true;
@@ -241,28 +240,31 @@ bool manifest_write(const char *run_dir, const char *const *fresh, struct base_e
     return base_file_write(path, text.data, text.len, 0644, err);
 }
 
-bool report_manifest_check(const char *run_dir, struct base_buf *out, size_t *differing,
-                           struct base_error *err)
+/* NULL when the file is what it was when it was sealed; else what became of it, static text. */
+static const char *what_became(const char *run_dir, const struct sealed *sealed)
+{
+    BASE_AUTO_FREE char *path = base_str_printf("%s/%s", run_dir, sealed->name);
+    char digest[IO_SHA256_TEXT] = "";
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return "is missing";
+    bool regular = S_ISREG(st.st_mode); /* to open a pipe may wait for ever */
+    if (regular && io_sha256_file(path, digest, NULL) && strcmp(digest, sealed->digest) == 0)
+        return NULL;
+    return "is not what it was when the run ended";
+}
+
+bool manifest_check(const char *run_dir, const char *const *except, struct base_buf *out,
+                    struct base_error *err)
 {
     struct seals seals = {0};
-    if (!read_manifest(run_dir, &seals, err)) {
-        seals_fini(&seals);
-        return false;
-    }
-    *differing = 0;
-    for (size_t i = 0; i < seals.count; i++) {
+    bool ok = read_manifest(run_dir, &seals, err);
+    for (size_t i = 0; ok && i < seals.count; i++) {
         const struct sealed *sealed = &seals.list[i];
-        BASE_AUTO_FREE char *path = base_str_printf("%s/%s", run_dir, sealed->name);
-        char digest[IO_SHA256_TEXT] = "";
-        struct stat st;
-        bool there = stat(path, &st) == 0;
-        bool regular = there && S_ISREG(st.st_mode); /* to open a pipe may wait for ever */
-        if (regular && io_sha256_file(path, digest, NULL) && strcmp(digest, sealed->digest) == 0)
-            continue;
-        (*differing)++;
-        (void)base_buf_printf(out, "%s %s\n", sealed->name,
-                              there ? "is not what it was when the run ended" : "is missing");
+        const char *became = is_among(sealed->name, except) ? NULL : what_became(run_dir, sealed);
+        if (became != NULL)
+            (void)base_buf_printf(out, "%s%s %s", out->len > 0 ? "; " : "", sealed->name, became);
     }
     seals_fini(&seals);
-    return true;
+    return ok;
 }

@@ -5,6 +5,8 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "manifest.h"
+#include "render.h"
 #include "reports/fold.h"
 
 /* Longer runs have more intervals; queries.json grows with series x scrapes. */
@@ -35,14 +37,29 @@ static bool read_file(const char *run_dir, enum report_file file, struct report_
     return true;
 }
 
+/* What is rendered from the evidence is not evidence: it is about to be written anew. */
+static char *compare_with_seal(const char *run_dir)
+{
+    BASE_AUTO_BUF struct base_buf text;
+    struct base_error err = {0};
+    base_buf_init(&text, 16384);
+    if (!manifest_check(run_dir, report_output_names, &text, &err))
+        return base_str_dup("MANIFEST.sha256 is damaged");
+    if (text.failed)
+        return base_str_dup("more files than can be listed");
+    return text.len == 0 ? NULL : base_buf_steal(&text);
+}
+
 bool report_read(const char *run_dir, struct report *out, struct base_error *err)
 {
     struct report_bytes files[REPORT_FILE_COUNT] = {{0}};
     bool any = false;
     for (int i = 0; i < REPORT_FILE_COUNT; i++)
         any = read_file(run_dir, (enum report_file)i, &files[i]) || any;
-    if (any)
+    if (any) {
         report_fold(files, out);
+        out->unsealed = compare_with_seal(run_dir);
+    }
     for (int i = 0; i < REPORT_FILE_COUNT; i++) {
         free(files[i].data);
         free(files[i].unreadable);

@@ -9,6 +9,9 @@
 /* GitHub takes 1 MiB for a step summary and shows nothing of a larger one. */
 enum { RENDER_MARKDOWN_MAX = 1000 * 1000 };
 
+extern const char
+    *const report_output_names[]; /* of what is rendered into files; NULL-terminated */
+
 void render_terminal(const struct report *report, const struct view *view, bool colour,
                      struct base_buf *out);
 void render_markdown(const struct view *view, struct base_buf *out);

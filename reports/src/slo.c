@@ -154,7 +154,7 @@ static void count_events(const struct plan_slo *slo, const struct slo_evidence *
 
 /* The reasons for which the numbers must not be judged; the first that holds is the answer. */
 static bool unusable(const struct plan_slo *slo, const struct slo_evidence *evidence,
-                     struct slo_result *out)
+                     const struct slo_window *window, struct slo_result *out)
 {
     bool latency = slo->kind == PLAN_SLO_LATENCY;
     const struct {
@@ -167,6 +167,10 @@ static bool unusable(const struct plan_slo *slo, const struct slo_evidence *evid
          "a query to Prometheus failed"},
         {!evidence->asked, VERDICT_INSUFFICIENT, REASON_NO_DATA,
          "Prometheus was not asked for all of total, part and scrapes"},
+        {evidence->asked_from > window->start, VERDICT_INSUFFICIENT, REASON_NO_DATA,
+         "Prometheus was asked for less than the window"},
+        {evidence->warning_count > 0, VERDICT_INSUFFICIENT, REASON_NO_DATA,
+         "Prometheus warned that its answer may not be whole"},
         {out->total_increase.series == 0, VERDICT_INSUFFICIENT, REASON_NO_DATA,
          "Prometheus holds no series of the total in the window"},
         {out->coverage.share < slo->min_coverage - rounding, VERDICT_INSUFFICIENT,
@@ -194,7 +198,7 @@ struct slo_result slo_judge(const struct plan_slo *slo, const struct slo_evidenc
 {
     struct slo_result out = {.why = ""};
     count_events(slo, evidence, window, &out);
-    if (unusable(slo, evidence, &out))
+    if (unusable(slo, evidence, window, &out))
         return out;
     if (out.bad <= out.allowed * (1 + rounding))
         settle(&out, VERDICT_PASS, REASON_MET, "");

@@ -73,15 +73,31 @@ static void load_row(const struct report *report, const char *phase, const char 
     view_row_add(table, VIEW_PLAIN, cells);
 }
 
-/* How late the generator itself was. */
-static void lateness_row(const struct report *report, struct view_table *table)
+/* The other times there are. */
+static void kind_row(const struct report *report, const char *label, const char *kind,
+                     struct view_table *table)
 {
     char *cells[VIEW_COLUMNS_MAX] = {NULL};
-    latency_cells(report, NULL, NULL, "schedule", &cells[6]);
+    latency_cells(report, NULL, NULL, kind, &cells[6]);
     if (cells[9] == NULL)
         return;
-    cells[0] = base_str_dup("schedule error");
+    cells[0] = base_str_dup(label);
     view_row_add(table, VIEW_PLAIN, cells);
+}
+
+static void view_notes(const struct report *report, struct view *view)
+{
+    static const struct view_column columns[] = {{"Note", VIEW_TEXT}, {NULL, VIEW_WORD}};
+    if (!report->have_load || report->load.note_count == 0)
+        return;
+    struct view_table *table = view_table_add(view, "load-notes", "Notes on the load",
+                                              "What weakens the evidence, what failed and what to "
+                                              "do about it.",
+                                              columns);
+    for (size_t i = 0; i < report->load.note_count; i++) {
+        char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(report->load.notes[i])};
+        view_row_add(table, VIEW_PLAIN, cells);
+    }
 }
 
 void view_load(const struct report *report, struct view *view)
@@ -94,8 +110,8 @@ void view_load(const struct report *report, struct view *view)
     struct view_table *table = view_table_add(
         view, "load", "Load and latency",
         "Response time, from the moment a request was due: waiting for a slow platform counts. "
-        "Schedule error: how late requests were sent. \"-\": not to be estimated from fewer than "
-        "10/(1 - p) responses.",
+        "First byte: from the actual send. Schedule error: how late requests were sent. \"-\": not "
+        "to be estimated from fewer than 10/(1 - p) responses.",
         columns);
     if (report->load.total.intended == 0 && report->hist_count == 0)
         return;
@@ -104,7 +120,11 @@ void view_load(const struct report *report, struct view *view)
         load_row(report, report->plan.phases[i].name, NULL, table);
     for (size_t i = 0; i < report->plan.load.route_count; i++)
         load_row(report, NULL, report->plan.load.routes[i].name, table);
-    lateness_row(report, table);
+    kind_row(report, "first byte", "first-byte", table);
+    kind_row(report, "connecting", "connect", table);
+    kind_row(report, "TLS handshake", "tls", table);
+    kind_row(report, "schedule error", "schedule", table);
+    view_notes(report, view);
 }
 
 static bool says_the_same(const struct report_event *a, const struct report_event *b)
@@ -149,7 +169,17 @@ void view_timeline(const struct report *report, struct view *view)
     }
 }
 
-/* Checks are repeated until they hold: one row for each name, with the last answer. */
+/* Whether a name that comes in an earlier entry, too, was shown: there are few names. */
+static bool was_shown(const struct view_table *table, const char *name)
+{
+    enum { NAME_COLUMN = 1 };
+    for (size_t i = 0; i < table->row_count; i++)
+        if (base_str_eq(table->rows[i].cells[NAME_COLUMN], name))
+            return true;
+    return false;
+}
+
+/* One row for each name, with the last answer. */
 void view_probes(const struct report *report, struct view *view)
 {
     static const struct view_column columns[] = {{"Last", VIEW_WORD},        {"Check", VIEW_NAME},
@@ -157,22 +187,14 @@ void view_probes(const struct report *report, struct view *view)
                                                  {"Last answer", VIEW_TEXT}, {NULL, VIEW_WORD}};
     struct view_table *table = view_table_add(view, "probes", "Checks", NULL, columns);
     for (size_t i = 0; i < report->probe_count; i++) {
-        const struct report_probe *last = &report->probes[i];
-        bool again = false;
-        size_t asked = 0;
-        size_t held = 0;
-        for (size_t k = 0; k < report->probe_count; k++) {
-            if (strcmp(report->probes[k].name, last->name) != 0)
-                continue;
-            again = again || k > i;
-            asked++;
-            held += report->probes[k].ok ? 1 : 0;
-        }
-        if (again)
+        const char *name = report->probes[i].name;
+        if (was_shown(table, name))
             continue;
+        struct report_answers answers = report_answers(report, name);
+        const struct report_probe *last = answers.last;
         char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(last->ok ? "held" : "did not hold"),
-                                         base_str_dup(last->name), number(asked), number(held),
-                                         base_str_dup(last->detail)};
+                                         base_str_dup(name), number(answers.asked),
+                                         number(answers.held), base_str_dup(last->detail)};
         view_row_add(table, last->ok ? VIEW_GOOD : VIEW_BAD, cells);
     }
 }

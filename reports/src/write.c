@@ -35,13 +35,10 @@ static void put_junit(const struct rendering *r, struct base_buf *out)
 }
 
 /* The verdict first: on a disk with little room left it is what counts. */
-static const struct {
-    const char *name;
-    void (*put)(const struct rendering *r, struct base_buf *out);
-} outputs[] = {{"verdict.json", put_verdict},
-               {"junit.xml", put_junit},
-               {"report.md", put_markdown},
-               {"report.html", put_html}};
+const char *const report_output_names[] = {"verdict.json", "junit.xml", "report.md", "report.html",
+                                           NULL};
+static void (*const outputs[])(const struct rendering *r, struct base_buf *out) = {
+    put_verdict, put_junit, put_markdown, put_html};
 enum { OUTPUT_COUNT = sizeof outputs / sizeof outputs[0] };
 
 static bool write_output(const char *run_dir, size_t which, const struct rendering *r,
@@ -49,19 +46,11 @@ static bool write_output(const char *run_dir, size_t which, const struct renderi
 {
     BASE_AUTO_BUF struct base_buf text;
     base_buf_init(&text, output_max);
-    outputs[which].put(r, &text);
-    BASE_AUTO_FREE char *path = base_str_printf("%s/%s", run_dir, outputs[which].name);
+    outputs[which](r, &text);
+    BASE_AUTO_FREE char *path = base_str_printf("%s/%s", run_dir, report_output_names[which]);
     if (text.failed)
         return base_fail(err, BASE_LIMIT, "%s would be larger than %zu bytes", path, output_max);
     return base_file_write(path, text.data, text.len, 0644, err);
-}
-
-static bool write_manifest(const char *run_dir, bool keep_seal, struct base_error *err)
-{
-    const char *fresh[OUTPUT_COUNT + 1] = {NULL};
-    for (size_t i = 0; i < OUTPUT_COUNT; i++)
-        fresh[i] = outputs[i].name;
-    return manifest_write(run_dir, keep_seal ? fresh : NULL, err);
 }
 
 static bool write_all(const char *run_dir, const struct rendering *r, bool keep_seal,
@@ -71,7 +60,7 @@ static bool write_all(const char *run_dir, const struct rendering *r, bool keep_
         if (!write_output(run_dir, i, r, err))
             return false;
     }
-    return write_manifest(run_dir, keep_seal, err);
+    return manifest_write(run_dir, keep_seal ? report_output_names : NULL, err);
 }
 
 bool report_write(const char *run_dir, const struct report_options *options, struct verdict *out,

@@ -2,14 +2,43 @@
 /* Rules between the fields of a scenario that hold on any platform. */
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "buckets.h"
+#include "check_load.h"
 #include "decode.h"
+#include "intensity.h"
 #include "phases.h"
 #include "reporter.h"
+
+/* One load has one kind of connection, and one identity. */
+static void check_target(struct scn_reporter *reporter)
+{
+    const struct scn_target *target = &reporter->scenario->target;
+    const struct scn_target_tls *tls = &target->tls;
+    scn_at(reporter, "spec.target");
+    if (scn_spoiled(reporter) || target->url_count == 0)
+        return;
+    bool secure = base_str_starts(target->urls[0], "https:");
+    for (size_t i = 1; i < target->url_count; i++) {
+        scn_at(reporter, "spec.target.urls[%zu]", i);
+        if (base_str_starts(target->urls[i], "https:") != secure)
+            scn_say(reporter, "http:// and https:// are mixed, expected one of them in all urls");
+    }
+    scn_at(reporter, "spec.target.tls");
+    if (!secure && scn_scenario_has(reporter->scenario, "spec.target.tls"))
+        scn_say(reporter, "makes sense only with urls that begin with https://");
+    if ((tls->cert_file == NULL) != (tls->key_file == NULL))
+        scn_say(reporter, "certFile and keyFile belong together, expected both");
+    if (tls->ca_file != NULL && tls->verify == SCN_VERIFY_NONE)
+        scn_say(reporter, "caFile says whom to trust and verify: none says not to ask, expected "
+                          "one of them");
+}
 
 static void check_load(struct scn_reporter *reporter)
 {
@@ -27,6 +56,7 @@ static void check_load(struct scn_reporter *reporter)
                 "%" PRId64 " threads for %" PRId64 " connections, expected no more than those",
                 load->threads, load->connections);
     }
+    scn_check_arrivals(reporter);
 }
 
 static void check_steady(struct scn_reporter *reporter)
@@ -43,8 +73,9 @@ static void check_fault_end(struct scn_reporter *reporter, const struct scn_faul
 {
     char end[BASE_DUR_TEXT];
     char duration[BASE_DUR_TEXT];
-    struct dur_ns ends = {fault->at.ns + fault->duration.ns};
+    struct dur_ns ends = scn_timeline_over(reporter->scenario, i);
     if (scn_problems_under(reporter->problems, "spec.duration") ||
+        (fault->after != NULL && scn_problems_under(reporter->problems, "spec.faults")) ||
         ends.ns < reporter->scenario->duration.ns)
         return;
     base_dur_format(ends, end);
@@ -66,19 +97,132 @@ static void check_partition(struct scn_reporter *reporter, const struct scn_faul
     }
 }
 
+static void check_after(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    const struct scn_scenario *scenario = reporter->scenario;
+    scn_at(reporter, "spec.faults[%zu].after", i);
+    enum scn_origin origin = scn_timeline_origin(scenario, i);
+    if (origin == SCN_ORIGIN_CIRCLE)
+        scn_say(reporter, "\"%s\" itself waits for this fault: nobody would begin", fault->after);
+    if (origin != SCN_ORIGIN_UNKNOWN)
+        return;
+    const char **names = base_calloc(scenario->fault_count, sizeof *names);
+    size_t count = 0;
+    for (size_t k = 0; k < scenario->fault_count; k++)
+        if (k != i && scenario->faults[k].name != NULL)
+            names[count++] = scenario->faults[k].name;
+    scn_say_unknown(reporter, "fault", fault->after, names, count);
+    free(names);
+}
+
+static void check_times(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    bool repeats = fault->repeat.times > 0;
+    bool ramps = fault->ramp.steps > 0;
+    if (repeats && fault->repeat.every.ns <= fault->duration.ns) {
+        scn_at(reporter, "spec.faults[%zu].repeat.every", i);
+        scn_say(reporter, "not longer than \"for\", expected a pause in which recovery is seen");
+    }
+    scn_at(reporter, "spec.faults[%zu].ramp", i);
+    if (ramps && repeats)
+        scn_say(reporter, "beside \"repeat\", expected one of them");
+    else if (ramps && !scn_can_grow(fault->kind))
+        scn_say(reporter, "this kind of fault has nothing that could grow");
+    else if (ramps && fault->duration.ns < fault->ramp.steps * BASE_NS_PER_S)
+        scn_say(reporter,
+                "%" PRId64 " steps in less than as many seconds, expected at least 1s for "
+                "each, which applying and measuring it takes",
+                fault->ramp.steps);
+}
+
+/* Of an external target only the URLs are known: not its processes, namespaces or chaos endpoints,
+ * which are what a fault is applied to and measured on. */
+static void check_breakable(struct scn_reporter *reporter)
+{
+    const struct scn_scenario *scenario = reporter->scenario;
+    scn_at(reporter, "spec.target");
+    if (scn_spoiled(reporter))
+        return;
+    scn_at(reporter, "spec.faults");
+    if (scenario->fault_count > 0 && scenario->target.kind == SCN_TARGET_EXTERNAL)
+        scn_say(reporter, "cannot be applied to an external target, of which squall knows nothing "
+                          "but its URLs; leave them out, or break a sandbox "
+                          "(target: {kind: sandbox})");
+}
+
+/* The agent measures a rate by at most some thousand requests: less it would refuse, but only after
+ * the load has begun. A ramp begins with one step of the whole. */
+static void check_app(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    double steps = fault->ramp.steps > 0 ? (double)fault->ramp.steps : 1.0;
+    double least = fault->app.error_rate / steps;
+    scn_at(reporter, "spec.faults[%zu].app", i);
+    if (fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
+        scn_say(reporter, "does nothing, expected errorRate, latency or both");
+    scn_at(reporter, "spec.faults[%zu].app.errorRate", i);
+    if (least > 0 && least < 0.01 - 1e-9)
+        scn_say(reporter, "%.3g%% of the requests%s cannot be measured, expected 1%% or more",
+                least * 100, steps > 1 ? " (the first step of the ramp)" : "");
+}
+
+static void check_kill(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    char path[SCN_PATH_LEN];
+    scn_at(reporter, "spec.faults[%zu].kill.signal", i);
+    (void)snprintf(path, sizeof path, "%s", reporter->path);
+    bool given = scn_scenario_has(reporter->scenario, path);
+    scn_at(reporter, "spec.faults[%zu].kill.grace", i);
+    if (fault->kill.grace.ns > 0 && given && fault->kill.signal == SIGKILL)
+        scn_say(reporter, "does nothing, expected another signal than SIGKILL with it");
+    if (fault->kill.grace.ns > 0 && fault->kill.grace.ns >= fault->duration.ns)
+        scn_say(reporter, "does nothing, expected less than the fault's own \"for\"");
+    scn_at(reporter, "spec.faults[%zu].kill.every", i);
+    if (fault->kill.every.ns > 0 && fault->kill.every.ns >= fault->duration.ns)
+        scn_say(reporter, "does nothing, expected less than the fault's own \"for\"");
+}
+
+static void check_network(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    struct base_error err = {0};
+    for (size_t k = 0; k < fault->network.peer_count; k++) {
+        if (!base_str_eq(fault->network.peers[k], fault->service))
+            continue;
+        scn_at(reporter, "spec.faults[%zu].network.peers[%zu]", i, k);
+        scn_say(reporter, "\"%s\" is the target itself, expected other services", fault->service);
+    }
+    scn_at(reporter, "spec.faults[%zu].network", i);
+    if (!fault_network_check(&fault->network, &err))
+        scn_say(reporter, "%s", err.message);
+}
+
+static void check_limits(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    scn_at(reporter, "spec.faults[%zu].limits", i);
+    if (fault->limits.files < 0 && fault->limits.pids < 0)
+        scn_say(reporter, "does nothing, expected files, pids or both");
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
+    check_breakable(reporter);
     for (size_t i = 0; i < reporter->scenario->fault_count; i++) {
         const struct scn_fault *fault = &reporter->scenario->faults[i];
         scn_at(reporter, "spec.faults[%zu]", i);
         if (scn_spoiled(reporter))
             continue;
+        check_after(reporter, fault, i);
+        check_times(reporter, fault, i);
         check_fault_end(reporter, fault, i);
         if (fault->kind == FAULT_PARTITION)
             check_partition(reporter, fault, i);
-        scn_at(reporter, "spec.faults[%zu].app", i);
-        if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
-            scn_say(reporter, "does nothing, expected errorRate, latency or both");
+        if (fault->kind == FAULT_APP)
+            check_app(reporter, fault, i);
+        if (fault->kind == FAULT_KILL)
+            check_kill(reporter, fault, i);
+        if (fault->kind == FAULT_NETWORK)
+            check_network(reporter, fault, i);
+        if (fault->kind == FAULT_LIMITS)
+            check_limits(reporter, fault, i);
         if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
             scn_at(reporter, "spec.faults[%zu].select.percent", i);
             scn_say(reporter, "selects nothing, expected more than 0%%");
@@ -90,24 +234,63 @@ static void check_faults(struct scn_reporter *reporter)
     }
 }
 
-/* Phases are named after faults; a name must not mean two of them. */
+static bool means_two_phases(const char *name, const char *other)
+{
+    return base_str_starts(name, "after-") && base_str_eq(name + strlen("after-"), other);
+}
+
+/* Phases are named after what happens; a name must not mean two of them. */
 static void check_phase_names(struct scn_reporter *reporter)
 {
-    const struct scn_scenario *scenario = reporter->scenario;
-    for (size_t i = 0; i < scenario->fault_count; i++) {
-        const char *name = scenario->faults[i].name;
-        if (name == NULL)
-            continue;
-        scn_at(reporter, "spec.faults[%zu].name", i);
+    if (scn_problems_under(reporter->problems, "spec.faults"))
+        return;
+    struct scn_timeline timeline;
+    scn_timeline_make(reporter->scenario, NULL, &timeline);
+    for (size_t i = 0; i < timeline.count; i++) {
+        const char *name = timeline.list[i].name;
+        scn_at(reporter, "spec.faults[%zu].name", timeline.list[i].index);
         if (base_str_eq(name, "steady"))
             scn_say(reporter, "\"steady\" is the phase before all faults, expected another name");
-        for (size_t k = 0; k < scenario->fault_count; k++) {
-            if (base_str_starts(name, "after-") &&
-                base_str_eq(name + strlen("after-"), scenario->faults[k].name))
+        for (size_t k = 0; k < timeline.count; k++) {
+            if (means_two_phases(name, timeline.list[k].name))
                 scn_say(reporter, "\"%s\" is the phase after \"%s\", expected another name", name,
-                        scenario->faults[k].name);
+                        timeline.list[k].name);
+            if (k < i && base_str_eq(name, timeline.list[k].name))
+                scn_say(reporter,
+                        "\"%s\" is taken by a time that \"%s\" happens, expected another "
+                        "name",
+                        name, timeline.list[k].fault->name);
         }
     }
+    scn_timeline_fini(&timeline);
+}
+
+/* A sliding window that is meant where the reporter is. */
+static void check_window(struct scn_reporter *reporter, struct dur_ns over)
+{
+    char window[BASE_DUR_TEXT];
+    char duration[BASE_DUR_TEXT];
+    if (scn_problems_under(reporter->problems, "spec.duration") || scn_spoiled(reporter) ||
+        over.ns <= reporter->scenario->duration.ns)
+        return;
+    base_dur_format(over, window);
+    base_dur_format(reporter->scenario->duration, duration);
+    scn_say(reporter, "a window of %s is never full in a load of %s, expected a shorter one",
+            window, duration);
+}
+
+static void check_threshold_window(struct scn_reporter *reporter, size_t i)
+{
+    const struct scn_threshold *threshold = &reporter->scenario->thresholds[i];
+    scn_at(reporter, "spec.thresholds[%zu]", i);
+    if (scn_spoiled(reporter))
+        return;
+    scn_at(reporter, "spec.thresholds[%zu].over", i);
+    check_window(reporter, threshold->over);
+    scn_at(reporter, "spec.thresholds[%zu].abort", i);
+    if (threshold->abort && threshold->over.ns == 0)
+        scn_say(reporter, "needs \"over\", expected the length of the window that is judged while "
+                          "the load runs, such as 10s");
 }
 
 static void check_threshold_phase(struct scn_reporter *reporter, const struct plan_phase *phases,
@@ -149,14 +332,66 @@ static void check_thresholds(struct scn_reporter *reporter)
                         !scn_problems_under(reporter->problems, "spec.duration");
     bool routes_known = !scn_problems_under(reporter->problems, "spec.load.routes");
     struct plan_phase *phases = NULL;
-    size_t count = faults_known ? scn_phases_make(scenario, NULL, &phases) : 0;
+    struct scn_timeline timeline = {0};
+    if (faults_known)
+        scn_timeline_make(scenario, NULL, &timeline);
+    size_t count = faults_known ? scn_phases_make(&timeline, scenario->duration, &phases) : 0;
+    scn_timeline_fini(&timeline);
     for (size_t i = 0; i < scenario->threshold_count; i++) {
         if (faults_known)
             check_threshold_phase(reporter, phases, count, i);
         if (routes_known && scenario->load.route_count > 0)
             check_threshold_route(reporter, i);
+        check_threshold_window(reporter, i);
     }
     scn_phases_free(phases, count);
+}
+
+/* The names of faults, for a question that is to be asked while one of them is active. */
+static void check_probe_fault(struct scn_reporter *reporter, const struct scn_probe *probe,
+                              size_t index)
+{
+    const struct scn_scenario *scenario = reporter->scenario;
+    const char **names = base_calloc(scenario->fault_count, sizeof *names);
+    bool known = false;
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        names[i] = scenario->faults[i].name;
+        known = known || base_str_eq(names[i], probe->fault);
+    }
+    scn_at(reporter, "spec.probes[%zu].fault", index);
+    if (probe->fault != NULL && probe->mode != PLAN_PROBE_DURING)
+        scn_say(reporter, "makes sense only with mode: during");
+    else if (probe->fault != NULL && !known)
+        scn_say_unknown(reporter, "fault", probe->fault, names, scenario->fault_count);
+    free(names);
+    scn_at(reporter, "spec.probes[%zu].mode", index);
+    if (probe->mode == PLAN_PROBE_DURING && scenario->fault_count == 0)
+        scn_say(reporter, "during what? there are no faults");
+}
+
+static void check_probe_name(struct scn_reporter *reporter, const struct scn_probe *probe,
+                             size_t index)
+{
+    const struct scn_steady *steady = &reporter->scenario->steady;
+    scn_at(reporter, "spec.probes[%zu].name", index);
+    for (size_t i = 0; i < steady->check_count; i++)
+        if (base_str_eq(steady->checks[i].name, probe->name))
+            scn_say(reporter, "\"%s\" is the name of a steady-state check, expected another",
+                    probe->name);
+}
+
+static void check_probes(struct scn_reporter *reporter)
+{
+    bool faults_known = !scn_problems_under(reporter->problems, "spec.faults");
+    for (size_t i = 0; i < reporter->scenario->probe_count; i++) {
+        const struct scn_probe *probe = &reporter->scenario->probes[i];
+        scn_at(reporter, "spec.probes[%zu]", i);
+        if (scn_spoiled(reporter))
+            continue;
+        check_probe_name(reporter, probe, i);
+        if (faults_known)
+            check_probe_fault(reporter, probe, i);
+    }
 }
 
 static void check_availability(struct scn_reporter *reporter, const struct scn_indicator *indicator)
@@ -202,33 +437,10 @@ static void check_slos(struct scn_reporter *reporter)
     }
 }
 
-/* What the generator says while it runs (struct load_interval); the rest is known at the end. */
-static bool known_while_running(const struct expectation *when)
-{
-    if (when->stat == EXPECT_MEAN)
-        return false;
-    return when->stat != EXPECT_QUANTILE || fabs(when->quantile - 0.50) < 1e-9 ||
-           fabs(when->quantile - 0.99) < 1e-9;
-}
-
 static void check_abort(struct scn_reporter *reporter, size_t i)
 {
-    const struct scn_abort *condition = &reporter->scenario->aborts[i];
-    char over[BASE_DUR_TEXT];
-    char duration[BASE_DUR_TEXT];
-    if (!known_while_running(&condition->when)) {
-        scn_at(reporter, "spec.abort[%zu].when", i);
-        scn_say(reporter, "of latencies only p50, p99 and max are known while the load runs, "
-                          "expected one of those, errors, achieved_rate, rate or count");
-    }
-    if (scn_problems_under(reporter->problems, "spec.duration") ||
-        condition->over.ns <= reporter->scenario->duration.ns)
-        return;
-    base_dur_format(condition->over, over);
-    base_dur_format(reporter->scenario->duration, duration);
     scn_at(reporter, "spec.abort[%zu].over", i);
-    scn_say(reporter, "a window of %s is never full in a load of %s, expected a shorter one", over,
-            duration);
+    check_window(reporter, reporter->scenario->aborts[i].over);
 }
 
 static void check_aborts(struct scn_reporter *reporter)
@@ -243,12 +455,14 @@ static void check_aborts(struct scn_reporter *reporter)
 void scn_check(const struct scn_scenario *scenario, struct scn_problems *problems)
 {
     struct scn_reporter reporter = {.scenario = scenario, .problems = problems};
+    check_target(&reporter);
     check_load(&reporter);
     check_steady(&reporter);
     /* First, since what the others find under spec.faults leaves the phases as they are. */
     check_thresholds(&reporter);
     check_faults(&reporter);
     check_phase_names(&reporter);
+    check_probes(&reporter);
     check_slos(&reporter);
     check_aborts(&reporter);
 }

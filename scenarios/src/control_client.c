@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "model/control.h"
 
@@ -17,12 +18,11 @@ static char *read_authorization(const char *token_file, struct base_error *err)
     enum { TOKEN_MAX = 4096 };
     BASE_AUTO_BUF struct base_buf token;
     base_buf_init(&token, TOKEN_MAX);
-    if (!base_file_read(token_file, &token, err)) {
+    if (!base_secret_read(token_file, &token, err)) {
         (void)base_fail_context(err, "the agent's token");
         return NULL;
     }
-    size_t len = strcspn(token.data, "\r\n");
-    return base_str_printf("Authorization: Bearer %.*s", (int)len, token.data);
+    return base_str_printf("Authorization: Bearer %s", token.data);
 }
 
 bool control_access_init(struct control_access *out, const char *url, const char *token_file,

@@ -97,9 +97,13 @@ static bool meaning_fits(struct decoder *decoder, const struct scn_node *node,
     else if (meaning == SCN_MEANS_NUMBER && scalar->units != NULL)
         problem(decoder, node->mark, "the bare number %.*s needs a unit, expected %s", FOUND_MAX,
                 node->text, expected);
-    else if (field->type == SCN_INTEGER && !node->plain)
+    else if ((field->type == SCN_INTEGER || field->type == SCN_PORT) && !node->plain)
         problem(decoder, node->mark, "expected %s, found text in quotes", expected);
-    else if (meaning == SCN_MEANS_BOOLEAN || (meaning == SCN_MEANS_NUMBER && scalar->text))
+    else if (field->type == SCN_BOOLEAN && meaning != SCN_MEANS_BOOLEAN)
+        problem(decoder, node->mark, "expected %s, found \"%.*s\"", expected, FOUND_MAX,
+                node->text);
+    else if ((meaning == SCN_MEANS_BOOLEAN && field->type != SCN_BOOLEAN) ||
+             (meaning == SCN_MEANS_NUMBER && scalar->text && field->type != SCN_PORT))
         problem(decoder, node->mark, "expected %s, found the %s %.*s%s", expected,
                 meaning == SCN_MEANS_NUMBER ? "number" : "boolean", FOUND_MAX, node->text,
                 scalar->text ? "; put it in quotes" : "");

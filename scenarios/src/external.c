@@ -8,12 +8,13 @@
 #include "reporter.h"
 #include "scenarios/plan.h"
 
-enum { HOST_MAX = 256, DEFAULT_PORT = 80 };
+enum { HOST_MAX = 256, HTTP_PORT = 80, HTTPS_PORT = 443 };
 
-/* http://HOST, http://HOST:PORT or http://[V6]:PORT, as the table of fields lets through. */
+/* http://HOST, http://HOST:PORT or http://[V6]:PORT or https://, as the table of fields lets
+ * through. */
 static bool split_origin(const char *url, char host[static HOST_MAX], uint16_t *port)
 {
-    const char *start = url + strlen("http://");
+    const char *start = strstr(url, "//") + 2;
     bool v6 = *start == '[';
     start += v6 ? 1 : 0;
     size_t len = strcspn(start, v6 ? "]" : ":/");
@@ -22,7 +23,7 @@ static bool split_origin(const char *url, char host[static HOST_MAX], uint16_t *
         return false;
     memcpy(host, start, len);
     host[len] = '\0';
-    *port = DEFAULT_PORT;
+    *port = base_str_starts(url, "https:") ? HTTPS_PORT : HTTP_PORT;
     if (*rest != ':')
         return true;
     char *digits = base_str_ndup(rest + 1, strcspn(rest + 1, "/"));
@@ -70,8 +71,7 @@ static void add_instance(struct scn_reporter *reporter, scn_resolve_fn *resolve,
     char host[HOST_MAX];
     uint16_t port;
     if (!split_origin(url, host, &port)) {
-        scn_say(reporter, "expected http://HOST:PORT with a port from 1 to 65535, found \"%s\"",
-                url);
+        scn_say(reporter, "expected HOST:PORT with a port from 1 to 65535, found \"%s\"", url);
         return;
     }
     char *address = address_of(reporter, resolve, context, host);
@@ -94,11 +94,6 @@ static struct topo topology_of(const struct scn_scenario *scenario)
         .name = base_str_dup("external"),
         .mode = TOPO_EXTERNAL,
         .state_dir = base_str_dup(""),
-        .agent_url = base_str_dup(target->agent.url),
-        .agent_token_file = base_str_dup(target->agent.token_file),
-        .agent_ca_file = base_str_dup(target->agent.ca_file),
-        .agent_cert_file = base_str_dup(target->agent.cert_file),
-        .agent_key_file = base_str_dup(target->agent.key_file),
         .prometheus_url = base_str_dup(target->prometheus),
         .scrape_interval = target->scrape_interval,
         .services = base_calloc(1, sizeof *topo.services),

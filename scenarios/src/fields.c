@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The format of scenario files, squall/v1. This table is the contract: parser, defaults, ranges,
- * units, JSON Schema and help all come from it. Two of its branches lie in files of their own:
- * fields_faults.c and fields_judge.c.
+ * units, JSON Schema and help all come from it. Some of its branches lie in files of their own:
+ * fields_faults.c, fields_probes.c and fields_judge.c.
  */
 #include "fields_parts.h"
 
@@ -18,6 +18,8 @@ static const struct scn_words target_kinds = WORDS(target_kind_list);
 static const struct scn_word arrivals_list[] = {{"poisson", LOAD_POISSON},
                                                 {"constant", LOAD_CONSTANT}};
 static const struct scn_words arrivals = WORDS(arrivals_list);
+static const struct scn_word verify_list[] = {{"full", SCN_VERIFY_FULL}, {"none", SCN_VERIFY_NONE}};
+static const struct scn_words verify = WORDS(verify_list);
 
 /* ---- metadata, target ---- */
 
@@ -38,38 +40,31 @@ static const struct scn_field metadata_fields[] = {
 static const struct scn_shape metadata_shape = {FIELDS(metadata_fields)};
 #undef AT
 
-#define AT(member) .offset = offsetof(struct scn_target, agent.member)
-static const struct scn_field agent_fields[] = {
-    {.key = "url",
-     .type = SCN_URL,
-     AT(url),
-     .required = true,
-     .example = "http://127.0.0.1:7070",
-     .help = "Where squall-agent listens; https:// when it is elsewhere."},
-    {.key = "tokenFile",
-     .type = SCN_TEXT,
-     AT(token_file),
-     .required = true,
-     .example = "/etc/squall/agent.token",
-     .help = "File on this machine that holds the agent's token."},
+#define AT(member) .offset = offsetof(struct scn_target, tls.member)
+static const struct scn_field tls_fields[] = {
     {.key = "caFile",
      .type = SCN_TEXT,
      AT(ca_file),
      .example = "/etc/squall/ca.pem",
-     .help = "PEM file of who signed the agent's certificate, for an https:// url; the system's "
-             "authorities when left out."},
+     .help = "PEM file of the authorities to trust; the system's when left out."},
     {.key = "certFile",
      .type = SCN_TEXT,
      AT(cert_file),
-     .example = "/etc/squall/controller.pem",
-     .help = "PEM file of the certificate that an agent with --client-ca asks for."},
+     .example = "/etc/squall/client.pem",
+     .help = "PEM file with the certificate that the load generator shows, and its chain."},
     {.key = "keyFile",
      .type = SCN_TEXT,
      AT(key_file),
-     .example = "/etc/squall/controller.key",
-     .help = "PEM file of that certificate's key, when it is not in the same file."},
+     .example = "/etc/squall/client.key",
+     .help = "PEM file with the key of that certificate."},
+    {.key = "verify",
+     .type = SCN_WORD,
+     .words = &verify,
+     AT(verify),
+     .fallback = "full",
+     .help = "none: any certificate will do, and the result says so."},
 };
-static const struct scn_shape agent_shape = {FIELDS(agent_fields)};
+static const struct scn_shape tls_shape = {FIELDS(tls_fields)};
 #undef AT
 
 #define AT(member) .offset = offsetof(struct scn_target, member)
@@ -79,7 +74,8 @@ static const struct scn_field target_fields[] = {
      .words = &target_kinds,
      AT(kind),
      .fallback = "sandbox",
-     .help = "sandbox: a platform brought up by `squall up`; external: any URLs."},
+     .help = "sandbox: a platform brought up by `squall up`; external: any URLs, which take load "
+             "but no faults."},
     {.key = "name",
      .type = SCN_NAME,
      AT(name),
@@ -110,11 +106,11 @@ static const struct scn_field target_fields[] = {
      .min = "100ms",
      .max = "10m",
      .help = "How often that Prometheus scrapes; coverage is judged by it."},
-    {.key = "agent",
+    {.key = "tls",
      .type = SCN_OBJECT,
-     .shape = &agent_shape,
+     .shape = &tls_shape,
      .only = "external",
-     .help = "The agent that applies faults on the target."},
+     .help = "How the origins are trusted when they are https://."},
 };
 static const struct scn_shape target_shape = {FIELDS(target_fields)};
 #undef AT
@@ -170,7 +166,7 @@ static const struct scn_field load_fields[] = {
     {.key = "rate",
      .type = SCN_RATE,
      AT(rate),
-     .required = true,
+     .choice = SCN_LOAD_RATE + 1,
      .min = "1/h",
      .max = "1000000/s",
      .help = "Requests a second over all connections."},
@@ -180,7 +176,7 @@ static const struct scn_field load_fields[] = {
      .fallback = "64",
      .min = "1",
      .max = "65535",
-     .help = "Connections that carry the requests."},
+     .help = "Connections that carry the requests; with users, one for each unless given."},
     {.key = "threads",
      .type = SCN_INTEGER,
      AT(threads),
@@ -209,6 +205,13 @@ static const struct scn_field load_fields[] = {
      .min = "1ms",
      .max = "10m",
      .help = "How late the generator itself may be (p99) before its numbers are no evidence."},
+    {.key = "maxMissed",
+     .type = SCN_PERCENT,
+     AT(max_missed),
+     .fallback = "0%",
+     .min = "0%",
+     .max = "100%",
+     .help = "Share of the requests that may go unsent because no connection got free in time."},
     {.key = "routes",
      .type = SCN_OBJECTS,
      .shape = &route_shape,
@@ -218,8 +221,38 @@ static const struct scn_field load_fields[] = {
      .least = 1,
      .most = 256,
      .help = "What is requested."},
+    {.key = "stages",
+     .type = SCN_OBJECTS,
+     .shape = &scn_stage_shape,
+     AT(stages),
+     .count_offset = offsetof(struct scn_load, stage_count),
+     .choice = SCN_LOAD_STAGES + 1,
+     .least = 1,
+     .most = 1000,
+     .help = "Instead of one rate: rates, ramps, staircases and bursts, one after the other."},
+    {.key = "replay",
+     .type = SCN_OBJECT,
+     .shape = &scn_replay_shape,
+     AT(replay),
+     .choice = SCN_LOAD_REPLAY + 1,
+     .help = "Instead of a rate: recorded times at which requests are due."},
+    {.key = "users",
+     .type = SCN_OBJECT,
+     .shape = &scn_users_shape,
+     AT(users),
+     .choice = SCN_LOAD_USERS + 1,
+     .help = "Instead of a rate, the closed model: users who wait for the end of a request and "
+             "think before the next. Load then falls when the target gets slow."},
+    {.key = "sources",
+     .type = SCN_TEXTS,
+     .item = SCN_TEXT,
+     AT(sources),
+     .count_offset = offsetof(struct scn_load, source_count),
+     .most = 256,
+     .help = "Addresses of this machine to connect from, when one has too few ports."},
 };
-static const struct scn_shape load_shape = {FIELDS(load_fields)};
+static const struct scn_shape load_shape = {FIELDS(load_fields), .choice_of = "a schedule",
+                                            .choice_offset = offsetof(struct scn_load, source)};
 #undef AT
 
 /* ---- steady state ---- */
@@ -333,6 +366,10 @@ static const struct scn_field spec_fields[] = {
      LIST(faults, scn_fault_shape, 256),
      .count_offset = offsetof(struct scn_scenario, fault_count),
      .help = "What is broken, and when."},
+    {.key = "probes",
+     LIST(probes, scn_probe_shape, 64),
+     .count_offset = offsetof(struct scn_scenario, probe_count),
+     .help = "Questions asked again and again, whose answers are judged."},
     {.key = "thresholds",
      LIST(thresholds, scn_threshold_shape, 256),
      .count_offset = offsetof(struct scn_scenario, threshold_count),

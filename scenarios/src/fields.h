@@ -14,20 +14,26 @@
 
 enum scn_type {
     /* One value each; the rows of the table in scalar.c. */
-    SCN_TEXT,      /* char * */
-    SCN_NAME,      /* char *: goes into tags, file names and ids */
-    SCN_PATH,      /* char *: of an URL, with the query */
-    SCN_METHOD,    /* char * */
-    SCN_URL,       /* char * */
-    SCN_ORIGIN,    /* char *: http://host:port */
-    SCN_SELECTOR,  /* char *: PromQL */
-    SCN_HEADER,    /* char *: the value of an HTTP header */
-    SCN_INTEGER,   /* int64_t */
-    SCN_DURATION,  /* struct dur_ns */
-    SCN_RATE,      /* double, a second */
-    SCN_PERCENT,   /* double, 0..1 */
-    SCN_CONDITION, /* struct expectation */
-    SCN_WORD,      /* int or enum, one of `words` */
+    SCN_TEXT,         /* char * */
+    SCN_NAME,         /* char *: goes into tags, file names and ids */
+    SCN_PATH,         /* char *: of an URL, with the query */
+    SCN_METHOD,       /* char * */
+    SCN_URL,          /* char * */
+    SCN_ORIGIN,       /* char *: http://host:port */
+    SCN_SELECTOR,     /* char *: PromQL */
+    SCN_HEADER,       /* char *: the value of an HTTP header */
+    SCN_INTEGER,      /* int64_t */
+    SCN_DURATION,     /* struct dur_ns */
+    SCN_RATE,         /* double, a second */
+    SCN_PERCENT,      /* double, 0..1 */
+    SCN_CONDITION,    /* struct expectation */
+    SCN_WORD,         /* int or enum, one of `words` */
+    SCN_BYTES,        /* uint64_t */
+    SCN_PEER,         /* char *: a service, an instance or ADDRESS:PORT */
+    SCN_PORT,         /* char *: a whole number */
+    SCN_BANDWIDTH,    /* double, bits a second */
+    SCN_RATE_OR_NONE, /* double, a second; 0/s is one */
+    SCN_BOOLEAN,      /* bool */
     SCN_SCALARS,
     /* Values made of others. */
     SCN_TEXTS = SCN_SCALARS, /* char ** with a count; each of type `item` */

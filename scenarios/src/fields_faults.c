@@ -61,6 +61,24 @@ static const struct scn_field kill_fields[] = {
      .min = "100ms",
      .max = "10m",
      .help = "A new process must be ready by then."},
+    {.key = "grace",
+     .type = SCN_DURATION,
+     AT(kill.grace),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "10s",
+     .example = "5s",
+     .help = "A process that lives on for so long gets SIGKILL. Makes SIGTERM the default signal."},
+    {.key = "every",
+     .type = SCN_DURATION,
+     AT(kill.every),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "10m",
+     .example = "2s",
+     .help =
+         "A crash loop: killed again each time that it has come back, at most this often, until "
+         "the fault ends. 0s: once."},
 };
 static const struct scn_shape kill_shape = {FIELDS(kill_fields)};
 
@@ -116,6 +134,268 @@ static const struct scn_field app_fields[] = {
 };
 static const struct scn_shape app_shape = {FIELDS(app_fields)};
 
+static const struct scn_field repeat_fields[] = {
+    {.key = "times",
+     .type = SCN_INTEGER,
+     AT(repeat.times),
+     .required = true,
+     .min = "2",
+     .max = "100",
+     .example = "3",
+     .help = "How often the fault happens; each time selects its targets anew."},
+    {.key = "every",
+     .type = SCN_DURATION,
+     AT(repeat.every),
+     .required = true,
+     .min = "1s",
+     .max = "1h",
+     .help = "From one start to the next; longer than `for`, so that recovery is seen."},
+};
+static const struct scn_shape repeat_shape = {FIELDS(repeat_fields)};
+
+static const struct scn_field ramp_fields[] = {
+    {.key = "steps",
+     .type = SCN_INTEGER,
+     AT(ramp.steps),
+     .required = true,
+     .min = "2",
+     .max = "20",
+     .example = "4",
+     .help = "Cuts `for` into equal parts; the n-th of N has n/N of what the fault asks for."},
+};
+static const struct scn_shape ramp_shape = {FIELDS(ramp_fields)};
+static const struct scn_field cpu_fields[] = {
+    {.key = "workers",
+     .type = SCN_INTEGER,
+     AT(cpu.workers),
+     .fallback = "1",
+     .min = "1",
+     .max = "64",
+     .example = "2",
+     .help = "Processes that take processor time from the target, in its control group."},
+    {.key = "load",
+     .type = SCN_PERCENT,
+     AT(cpu.load),
+     .fallback = "100%",
+     .min = "1%",
+     .max = "100%",
+     .help = "How much of one processor each of them takes."},
+};
+static const struct scn_shape cpu_shape = {FIELDS(cpu_fields)};
+
+static const struct scn_field memory_fields[] = {
+    {.key = "size",
+     .type = SCN_BYTES,
+     AT(memory.size),
+     .choice = SCN_MEMORY_SIZE + 1,
+     .min = "1MiB",
+     .max = "1024GiB",
+     .example = "256MiB",
+     .help = "Memory that is taken from the target, in its control group."},
+    {.key = "percent",
+     .type = SCN_PERCENT,
+     AT(memory.percent),
+     .choice = SCN_MEMORY_PERCENT + 1,
+     .min = "1%",
+     .max = "100%",
+     .example = "50%",
+     .help = "The same as a share of the control group's limit, or of the host's memory when it "
+             "has none."},
+    {.key = "rate",
+     .type = SCN_BYTES,
+     AT(memory.rate),
+     .fallback = "1GiB",
+     .min = "1MiB",
+     .max = "64GiB",
+     .help = "How fast it is taken, in bytes a second; all must be taken well within the lease."},
+};
+static const struct scn_shape memory_shape = {FIELDS(memory_fields), .choice_of = "a measure",
+                                              .choice_offset =
+                                                  offsetof(struct scn_fault, memory.by)};
+
+static const struct scn_field disk_fields[] = {
+    {.key = "folder",
+     .type = SCN_TEXT,
+     AT(disk.folder),
+     .fallback = ".",
+     .example = "postgres",
+     .help =
+         "Where, within the platform's state folder: the file system that it lies on is filled, "
+         "for everybody."},
+    {.key = "size",
+     .type = SCN_BYTES,
+     AT(disk.size),
+     .choice = SCN_DISK_SIZE + 1,
+     .min = "1MiB",
+     .max = "1024GiB",
+     .example = "1GiB",
+     .help = "So much is filled."},
+    {.key = "left",
+     .type = SCN_PERCENT,
+     AT(disk.left),
+     .choice = SCN_DISK_LEFT + 1,
+     .min = "0%",
+     .max = "99%",
+     .example = "10%",
+     .help = "All is filled but this share of the file system. Where the agent's journal lies, 5% "
+             "and 256 MiB always stay."},
+};
+static const struct scn_shape disk_shape = {FIELDS(disk_fields), .choice_of = "a measure",
+                                            .choice_offset = offsetof(struct scn_fault, disk.by)};
+
+static const struct scn_field limits_fields[] = {
+    {.key = "files",
+     .type = SCN_INTEGER,
+     AT(limits.files),
+     .fallback = "-1",
+     .min = "-1",
+     .max = "1000000",
+     .example = "64",
+     .help =
+         "Files and connections that each process may have open; 0: not one more. -1: as it is."},
+    {.key = "pids",
+     .type = SCN_INTEGER,
+     AT(limits.pids),
+     .fallback = "-1",
+     .min = "-1",
+     .max = "1000000",
+     .example = "10",
+     .help = "Processes and threads in the target's control group; 0: not one more. -1: as it is."},
+};
+static const struct scn_shape limits_shape = {FIELDS(limits_fields)};
+
+static const struct scn_shape pause_shape = {.fields = NULL}; /* nothing to say */
+static const struct scn_word protocol_list[] = {
+    {"any", FAULT_PROTOCOL_ANY}, {"tcp", FAULT_PROTOCOL_TCP}, {"icmp", FAULT_PROTOCOL_ICMP}};
+static const struct scn_words protocols = WORDS(protocol_list);
+static const struct scn_word distribution_list[] = {{"uniform", FAULT_UNIFORM},
+                                                    {"normal", FAULT_NORMAL}};
+static const struct scn_words distributions = WORDS(distribution_list);
+
+#define SHARE(member)                                                                              \
+    .type = SCN_PERCENT, AT(network.impairment.member), .fallback = "0%", .min = "0%"
+static const struct scn_field burst_fields[] = {
+    {.key = "enter",
+     SHARE(burst.enter),
+     .max = "50%",
+     .example = "1%",
+     .help = "Chance of a packet to be the first of a burst."},
+    {.key = "leave",
+     SHARE(burst.leave),
+     .max = "100%",
+     .example = "25%",
+     .help =
+         "Chance of a packet within a burst to be the first after it: a burst is 1/leave packets "
+         "long on average."},
+    {.key = "loss",
+     .type = SCN_PERCENT,
+     AT(network.impairment.burst.loss),
+     .fallback = "100%",
+     .min = "0%",
+     .max = "100%",
+     .help = "Share that is lost within bursts."},
+    {.key = "calm", SHARE(burst.calm), .max = "50%", .help = "Share that is lost between them."},
+};
+static const struct scn_shape burst_shape = {FIELDS(burst_fields)};
+
+static const struct scn_field network_fields[] = {
+    {.key = "peers",
+     .type = SCN_TEXTS,
+     .item = SCN_PEER,
+     AT(network.peers),
+     .count_offset = offsetof(struct scn_fault, network.peer_count),
+     .required = true,
+     .least = 1,
+     .most = 64,
+     .help = "Services, instances or ADDRESS:PORT; only packets between them and the targets are "
+             "impaired."},
+    {.key = "ports",
+     .type = SCN_TEXTS,
+     .item = SCN_PORT,
+     AT(network.ports),
+     .count_offset = offsetof(struct scn_fault, network.port_count),
+     .most = FAULT_MAX_PORTS,
+     .help = "Only packets from or to one of these TCP or UDP ports. Without it: all."},
+    {.key = "protocol",
+     .type = SCN_WORD,
+     .words = &protocols,
+     AT(network.protocol),
+     .fallback = "any",
+     .help = "Only packets of this protocol."},
+    {.key = "direction",
+     .type = SCN_WORD,
+     .words = &directions,
+     AT(network.direction),
+     .fallback = "both",
+     .help = "Seen from the target: ingress is what it receives, egress what it sends. With both "
+             "each direction is impaired, so that a round trip takes the delay twice."},
+    {.key = "delay",
+     .type = SCN_DURATION,
+     AT(network.impairment.delay),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "10s",
+     .example = "100ms",
+     .help = "Each packet is held for so long, one way."},
+    {.key = "jitter",
+     .type = SCN_DURATION,
+     AT(network.impairment.jitter),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "10s",
+     .example = "10ms",
+     .help =
+         "The delay varies by so much: uniform, at most; normal, as standard deviation. Packets "
+         "may overtake each other."},
+    {.key = "correlation",
+     SHARE(correlation),
+     .max = "90%",
+     .example = "25%",
+     .help = "Of a packet's jitter with that of the packet before."},
+    {.key = "distribution",
+     .type = SCN_WORD,
+     .words = &distributions,
+     AT(network.impairment.distribution),
+     .fallback = "uniform",
+     .help = "Of the jitter."},
+    {.key = "loss",
+     SHARE(loss),
+     .max = "90%",
+     .example = "5%",
+     .help = "Share of the packets that is lost, each for itself."},
+    {.key = "lossBursts",
+     .type = SCN_OBJECT,
+     .shape = &burst_shape,
+     .help = "Loss in bursts, after Gilbert and Elliott: instead of loss."},
+    {.key = "duplicate",
+     SHARE(duplicate),
+     .max = "50%",
+     .example = "5%",
+     .help = "Share of the packets that arrives twice."},
+    {.key = "corrupt",
+     SHARE(corrupt),
+     .max = "50%",
+     .example = "5%",
+     .help = "Share of the packets that gets one bit flipped behind the IP header, which checksums "
+             "find: the receiver drops it."},
+    {.key = "reorder",
+     SHARE(reorder),
+     .max = "50%",
+     .example = "10%",
+     .help = "Share of the packets that overtakes the others by not being delayed."},
+    {.key = "rate",
+     .type = SCN_BANDWIDTH,
+     AT(network.impairment.rate),
+     .min = "64kbit",
+     .max = "200mbit",
+     .example = "10mbit",
+     .help =
+         "Bandwidth of each direction, shared by all peers of a target; packets that would wait "
+         "for more than 200ms are lost. Without it: no limit."},
+};
+#undef SHARE
+static const struct scn_shape network_shape = {FIELDS(network_fields)};
+
 static const struct scn_field fault_fields[] = {
     {.key = "name",
      .type = SCN_NAME,
@@ -130,7 +410,13 @@ static const struct scn_field fault_fields[] = {
      .required = true,
      .min = "0s",
      .max = "24h",
-     .help = "When it is applied, counted from the start of the load."},
+     .help = "When it is applied, counted from the start of the load, or from the end of the fault "
+             "that `after` names."},
+    {.key = "after",
+     .type = SCN_NAME,
+     AT(after),
+     .example = "lose-one-users-instance",
+     .help = "Another fault that must be over by plan first; with `repeat`, its last time."},
     {.key = "for",
      .type = SCN_DURATION,
      AT(duration),
@@ -138,6 +424,14 @@ static const struct scn_field fault_fields[] = {
      .min = "100ms",
      .max = "1h",
      .help = "How long it stays. A fault without an end cannot be expressed."},
+    {.key = "repeat",
+     .type = SCN_OBJECT,
+     .shape = &repeat_shape,
+     .help = "Happens several times, as <name>-1, <name>-2..."},
+    {.key = "ramp",
+     .type = SCN_OBJECT,
+     .shape = &ramp_shape,
+     .help = "Grows in steps on the same targets, as <name>-1, <name>-2..."},
     {.key = "lease",
      .type = SCN_DURATION,
      AT(lease),
@@ -181,6 +475,38 @@ static const struct scn_field fault_fields[] = {
      .shape = &app_shape,
      .choice = FAULT_APP + 1,
      .help = "Errors and latency that the service itself injects."},
+    {.key = "pause",
+     .type = SCN_OBJECT,
+     .shape = &pause_shape,
+     .choice = FAULT_PAUSE + 1,
+     .help = "Freezes the processes: connections are taken, nobody answers."},
+    {.key = "cpu",
+     .type = SCN_OBJECT,
+     .shape = &cpu_shape,
+     .choice = FAULT_CPU + 1,
+     .help = "Takes processor time away, in the targets' control groups."},
+    {.key = "memory",
+     .type = SCN_OBJECT,
+     .shape = &memory_shape,
+     .choice = FAULT_MEMORY + 1,
+     .help = "Takes memory away, in the targets' control groups; a tenth of the host's memory, "
+             "256 MiB at least, always stays available."},
+    {.key = "network",
+     .type = SCN_OBJECT,
+     .shape = &network_shape,
+     .choice = FAULT_NETWORK + 1,
+     .help = "Delays, loses, doubles, corrupts, reorders or slows down packets between the targets "
+             "and their peers."},
+    {.key = "diskFill",
+     .type = SCN_OBJECT,
+     .shape = &disk_shape,
+     .choice = FAULT_DISK_FILL + 1,
+     .help = "Fills the file system that holds the platform's state."},
+    {.key = "limits",
+     .type = SCN_OBJECT,
+     .shape = &limits_shape,
+     .choice = FAULT_LIMITS + 1,
+     .help = "Lets the targets run out of files or processes."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

@@ -26,6 +26,19 @@ static const struct scn_field threshold_fields[] = {
      AT(route),
      .example = "list-users",
      .help = "Only for this route of the load."},
+    {.key = "over",
+     .type = SCN_DURATION,
+     AT(over),
+     .min = "1s",
+     .max = "1h",
+     .example = "10s",
+     .help = "It must hold in every window of this length, which slides by load.interval, instead "
+             "of over the whole."},
+    {.key = "abort",
+     .type = SCN_BOOLEAN,
+     AT(abort),
+     .fallback = "false",
+     .help = "With over: the run is given up as soon as a window fails."},
 };
 const struct scn_shape scn_threshold_shape = {
     .size = sizeof(struct scn_threshold), FIELDS(threshold_fields), .named = true};
@@ -134,8 +147,7 @@ static const struct scn_field abort_fields[] = {
      AT(when),
      .required = true,
      .example = "\"errors > 60%\"",
-     .help = "The run is aborted when this holds; written as the thresholds are, but of latencies "
-             "only p50, p99 and max are known while the load runs."},
+     .help = "The run is aborted when this holds; written as the thresholds are."},
     {.key = "over",
      .type = SCN_DURATION,
      AT(over),

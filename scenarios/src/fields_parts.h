@@ -14,6 +14,10 @@
 #define FIELDS(table) .fields = (table), .count = COUNT_OF(table)
 
 extern const struct scn_shape scn_fault_shape;
+extern const struct scn_shape scn_probe_shape;
+extern const struct scn_shape scn_stage_shape;
+extern const struct scn_shape scn_replay_shape;
+extern const struct scn_shape scn_users_shape;
 extern const struct scn_shape scn_threshold_shape;
 extern const struct scn_shape scn_slo_shape;
 extern const struct scn_shape scn_abort_shape;

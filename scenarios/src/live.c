@@ -21,6 +21,7 @@ struct live {
     struct live_load load;
     struct live_agent agent;
     struct live_questions questions;
+    struct live_probes probes;
     struct io_alarm wake;
     struct io_signal signals[SIGNALS];
     sigset_t held; /* the caller's signal mask */
@@ -71,6 +72,12 @@ static void fx_check(void *ctx, size_t check)
         live_check_start(&live->questions, check);
     else
         live_agent_check(&live->agent, check);
+}
+
+static void fx_probe(void *ctx, size_t probe)
+{
+    struct live *live = ctx;
+    live_probe_start(&live->probes, probe);
 }
 
 static void fx_load_start(void *ctx)
@@ -165,6 +172,7 @@ static bool open_live(struct live *live, const struct run_effects *effects, stru
     live->run = run_new(plan, effects);
     live_load_init(&live->load, live->loop, live->run);
     live_questions_init(&live->questions, live->http, live->run, plan);
+    live_probes_init(&live->probes, live->loop, live->http, live->run, plan);
     return live_agent_init(&live->agent, live->loop, live->http, live->run, plan, err) &&
            io_alarm_init(&live->wake, live->loop, on_wake, live, err) &&
            live_record_open(&live->record, live->config->run_dir, err);
@@ -175,6 +183,7 @@ static void close_live(struct live *live)
     for (size_t i = 0; i < SIGNALS; i++)
         io_signal_fini(&live->signals[i]);
     live_load_fini(&live->load);
+    live_probes_fini(&live->probes);
     io_http_free(live->http);
     live_agent_fini(&live->agent);
     live_questions_fini(&live->questions);
@@ -198,6 +207,7 @@ bool live_run(const struct live_config *config, struct run_outcome *out, struct 
         .event = fx_event,
         .store = fx_store,
         .check = fx_check,
+        .probe = fx_probe,
         .load_start = fx_load_start,
         .load_phase = fx_load_phase,
         .load_stop = fx_load_stop,

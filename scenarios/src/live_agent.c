@@ -160,9 +160,8 @@ static char *why_not_free(const struct io_http_response *response, const json_t 
         const char *state = json_string_value(json_object_get(fault, "state"));
         const char *run = json_string_value(json_object_get(fault, "run"));
         const char *name = json_string_value(json_object_get(fault, "name"));
-        if (state != NULL && !base_str_eq(state, fault_state_name(FAULT_GONE)) &&
-            !base_str_eq(state, fault_state_name(FAULT_STUCK)))
-            return base_str_printf("fault %s of run %s is %s; squall halt ends it",
+        if (state != NULL && !base_str_eq(state, fault_state_name(FAULT_GONE)))
+            return base_str_printf("fault %s of run %s is %s; squall halt ends it, or says why not",
                                    name != NULL ? name : "?", run != NULL ? run : "?", state);
     }
     return NULL;

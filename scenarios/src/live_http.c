@@ -61,8 +61,7 @@ static char *percent_encode(const char *text)
     return base_buf_steal(&out);
 }
 
-/* The address of an instant query; now when `at` is 0. free() it. */
-static char *query_url(const struct plan *plan, const char *text, struct wall_ns at)
+char *live_query_url(const struct plan *plan, const char *text, struct wall_ns at)
 {
     BASE_AUTO_FREE char *encoded = percent_encode(text);
     if (at.ns == 0)
@@ -74,16 +73,34 @@ static char *query_url(const struct plan *plan, const char *text, struct wall_ns
 
 /* --- checks: every URL must answer with the expected status --- */
 
+struct io_tls_files live_target_tls(const struct plan *plan)
+{
+    const struct load_tls_spec *tls = &plan->load.tls;
+    return (struct io_tls_files){.ca = tls->ca_file,
+                                 .cert = tls->cert_file,
+                                 .key = tls->key_file,
+                                 .insecure = tls->insecure};
+}
+
+char *live_http_trouble(const char *url, const struct io_http_response *response, int status,
+                        const char *contains)
+{
+    if (!response->ok)
+        return base_str_dup(response->error.message); /* it names the URL */
+    if (response->status != status)
+        return base_str_printf("%s answered %d, expected %d", url, response->status, status);
+    if (contains != NULL &&
+        memmem(response->body, response->body_len, contains, strlen(contains)) == NULL)
+        return base_str_printf("%s answered without \"%s\"", url, contains);
+    return NULL;
+}
+
 static void on_checked(void *ctx, const struct io_http_response *response)
 {
     struct live_check_url *one = ctx;
     struct live_check *check = one->check;
-    int expected = check->planned->status;
-    if (check->trouble == NULL && !response->ok)
-        check->trouble = base_str_dup(response->error.message); /* it names the URL */
-    else if (check->trouble == NULL && response->status != expected)
-        check->trouble =
-            base_str_printf("%s answered %d, expected %d", one->url, response->status, expected);
+    if (check->trouble == NULL)
+        check->trouble = live_http_trouble(one->url, response, check->planned->status, NULL);
     if (--check->open == 0)
         run_on_check(check->run, check->index, check->trouble == NULL, check->trouble);
 }
@@ -134,7 +151,7 @@ static void start_scrape_check(struct live_questions *questions, size_t slo)
     struct live_scrape *scrape = &questions->scrapes[slo];
     BASE_AUTO_FREE char *text = base_str_printf("%s[%" PRId64 "ms]", scrape->slo->up,
                                                 3 * base_dur_to_ms(plan->scrape_interval));
-    BASE_AUTO_FREE char *url = query_url(plan, text, (struct wall_ns){0});
+    BASE_AUTO_FREE char *url = live_query_url(plan, text, (struct wall_ns){0});
     const struct io_http_request request = {.url = url, .timeout = base_dur_s(2)};
     (void)io_http_start(questions->http, &request, on_scrapes, scrape, NULL);
 }
@@ -147,8 +164,10 @@ static void start_url_checks(struct live_questions *questions, size_t index)
     check->trouble = NULL;
     check->open = check->planned->url_count;
     for (size_t i = 0; i < check->planned->url_count; i++) {
-        const struct io_http_request request = {
-            .url = check->urls[i].url, .headers = headers, .timeout = check->planned->timeout};
+        const struct io_http_request request = {.url = check->urls[i].url,
+                                                .headers = headers,
+                                                .timeout = check->planned->timeout,
+                                                .tls = live_target_tls(questions->plan)};
         (void)io_http_start(questions->http, &request, on_checked, &check->urls[i], NULL);
     }
 }
@@ -203,7 +222,7 @@ void live_query_start(struct live_questions *questions, size_t index, const char
 {
     struct live_query *query = &questions->queries[index];
     free(query->url);
-    query->url = query_url(questions->plan, text, at);
+    query->url = live_query_url(questions->plan, text, at);
     const struct io_http_request request = {.url = query->url, .timeout = base_dur_s(8)};
     /* A query that cannot even be asked stays open: the stage's deadline ends it, without data. */
     (void)io_http_start(questions->http, &request, on_queried, query, NULL);

@@ -28,7 +28,9 @@ struct live_load {
     struct io_child *child;
     struct io_lines out;
     struct io_lines log;
-    int commands; /* its standard input; -1 when closed */
+    char *hlog_path; /* what squall-load writes */
+    off_t hlog_read; /* so much of it has been told to the run */
+    int commands;    /* its standard input; -1 when closed */
     bool out_open, log_open, exited, reported;
     struct io_child_exit exit;
     char *error;             /* what it said last */
@@ -100,7 +102,27 @@ void live_questions_init(struct live_questions *questions, struct io_http *http,
                          const struct plan *plan);
 void live_questions_fini(struct live_questions *questions);
 void live_check_start(struct live_questions *questions, size_t check);
+/* The address of an instant query; now when `at` is 0. free() it. */
+char *live_query_url(const struct plan *plan, const char *text, struct wall_ns at);
+struct io_tls_files live_target_tls(const struct plan *plan); /* of the target's https:// URLs */
+/* Why a response is not what was expected, with `contains` in its body unless NULL; NULL: it is.
+ * free() it. */
+char *live_http_trouble(const char *url, const struct io_http_response *response, int status,
+                        const char *contains);
 void live_query_start(struct live_questions *questions, size_t query, const char *text,
                       struct wall_ns at);
+
+/* live_probes.c */
+struct live_probes {
+    struct io_loop *loop;
+    struct io_http *http;
+    struct run *run;
+    const struct plan *plan;
+    struct live_probe *list; /* one for each probe of the plan */
+};
+void live_probes_init(struct live_probes *probes, struct io_loop *loop, struct io_http *http,
+                      struct run *run, const struct plan *plan);
+void live_probes_fini(struct live_probes *probes); /* before the HTTP client goes */
+void live_probe_start(struct live_probes *probes, size_t probe);
 
 #endif

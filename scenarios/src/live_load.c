@@ -9,6 +9,10 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "live_internal.h"
+#include "model/hlog.h"
+#include "model/window.h"
+
+enum { HLOG_MAX_BYTES = 256 << 20 }; /* of one interval */
 
 void live_load_init(struct live_load *load, struct io_loop *loop, struct run *run)
 {
@@ -50,11 +54,66 @@ static void on_started(struct live_load *load, const json_t *line)
     run_on_load_started(load->run, start);
 }
 
+struct telling {
+    struct live_load *load;
+    struct wall_ns start; /* of the interval that is told next */
+    bool later;           /* the line belongs to one after it */
+};
+
+static bool on_entry(void *ctx, struct hlog_entry *entry)
+{
+    struct telling *telling = ctx;
+    BASE_AUTO_FREE char *tag = base_str_dup(entry->tag);
+    char *rest = tag;
+    const char *phase = strsep(&rest, "/");
+    const char *route = strsep(&rest, "/");
+    telling->later = load_window_entry_is_later(entry->start, telling->start);
+    if (!telling->later && route != NULL && rest != NULL)
+        run_on_load_histogram(telling->load->run, phase, route, rest, &entry->hdr);
+    return true;
+}
+
+/* Whole lines, up to the first of a later interval. Returns how many bytes were told. */
+static size_t tell_lines(struct telling *telling, const char *data, size_t len)
+{
+    size_t told = 0;
+    for (;;) {
+        const char *end = memchr(data + told, '\n', len - told);
+        size_t line = end == NULL ? 0 : (size_t)(end - data) + 1 - told;
+        if (line == 0)
+            return told;
+        (void)hlog_read(data + told, line, NULL, on_entry, telling, NULL);
+        if (telling->later)
+            return told;
+        told += line;
+    }
+}
+
+/* The interval's lines are in the log before it is told (loadgen/run.h), and perhaps those of the
+ * next. What cannot be read is no reason to end the run: reports say what the log is worth. */
+static void tell_histograms(struct live_load *load, const struct load_interval *interval)
+{
+    struct telling telling = {.load = load, .start = interval->start};
+    BASE_AUTO_BUF struct base_buf fresh;
+    base_buf_init(&fresh, HLOG_MAX_BYTES);
+    BASE_AUTO_FD int fd = open(load->hlog_path, O_RDONLY | O_CLOEXEC);
+    char chunk[16384];
+    ssize_t n;
+    while (fd >= 0 &&
+           (n = pread(fd, chunk, sizeof chunk, load->hlog_read + (off_t)fresh.len)) > 0 &&
+           base_buf_append(&fresh, chunk, (size_t)n))
+        continue;
+    if (fresh.len > 0)
+        load->hlog_read += (off_t)tell_lines(&telling, fresh.data, fresh.len);
+}
+
 static void on_interval(struct live_load *load, const json_t *line)
 {
     struct load_interval interval = {0};
-    if (load_interval_from_json(line, &interval, NULL))
+    if (load_interval_from_json(line, &interval, NULL)) {
+        tell_histograms(load, &interval);
         run_on_load_interval(load->run, &interval);
+    }
     load_interval_fini(&interval);
 }
 
@@ -166,6 +225,7 @@ static bool spawn(struct live_load *load, const struct live_config *config, stru
     BASE_AUTO_FREE char *spec_path = base_str_printf("%s/load-spec.json", config->run_dir);
     BASE_AUTO_FREE char *hlog = base_str_printf("%s/latency.hlog", config->run_dir);
     BASE_AUTO_FREE char *result = base_str_printf("%s/load.json", config->run_dir);
+    load->hlog_path = base_str_dup(hlog);
     json_t *json = load_spec_to_json(&config->plan->load);
     bool written = model_json_write(spec_path, json, err);
     json_decref(json);
@@ -238,5 +298,6 @@ void live_load_fini(struct live_load *load)
     io_timer_fini(&load->refusal);
     io_child_free(load->child);
     free(load->error);
+    free(load->hlog_path);
     *load = (struct live_load){.commands = -1};
 }

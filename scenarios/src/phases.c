@@ -6,35 +6,33 @@
 
 #include "base/text.h"
 
-static int64_t end_of(const struct scn_fault *fault)
+static int64_t end_of(const struct scn_occurrence *fault)
 {
     return fault->at.ns + fault->duration.ns;
 }
 
 /* The next moment after `now` at which a fault starts or ends; -1: none before the end. */
-static int64_t next_change(const struct scn_scenario *scenario, const bool *left_out, int64_t now)
+static int64_t next_change(const struct scn_timeline *timeline, int64_t now, int64_t over)
 {
     int64_t next = -1;
-    for (size_t i = 0; i < scenario->fault_count; i++) {
-        const struct scn_fault *fault = &scenario->faults[i];
+    for (size_t i = 0; i < timeline->count; i++) {
+        const struct scn_occurrence *fault = &timeline->list[i];
         const int64_t moments[] = {fault->at.ns, end_of(fault)};
         for (size_t k = 0; k < 2; k++) {
-            bool nearer = moments[k] > now && (next < 0 || moments[k] < next);
-            if (nearer && !(left_out != NULL && left_out[i]))
+            if (moments[k] > now && (next < 0 || moments[k] < next))
                 next = moments[k];
         }
     }
-    return next < scenario->duration.ns ? next : -1;
+    return next < over ? next : -1;
 }
 
-static struct plan_phase phase_at(const struct scn_scenario *scenario, const bool *left_out,
-                                  int64_t now)
+static struct plan_phase phase_at(const struct scn_timeline *timeline, int64_t now)
 {
-    const struct scn_fault *active = NULL;
-    const struct scn_fault *ended = NULL;
-    for (size_t i = 0; i < scenario->fault_count; i++) {
-        const struct scn_fault *fault = &scenario->faults[i];
-        if (fault->at.ns > now || (left_out != NULL && left_out[i]))
+    const struct scn_occurrence *active = NULL;
+    const struct scn_occurrence *ended = NULL;
+    for (size_t i = 0; i < timeline->count; i++) {
+        const struct scn_occurrence *fault = &timeline->list[i];
+        if (fault->at.ns > now)
             continue;
         if (end_of(fault) > now && (active == NULL || fault->at.ns >= active->at.ns))
             active = fault;
@@ -53,13 +51,13 @@ static struct plan_phase phase_at(const struct scn_scenario *scenario, const boo
     return phase;
 }
 
-size_t scn_phases_make(const struct scn_scenario *scenario, const bool *left_out,
+size_t scn_phases_make(const struct scn_timeline *timeline, struct dur_ns over,
                        struct plan_phase **out)
 {
-    struct plan_phase *phases = base_calloc(2 * scenario->fault_count + 1, sizeof *phases);
+    struct plan_phase *phases = base_calloc(2 * timeline->count + 1, sizeof *phases);
     size_t count = 0;
-    for (int64_t now = 0; now >= 0; now = next_change(scenario, left_out, now)) {
-        struct plan_phase phase = phase_at(scenario, left_out, now);
+    for (int64_t now = 0; now >= 0; now = next_change(timeline, now, over.ns)) {
+        struct plan_phase phase = phase_at(timeline, now);
         if (count > 0 && strcmp(phases[count - 1].name, phase.name) == 0) {
             free(phase.name);
             free(phase.fault);

@@ -8,10 +8,10 @@
 #define SCENARIOS_PHASES_H
 
 #include "model/plan.h"
-#include "scenarios/scenario.h"
+#include "timeline.h"
 
-/* left_out[i]: fault i is not going to happen; NULL: all do. Free with scn_phases_free. */
-size_t scn_phases_make(const struct scn_scenario *scenario, const bool *left_out,
+/* over: the end of the load. Free with scn_phases_free. */
+size_t scn_phases_make(const struct scn_timeline *timeline, struct dur_ns over,
                        struct plan_phase **out);
 void scn_phases_free(struct plan_phase *phases, size_t count);
 bool scn_phases_have(const struct plan_phase *phases, size_t count, const char *name);

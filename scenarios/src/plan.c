@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "buckets.h"
 #include "phases.h"
+#include "plan_arrivals.h"
 #include "plan_internal.h"
 
 const struct topo_service *planner_service(struct planner *planner, const char *name)
@@ -34,7 +35,9 @@ void planner_skip(struct planner *planner, const char *name, char *why)
 
 bool planner_leaves_out(const struct planner *planner, const struct scn_fault *fault)
 {
-    return planner->options->without_kernel_faults && fault->kind == FAULT_PARTITION;
+    bool kernel = fault->kind == FAULT_PARTITION || fault->kind == FAULT_CPU ||
+                  fault->kind == FAULT_MEMORY || fault->kind == FAULT_NETWORK;
+    return planner->options->without_kernel_faults && kernel;
 }
 
 /* ---- target ---- */
@@ -60,8 +63,7 @@ static void plan_target(struct planner *planner)
 
 /* ---- load ---- */
 
-/* The service that a value names; NULL there means the one the load goes to. */
-static const struct topo_service *service_or_default(struct planner *planner, const char *name)
+const struct topo_service *planner_service_or_default(struct planner *planner, const char *name)
 {
     const struct topo *topo = planner->topo;
     if (name == NULL)
@@ -75,14 +77,42 @@ static const struct topo_service *service_or_default(struct planner *planner, co
     return NULL;
 }
 
+/* The origin that an instance of the load's service was made from; NULL when it is no https. */
+static const char *secure_origin(const struct planner *planner, size_t instance)
+{
+    const struct scn_target *target = &planner->scenario->target;
+    if (planner->topo->mode != TOPO_EXTERNAL || instance >= target->url_count ||
+        !base_str_starts(target->urls[instance], "https:"))
+        return NULL;
+    return target->urls[instance];
+}
+
 /* The Host header: what external clients would send, or the service's own name. */
 static char *host_of(const struct planner *planner, const struct topo_service *service)
 {
     const struct scn_target *target = &planner->scenario->target;
     if (planner->topo->mode != TOPO_EXTERNAL || target->url_count == 0)
         return base_str_dup(service->name);
-    const char *authority = target->urls[0] + strlen("http://");
+    const char *authority = strstr(target->urls[0], "//") + 2;
     return base_str_ndup(authority, strcspn(authority, "/"));
+}
+
+/* As the Host header, the name in the certificate is that of the first origin. */
+static void plan_tls(const struct planner *planner, struct load_tls_spec *tls)
+{
+    const struct scn_target_tls *from = &planner->scenario->target.tls;
+    const char *origin = secure_origin(planner, 0);
+    if (origin == NULL)
+        return;
+    const char *host = origin + strlen("https://");
+    size_t len = *host == '[' ? strcspn(++host, "]") : strcspn(host, ":/");
+    *tls = (struct load_tls_spec){
+        .server_name = base_str_ndup(host, len),
+        .ca_file = base_str_dup(from->ca_file),
+        .cert_file = base_str_dup(from->cert_file),
+        .key_file = base_str_dup(from->key_file),
+        .insecure = from->verify == SCN_VERIFY_NONE,
+    };
 }
 
 static void plan_targets(struct load_spec *load, const struct topo_service *service)
@@ -121,38 +151,50 @@ static void plan_load(struct planner *planner)
     const struct scn_load *from = &planner->scenario->load;
     struct load_spec *load = &planner->plan->load;
     scn_at(&planner->reporter, "spec.load.service");
-    const struct topo_service *service = service_or_default(planner, NULL);
+    const struct topo_service *service = planner_service_or_default(planner, NULL);
     if (service == NULL)
         return;
     if (service->instance_count == 0)
         scn_say(&planner->reporter, "\"%s\" has no instances to send load to", service->name);
-    load->arrivals = from->arrivals;
-    load->rate = from->rate;
+    plan_arrivals(planner->scenario, load);
     load->duration = planner->scenario->duration;
-    load->connections = (uint32_t)from->connections;
     load->threads = (uint32_t)from->threads;
     load->seed = planner->seed;
     load->timeout = from->timeout;
     load->interval = from->interval;
     load->max_late = from->max_late;
+    planner->plan->max_missed = from->max_missed;
     load->host = host_of(planner, service);
+    plan_tls(planner, &load->tls);
+    load->source_count = from->source_count;
+    load->sources = base_calloc(load->source_count, sizeof *load->sources);
+    for (size_t i = 0; i < load->source_count; i++)
+        load->sources[i] = base_str_dup(from->sources[i]);
     plan_targets(load, service);
     plan_routes(load, from);
 }
 
 /* ---- steady state ---- */
 
-static char *url_of(const struct topo_instance *instance, const char *path)
+char *planner_url(const struct planner *planner, const struct topo_service *service,
+                  size_t instance, const char *path)
 {
-    bool v6 = strchr(instance->address, ':') != NULL;
-    return base_str_printf("http://%s%s%s:%u%s", v6 ? "[" : "", instance->address, v6 ? "]" : "",
-                           instance->port, path);
+    /* By name where a certificate must have it, by address otherwise. */
+    const char *secure = secure_origin(planner, instance);
+    if (secure != NULL) {
+        size_t start = strlen("https://");
+        return base_str_printf("%.*s%s", (int)(start + strcspn(secure + start, "/")), secure, path);
+    }
+    const struct topo_instance *one = &service->instances[instance];
+    bool v6 = strchr(one->address, ':') != NULL;
+    return base_str_printf("http://%s%s%s:%u%s", v6 ? "[" : "", one->address, v6 ? "]" : "",
+                           one->port, path);
 }
 
 static void plan_check(struct planner *planner, const struct scn_check *from,
                        struct plan_check *check)
 {
-    const struct topo_service *service = service_or_default(planner, from->service);
+    const struct topo_service *service = planner_service_or_default(planner, from->service);
     check->name = base_str_dup(from->name);
     check->status = (int)from->status;
     check->timeout = from->timeout;
@@ -163,7 +205,7 @@ static void plan_check(struct planner *planner, const struct scn_check *from,
     check->url_count = service->instance_count;
     check->urls = base_calloc(check->url_count, sizeof *check->urls);
     for (size_t i = 0; i < check->url_count; i++)
-        check->urls[i] = url_of(&service->instances[i], from->path);
+        check->urls[i] = planner_url(planner, service, i, from->path);
 }
 
 static void plan_steady(struct planner *planner)
@@ -184,13 +226,8 @@ static void plan_steady(struct planner *planner)
 
 static void plan_phases(struct planner *planner)
 {
-    const struct scn_scenario *scenario = planner->scenario;
     struct plan *plan = planner->plan;
-    bool *left_out = base_calloc(scenario->fault_count, sizeof *left_out);
-    for (size_t i = 0; i < scenario->fault_count; i++)
-        left_out[i] = planner_leaves_out(planner, &scenario->faults[i]);
-    plan->phase_count = scn_phases_make(scenario, left_out, &plan->phases);
-    free(left_out);
+    plan->phase_count = scn_phases_make(&planner->timeline, plan->duration, &plan->phases);
     plan->load.first_phase = base_str_dup(plan->phases[0].name);
 }
 
@@ -214,6 +251,8 @@ static void plan_thresholds(struct planner *planner)
             .expect = from->expect,
             .phase = base_str_dup(from->phase),
             .route = base_str_dup(from->route),
+            .over = from->over,
+            .abort = from->abort,
         };
     }
 }
@@ -246,7 +285,8 @@ static void default_selectors(struct plan_slo *slo)
 {
     if (slo->total == NULL && slo->kind == PLAN_SLO_AVAILABILITY) {
         slo->total = selector("http_requests_total", slo->service, "");
-        slo->bad = selector("http_requests_total", slo->service, ",status=~\"5..\"");
+        /* 499: whoever asked gave up waiting. */
+        slo->bad = selector("http_requests_total", slo->service, ",status=~\"499|5..\"");
     } else if (slo->total == NULL) {
         char *more = base_str_printf(",outcome=\"ok\",le%s", scn_bucket_bound(slo->within));
         slo->total =
@@ -299,6 +339,16 @@ static void plan_slos(struct planner *planner)
 
 /* ---- the whole ---- */
 
+static void plan_timeline(struct planner *planner)
+{
+    const struct scn_scenario *scenario = planner->scenario;
+    bool *left_out = base_calloc(scenario->fault_count, sizeof *left_out);
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        left_out[i] = planner_leaves_out(planner, &scenario->faults[i]);
+    scn_timeline_make(scenario, left_out, &planner->timeline);
+    free(left_out);
+}
+
 static bool check_options(struct planner *planner)
 {
     const struct scn_plan_options *options = planner->options;
@@ -327,10 +377,12 @@ static void plan_all(struct planner *planner)
     plan->description = base_str_dup(scenario->description);
     plan->seed = planner->seed;
     plan->duration = scenario->duration;
+    plan_timeline(planner);
     plan_target(planner);
     plan_load(planner);
     plan_steady(planner);
     planner_faults(planner);
+    planner_probes(planner);
     plan_phases(planner);
     plan_thresholds(planner);
     plan_slos(planner);
@@ -353,6 +405,7 @@ bool scn_plan(const struct scn_scenario *scenario, const struct topo *topo,
     size_t before = problems->count + problems->dropped;
     if (check_options(&planner))
         plan_all(&planner);
+    scn_timeline_fini(&planner.timeline);
     if (problems->count + problems->dropped == before) {
         *out = plan;
         return true;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Faults of a plan: whom each hits, and whether that may be. */
 #include <math.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "base/text.h"
+#include "intensity.h"
 #include "plan_internal.h"
 
 /* Each fault draws from a stream of its own, so that adding or removing one leaves the selections
@@ -115,7 +119,8 @@ static void check_cap(struct planner *planner, const struct scn_fault *fault,
 
 static void need_netns(struct planner *planner, const struct topo_service *service, size_t index)
 {
-    scn_at(&planner->reporter, "spec.faults[%zu].partition", index);
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index,
+           fault_kind_name(planner->scenario->faults[index].kind));
     for (size_t i = 0; i < service->instance_count; i++) {
         if (service->instances[i].netns != NULL || service->instances[i].find_by != NULL)
             continue; /* of who is found, the agent knows */
@@ -128,16 +133,49 @@ static void need_netns(struct planner *planner, const struct topo_service *servi
     }
 }
 
-static void need_supervisor(struct planner *planner, const struct topo_service *service,
-                            size_t index)
+static void need_supervisor(struct planner *planner, const struct scn_fault *fault,
+                            const struct topo_service *service, size_t index)
 {
-    scn_at(&planner->reporter, "spec.faults[%zu].kill", index);
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
     for (size_t i = 0; i < service->instance_count; i++) {
         const char *file = service->instances[i].status_file;
         if ((file != NULL && *file != '\0') || service->instances[i].find_by != NULL)
             continue;
         scn_say(&planner->reporter,
                 "needs to know the process of \"%s\", which target \"%s\" (%s) does not tell",
+                service->instances[i].name, planner->topo->name,
+                topo_mode_name(planner->topo->mode));
+        return;
+    }
+}
+
+static void need_processes(struct planner *planner, const struct scn_fault *fault,
+                           const struct topo_service *service, size_t index)
+{
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
+    for (size_t i = 0; i < service->instance_count; i++) {
+        const struct topo_instance *instance = &service->instances[i];
+        if (instance->cgroup != NULL || (instance->status_file != NULL && *instance->status_file))
+            continue;
+        scn_say(&planner->reporter,
+                "needs to know the control group or the process of \"%s\", which target \"%s\" "
+                "(%s) does not tell",
+                instance->name, planner->topo->name, topo_mode_name(planner->topo->mode));
+        return;
+    }
+}
+
+static void need_groups(struct planner *planner, const struct scn_fault *fault,
+                        const struct topo_service *service, size_t index)
+{
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
+    for (size_t i = 0; i < service->instance_count; i++) {
+        if (service->instances[i].cgroup != NULL)
+            continue;
+        scn_say(&planner->reporter,
+                "needs a control group of its own, which \"%s\" has none of (target \"%s\" is "
+                "%s): bring the sandbox up as root, or leave this fault out with "
+                "--without-kernel-faults",
                 service->instances[i].name, planner->topo->name,
                 topo_mode_name(planner->topo->mode));
         return;
@@ -173,14 +211,67 @@ static void fill_partition(const struct scn_fault *fault, struct fault_spec *spe
     spec->partition.direction = fault->partition.direction;
 }
 
+static void fill_kill(const struct planner *planner, const struct scn_fault *fault, size_t index,
+                      struct fault_spec *spec)
+{
+    char path[SCN_PATH_LEN];
+    (void)snprintf(path, sizeof path, "spec.faults[%zu].kill.signal", index);
+    bool gentle = fault->kill.grace.ns > 0 && !scn_scenario_has(planner->scenario, path);
+    spec->kill.signal = gentle ? SIGTERM : fault->kill.signal;
+    spec->kill.restart_within = fault->kill.restart_within;
+    spec->kill.grace = fault->kill.grace;
+    spec->kill.every = fault->kill.every;
+}
+
+/* What has a port is an address, and no name of the platform. */
+static void check_network_peers(struct planner *planner, const struct scn_fault *fault,
+                                size_t index)
+{
+    for (size_t i = 0; i < fault->network.peer_count; i++) {
+        const char *peer = fault->network.peers[i];
+        scn_at(&planner->reporter, "spec.faults[%zu].network.peers[%zu]", index, i);
+        if (strchr(peer, ':') == NULL && topo_find_instance(planner->topo, peer, NULL) == NULL)
+            planner_service(planner, peer);
+    }
+}
+
+static char **copy_texts(char *const *texts, size_t count)
+{
+    char **copy = base_calloc(count, sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = base_str_dup(texts[i]);
+    return copy;
+}
+
+static void fill_network(const struct planner *planner, const struct scn_fault *fault,
+                         struct fault_spec *spec)
+{
+    spec->network = fault->network;
+    spec->network.peers = copy_texts(fault->network.peers, fault->network.peer_count);
+    spec->network.ports = copy_texts(fault->network.ports, fault->network.port_count);
+    spec->network.seed = seed_of(planner->seed, fault->name) >> 1; /* as JSON numbers go */
+}
+
+static void fill_disk(struct planner *planner, const struct scn_fault *fault, size_t index,
+                      struct fault_spec *spec)
+{
+    const char *state = planner->topo->state_dir;
+    scn_at(&planner->reporter, "spec.faults[%zu].diskFill", index);
+    if (state == NULL || planner->topo->mode == TOPO_EXTERNAL)
+        scn_say(&planner->reporter, "needs a platform with a state folder, which \"%s\" has not",
+                planner->topo->name);
+    spec->disk.path = base_str_printf("%s/%s", state != NULL ? state : "", fault->disk.folder);
+    spec->disk.bytes = fault->disk.by == SCN_DISK_SIZE ? (int64_t)fault->disk.size : 0;
+    spec->disk.left = fault->disk.by == SCN_DISK_LEFT ? fault->disk.left : 0;
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
     switch (fault->kind) {
     case FAULT_KILL:
-        need_supervisor(planner, service, index);
-        spec->kill.signal = fault->kill.signal;
-        spec->kill.restart_within = fault->kill.restart_within;
+        need_supervisor(planner, fault, service, index);
+        fill_kill(planner, fault, index, spec);
         break;
     case FAULT_PARTITION:
         need_netns(planner, service, index);
@@ -193,14 +284,48 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         spec->app.error_status = (int)fault->app.error_status;
         spec->app.latency = fault->app.latency;
         break;
+    case FAULT_PAUSE:
+        need_processes(planner, fault, service, index);
+        break;
+    case FAULT_CPU:
+        need_groups(planner, fault, service, index);
+        spec->cpu.workers = (int)fault->cpu.workers;
+        spec->cpu.load = fault->cpu.load;
+        break;
+    case FAULT_MEMORY:
+        need_groups(planner, fault, service, index);
+        spec->memory.bytes = fault->memory.by == SCN_MEMORY_SIZE ? (int64_t)fault->memory.size : 0;
+        spec->memory.percent = fault->memory.by == SCN_MEMORY_PERCENT ? fault->memory.percent : 0;
+        spec->memory.rate = (int64_t)fault->memory.rate;
+        break;
+    case FAULT_NETWORK:
+        need_netns(planner, service, index);
+        check_network_peers(planner, fault, index);
+        fill_network(planner, fault, spec);
+        break;
+    case FAULT_DISK_FILL:
+        fill_disk(planner, fault, index, spec);
+        break;
+    case FAULT_LIMITS:
+        need_supervisor(planner, fault, service, index);
+        spec->limits.files = fault->limits.files;
+        spec->limits.pids = fault->limits.pids;
+        break;
     }
 }
 
-static void fill_targets(struct planner *planner, const struct scn_fault *fault,
+/* A ramp stays on its targets; each repetition draws anew. */
+static uint64_t draw_of(const struct planner *planner, const struct scn_occurrence *occurrence)
+{
+    const struct scn_fault *fault = occurrence->fault;
+    return seed_of(planner->seed, fault->ramp.steps > 1 ? fault->name : occurrence->name);
+}
+
+static void fill_targets(struct planner *planner, const struct scn_occurrence *occurrence,
                          const struct topo_service *service, size_t want, struct fault_spec *spec)
 {
     bool *chosen = base_calloc(service->instance_count, sizeof *chosen);
-    choose(seed_of(planner->seed, fault->name), service->instance_count, want, chosen);
+    choose(draw_of(planner, occurrence), service->instance_count, want, chosen);
     spec->targets = base_calloc(want, sizeof *spec->targets);
     for (size_t i = 0; i < service->instance_count; i++) {
         if (chosen[i])
@@ -209,18 +334,30 @@ static void fill_targets(struct planner *planner, const struct scn_fault *fault,
     free(chosen);
 }
 
-static void plan_fault(struct planner *planner, const struct scn_fault *fault, size_t index,
-                       struct plan_fault *out)
+/* What is right as a whole may be too little in the first of a ramp's steps. */
+static void check_scaled(struct planner *planner, const struct fault_spec *spec, size_t index)
 {
+    struct base_error err;
+    scn_at(&planner->reporter, "spec.faults[%zu].ramp", index);
+    if (spec->kind == FAULT_NETWORK && !fault_network_check(&spec->network, &err))
+        scn_say(&planner->reporter, "in \"%s\": %s", spec->name, err.message);
+}
+
+static void plan_fault(struct planner *planner, const struct scn_occurrence *occurrence,
+                       size_t number, struct plan_fault *out)
+{
+    const struct scn_fault *fault = occurrence->fault;
+    size_t index = occurrence->index;
     struct fault_spec *spec = &out->spec;
-    out->at = fault->at;
+    out->at = occurrence->at;
+    out->after = base_str_dup(scn_timeline_leader(&planner->timeline, occurrence));
     *spec = (struct fault_spec){
-        .id = base_str_printf("%s-%zu", planner->options->run, index + 1),
+        .id = base_str_printf("%s-%zu", planner->options->run, number),
         .run = base_str_dup(planner->options->run),
         .started = planner->options->started,
-        .name = base_str_dup(fault->name),
+        .name = base_str_dup(occurrence->name),
         .kind = fault->kind,
-        .duration = fault->duration,
+        .duration = occurrence->duration,
         .lease = fault->lease,
         .max_affected = fault->max_affected,
         .service = base_str_dup(fault->service),
@@ -230,15 +367,16 @@ static void plan_fault(struct planner *planner, const struct scn_fault *fault, s
     if (service == NULL)
         return;
     fill_kind(planner, fault, service, index, spec);
-    size_t want =
-        wanted(&fault->select, service->instance_count, seed_of(planner->seed, fault->name));
+    scn_scale(spec, occurrence->intensity);
+    check_scaled(planner, spec, index);
+    size_t want = wanted(&fault->select, service->instance_count, draw_of(planner, occurrence));
     if (!check_selection(planner, fault, service, index, want))
         return;
     /* A random number is judged by the most that it may be: no seed makes a file valid. */
     bool random = fault->select.mode == SCN_SELECT_UP_TO;
     check_cap(planner, fault, service, index,
               random ? share_of(fault->select.up_to, service->instance_count) : want);
-    fill_targets(planner, fault, service, want, spec);
+    fill_targets(planner, occurrence, service, want, spec);
 }
 
 /* ---- faults beside each other ---- */
@@ -259,13 +397,10 @@ static const char *common_target(const struct fault_spec *a, const struct fault_
     return NULL;
 }
 
-/* Where in the scenario a planned fault stands: faults may have been left out before it. */
+/* Where in the scenario a planned fault stands. */
 static size_t index_of(const struct planner *planner, const struct plan_fault *fault)
 {
-    size_t i = 0;
-    while (!base_str_eq(planner->scenario->faults[i].name, fault->spec.name))
-        i++;
-    return i;
+    return planner->timeline.list[fault - planner->plan->faults].index;
 }
 
 /* Faults on one service at one time share its cap: instances hit when `fault` starts. */
@@ -333,20 +468,26 @@ static void need_agent(struct planner *planner)
     plan->agent_key_file = base_str_dup(planner->topo->agent_key_file);
 }
 
-void planner_faults(struct planner *planner)
+static void skip_left_out(struct planner *planner)
 {
     const struct scn_scenario *scenario = planner->scenario;
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        if (planner_leaves_out(planner, &scenario->faults[i]))
+            planner_skip(planner, scenario->faults[i].name,
+                         base_str_printf("%s needs kernel privileges and was left out with "
+                                         "--without-kernel-faults",
+                                         fault_kind_name(scenario->faults[i].kind)));
+}
+
+void planner_faults(struct planner *planner)
+{
+    const struct scn_timeline *timeline = &planner->timeline;
     struct plan *plan = planner->plan;
-    plan->faults = base_calloc(scenario->fault_count, sizeof *plan->faults);
-    for (size_t i = 0; i < scenario->fault_count; i++) {
-        const struct scn_fault *fault = &scenario->faults[i];
-        if (planner_leaves_out(planner, fault))
-            planner_skip(planner, fault->name,
-                         base_str_dup("partition needs kernel privileges and was left out with "
-                                      "--without-kernel-faults"));
-        else
-            plan_fault(planner, fault, i, &plan->faults[plan->fault_count++]);
-    }
+    skip_left_out(planner);
+    plan->fault_count = timeline->count;
+    plan->faults = base_calloc(timeline->count, sizeof *plan->faults);
+    for (size_t i = 0; i < timeline->count; i++)
+        plan_fault(planner, &timeline->list[i], i + 1, &plan->faults[i]);
     check_overlaps(planner);
     need_agent(planner);
 }

@@ -2,6 +2,7 @@
 /* The stages of a run; see scenarios/run.h for the picture. */
 #include "scenarios/run.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -9,6 +10,7 @@
 
 static const struct dur_ns CHECK_PAUSE = {250 * BASE_NS_PER_MS};
 static const struct dur_ns LOAD_START_LIMIT = {10 * BASE_NS_PER_S};
+static const struct dur_ns LOAD_SILENCE = {5 * BASE_NS_PER_S}; /* three intervals, if longer */
 static const struct dur_ns LOAD_END_SLACK = {5 * BASE_NS_PER_S};
 static const struct dur_ns QUERY_LIMIT = {15 * BASE_NS_PER_S};
 
@@ -53,6 +55,7 @@ struct run *run_new(const struct plan *plan, const struct run_effects *effects)
     run->query_results = json_array();
     run_guard_init(run);
     run_queries_init(run);
+    run_probes_init(run);
     return run;
 }
 
@@ -62,6 +65,7 @@ void run_free(struct run *run)
         return;
     run_guard_fini(run);
     run_queries_fini(run);
+    run_probes_fini(run);
     for (size_t i = 0; i < run->plan->fault_count; i++)
         json_decref(run->faults[i].record);
     free(run->faults);
@@ -110,12 +114,12 @@ void run_abort(struct run *run, enum run_abort by, const char *why)
 
 /* --- the stages --- */
 
-size_t run_check_count(const struct run *run)
+static size_t platform_checks(const struct run *run)
 {
     return run->plan->check_count + run->plan->slo_count + (run->plan->fault_count > 0 ? 1 : 0);
 }
 
-char *run_check_name(const struct run *run, size_t check)
+static char *check_name(const struct run *run, size_t check)
 {
     const struct plan *plan = run->plan;
     if (check < plan->check_count)
@@ -127,10 +131,12 @@ char *run_check_name(const struct run *run, size_t check)
 
 static void begin_checks(struct run *run)
 {
+    size_t checks = platform_checks(run);
     run->checks_ok = true;
-    run->checks_open = run_check_count(run);
-    for (size_t i = 0; i < run_check_count(run); i++)
+    run->checks_open = checks + run_probes_before(run);
+    for (size_t i = 0; i < checks; i++)
         run->fx->check(run->fx->ctx, i);
+    run_probes_ask_before(run);
 }
 
 static void begin_load(struct run *run)
@@ -143,7 +149,7 @@ static void begin_load(struct run *run)
 
 static bool advance_steady(struct run *run, struct mono_ns now)
 {
-    if (run_check_count(run) == 0) {
+    if (platform_checks(run) + run_probes_before(run) == 0) {
         begin_load(run);
         return true;
     }
@@ -209,19 +215,32 @@ static struct dur_ns settle_time(const struct run *run)
     return (struct dur_ns){2 * run->plan->scrape_interval.ns + 500 * BASE_NS_PER_MS};
 }
 
+/* Without its intervals no guard sees anything: a generator that hangs is as bad as none. */
+static struct mono_ns silence_limit(const struct run *run)
+{
+    int64_t three = 3 * run->plan->load.interval.ns;
+    int64_t patience = three > LOAD_SILENCE.ns ? three : LOAD_SILENCE.ns;
+    return base_mono_add(run->load_heard, (struct dur_ns){patience});
+}
+
 static bool advance_loading(struct run *run, struct mono_ns now)
 {
     bool changed = advance_phases(run, now);
+    run_probes_advance(run, now);
     if (run->stage == RUN_LOADING)
         changed |= run_faults_advance(run, now);
     if (run->stage != RUN_LOADING)
         return true;
-    if (run->load_running && !base_mono_before(now, run->deadline)) {
-        run_abort(run, RUN_ABORT_TOOL, "the load generator did not end in time");
+    bool late = !base_mono_before(now, run->deadline);
+    if (run->load_running && (late || !base_mono_before(now, silence_limit(run)))) {
+        run_abort(run, RUN_ABORT_TOOL,
+                  late ? "the load generator did not end in time"
+                       : "the load generator has fallen silent: nobody watches the load");
         return true;
     }
     if (run->load_running || !run_faults_over(run))
         return changed;
+    run->settling_since = now;
     return enter(run, RUN_SETTLING, settle_time(run));
 }
 
@@ -229,9 +248,8 @@ static void begin_queries(struct run *run)
 {
     if (!enter(run, RUN_QUERYING, QUERY_LIMIT))
         return;
-    run->queries_open = run->query_count;
-    for (size_t i = 0; i < run->query_count; i++)
-        run->fx->query(run->fx->ctx, i, run->queries[i].text, run->load_end);
+    run->queried_at = run->fx->wall(run->fx->ctx);
+    run_queries_ask(run);
 }
 
 static void finish(struct run *run)
@@ -269,9 +287,9 @@ static bool advance_reverting(struct run *run, struct mono_ns now)
 
 static bool advance_settling(struct run *run, struct mono_ns now)
 {
-    if (base_mono_before(now, run->deadline))
+    run_probes_advance(run, now);
+    if (base_mono_before(now, run->deadline) || !run_probes_settled(run, now))
         return false;
-    run->load_end = run->fx->wall(run->fx->ctx);
     begin_queries(run);
     return true;
 }
@@ -305,16 +323,19 @@ static struct mono_ns earlier(struct mono_ns a, struct mono_ns b)
 
 static struct mono_ns next_wake(const struct run *run)
 {
-    struct mono_ns next = run_faults_next(run);
+    struct mono_ns next = earlier(run_faults_next(run), run_probes_next(run));
     if (run->stage == RUN_REVERTING) {
         int64_t kill_at = run->stop_sent.ns + run->plan->load.timeout.ns + LOAD_END_SLACK.ns;
         return run->load_running && !run->load_killed ? earlier(next, (struct mono_ns){kill_at})
                                                       : next;
     }
-    if (run->stage != RUN_LOADING || run->load_running)
+    bool waits = run->stage == RUN_SETTLING && !base_mono_before(run_now(run), run->deadline);
+    if (run->stage != RUN_LOADING && !waits)
         next = earlier(next, run->deadline);
     if (run->stage == RUN_STEADY && run->checks_open == 0)
         next = earlier(next, run->checks_next);
+    if (run->stage == RUN_LOADING && run->load_running)
+        next = earlier(next, earlier(run->deadline, silence_limit(run)));
     if (run->stage == RUN_LOADING && run->next_phase < run->plan->phase_count)
         next = earlier(next, phase_start(run, run->next_phase));
     return next;
@@ -353,28 +374,33 @@ void run_on_signal(struct run *run, const char *name)
 }
 
 /* All that fail in one round are told, so that a person mends them at once. */
-static void note_failure(struct run *run, size_t check, const char *detail)
+static void note_failure(struct run *run, const char *name, const char *detail)
 {
-    char *name = run_check_name(run, check);
     char *earlier = run->checks_ok ? NULL : run->check_detail;
     char *all = base_str_printf("%s%s%s: %s", earlier != NULL ? earlier : "",
                                 earlier != NULL ? "; " : "", name, detail);
     free(run->check_detail);
     run->check_detail = all;
-    free(name);
 }
 
-void run_on_check(struct run *run, size_t check, bool ok, const char *detail)
+void run_check_answered(struct run *run, const char *name, bool ok, const char *detail)
 {
     if (run->stage != RUN_STEADY || run->checks_open == 0)
         return;
-    run_note_probe(run, check, ok, detail);
+    run_note_probe(run, name, ok, detail);
     if (!ok)
-        note_failure(run, check, detail != NULL ? detail : "");
+        note_failure(run, name, detail != NULL ? detail : "");
     run->checks_ok = run->checks_ok && ok;
     if (--run->checks_open == 0)
         end_checks(run, run_now(run));
     run_on_wake(run);
+}
+
+void run_on_check(struct run *run, size_t check, bool ok, const char *detail)
+{
+    char *name = check_name(run, check);
+    run_check_answered(run, name, ok, detail);
+    free(name);
 }
 
 void run_on_load_started(struct run *run, struct mono_ns start)
@@ -384,25 +410,27 @@ void run_on_load_started(struct run *run, struct mono_ns start)
     const struct load_spec *load = &run->plan->load;
     struct dur_ns limit = {load->duration.ns + load->timeout.ns + LOAD_END_SLACK.ns};
     run->load_start = start;
+    run->load_heard = run_now(run);
     (void)enter(run, RUN_LOADING, limit);
     run_event(run, "load.started", NULL);
     run_on_wake(run);
+}
+
+void run_on_load_histogram(struct run *run, const char *phase, const char *route, const char *kind,
+                           const struct hdr *hdr)
+{
+    run_guard_histogram(run, phase, route, kind, hdr);
 }
 
 void run_on_load_interval(struct run *run, const struct load_interval *interval)
 {
     json_t *fields = load_interval_to_json(interval);
     run_event_take(run, "load.interval", fields);
-    double measured = 0;
-    const struct plan_abort *hit =
-        run->stage == RUN_LOADING ? run_guard_push(run, interval, &measured) : NULL;
-    if (hit != NULL) {
-        char value[EXPECT_TEXT];
-        expectation_format_value(&hit->when, measured, value);
-        char *why = base_str_printf("%s: measured %s", hit->name, value);
+    run->load_heard = run_now(run);
+    char *why = run->stage == RUN_LOADING ? run_guard_push(run, interval) : NULL;
+    if (why != NULL)
         run_abort(run, RUN_ABORT_GUARD, why);
-        free(why);
-    }
+    free(why);
     run_on_wake(run);
 }
 
@@ -411,7 +439,6 @@ void run_on_load_ended(struct run *run, bool complete, const char *error)
     if (!run->load_running)
         return;
     run->load_running = false;
-    run->load_end = run->fx->wall(run->fx->ctx);
     run_event_take(run, "load.finished",
                    json_pack("{s:b,s:o}", "complete", complete, "error", model_json_text(error)));
     if (!complete) {

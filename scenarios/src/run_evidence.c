@@ -21,28 +21,62 @@ void run_event_take(struct run *run, const char *type, json_t *fields)
     json_decref(fields);
 }
 
-void run_note_probe(struct run *run, size_t check, bool ok, const char *detail)
+/* The newest entry of this name; NULL: there is none. */
+static json_t *newest_of(const json_t *list, const char *name)
 {
-    char at[BASE_WALL_TEXT];
-    BASE_AUTO_FREE char *name = run_check_name(run, check);
-    base_wall_format(run->fx->wall(run->fx->ctx), at);
-    json_array_append_new(run->probes,
-                          json_pack("{s:o,s:s,s:b,s:o}", "name", model_json_text(name), "at", at,
-                                    "ok", ok, "detail", model_json_text(detail)));
+    for (size_t i = json_array_size(list); i > 0; i--) {
+        json_t *entry = json_array_get(list, i - 1);
+        if (base_str_eq(json_string_value(json_object_get(entry, "name")), name))
+            return entry;
+    }
+    return NULL;
 }
 
-static struct run_query make_query(const struct plan *plan, const struct plan_slo *slo,
-                                   const char *role, const char *selector)
+/* Answers that say the same again are one entry: a long run asks often. */
+void run_note_probe(struct run *run, const char *name, bool ok, const char *detail)
 {
-    /* The window: the load and two scrapes on each side, so that samples bracket it. */
-    double seconds = base_dur_to_s(plan->duration) + base_dur_to_s(plan->load.timeout) +
-                     4 * base_dur_to_s(plan->scrape_interval) + 2;
+    char at[BASE_WALL_TEXT];
+    base_wall_format(run->fx->wall(run->fx->ctx), at);
+    json_t *text = model_json_text(detail);
+    json_t *newest = newest_of(run->probes, name);
+    bool same = newest != NULL && json_is_true(json_object_get(newest, "ok")) == ok &&
+                json_equal(json_object_get(newest, "detail"), text);
+    if (same) {
+        json_int_t times = json_integer_value(json_object_get(newest, "times"));
+        json_object_set_new(newest, "times", json_integer(times + 1));
+        json_object_set_new(newest, "until", json_string(at));
+        json_decref(text);
+        return;
+    }
+    json_array_append_new(run->probes,
+                          json_pack("{s:o,s:s,s:s,s:i,s:b,s:o}", "name", model_json_text(name),
+                                    "at", at, "until", at, "times", 1, "ok", ok, "detail", text));
+}
+
+static struct run_query make_query(const struct plan_slo *slo, const char *role,
+                                   const char *selector)
+{
     return (struct run_query){
         .id = base_str_printf("%s/%s", slo->name, role),
         .slo = base_str_dup(slo->name),
         .role = role,
-        .text = base_str_printf("%s[%.0fs]", selector, ceil(seconds)),
+        .selector = selector,
     };
+}
+
+/* From now back to four scrapes before the load, so that samples bracket the window that is judged
+ * (two scrapes on each side), however long faults outlived the load. */
+void run_queries_ask(struct run *run)
+{
+    double seconds = base_dur_to_s(base_mono_sub(run_now(run), run->load_start)) +
+                     4 * base_dur_to_s(run->plan->scrape_interval) + 1;
+    run->queries_open = run->query_count;
+    for (size_t i = 0; i < run->query_count; i++) {
+        struct run_query *query = &run->queries[i];
+        free(query->text);
+        query->text = base_str_printf("%s[%.0fs]", query->selector, ceil(seconds));
+        run->fx->query(run->fx->ctx, i, query->text, run->queried_at);
+    }
 }
 
 void run_queries_init(struct run *run)
@@ -58,7 +92,7 @@ void run_queries_init(struct run *run)
         for (size_t j = 0; j < sizeof parts / sizeof parts[0]; j++) {
             if (parts[j].selector != NULL)
                 run->queries[run->query_count++] =
-                    make_query(plan, slo, parts[j].role, parts[j].selector);
+                    make_query(slo, parts[j].role, parts[j].selector);
         }
     }
 }
@@ -78,7 +112,7 @@ void run_queries_fini(struct run *run)
 void run_note_query(struct run *run, size_t query, const struct run_query_result *result)
 {
     const struct run_query *asked = &run->queries[query];
-    int64_t at_ms = run->load_end.ns / BASE_NS_PER_MS; /* what Prometheus resolves */
+    int64_t at_ms = run->queried_at.ns / BASE_NS_PER_MS; /* what Prometheus resolves */
     json_t *warnings = result->warnings != NULL ? json_deep_copy(result->warnings) : json_array();
     json_t *data = result->data != NULL ? json_deep_copy(result->data) : json_null();
     json_array_append_new(

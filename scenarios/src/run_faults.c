@@ -30,6 +30,11 @@ static const struct fault_spec *spec_of(const struct run *run, const struct run_
     return &run->plan->faults[fault - run->faults].spec;
 }
 
+static bool is_over(const struct run_fault *fault)
+{
+    return fault->stage == RF_ENDED || fault->stage == RF_UNCLEAN;
+}
+
 static void move_to(struct run *run, struct run_fault *fault, enum run_fault_stage stage)
 {
     if (!allowed[fault->stage][stage])
@@ -99,7 +104,6 @@ static void heed_active(struct run *run, struct run_fault *fault, const struct f
         record->state == FAULT_REQUESTED)
         return;
     bool in_time = record->end == FAULT_END_EXPIRED && now.ns + EXPIRY_SLACK.ns >= fault->end.ns;
-    fault->interrupted = !in_time;
     bool over = fault_state_final(record->state);
     if (over)
         settle(run, fault, record);
@@ -119,7 +123,6 @@ static void heed_active(struct run *run, struct run_fault *fault, const struct f
 static void lose_agent(struct run *run, struct run_fault *fault, const char *error,
                        struct mono_ns now)
 {
-    fault->interrupted = true;
     announce(run, fault, "agent.lost", error);
     start_reverting(run, fault, now);
     char *what = base_str_printf("the agent does not answer (%s)", error);
@@ -178,9 +181,6 @@ static void on_reverted(struct run *run, struct run_fault *fault, const struct r
 {
     fault->next = base_mono_add(now, ASK_AGAIN);
     if (reply->kind == RUN_REPLY_RECORD && fault_state_final(reply->record->state)) {
-        enum fault_end end = reply->record->end;
-        if (end == FAULT_END_LEASE || end == FAULT_END_RECOVERY)
-            fault->interrupted = true;
         settle(run, fault, reply->record);
     } else if (reply->kind == RUN_REPLY_UNKNOWN) {
         /* It may never have begun, or the agent came back without its journal: nobody can tell. */
@@ -228,7 +228,7 @@ void run_on_fault(struct run *run, size_t index, enum run_request request,
         fault->renewing = false;
     else
         fault->asked = false;
-    if (fault->stage == RF_ENDED || fault->stage == RF_UNCLEAN)
+    if (is_over(fault))
         return;
     if (reply->kind != RUN_REPLY_UNREACHABLE && reply->kind != RUN_REPLY_UNSENT)
         fault->heard = now;
@@ -288,18 +288,62 @@ static bool advance_reverting(struct run *run, struct run_fault *fault, struct m
     return true;
 }
 
+static bool share_a_target(const struct fault_spec *a, const struct fault_spec *b)
+{
+    for (size_t i = 0; i < a->target_count; i++)
+        for (size_t k = 0; k < b->target_count; k++)
+            if (base_str_eq(a->targets[i], b->targets[k]))
+                return true;
+    return false;
+}
+
+/* Whether it must wait for another to be measured gone: one that it follows, or one that is due to
+ * end as it begins and still holds a target of its. */
+static bool must_wait(const struct run *run, const struct run_fault *fault)
+{
+    const struct fault_spec *spec = spec_of(run, fault);
+    const char *leader = run->plan->faults[fault - run->faults].after;
+    for (size_t i = 0; i < run->plan->fault_count; i++) {
+        const struct run_fault *other = &run->faults[i];
+        if (other == fault || is_over(other))
+            continue;
+        if ((leader != NULL && base_str_eq(spec_of(run, other)->name, leader)) ||
+            (other->stage != RF_PLANNED && share_a_target(spec_of(run, other), spec)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_due(const struct run *run, const struct run_fault *fault, struct mono_ns now)
+{
+    struct mono_ns at = base_mono_add(run->load_start, run->plan->faults[fault - run->faults].at);
+    return !base_mono_before(now, at) && !must_wait(run, fault);
+}
+
+/* A fault that has not begun. */
+static bool advance_planned(struct run *run, struct run_fault *fault, struct mono_ns now)
+{
+    if (run->stage == RUN_REVERTING) {
+        move_to(run, fault, RF_ENDED);
+        return true;
+    }
+    if (run->stage != RUN_LOADING || !is_due(run, fault, now))
+        return false;
+    if (run->load_running)
+        apply(run, fault, now);
+    else
+        abort_over(run, fault, RUN_ABORT_FAULT,
+                   "what it had to wait for was gone only after the load had ended");
+    return true;
+}
+
 bool run_faults_advance(struct run *run, struct mono_ns now)
 {
     bool changed = false;
     for (size_t i = 0; i < run->plan->fault_count; i++) {
         struct run_fault *fault = &run->faults[i];
-        struct mono_ns at = base_mono_add(run->load_start, run->plan->faults[i].at);
-        if (fault->stage == RF_PLANNED && run->stage == RUN_LOADING && !base_mono_before(now, at)) {
-            apply(run, fault, now);
-            changed = true;
-        } else if (fault->stage == RF_PLANNED && run->stage == RUN_REVERTING) {
-            move_to(run, fault, RF_ENDED);
-            changed = true;
+        if (fault->stage == RF_PLANNED) {
+            changed |= advance_planned(run, fault, now);
         } else if (fault->stage == RF_ACTIVE) {
             changed |= advance_active(run, fault, now);
         } else if (fault->stage == RF_REVERTING) {
@@ -312,8 +356,7 @@ bool run_faults_advance(struct run *run, struct mono_ns now)
 bool run_faults_over(const struct run *run)
 {
     for (size_t i = 0; i < run->plan->fault_count; i++) {
-        enum run_fault_stage stage = run->faults[i].stage;
-        if (stage != RF_ENDED && stage != RF_UNCLEAN)
+        if (!is_over(&run->faults[i]))
             return false;
     }
     return true;
@@ -325,7 +368,7 @@ struct mono_ns run_faults_next(const struct run *run)
     for (size_t i = 0; i < run->plan->fault_count; i++) {
         const struct run_fault *fault = &run->faults[i];
         int64_t due = INT64_MAX;
-        if (fault->stage == RF_PLANNED && run->stage == RUN_LOADING)
+        if (fault->stage == RF_PLANNED && run->stage == RUN_LOADING && !must_wait(run, fault))
             due = run->load_start.ns + run->plan->faults[i].at.ns;
         else if (fault->stage == RF_ACTIVE)
             due =

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Abort conditions over sliding windows of the generator's intervals. Counts are summed over the
- * window; a latency statistic of a window is the largest of its intervals', which errs on the side
- * of aborting. Intervals carry no histogram but p50, p99 and max: the parser refuses the others
- * (check.c). A window that is not yet full judges nothing.
+ * What ends a run early: abort conditions that hold, and thresholds with `abort: true` that fail,
+ * both over sliding windows of the generator's intervals (model/window.h). A window that is not yet
+ * full judges nothing. Reports judge the same thresholds again from the run directory. An abort
+ * condition is no evidence but a brake, so it does not ask for as many events as a threshold does,
+ * and takes no answer at all for slower than any.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -14,92 +15,85 @@
 void run_guard_init(struct run *run)
 {
     const struct plan *plan = run->plan;
-    run->windows = base_calloc(plan->abort_count, sizeof *run->windows);
-    for (size_t i = 0; i < plan->abort_count; i++) {
-        int64_t length = plan->load.interval.ns > 0 ? plan->load.interval.ns : BASE_NS_PER_S;
-        int64_t n = (plan->aborts[i].over.ns + length - 1) / length;
-        run->windows[i].cap = n < 1 ? 1 : (size_t)n;
-        run->windows[i].ring = base_calloc(run->windows[i].cap, sizeof *run->windows[i].ring);
+    struct dur_ns interval = plan->load.interval;
+    run->abort_windows = base_calloc(plan->abort_count, sizeof(struct load_window *));
+    run->threshold_windows = base_calloc(plan->threshold_count, sizeof(struct load_window *));
+    for (size_t i = 0; i < plan->abort_count; i++)
+        run->abort_windows[i] =
+            load_window_new(&plan->aborts[i].when, NULL, NULL, plan->aborts[i].over, interval);
+    for (size_t i = 0; i < plan->threshold_count; i++) {
+        const struct plan_threshold *t = &plan->thresholds[i];
+        if (t->abort)
+            run->threshold_windows[i] =
+                load_window_new(&t->expect, t->phase, t->route, t->over, interval);
     }
+}
+
+static void free_windows(struct load_window ***windows, size_t count)
+{
+    for (size_t i = 0; *windows != NULL && i < count; i++)
+        load_window_free((*windows)[i]);
+    free(*windows);
+    *windows = NULL;
 }
 
 void run_guard_fini(struct run *run)
 {
-    for (size_t i = 0; run->windows != NULL && i < run->plan->abort_count; i++)
-        free(run->windows[i].ring);
-    free(run->windows);
-    run->windows = NULL;
+    free_windows(&run->abort_windows, run->plan->abort_count);
+    free_windows(&run->threshold_windows, run->plan->threshold_count);
 }
 
-static void push(struct run_window *window, const struct load_interval *interval)
+void run_guard_histogram(struct run *run, const char *phase, const char *route, const char *kind,
+                         const struct hdr *hdr)
 {
-    size_t at = (window->first + window->len) % window->cap;
-    if (window->len == window->cap)
-        window->first = (window->first + 1) % window->cap;
-    else
-        window->len++;
-    window->ring[at] = *interval;
-    window->ring[at].phase = NULL; /* borrowed; of no use here */
+    for (size_t i = 0; i < run->plan->abort_count; i++)
+        load_window_histogram(run->abort_windows[i], phase, route, kind, hdr);
+    for (size_t i = 0; i < run->plan->threshold_count; i++)
+        if (run->threshold_windows[i] != NULL)
+            load_window_histogram(run->threshold_windows[i], phase, route, kind, hdr);
 }
 
-static double ratio(uint64_t part, uint64_t whole)
+static char *say(const char *what, const char *name, const struct expectation *expect, double value)
 {
-    return whole == 0 ? (double)NAN : (double)part / (double)whole;
+    char measured[EXPECT_TEXT] = "no answer to any request";
+    if (isfinite(value))
+        expectation_format_value(expect, value, measured);
+    return base_str_printf("%s%s: measured %s", what, name, measured);
 }
 
-static double largest(const struct run_window *window, const struct expectation *when)
+static char *push_abort(struct run *run, size_t i, const struct load_interval *interval)
 {
-    int64_t most = 0;
-    bool median = when->stat == EXPECT_QUANTILE && when->quantile <= 0.5;
-    for (size_t i = 0; i < window->cap; i++) {
-        const struct load_interval *in = &window->ring[i];
-        int64_t value = when->stat == EXPECT_MAX ? in->max.ns : median ? in->p50.ns : in->p99.ns;
-        most = value > most ? value : most;
+    const struct plan_abort *condition = &run->plan->aborts[i];
+    struct load_window *window = run->abort_windows[i];
+    if (load_window_interval(window, interval) == LOAD_WINDOW_OPEN)
+        return NULL;
+    double value = load_window_measure(window).value;
+    if (isnan(value) || !expectation_holds(&condition->when, value))
+        return NULL;
+    return say("", condition->name, &condition->when, value);
+}
+
+static char *push_threshold(struct run *run, size_t i, const struct load_interval *interval)
+{
+    const struct plan_threshold *t = &run->plan->thresholds[i];
+    struct load_window *window = run->threshold_windows[i];
+    if (window == NULL || load_window_interval(window, interval) != LOAD_WINDOW_FAILS)
+        return NULL;
+    return say("threshold ", t->name, &t->expect, load_window_measure(window).value);
+}
+
+/* Every window sees every interval, whoever ends the run. */
+char *run_guard_push(struct run *run, const struct load_interval *interval)
+{
+    char *why = NULL;
+    for (size_t i = 0; i < run->plan->abort_count + run->plan->threshold_count; i++) {
+        size_t aborts = run->plan->abort_count;
+        char *hit =
+            i < aborts ? push_abort(run, i, interval) : push_threshold(run, i - aborts, interval);
+        if (why == NULL)
+            why = hit;
+        else
+            free(hit);
     }
-    return most == 0 ? (double)NAN : (double)most;
-}
-
-static double measure(const struct run_window *window, const struct expectation *when)
-{
-    struct load_counts sum = {0};
-    int64_t ns = 0;
-    for (size_t i = 0; i < window->cap; i++) {
-        load_counts_add(&sum, &window->ring[i].counts);
-        ns += window->ring[i].length.ns;
-    }
-    switch (when->stat) {
-    case EXPECT_ERRORS:
-        return ratio(load_counts_failed(&sum) + sum.missed, sum.intended);
-    case EXPECT_ACHIEVED_RATE:
-        return ratio(sum.sent, sum.intended);
-    case EXPECT_RATE:
-        return ns == 0 ? (double)NAN : (double)sum.ok * (double)BASE_NS_PER_S / (double)ns;
-    case EXPECT_COUNT:
-        return (double)sum.ok;
-    case EXPECT_QUANTILE:
-    case EXPECT_MAX:
-        return largest(window, when);
-    case EXPECT_MEAN:
-        break;
-    }
-    return (double)NAN;
-}
-
-const struct plan_abort *run_guard_push(struct run *run, const struct load_interval *interval,
-                                        double *measured)
-{
-    const struct plan_abort *hit = NULL;
-    for (size_t i = 0; i < run->plan->abort_count; i++) {
-        const struct plan_abort *condition = &run->plan->aborts[i];
-        struct run_window *window = &run->windows[i];
-        push(window, interval);
-        if (hit != NULL || window->len < window->cap)
-            continue;
-        double value = measure(window, &condition->when);
-        if (!isnan(value) && expectation_holds(&condition->when, value)) {
-            hit = condition;
-            *measured = value;
-        }
-    }
-    return hit;
+    return why;
 }

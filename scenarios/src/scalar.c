@@ -45,12 +45,44 @@ static bool read_rate(const char *text, const struct scn_field *field, void *out
     return base_parse_rate(text, out) || base_fail(err, BASE_INVALID, " (a rate is more than 0)");
 }
 
+static bool read_boolean(const char *text, const struct scn_field *field, void *out,
+                         struct base_error *err)
+{
+    (void)field;
+    (void)err;
+    *(bool *)out = text[0] == 't' || text[0] == 'T';
+    return true;
+}
+
+static bool read_rate_or_none(const char *text, double *out)
+{
+    bool none = strspn(text, "0.") == strcspn(text, "/");
+    if (none)
+        *out = 0;
+    return none || base_parse_rate(text, out);
+}
+
+static bool read_rate0(const char *text, const struct scn_field *field, void *out,
+                       struct base_error *err)
+{
+    (void)field;
+    return read_rate_or_none(text, out) || base_fail(err, BASE_INVALID, " (it is too large)");
+}
+
 static bool read_percent(const char *text, const struct scn_field *field, void *out,
                          struct base_error *err)
 {
     (void)field;
     return base_parse_percent(text, out) ||
            base_fail(err, BASE_INVALID, " (a percentage is 0%% to 100%%)");
+}
+
+static bool read_bytes(const char *text, const struct scn_field *field, void *out,
+                       struct base_error *err)
+{
+    (void)field;
+    return base_parse_bytes(text, out) ||
+           base_fail(err, BASE_INVALID, " (no whole number of bytes, or too large)");
 }
 
 static bool read_condition(const char *text, const struct scn_field *field, void *out,
@@ -78,6 +110,44 @@ static bool read_word(const char *text, const struct scn_field *field, void *out
     return base_fail(err, BASE_INVALID, "%s", "");
 }
 
+static bool read_port(const char *text, const struct scn_field *field, void *out,
+                      struct base_error *err)
+{
+    uint64_t port;
+    if (!base_parse_u64(text, &port) || port > UINT16_MAX)
+        return base_fail(err, BASE_INVALID, " (a port is 1 to 65535)");
+    return read_text(text, field, out, err);
+}
+
+static bool number_of_bandwidth(const char *text, double *out)
+{
+    static const struct {
+        const char *unit;
+        double bits;
+    } units[] = {{"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (!base_str_ends(text, units[i].unit))
+            continue;
+        char *number = base_str_ndup(text, strlen(text) - strlen(units[i].unit));
+        bool ok = base_parse_double(number, out);
+        free(number);
+        *out *= ok ? units[i].bits : 1.0;
+        return ok;
+    }
+    return false;
+}
+
+static bool read_bandwidth(const char *text, const struct scn_field *field, void *out,
+                           struct base_error *err)
+{
+    (void)field;
+    double bits;
+    if (!number_of_bandwidth(text, &bits))
+        return base_fail(err, BASE_INVALID, "%s", "");
+    *(double *)out = bits;
+    return true;
+}
+
 static bool number_of_integer(const char *text, double *out)
 {
     int64_t value;
@@ -93,6 +163,15 @@ static bool number_of_duration(const char *text, double *out)
     if (!base_parse_duration(text, &value))
         return false;
     *out = (double)value.ns;
+    return true;
+}
+
+static bool number_of_bytes(const char *text, double *out)
+{
+    uint64_t value;
+    if (!base_parse_bytes(text, &value))
+        return false;
+    *out = (double)value;
     return true;
 }
 
@@ -128,9 +207,9 @@ static const struct scn_scalar scalars[] = {
                  .text = true,
                  .max_len = LINE_MAX_LEN,
                  .read = read_text},
-    [SCN_ORIGIN] = {.what = "an origin http://HOST or http://HOST:PORT",
+    [SCN_ORIGIN] = {.what = "an origin http://HOST, http://HOST:PORT or the same with https://",
                     .example = "http://127.0.0.1:8080",
-                    .pattern = "^http://([0-9A-Za-z.-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?/?$",
+                    .pattern = "^https?://([0-9A-Za-z.-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?/?$",
                     .text = true,
                     .max_len = LINE_MAX_LEN,
                     .read = read_text},
@@ -178,6 +257,44 @@ static const struct scn_scalar scalars[] = {
                        .example = "\"p99 < 250ms\"",
                        .max_len = 120,
                        .read = read_condition},
+    [SCN_BYTES] = {.what = "a size with its unit",
+                   .example = "64MiB",
+                   .units = "B, kB, MB, GB, KiB, MiB, GiB",
+                   .pattern = "^" NUMBER "(B|kB|MB|GB|KiB|MiB|GiB)$",
+                   .max_len = 20,
+                   .read = read_bytes,
+                   .number = number_of_bytes},
+    [SCN_PEER] = {.what = "a service, an instance or ADDRESS:PORT",
+                  .example = "postgres",
+                  .pattern = "^[0-9A-Za-z[][]0-9A-Za-z.:-]*$",
+                  .text = true,
+                  .max_len = NAME_MAX_LEN,
+                  .read = read_text},
+    [SCN_PORT] = {.what = "a port",
+                  .example = "5432",
+                  .pattern = "^[1-9][0-9]{0,4}$",
+                  .text = true,
+                  .max_len = 5,
+                  .read = read_port},
+    [SCN_BANDWIDTH] = {.what = "a bandwidth with its unit",
+                       .example = "10mbit",
+                       .units = "kbit, mbit, gbit",
+                       .pattern = "^" NUMBER "(kbit|mbit|gbit)$",
+                       .max_len = 40,
+                       .read = read_bandwidth,
+                       .number = number_of_bandwidth},
+    [SCN_RATE_OR_NONE] = {.what = "a rate with its unit",
+                          .example = "500/s",
+                          .units = "/s, /m, /h",
+                          .pattern = "^" NUMBER "/(s|m|h)$",
+                          .max_len = 40,
+                          .read = read_rate0,
+                          .number = read_rate_or_none},
+    [SCN_BOOLEAN] = {.what = "true or false, without quotes",
+                     .example = "true",
+                     .pattern = "^(true|True|TRUE|false|False|FALSE)$",
+                     .max_len = 5,
+                     .read = read_boolean},
     [SCN_WORD] = {.what = "one of", .max_len = NAME_MAX_LEN, .read = read_word},
 };
 

@@ -45,6 +45,10 @@ static json_t *scalar_schema(const struct scn_field *field)
         return words_schema(field->words);
     if (field->type == SCN_INTEGER)
         return integer_schema(field);
+    if (field->type == SCN_PORT)
+        return json_pack("{s:s,s:i,s:i}", "type", "integer", "minimum", 1, "maximum", UINT16_MAX);
+    if (field->type == SCN_BOOLEAN)
+        return json_pack("{s:s}", "type", "boolean");
     const struct scn_scalar *scalar = scn_scalar_of(field->type);
     json_t *schema =
         json_pack("{s:s,s:I}", "type", "string", "maxLength", (json_int_t)scalar->max_len);
@@ -108,6 +112,8 @@ static void describe(json_t *schema, const struct scn_field *field)
         return;
     if (field->type == SCN_INTEGER && base_parse_i64(field->fallback, &number))
         set(schema, "default", json_integer(number));
+    else if (field->type == SCN_BOOLEAN)
+        set(schema, "default", json_boolean(field->fallback[0] == 't'));
     else
         set(schema, "default", json_string(field->fallback));
 }

@@ -12,14 +12,15 @@
 # Then pacing: how late requests are sent, beside a loop of epoll_pwait2 that does nothing else.
 #
 # Usage: load_vs_wrk.sh [BUILD_DIR]
-#   SECONDS_EACH=1 ROUNDS=5 CONNECTIONS="1 10 100 1000" RATES="1000 10000 50000"
+#   SECONDS_EACH=1 ROUNDS=5 CONNECTIONS="1 10 100 1000 10000" RATES="1000 10000 50000"
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 build=${1:-build/release}
-seconds=${SECONDS_EACH:-1}
+each=${SECONDS_EACH:-1}
+seconds=$each
 rounds=${ROUNDS:-5}
-connections=${CONNECTIONS:-1 10 100 1000}
+connections=${CONNECTIONS:-1 10 100 1000 10000}
 rates=${RATES:-1000 10000 50000}
 server_core=1
 client_core=0
@@ -56,7 +57,7 @@ worker_processes 1;
 daemon off;
 pid $work/pid;
 error_log $work/error.log crit;
-events { worker_connections 4096; }
+events { worker_connections 20000; }
 http {
     access_log off;
     keepalive_requests 1000000000;
@@ -169,8 +170,9 @@ table() {
                 if (n == 0) continue
                 for (i = 1; i <= n; i++) a[i] = requests[key, i]
                 name = tools[t] in label ? label[tools[t]] : tools[t]
-                printf "| %s | %s | %d | %.2f | %.2f |\n", order[o], name, median(a, n),
-                       least[key], least[key] / least[order[o] " wrk"]
+                base = order[o] " wrk"
+                printf "| %s | %s | %d | %.2f | %s |\n", order[o], name, median(a, n), least[key],
+                       base in least ? sprintf("%.2f", least[key] / least[base]) : "-"
             }
     }' "$work/runs"
 }
@@ -203,14 +205,16 @@ start_server
 : >"$work/runs"
 for c in $connections; do
     wrk_rate=1000 # the best so far
+    seconds=$((c < 10000 ? each : each * 5)) # to be connected takes a second by itself
     for _ in $(seq "$rounds"); do
         for tool in $tools; do
             run_one "$tool" "$c" "$wrk_rate"
         done
     done
 done
-echo "$(nginx -v 2>&1), $(wrk -v 2>&1 | head -1 | cut -d' ' -f1,2), $rounds rounds of $seconds s," \
+echo "$(nginx -v 2>&1), $(wrk -v 2>&1 | head -1 | cut -d' ' -f1,2), $rounds rounds of $each s," \
     "client on core $client_core, server on core $server_core"
 table
 echo
+seconds=$each
 pacing

@@ -6,11 +6,13 @@ and the squall-gateway of the build for faults inside an application. What is me
 from the target's namespace, not taken from what the agent says."""
 
 import ctypes
+import errno
 import http.client
 import json
 import os
 import pathlib
 import queue
+import resource
 import signal
 import socket
 import subprocess
@@ -28,6 +30,7 @@ S = 1_000_000_000
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 # What "gone by lease + 2 s" allows, as CHAOS.md's goal 1 has it.
 GRACE_S = 2.0
+JOBS_27_LIMIT = 48 << 20  # bytes of memory, where cgroup v1 can say so
 
 SERVER = """
 import signal, socket, sys, threading
@@ -77,19 +80,54 @@ def connects(netns, address, port, timeout=0.3):
             return False
 
 
+def answers(instance, timeout=0.15):
+    """Whether the process itself says a word: the kernel accepts connections also for one that is
+    frozen. From the host's namespace."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.settimeout(timeout)
+        try:
+            sock.connect((instance.address, instance.port))
+            sock.sendall(b"anybody there?\r\n\r\n")
+            return sock.recv(1) != b""
+        except OSError:
+            return False
+
+
+def group_mount(controller):
+    """Where a cgroup v1 controller is mounted, or with None cgroup v2; None: it is not."""
+    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
+        _, place, kind, options = line.split()[:4]
+        if kind == ("cgroup2" if controller is None else "cgroup") and (
+                controller is None or controller in options.split(",")):
+            return pathlib.Path(place)
+    return None
+
+
 def ruleset(netns):
     return subprocess.run(["ip", "netns", "exec", netns, "nft", "list", "ruleset"], check=True,
                           capture_output=True, text=True).stdout
 
 
+def unshared_mounts():
+    """A process in a mount namespace of its own."""
+    holder = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "sleep",
+                               "infinity"])
+    own = os.readlink("/proc/self/ns/mnt")
+    wait_until(lambda: os.readlink(f"/proc/{holder.pid}/ns/mnt") != own, 5, "unshared")
+    return holder
+
+
 class Instance:
     """One process of a service, restarted at once when it exits, as the sandbox does."""
 
-    def __init__(self, folder, name, command, address, port, netns=None, user=None, restart=True):
+    def __init__(self, folder, name, command, address, port, netns=None, user=None, restart=True,
+                 groups=()):
         self.name, self.command, self.netns, self.user = name, command, netns, user
         self.address, self.port, self.restart = address, port, restart
         self.status_file = folder / f"{name}.json"
         self.log_file = folder / f"{name}.log"
+        self.groups = groups  # cgroup folders that are there already
+        self.group = groups[0] if groups else None  # the one that the topology names
         self.stopping = False
         self.restarts = 0
         self.process = None
@@ -116,6 +154,9 @@ class Instance:
             command = self.command
             if self.netns is not None:
                 command = ["nsenter", f"--net=/run/netns/{self.netns}", *command]
+            for group in self.groups:
+                command = ["/bin/sh", "-c", 'echo 0 > "$0" && exec "$@"',
+                           str(group / "cgroup.procs"), *command]
             with open(self.log_file, "ab") as log:
                 self.process = subprocess.Popen(command, stdout=log, stderr=log, user=self.user)
             self.status("starting")
@@ -145,7 +186,7 @@ class Instance:
 
     def topology(self):
         return {"name": self.name, "address": self.address, "port": self.port,
-                "netns": f"/run/netns/{self.netns}" if self.netns else None, "cgroup": None,
+                "netns": f"/run/netns/{self.netns}" if self.netns else None, "cgroup": str(self.group) if self.group else None,
                 "statusFile": str(self.status_file), "logFile": str(self.log_file)}
 
 
@@ -154,6 +195,7 @@ class Platform:
         self.folder, self.mode = folder, mode
         self.instances = {}
         self.namespaces = []
+        self.groups = []
         self.topology_file = folder / "topology.json"
         self.admin = folder / "admin-token"
         self.admin.write_text("admin-secret\n")
@@ -182,12 +224,43 @@ class Platform:
             instance.stop()
         for netns in list(self.namespaces):
             self.remove_namespace(netns)
+        for group in self.groups:  # a process that was killed leaves its group a little later
+            wait_until(lambda group=group: remove_group(group), 5, f"{group} is empty")
 
     def remove_namespace(self, netns):
         """An orphaned TCP connection may keep the namespace itself for a while, but not the link."""
         sh("ip", "link", "del", netns.replace("-", "v"))
         sh("ip", "netns", "del", netns)
         self.namespaces.remove(netns)
+
+
+def remove_group(group):
+    try:
+        group.rmdir()
+        return True
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+
+
+def add_jobs(platform):
+    """A service on the bridge's own address, each instance in control groups of its own: of cgroup
+    v2 (None), of a v1 controller."""
+    for number, controllers in [(21, [None]), (22, ["freezer"]), (23, []), (24, []), (25, [None]),
+                                (26, [None]), (27, [None, "memory"]), (28, [None, "pids"]),
+                                (29, [None])]:
+        name, groups = f"jobs-{number}", []
+        for mount in filter(None, map(group_mount, controllers)):
+            groups.append(mount / f"{PREFIX}-{name}")
+            groups[-1].mkdir()
+            platform.groups.append(groups[-1])
+            limit = groups[-1] / "memory.limit_in_bytes"
+            if limit.exists():
+                limit.write_text(str(JOBS_27_LIMIT))
+        address, port = f"{SUBNET}.1", 8000 + number
+        platform.add("jobs", Instance(platform.folder, name, echo_command(address, port), address,
+                                      port, groups=groups))
 
 
 def gateway_command(platform, name, address, port):
@@ -234,6 +307,7 @@ def platform(bridge, tmp_path_factory):
             command = (gateway_command(made, name, address, port) if service == "gateway"
                        else echo_command(address, port))
             made.add(service, Instance(made.folder, name, command, address, port, netns))
+        add_jobs(made)
         made.write()
         yield made
     finally:
@@ -349,9 +423,11 @@ def fault(kind, service, targets, duration_s=20.0, lease_s=2.0, affected=1.0, **
             "targets": targets, kind: details}
 
 
-def kill_fault(targets=("api-11",), number=signal.SIGKILL, within_s=10.0, service="api", **more):
+def kill_fault(targets=("api-11",), number=signal.SIGKILL, within_s=10.0, service="api",
+               grace_s=0.0, every_s=0.0, **more):
     return fault("kill", service, list(targets), signal=int(number),
-                 restartWithinNs=int(within_s * S), **more)
+                 restartWithinNs=int(within_s * S), graceNs=int(grace_s * S),
+                 everyNs=int(every_s * S), **more)
 
 
 def partition_fault(targets=("api-11",), peers=("store",), action="drop", direction="both",
@@ -360,9 +436,78 @@ def partition_fault(targets=("api-11",), peers=("store",), action="drop", direct
                  direction=direction, **more)
 
 
-def app_fault(targets=("gateway-14",), rate=0.2, latency_ms=0, **more):
+def app_fault(targets=("gateway-14",), rate=1.0, latency_ms=0, **more):
     return fault("app", "gateway", list(targets), errorRate=rate, errorStatus=503,
                  latencyNs=latency_ms * 1_000_000, **more)
+
+
+def pause_fault(targets=("jobs-21",), **more):
+    return fault("pause", "jobs", list(targets), **more)
+
+
+def cpu_fault(targets=("jobs-25",), workers=1, load=0.5, **more):
+    return fault("cpu", "jobs", list(targets), workers=workers, load=load, **more)
+
+
+def memory_fault(targets=("jobs-26",), mib=64, percent=0.0, rate=1 << 30, **more):
+    return fault("memory", "jobs", list(targets), bytes=mib << 20, percent=percent, rate=rate,
+                 **more)
+
+
+def disk_fault(path, targets=("jobs-21",), mib=64, left=0.0, **more):
+    return fault("diskFill", "jobs", list(targets), path=str(path), bytes=mib << 20, left=left,
+                 **more)
+
+
+def limits_fault(targets=("jobs-28",), files=-1, pids=-1, **more):
+    return fault("limits", "jobs", list(targets), files=files, pids=pids, **more)
+
+
+def files_limit(pid):
+    return resource.prlimit(pid, resource.RLIMIT_NOFILE)[0]
+
+
+def fillers(folder):
+    """pid -> bytes that the file without a name takes, which it holds in that folder."""
+    found = {}
+    for process in pathlib.Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and (process / "comm").read_text() == "squall-fill\n":
+                for entry in (process / "fd").iterdir():
+                    if os.readlink(entry).startswith(f"{folder}/"):
+                        found[int(process.name)] = os.stat(entry).st_blocks * 512
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def workers_in(instance):
+    """pid -> seconds of processor time and bytes of memory, of squall's own in its group."""
+    found = {}
+    for pid in (instance.group / "cgroup.procs").read_text().split():
+        try:
+            process = pathlib.Path("/proc") / pid
+            if (process / "comm").read_text() != "squall-stress\n":
+                continue
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            resident = int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            found[int(pid)] = (sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK"), resident)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def network_fault(targets=("api-11",), peers=("store",), delay_ms=0.0, jitter_ms=0.0, rate=0.0,
+                  direction="both", protocol="any", ports=(), distribution="uniform", burst=None,
+                  service="api", correlation=0.0, loss=0.0, duplicate=0.0, corrupt=0.0, reorder=0.0,
+                  lease_s=1.5, **more):
+    enter, leave, bad = burst or (0.0, 0.0, 0.0)
+    return fault("network", service, list(targets), peers=list(peers), protocol=protocol,
+                 ports=[str(p) for p in ports], direction=direction, distribution=distribution,
+                 delayNs=int(delay_ms * 1e6), jitterNs=int(jitter_ms * 1e6), rateBits=rate,
+                 correlation=correlation, loss=loss, duplicate=duplicate, corrupt=corrupt,
+                 reorder=reorder, burstEnter=enter, burstLeave=leave, burstLoss=bad, burstCalm=0.0,
+                 seed=7, lease_s=lease_s, **more)
 
 
 def evidence(record, when):

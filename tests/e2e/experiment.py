@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -23,6 +24,14 @@ FAULTS = {
                   "     partition: {from: [postgres], action: drop, direction: both}}"),
     "app": ("  - {name: broken, at: 3s, for: 6s, lease: 2s, service: users, select: one,\n"
             "     app: {errorRate: 50%, errorStatus: 500}}"),
+    "database": ("  - {name: broken, at: 2s, for: 3s, lease: 2s, service: postgres, select: one,\n"
+                 "     maxAffected: 100%, kill: {signal: SIGKILL, restartWithin: 8s}}"),
+    "growing": ("  - {name: broken, at: 2s, for: 4s, lease: 2s, service: users, select: one,\n"
+                "     ramp: {steps: 2}, app: {errorRate: 60%, errorStatus: 500}}\n"
+                "  - {name: cut, after: broken, at: 0s, for: 2s, lease: 2s, service: users,\n"
+                "     partition: {from: [postgres], action: drop, direction: both}}"),
+    "pause": ("  - {name: broken, at: 3s, for: 6s, lease: 2s, service: users, select: one,\n"
+              "     pause: {}}"),
 }
 
 SCENARIO = """\
@@ -32,7 +41,7 @@ metadata: {{name: bad-luck, description: a short experiment for tests}}
 spec:
  target: {{kind: sandbox, name: {sandbox}}}
  seed: 7
- duration: 11s
+ duration: {duration}
  load:
   service: gateway
   arrivals: poisson
@@ -49,12 +58,15 @@ spec:
   checks: [{{name: ready, service: gateway, path: {check}, status: 200, timeout: 1s}}]
  faults:
 {fault}
+{judged}"""
+
+JUDGED = """\
  thresholds:
-  - {{name: mostly-answered, expect: errors < 60%}}
+  - {name: mostly-answered, expect: errors < 60%}
  slos:
-  - {{name: availability, objective: 40%, availability: {{service: gateway}}}}
+  - {name: availability, objective: 40%, availability: {service: gateway}}
  abort:
-  - {{name: too-many-errors, when: errors > 95%, over: 3s}}
+  - {name: too-many-errors, when: errors > 95%, over: 3s}
 """
 
 
@@ -92,10 +104,10 @@ class Sandbox:
         return text
 
     def app_faults(self):
-        """What the chaos endpoints of both users instances say is in force."""
+        """What the chaos endpoints of all instances say is in force."""
         found = []
         for service in self.topology()["services"]:
-            if service["name"] != "users":
+            if service["adminTokenFile"] is None:
                 continue
             token = pathlib.Path(service["adminTokenFile"]).read_text().strip()
             for one in service["instances"]:
@@ -106,11 +118,17 @@ class Sandbox:
                 found.append(json.loads(answer.stdout)["data"])
         return found
 
+    @staticmethod
+    def frozen(instance):
+        return "frozen 1" in (pathlib.Path(instance["cgroup"]) / "cgroup.events").read_text()
+
     def in_force(self, kind):
         if kind == "partition":
             return "expires" in self.rules()
         if kind == "app":
             return any("rate" in json.dumps(one) for one in self.app_faults())
+        if kind == "pause":
+            return any(self.frozen(one) for one in self.instances("users"))
         states = [json.loads((self.dir / "instances" / f"{one['name']}.json").read_text())["state"]
                   for one in self.instances("users")]
         return any(state != "ready" for state in states)
@@ -151,15 +169,27 @@ def stop_sandbox(box):
 class Experiment:
     """`squall run` under way, with its timeline."""
 
-    def __init__(self, box, folder, fault, out=None, within="20s", check="/ready"):
-        self.box = box
-        self.file = folder / "scenario.yaml"
-        self.file.write_text(SCENARIO.format(sandbox=box.name, fault=fault, within=within,
-                                             check=check))
+    def __init__(self, box, folder, fault, out=None, within="20s", check="/ready", duration="11s",
+                 judged=JUDGED):
+        file = folder / "scenario.yaml"
+        file.write_text(SCENARIO.format(sandbox=box.name, fault=fault, within=within, check=check,
+                                        duration=duration, judged=judged))
+        self.begin(box, folder, file, out)
+
+    @classmethod
+    def of_file(cls, box, folder, file):
+        """One whose scenario is there already; it runs on this sandbox."""
+        made = cls.__new__(cls)
+        made.begin(box, folder, file, None, "--target", box.name)
+        return made
+
+    def begin(self, box, folder, file, out, *options):
+        self.box, self.file = box, file
         self.out = out or folder / "runs"
         self.log = open(folder / "log", "w+", encoding="utf-8")
+        self.begun = time.monotonic()
         self.process = subprocess.Popen(
-            [str(BIN / "squall"), "run", str(self.file), "--out", str(self.out)],
+            [str(BIN / "squall"), "run", str(file), "--out", str(self.out), *options],
             stdout=self.log, stderr=subprocess.STDOUT, env={**os.environ, **box.env})
 
     def dir(self):

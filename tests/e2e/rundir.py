@@ -96,7 +96,8 @@ def wall(at_s):
 def fault_spec(name, number, run="r1"):
     return {"id": f"{run}-{number}", "run": run, "startedNs": START_NS, "name": name, "kind": "kill",
             "durationNs": 2 * 10**9, "leaseNs": 10**9, "maxAffected": 0.5, "service": "users",
-            "targets": ["users-1"], "kill": {"signal": 9, "restartWithinNs": 5 * 10**9}}
+            "targets": ["users-1"], "kill": {"signal": 9, "restartWithinNs": 5 * 10**9,
+                                             "graceNs": 0, "everyNs": 0}}
 
 
 def fault_record(name, number, run="r1", **changes):
@@ -140,13 +141,14 @@ class RunDir:
                      "targets": [{"address": "10.0.0.2", "port": 3000}],
                      "routes": [{"name": "list", "method": "GET", "path": "/api/users",
                                  "body": None, "headers": [], "weight": 1}]},
-            "steadyForNs": 0, "steadyDeadlineNs": 10**10,
+            "maxMissed": 0.0, "steadyForNs": 0, "steadyDeadlineNs": 10**10,
             "checks": [{"name": "ready", "urls": ["http://10.0.0.2:3000/ready"], "status": 200,
                         "timeoutNs": 10**9}],
+            "probes": [],
             "phases": [{"name": "steady", "startNs": 0, "fault": None},
                        {"name": "lose-one", "startNs": 3 * 10**9, "fault": "lose-one"},
                        {"name": "after-lose-one", "startNs": 5 * 10**9, "fault": None}],
-            "faults": [{"atNs": 3 * 10**9, "spec": fault_spec("lose-one", 1)}],
+            "faults": [{"atNs": 3 * 10**9, "after": None, "spec": fault_spec("lose-one", 1)}],
             "skipped": [],
             "thresholds": [{"name": "fast", "expect": "p99 < 250ms", "phase": None, "route": None},
                            {"name": "few-errors", "expect": "errors < 1%", "phase": None,
@@ -172,7 +174,7 @@ class RunDir:
                            "maxNs": 41_000_000, "lateP99Ns": 20_000} for i in range(10)],
             "clientLimited": False, "clientLimitedWhy": None, "cpuNs": 10**9}
         self.faults = {"faults": [fault_record("lose-one", 1)]}
-        self.probes = {"probes": [{"name": "ready", "at": "2025-10-09T08:53:19.000Z", "ok": True,
+        self.probes = {"probes": [{"name": "ready", "at": "2025-10-09T08:53:19.000Z", "until": "2025-10-09T08:53:19.000Z", "times": 1, "ok": True,
                                    "detail": "200"}]}
         self.queries = {"queries": self.availability("available")}
         self.events = [event("run.started", -1), event("steady.checked", -0.5, ok=True),
@@ -199,6 +201,7 @@ class RunDir:
                 query(name, "up", cls.up())]
 
     def write(self):
+        (self.path / "MANIFEST.sha256").unlink(missing_ok=True)  # another run, not a changed one
         documents = {"plan.json": self.plan, "load.json": self.load, "faults.json": self.faults,
                      "probes.json": self.probes, "queries.json": self.queries}
         for name, value in documents.items():

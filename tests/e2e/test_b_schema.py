@@ -13,14 +13,16 @@ from conftest import ROOT, run
 
 CATALOG = sorted((ROOT / "scenarios" / "catalog").glob("*.yaml"))
 FIRST = ROOT / "scenarios" / "catalog" / "first.yaml"
+STAIRS = ROOT / "scenarios" / "catalog" / "stairs.yaml"
 
 # What a schema cannot say: ranges of values with units, and rules between fields.
 BEYOND_SCHEMA = re.compile(
     r"is out of range, expected|a percentage is 0% to 100%|a rate is more than 0|at character \d+"
     r"|no phase \"|no route \"|is taken by element|is the phase |the fault ends at"
     r"|does nothing, expected|is the target itself|ends before the checks|threads for"
+    r"|makes sense only beside|the stages last|needs \"over\"|is never full|there is never a user|is less than \"(min|median)\"|beside \"burst\""
     r"|not a bound of the platform's|expected both or neither|selects nothing"
-    r"|expected the name of one of the sandbox's services")
+    r"|no whole number of bytes|expected the name of one of the sandbox's services")
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +103,11 @@ REPLACEMENTS = [None, True, 5, 0.5, "text", "5s", "5/s", "5%", "/path", [], ["te
                 {"count": 1}]
 
 
-def mutations(document):
+def mutations(document, *only):
     """The document with each place removed, replaced by something else, or given a key more."""
     for path in places(document):
+        if only and not any(path[:len(place)] == place for place in only):
+            continue
         for replacement in [KeyError, *REPLACEMENTS]:
             mutant = copy.deepcopy(document)
             parent = mutant
@@ -116,10 +120,20 @@ def mutations(document):
             yield f"{path} -> {replacement}", mutant
 
 
+CLOSED = {"users": {"stages": [{"for": "24s", "to": 5, "from": 1}], "iterationsEach": 5,
+                    "think": {"lognormal": {"median": "1s", "p95": "2s"}}},
+          "service": "gateway", "routes": [{"name": "a", "path": "/"}]}
+
+
 def test_parser_and_schema_agree_on_every_mutation(validator, tmp_path):
-    document = yaml.safe_load(FIRST.read_text())
+    stairs = yaml.safe_load(STAIRS.read_text())
+    closed = copy.deepcopy(stairs)
+    closed["spec"]["load"] = CLOSED
+    mutants = [*mutations(yaml.safe_load(FIRST.read_text())),
+               *mutations(stairs, ("spec", "load", "stages"), ("spec", "thresholds", 2)),
+               *mutations(closed, ("spec", "load", "users"))]
     names = {}
-    for number, (name, mutant) in enumerate(mutations(document)):
+    for number, (name, mutant) in enumerate(mutants):
         path = tmp_path / f"{number:05}.yaml"
         # JSON is YAML, and leaves no doubt about what is a number and what is text.
         path.write_text(json.dumps(mutant, indent=1))

@@ -334,6 +334,31 @@ def test_the_shell_may_be_set_up_for_something_else(box):
 
 
 @needs_root
+def test_a_log_is_bounded_while_its_service_writes(box):
+    box.up()
+    log, older = box.dir / "logs/gateway-1.log", box.dir / "logs/gateway-1.log.1"
+    pid = box.statuses()["gateway-1"]["pid"]
+    load = subprocess.Popen([str(BIN / "squall"), "load", box.url("gateway-1", "/api/data"),
+                             "-r", "2000/s", "-c", "20", "-d", "60"], stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+    try:
+        wait_until(older.exists, 60, "a part of the log to be set aside")
+        first = older.stat().st_ino, older.stat().st_mtime_ns
+        wait_until(lambda: (older.stat().st_ino, older.stat().st_mtime_ns) != first, 60,
+                   "and another in its place")
+    finally:
+        load.terminate()
+        load.wait(20)
+    wait_until(lambda: log.stat().st_size <= 1 << 20, 5, "the log to be within its bound")
+    assert 0.9 * (1 << 20) < older.stat().st_size <= 1 << 20
+    lines = older.read_text().splitlines()
+    assert all(json.loads(line)["service"] == "gateway" for line in lines), "whole lines"
+    assert box.statuses()["gateway-1"]["pid"] == pid
+    box.get("gateway-1", "/api/status")
+    wait_until(lambda: "/api/status" in log.read_text(), 5, "the service to write on")
+
+
+@needs_root
 def test_a_second_up_says_so(box):
     box.up()
     pids = {name: entry["pid"] for name, entry in box.statuses().items()}
@@ -399,8 +424,15 @@ def test_a_killed_database_recovers(box):
     box.up()
     kill(box.statuses()["postgres-1"]["pid"])
     wait_until(lambda: box.statuses()["postgres-1"]["restarts"] == 1, 5, "its end is seen")
-    wait_until(lambda: box.status()["healthy"], 30, "all are ready again")
-    assert box.get("gateway-1", "/api/users?limit=1")["data"]
+    # "healthy" is what the last round of probes saw, which the users' pools may not have noticed yet.
+    def serves():
+        try:
+            return box.status()["healthy"] and box.get("gateway-1", "/api/users?limit=1")["data"]
+        except urllib.error.HTTPError as error:
+            assert error.code == 503, error
+            return None
+
+    wait_until(serves, 30, "all are ready again, and users are served from the database")
 
 
 @needs_root

@@ -124,13 +124,13 @@ def make_plan(ports, rate=200, seconds=1.0, connections=10, timeout=2.0, **more)
 class Load:
     """A running squall-load with its standard input held open."""
 
-    def __init__(self, folder, plan, hlog=None, result=None):
+    def __init__(self, folder, plan, hlog=None, result=None, prefix=()):
         self.hlog_path = hlog or folder / "latency.hlog"
         self.result_path = result or folder / "load.json"
         (folder / "plan.json").write_text(json.dumps(plan))
         self.errors = open(folder / "stderr", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
-            [BIN / "squall-load", "--plan", folder / "plan.json", "--hlog", self.hlog_path,
+            [*prefix, BIN / "squall-load", "--plan", folder / "plan.json", "--hlog", self.hlog_path,
              "--result", self.result_path],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
 
@@ -268,6 +268,11 @@ def lacks_connections(result):
     return result["clientLimited"] and "no free connection" in result["clientLimitedWhy"]
 
 
+CAUSES = {"connect": ("refused", "unreachable", "connect_timeout", "connect_reset", "no_port",
+                      "no_descriptor", "tls", "other"),
+          "timeout": ("silent", "stalled"), "reset": ("reset", "closed")}
+
+
 def check_sums(one):
     """Every request is accounted for, in the result, its parts, its intervals and the log."""
     result = one.result()
@@ -277,8 +282,10 @@ def check_sums(one):
     for key in ("intended", "sent", "ok", "missed", "bytesIn", "bytesOut"):
         assert whole[key] == sum(part["counts"][key] for part in result["parts"])
         assert whole[key] == sum(i["counts"][key] for i in result["intervals"])
+    for failure, causes in CAUSES.items():
+        assert whole["failed"][failure] == sum(whole["causes"][cause] for cause in causes)
     for kind, expected in (("response", whole["ok"]), ("service", whole["ok"]),
-                           ("failed", failed(whole))):
+                           ("first-byte", whole["ok"]), ("failed", failed(whole))):
         seen = sum(total(counts) for tag, counts in one.histograms().items()
                    if tag.endswith("/" + kind))
         assert seen == expected, kind
@@ -293,7 +300,9 @@ def test_every_request_is_accounted_for(serve, load):
     assert result["total"]["intended"] == result["total"]["ok"] == 600 == server.requests
     assert result["total"]["bytesIn"] == 600 * len(OK)
     assert set(one.histograms()) == {"steady/home/response", "steady/home/service",
-                                     "steady/-/schedule"}
+                                     "steady/home/first-byte", "steady/-/schedule",
+                                     "steady/-/connect"}
+    assert total(one.histograms()["steady/-/connect"]) == server.accepted == 10
     assert total(one.histograms()["steady/-/schedule"]) == 600
     assert result["scheduledNs"] == 1_500_000_000
     assert 0 < result["cpuNs"]
@@ -346,6 +355,66 @@ def test_request_bytes_and_routes_by_weight(serve, load):
     common = b"Host: test.example\r\nUser-Agent: squall-load\r\nX-Traffic: load"
     assert heads == {b"GET /a?x=1 HTTP/1.1\r\n" + common + b"\r\nA: b": parts["a"],
                      b"DELETE /b HTTP/1.1\r\n" + common: parts["b"]}
+
+
+def test_fields_differ_from_request_to_request(serve, load):
+    """{{seq}} numbers the arrivals of all threads, the same in every run; {{rand}} is random."""
+    seen = []
+
+    def behave(peer, head):
+        seen.append(head.split()[1].decode())
+        peer.send(OK)
+
+    server = serve(behave)
+    routes = [{"name": "a", "method": "GET", "path": "/{{seq}}/{{rand}}", "body": None,
+               "headers": [], "weight": 1}]
+    for _ in range(2):
+        check_sums(load.finish(make_plan([server.port], rate=400, seconds=0.5, routes=routes)))
+    numbers = [int(path.split("/")[1]) for path in seen]
+    assert sorted(numbers[:200]) == sorted(numbers[200:]) == list(range(200))
+    assert len({path.split("/")[2] for path in seen[:200]}) == 200
+    assert all(len(path) == 1 + 12 + 1 + 16 for path in seen)
+
+
+def test_fields_of_requests_that_are_sent_in_pieces(load):
+    """Bodies that no socket takes at once: what is left of one must not get the fields of another.
+    """
+    bodies = []
+
+    def answer(connection):
+        with connection, connection.makefile("rb") as stream:
+            while line := stream.readline():
+                length = 0
+                while line not in (b"\r\n", b""):
+                    if line.lower().startswith(b"content-length:"):
+                        length = int(line.split(b":")[1])
+                    line = stream.readline()
+                body = stream.read(length)
+                if len(body) < length:
+                    return
+                bodies.append((body[:12], body[-12:]))
+                connection.sendall(OK)
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        listener.settimeout(20)
+
+        def accept():
+            for _ in range(4):
+                threading.Thread(target=answer, args=listener.accept()[:1], daemon=True).start()
+
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        routes = [{"name": "a", "method": "POST", "path": "/",
+                   "body": "{{seq}}" + "x" * 6_000_000 + "{{seq}}", "headers": [], "weight": 1}]
+        result = check_sums(load.finish(make_plan(
+            [listener.getsockname()[1]], rate=60, seconds=0.5, connections=4, threads=1, timeout=20,
+            routes=routes)))
+        accepting.join()
+    assert result["total"]["ok"] == 30 == len(bodies)
+    assert all(first == last for first, last in bodies)
+    assert sorted(int(first) for first, _ in bodies) == list(range(30))
 
 
 def test_a_stall_is_in_response_times_and_not_in_service_times(serve, load):
@@ -478,7 +547,9 @@ def test_slow_bodies(serve, load):
     assert result["total"]["ok"] == 30
     for path in pieces:
         service = one.histograms()[f"steady/{path[1:]}/service"]
+        first = one.histograms()[f"steady/{path[1:]}/first-byte"]
         assert quantile(service, 0) > 0.28 and quantile(service, 1) < 1.5
+        assert quantile(first, 0.5) < 0.1 < quantile(service, 0.5) - quantile(first, 0.5)
 
 
 def test_status_classes_and_protocol_errors(serve, load):
@@ -544,7 +615,8 @@ def test_too_few_connections_make_the_generator_the_limit(serve, load):
         server.loop.call_later(0.1, peer.send, OK)
 
     server = serve(behave)
-    one = load.finish(make_plan([server.port], rate=100, connections=1, timeout=0.4, seconds=1.5))
+    one = load.finish(make_plan([server.port], rate=100, connections=1, timeout=0.4, seconds=1.5,
+                                maxLateNs=2_000_000_000))
     result = check_sums(one)
     assert result["total"]["missed"] > 50
     assert lacks_connections(result)
@@ -795,7 +867,7 @@ def test_ad_hoc_exit_codes(tmp_path):
     refused = f"http://127.0.0.1:{closed_port()}/"
     assert run("squall", "load", refused, "-r", "50", "-d", "0.3").returncode == 3
     assert run("squall", "load", refused, "-r", "0").returncode == 2
-    assert run("squall", "load", "https://127.0.0.1/", "-r", "5").returncode == 2
+    assert run("squall", "load", refused, "-r", "5", "--insecure").returncode == 2
     assert run("squall", "load", refused, "-r", "5", "-d", "0.3", "--hlog",
                tmp_path / "no" / "such").returncode == 5
     assert run("squall", "load", "--help").returncode == 0

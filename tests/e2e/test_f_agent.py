@@ -2,6 +2,7 @@
 """squall-agent with real processes and a real kernel: each fault's whole life, and what becomes of
 it when the agent is killed or stopped, the controller falls silent, or somebody halts."""
 
+import http.client
 import json
 import os
 import pathlib
@@ -167,6 +168,8 @@ def test_app_errors_and_latency_are_measured(agent, platform):
     assert status == 200, record
     assert {e["metric"] for e in evidence(record, "during")} == {"injected error rate",
                                                                 "median latency"}
+    rate = [e for e in evidence(record, "during") if e["metric"] == "injected error rate"][0]
+    assert "a rate 2 times smaller or larger is outside" in rate["expected"]
     assert 0.02 < injected_share(platform) < 0.75
     assert injected_share(platform, "gateway-15") == 0, "the other instance is no target"
     status, record = agent.delete(spec)
@@ -174,10 +177,43 @@ def test_app_errors_and_latency_are_measured(agent, platform):
     assert all_ok(record) and injected_share(platform) == 0
 
 
+def order_errors(platform, target, rate):
+    """What the agent orders of a target, ordered by somebody else."""
+    connection = http.client.HTTPConnection(target.address, target.port, timeout=5)
+    connection.request("POST", "/api/chaos/errors",
+                       json.dumps({"rate": rate, "status": 503, "ttlMs": 500}),
+                       {"Authorization": f"Bearer {platform.admin.read_text().strip()}",
+                        "Content-Type": "application/json"})
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("real", [0.1, 0.4])
+def test_errors_of_half_or_twice_the_rate_are_no_effect(agent, platform, real):
+    target = platform.instances["gateway-14"]
+    spec = app_fault(rate=0.2, latency_ms=50, lease_s=4.0)  # slow enough to interfere with
+    answer = {}
+
+    def post():
+        answer["status"], answer["record"] = agent.post(spec)
+
+    poster = threading.Thread(target=post)
+    poster.start()
+    wait_until(lambda: agent.get(spec).get("state") == "applying", 5, "applying")
+    while agent.get(spec)["state"] == "applying":
+        order_errors(platform, target, real)
+    poster.join(30)
+    status, record = answer["status"], answer["record"]
+    assert (status, record["end"], record["wasActive"]) == (409, "failed", False), record
+    during = [e for e in evidence(record, "during") if e["metric"] == "injected error rate"]
+    assert [(e["ok"], e["expected"][:7]) for e in during] == [(False, "20.0 %:")], record
+
+
 @NEEDS_ROOT
 def test_renewal_keeps_and_for_ends(agent, platform):
     specs = [partition_fault(duration_s=3.0, lease_s=1.0),
-             app_fault(rate=0.5, duration_s=3.0, lease_s=1.0)]
+             app_fault(rate=1.0, duration_s=3.0, lease_s=1.0)]
     for spec in specs:
         status, record = agent.post(spec)
         assert status == 200, record
@@ -311,6 +347,7 @@ def test_halt_holds_for_runs_that_had_not_injected_and_outlives_the_agent(agent,
     after = {**partition_fault(), "startedNs": time.time_ns()}
     status, answer = agent.post(before)
     assert status == 410 and "start a new run" in answer["error"]["message"]
+    assert f"was halted at {halted}" in answer["error"]["message"], "a refusal names both times"
     agent.kill()
     agent.start()
     assert agent.ask("GET", "/v1/health")[1]["halted"] == halted
@@ -323,6 +360,13 @@ def test_halt_holds_for_runs_that_had_not_injected_and_outlives_the_agent(agent,
     agent.start()
     assert agent.post({**partition_fault(), "startedNs": after["startedNs"]})[0] == 410, (
         "what cannot be read is taken for a halt")
+    agent.kill()
+    (agent.journal / "halted").write_text(f"{time.time_ns() + 3600 * S:020d}\n")
+    agent.start()
+    assert "lies ahead of the clock" in agent.log_file.read_text()
+    free = {**partition_fault(), "startedNs": time.time_ns()}
+    assert agent.post(free)[0] == 200, "a clock that was ahead does not halt the runs of an hour"
+    assert agent.delete(free)[0] == 200
     assert agent.terminate() == 0
 
 
@@ -705,7 +749,8 @@ def test_what_cannot_be_written_down_is_not_done_but_can_be_undone(platform, tmp
         sh("umount", str(folder))
 
 
-CAP_KILL, CAP_NET_ADMIN, CAP_SYS_ADMIN = 1 << 5, 1 << 12, 1 << 21
+CAP_KILL, CAP_NET_ADMIN, CAP_NET_RAW = 1 << 5, 1 << 12, 1 << 13
+CAP_SYS_ADMIN, CAP_SYS_RESOURCE = 1 << 21, 1 << 24
 
 
 def privileges(pid):
@@ -724,7 +769,7 @@ def privileges(pid):
 
 @NEEDS_ROOT
 def test_the_agent_keeps_only_what_its_faults_need(agent):
-    keep = CAP_KILL | CAP_NET_ADMIN | CAP_SYS_ADMIN
+    keep = CAP_KILL | CAP_NET_ADMIN | CAP_NET_RAW | CAP_SYS_ADMIN | CAP_SYS_RESOURCE
     for thread in privileges(agent.process.pid):
         assert thread == {"nnp": 1, "CapInh": 0, "CapPrm": keep, "CapEff": keep, "CapBnd": keep,
                           "CapAmb": 0}
@@ -741,7 +786,8 @@ def test_without_a_capability_the_others_work_and_the_missing_is_named(platform,
         assert "CAP_NET_ADMIN" in kinds["partition"]
         status, answer = agent.post(partition_fault())
         assert status == 403 and "CAP_NET_ADMIN" in answer["error"]["message"]
-        assert {thread["CapEff"] for thread in privileges(agent.process.pid)} == {CAP_KILL}
+        assert {thread["CapEff"] for thread in privileges(agent.process.pid)} == {
+            CAP_KILL | CAP_SYS_RESOURCE}
         spec = app_fault(rate=1.0)
         assert agent.post(spec)[0] == 200
         assert agent.delete(spec)[0] == 200

@@ -8,6 +8,8 @@ import pytest
 
 from conftest import BIN
 
+KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "network", "diskFill", "limits"}
+NETNS_KINDS = {"partition", "network"}  # what needs a table in a network namespace
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="privileges are taken away from root")
 
 
@@ -20,7 +22,7 @@ def doctor(*prefix):
         if rest.strip().startswith("fault "):
             _, kind, *detail = rest.split()
             faults[kind] = (word, " ".join(detail))
-    assert set(faults) == {"kill", "partition", "app"}, done.stdout + done.stderr
+    assert set(faults) == KINDS, done.stdout + done.stderr
     return done.returncode, faults
 
 
@@ -35,7 +37,9 @@ dump > "$1/before"; "$2" doctor > "$1/said"; dump > "$1/after"
 @NEEDS_ROOT
 def test_as_root_all_faults_can_be_had():
     _, faults = doctor()
-    assert faults == {"kill": ("ok", ""), "partition": ("ok", ""), "app": ("ok", "")}
+    means = faults.pop("network")
+    assert faults == {kind: ("ok", "") for kind in KINDS - {"network"}}
+    assert means == ("ok", "by nfqueue: packets are held in user space"), means
 
 
 @NEEDS_ROOT
@@ -52,13 +56,23 @@ def test_looking_leaves_nothing(tmp_path):
 def test_the_missing_capability_is_named(lost, named):
     status, faults = doctor("setpriv", f"--bounding-set=-{lost}")
     assert status == 5
-    assert faults["partition"][0] == "MISSING" and named in faults["partition"][1]
-    assert faults["kill"][0] == faults["app"][0] == "ok"
+    for kind in NETNS_KINDS:
+        assert faults[kind][0] == "MISSING" and named in faults[kind][1]
+    assert all(faults[kind][0] == "ok" for kind in KINDS - NETNS_KINDS)
+
+
+@NEEDS_ROOT
+def test_without_raw_sockets_the_network_cannot_be_measured():
+    status, faults = doctor("setpriv", "--bounding-set=-net_raw")
+    assert status == 5
+    assert faults["network"][0] == "MISSING" and "CAP_NET_RAW" in faults["network"][1]
+    assert faults["partition"][0] == "ok"
 
 
 def test_an_ordinary_user_has_the_faults_that_need_no_kernel():
     prefix = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
     status, faults = doctor(*(prefix if os.geteuid() == 0 else []))
     assert status == 5
-    assert faults["kill"][0] == faults["app"][0] == "ok"
-    assert faults["partition"][0] == "MISSING" and "CAP_SYS_ADMIN" in faults["partition"][1]
+    assert all(faults[kind][0] == "ok" for kind in KINDS - NETNS_KINDS)
+    for kind in NETNS_KINDS:
+        assert faults[kind][0] == "MISSING" and "CAP_SYS_ADMIN" in faults[kind][1]

@@ -2,12 +2,16 @@
 """Whole experiments on a real sandbox: what they leave, and who else may interfere."""
 
 import json
+import os
+import pathlib
+import signal
 import subprocess
+import time
 
 import pytest
 
-from conftest import run
-from experiment import FAULTS, Experiment, needs_root, start_sandbox, stop_sandbox
+from conftest import ROOT, run, wait_until
+from experiment import FAULTS, JUDGED, Experiment, needs_root, start_sandbox, stop_sandbox
 
 pytestmark = needs_root
 
@@ -43,16 +47,107 @@ def test_a_whole_experiment_passes_and_is_reproduced_offline(sandbox, tmp_path):
     assert {e["when"] for e in fault["evidence"]} == {"before", "during", "after"}
 
 
-@pytest.mark.parametrize("kind", ["kill", "partition"])
+@pytest.mark.parametrize("kind", ["kill", "partition", "pause"])
 def test_each_fault_takes_effect_and_is_gone(sandbox, tmp_path, kind):
     sandbox.wait_healthy()
-    one = Experiment(sandbox, tmp_path, FAULTS[kind])
+    one = Experiment(sandbox, tmp_path, FAULTS[kind].replace("at: 3s, for: 6s", "at: 2s, for: 3s"),
+                     duration="7s")
     one.wait_event("fault.active")
     if kind == "partition":
         assert "drop" in sandbox.rules()
+    elif kind == "pause":
+        assert sandbox.in_force(kind)
     assert one.end() == 0, one.text()
     assert not sandbox.in_force(kind)
     assert sandbox.rules() == ""
+
+
+def test_a_second_run_of_first_yaml_soon_sends_load(sandbox, tmp_path):
+    sandbox.wait_healthy()  # it has had a run already
+    one = Experiment.of_file(sandbox, tmp_path, ROOT / "scenarios" / "catalog" / "first.yaml")
+    one.wait_event("load.started")
+    took = time.monotonic() - one.begun
+    one.process.terminate()
+    assert one.end() == 4, one.text()
+    assert took < 10, "the 10 s of issue 2, with the 2 s for which the steady state must hold"
+
+
+def test_the_only_database_may_be_killed_when_the_scenario_allows_it(sandbox, tmp_path):
+    sandbox.wait_healthy()
+    pid = sandbox.pid("postgres-1")
+    refused = Experiment(sandbox, tmp_path, FAULTS["database"].replace("maxAffected: 100%, ", ""))
+    assert refused.end() == 2 and "raise maxAffected" in refused.text(), refused.text()
+    assert sandbox.pid("postgres-1") == pid
+    one = Experiment(sandbox, tmp_path, FAULTS["database"], duration="8s")
+    assert one.end() == 0, one.text()
+    fault = json.loads((one.dir() / "faults.json").read_text())["faults"][0]
+    assert fault["targets"] == ["postgres-1"] and fault["wasActive"] and fault["state"] == "gone"
+    sandbox.wait_healthy()
+    assert sandbox.pid("postgres-1") not in (0, pid)
+
+
+def test_a_fault_grows_and_another_follows_when_it_is_gone(sandbox, tmp_path):
+    sandbox.wait_healthy()
+    one = Experiment(sandbox, tmp_path, FAULTS["growing"])
+    assert one.end() == 0, one.text()
+    lives = [(e["name"], e["type"]) for e in one.events()
+             if e["type"] in ("fault.requested", "fault.active", "fault.gone")]
+    assert lives == [(name, f"fault.{what}") for name in ("broken-1", "broken-2", "cut")
+                     for what in ("requested", "active", "gone")]
+    faults = json.loads((one.dir() / "faults.json").read_text())["faults"]
+    assert faults[0]["targets"] == faults[1]["targets"]
+    asked = [e["expected"] for f in faults[:2] for e in f["evidence"] if e["when"] == "during"]
+    assert [text.split(":")[0] for text in asked] == ["30.0 %", "60.0 %"]
+
+
+PROBES = """\
+ probes:
+  - {name: page, every: 200ms, http: {path: /api/data, contains: data}}
+  - {name: no-such-text, every: 500ms, http: {path: /api/data, contains: nowhere}}
+  - {name: database, mode: during, every: 200ms, tcp: {service: postgres}}
+  - {name: closed, mode: during, every: 500ms, tcp: {service: postgres, port: 1}}
+  - {name: scraped, every: 1s, promql: {query: 'min(up{job="gateway"}) == 1'}}
+  - {name: no-series, every: 1s, promql: {query: 'no_such_metric > 0'}}
+  - {name: command, mode: before, exec: {command: "test -d /"}}
+  - {name: slow, mode: during, every: 1s, timeout: 300ms, exec: {command: "sleep 30; true"}}
+  - {name: back, mode: after, within: 10s, http: {service: users, path: /ready}}
+"""
+
+
+def test_probes_of_every_kind(sandbox, tmp_path):
+    sandbox.wait_healthy()
+    one = Experiment(sandbox, tmp_path, FAULTS["app"], judged=PROBES + JUDGED)
+    assert one.end() == 1, one.text()
+    found = {o["name"]: o for o in one.verdict()["objectives"] if o["source"] == "probe"}
+    status = {name: o["status"] for name, o in found.items()}
+    assert status == {"page": "pass", "no-such-text": "fail", "database": "pass", "closed": "fail",
+                      "scraped": "pass", "no-series": "fail", "command": "pass", "slow": "fail",
+                      "back": "pass"}, one.text()
+    assert 'without "nowhere"' in found["no-such-text"]["measured"]
+    assert "Connection refused" in found["closed"]["measured"]
+    assert "the answer is empty" in found["no-series"]["measured"]
+    assert "signal 9: it took too long" in found["slow"]["measured"]
+    assert subprocess.run(["pgrep", "-f", "sleep 30; true"], check=False).returncode == 1
+    asked = int(found["database"]["measured"].split(" of ")[1].split()[0])
+    assert 10 < asked <= 31, "5 a second for 6 s"
+def test_the_supervisor_waits_for_what_is_frozen(sandbox):
+    """A process that is started into a frozen group stops before exec, and would hold up whoever
+    waits for that."""
+    sandbox.wait_healthy()
+    users, gateway = sandbox.instances("users")[0], sandbox.instances("gateway")[1]
+    freeze = pathlib.Path(users["cgroup"]) / "cgroup.freeze"
+    pids = {one["name"]: sandbox.pid(one["name"]) for one in (users, gateway)}
+    freeze.write_text("1")
+    try:
+        os.kill(pids[users["name"]], signal.SIGKILL)
+        wait_until(lambda: sandbox.pid(users["name"]) == 0, 5, "its end is seen")
+        os.kill(pids[gateway["name"]], signal.SIGKILL)
+        wait_until(lambda: sandbox.pid(gateway["name"]) not in (0, pids[gateway["name"]]), 10,
+                   "the supervisor goes on")
+        assert sandbox.pid(users["name"]) == 0
+    finally:
+        freeze.write_text("0")
+    sandbox.wait_healthy()
 
 
 def test_no_steady_state_no_fault(sandbox, tmp_path):

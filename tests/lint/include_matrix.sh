@@ -38,22 +38,24 @@ for folder in "${!allowed[@]}"; do
     fi
 done
 
-# third-party header -> the one file of each room that adapts it
+# third-party header -> the one file of each room that adapts it; libmnl carries the messages of
+# several subsystems of the kernel, each of which has its own
 declare -A adapter=(
     [ev.h]="common/io/src/loop.c"
     [curl/curl.h]="common/io/src/http_client.c"
     [microhttpd.h]="common/io/src/http_server.c"
-    [openssl/]="common/io/src/digest.c"
+    [openssl/]="common/io/src/digest.c loadgen/src/tls.c"
     [gnutls/]="common/io/src/tls_peer.c"
     [libpq-fe.h]="target-app/kit/src/pg_conn.c"
     [yaml.h]="scenarios/src/yaml.c"
-    [libmnl/]="chaos/src/nft.c"
+    [libmnl/]="chaos/src/netqueue.c chaos/src/nft.c chaos/src/tc.c"
     [libnftnl/]="chaos/src/nft.c"
     [zlib.h]="common/model/src/hdr_codec.c"
+    [hiredis/]="loadgen/src/redis.c"
 )
 for header in "${!adapter[@]}"; do
     users=$(grep -rlF "#include <$header" common loadgen chaos scenarios reports target-app cli \
-        --include='*.[ch]')
+        --include='*.[ch]' | sort | xargs)
     if [ "$users" != "${adapter[$header]}" ]; then
         echo "<$header> belongs in ${adapter[$header]} alone; found in: ${users:-nowhere}"
         bad=1

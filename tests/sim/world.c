@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 
 static const int64_t START = 1000 * BASE_NS_PER_S;
 static const int64_t HOUR = 3600 * BASE_NS_PER_S;
+static const int64_t CLIENT_PATIENCE = 2 * BASE_NS_PER_S;
 
 /* --- time --- */
 
@@ -77,6 +79,23 @@ static void fx_check(void *ctx, size_t check)
     later(world, network_delay(world), deliver_check, check, RUN_STATUS);
 }
 
+static void deliver_probe(struct world_pending *p)
+{
+    const struct world *world = p->world;
+    bool bad = world->probe_fails_from >= 0 && world->now >= START + world->probe_fails_from &&
+               world->now < START + world->probe_fails_until;
+    run_on_probe(world->run, p->index, !bad, bad ? "refused" : NULL);
+}
+
+static void fx_probe(void *ctx, size_t probe)
+{
+    struct world *world = ctx;
+    if (world->probed[probe]++ == 0)
+        world->probed_first[probe] = world->now;
+    world->probed_last[probe] = world->now;
+    later(world, network_delay(world), deliver_probe, probe, RUN_STATUS);
+}
+
 static void deliver_query(struct world_pending *p)
 {
     json_t *data = json_pack("{s:s,s:[]}", "resultType", "matrix", "result");
@@ -89,8 +108,9 @@ static void deliver_query(struct world_pending *p)
 static void fx_query(void *ctx, size_t query, const char *text, struct wall_ns at)
 {
     struct world *world = ctx;
-    (void)text;
-    (void)at;
+    double seconds = 0;
+    (void)sscanf(strchr(text, '['), "[%lfs]", &seconds);
+    world->queried_from = at.ns - (int64_t)(seconds * 1e9);
     if (!world->queries_hang)
         later(world, network_delay(world), deliver_query, query, RUN_STATUS);
 }
@@ -116,6 +136,8 @@ static void deliver_interval(struct world_pending *p)
         end_load(world, false, "killed by signal 9");
         return;
     }
+    if (world->load_hangs_at >= 0 && world->now >= START + world->load_hangs_at)
+        return;
     uint64_t sent = 100;
     uint64_t failed = (uint64_t)(world->error_share * 100);
     struct load_interval interval = {
@@ -149,8 +171,9 @@ static void fx_load_start(void *ctx)
 
 static void fx_load_phase(void *ctx, const char *phase)
 {
-    (void)ctx;
-    (void)phase;
+    struct world *world = ctx;
+    size_t number = world->phases < world->plan.phase_count ? world->phases : 0;
+    world->phases += base_str_eq(world->plan.phases[number].name, phase) ? 1 : 0;
 }
 
 static void fx_load_stop(void *ctx)
@@ -185,7 +208,18 @@ static void agent_end(struct world *world, size_t index, enum fault_end end, int
     fault->reverted = true;
     fault->reverted_at = at;
     fault->record.end = end;
-    fault->record.state = world->stuck[index] ? FAULT_STUCK : FAULT_GONE;
+    fault->record.state = FAULT_REVERTING;
+}
+
+/* Reverted faults whose absence has been looked for long enough. */
+static void agent_measures(struct world *world)
+{
+    for (size_t i = 0; i < WORLD_FAULTS && !world->agent_dead; i++) {
+        struct world_fault *fault = &world->faults[i];
+        if (fault->reverted && fault->record.state == FAULT_REVERTING &&
+            world->now >= fault->reverted_at + world->slow_gone)
+            fault->record.state = world->stuck[i] ? FAULT_STUCK : FAULT_GONE;
+    }
 }
 
 /* What the agent's own timers would have done by now; nothing while it is dead. */
@@ -207,7 +241,7 @@ static void agent_revive(struct world *world)
     if (!world->agent_dead || world->agent_back_at < 0 || world->now < world->agent_back_at)
         return;
     world->agent_dead = false;
-    for (size_t i = 0; i < WORLD_FAULTS; i++) {
+    for (size_t i = 0; world->death != DIE_STOPPED && i < WORLD_FAULTS; i++) {
         if (world->journal_lost)
             world->faults[i].forgotten = true;
         else
@@ -283,15 +317,19 @@ static void deliver_request(struct world_pending *p)
     agent_timers(world);
     bool was_dead = world->agent_dead;
     bool dies = !was_dead && world->death != DIE_NEVER && world->requests++ == world->death_step;
-    if (!world->agent_dead && !(dies && world->death == DIE_BEFORE_WORK))
+    bool works = !dies || world->death == DIE_AFTER_WORK;
+    if (!world->agent_dead && works)
         agent_work(world, p->index, p->request);
+    agent_measures(world);
     if (dies) {
         world->agent_dead = true;
         world->agent_back_at =
             world->agent_back_after < 0 ? -1 : world->now + world->agent_back_after;
     }
-    later(world, network_delay(world),
-          was_dead            ? deliver_refusal
+    bool stopped = world->agent_dead && world->death == DIE_STOPPED;
+    later(world, stopped ? CLIENT_PATIENCE : network_delay(world),
+          stopped             ? deliver_silence
+          : was_dead          ? deliver_refusal
           : world->agent_dead ? deliver_silence
                               : deliver_answer,
           p->index, p->request);
@@ -300,6 +338,9 @@ static void deliver_request(struct world_pending *p)
 static void fx_fault(void *ctx, size_t fault, enum run_request request)
 {
     struct world *world = ctx;
+    struct world_fault *of = &world->faults[fault];
+    of->revert_asked = of->revert_asked || request == RUN_REVERT;
+    world->renewals_after_revert += of->revert_asked && request == RUN_RENEW ? 1 : 0;
     later(world, network_delay(world), deliver_request, fault, request);
 }
 
@@ -378,6 +419,8 @@ void world_init(struct world *world)
         .second_signal_at = -1,
         .halt_at = -1,
         .load_dies_at = -1,
+        .load_hangs_at = -1,
+        .probe_fails_from = -1,
         .agent_back_after = -1,
         .now = START,
         .wake_at = INT64_MAX,
@@ -424,6 +467,7 @@ void world_run(struct world *world)
         .event = fx_event,
         .store = fx_store,
         .check = fx_check,
+        .probe = fx_probe,
         .load_start = fx_load_start,
         .load_phase = fx_load_phase,
         .load_stop = fx_load_stop,
@@ -442,6 +486,7 @@ void world_run(struct world *world)
     for (int i = 0; i < STEPS && !run_finished(world->run) && step(world); i++)
         continue;
     agent_timers(world);
+    agent_measures(world);
 }
 
 void world_fini(struct world *world)

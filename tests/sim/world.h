@@ -11,17 +11,19 @@
 #include "base/random.h"
 #include "scenarios/run.h"
 
-enum { WORLD_FAULTS = 3, WORLD_EVENTS = 4096, WORLD_PENDING = 256 };
+enum { WORLD_FAULTS = 3, WORLD_PROBES = 4, WORLD_EVENTS = 4096, WORLD_PENDING = 256 };
 
 enum world_death {
     DIE_NEVER,
     DIE_BEFORE_WORK, /* the request is lost */
-    DIE_AFTER_WORK   /* carried out, but the answer is lost */
+    DIE_AFTER_WORK,  /* carried out, but the answer is lost */
+    DIE_STOPPED      /* SIGSTOP: connected to, never answering; what it held lives by its lease */
 };
 
 struct world_fault {
     bool applied;
     bool reverted;
+    bool revert_asked;
     bool forgotten; /* the agent came back without its journal */
     int64_t applied_at, lease_until, expires_at, reverted_at;
     struct fault_record record;
@@ -46,13 +48,17 @@ struct world {
     bool refused[WORLD_FAULTS];
     bool halted; /* refused: the agent was halted after the run began */
     bool stuck[WORLD_FAULTS];
+    int64_t slow_gone;        /* ns from the revert to its absence being measured */
     int disk_full_at;         /* the n-th event, from 0; -1: never */
     int64_t signal_at;        /* -1: none */
     int64_t second_signal_at; /* -1: none */
     int64_t halt_at;          /* -1: none */
     int64_t load_dies_at;     /* -1: never */
+    int64_t load_hangs_at;    /* it says nothing any more, and ends only when killed; -1: never */
     bool load_ignores_stop;
-    int failing_check; /* its number; -1: none */
+    int failing_check;        /* its number; -1: none */
+    int64_t probe_fails_from; /* its answers are bad in between; -1: never */
+    int64_t probe_fails_until;
     bool queries_fail;
     bool queries_hang;
     double error_share; /* of each interval's requests */
@@ -68,6 +74,12 @@ struct world {
     int requests;
     bool load_running, load_stopping;
     int64_t load_started_at, load_ended_at;
+    int64_t queried_from; /* where the range of the last query begins */
+    int renewals_after_revert;
+    int64_t probed[WORLD_PROBES]; /* how often each was asked */
+    int64_t probed_first[WORLD_PROBES];
+    int64_t probed_last[WORLD_PROBES];
+    size_t phases; /* told to the generator */
     char *events[WORLD_EVENTS];
     size_t event_count;
     int64_t wake_at;

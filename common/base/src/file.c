@@ -96,15 +96,28 @@ static bool sync_parent(const char *path)
     return fd >= 0 && fsync(fd) == 0;
 }
 
-bool base_file_write(const char *path, const void *data, size_t len, mode_t mode,
-                     struct base_error *err)
+static int open_temporary(const char *path, mode_t mode, char **temporary, struct base_error *err)
 {
     char id[BASE_ID_TEXT];
     base_random_id(id);
-    BASE_AUTO_FREE char *temporary = base_str_printf("%s.%s.tmp", path, id);
-    BASE_AUTO_FD int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    char *name = base_str_printf("%s.%s.tmp", path, id);
+    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0) {
+        (void)base_fail_errno(err, "cannot create %s", name);
+        free(name);
+        return -1;
+    }
+    *temporary = name;
+    return fd;
+}
+
+bool base_file_write(const char *path, const void *data, size_t len, mode_t mode,
+                     struct base_error *err)
+{
+    BASE_AUTO_FREE char *temporary = NULL;
+    BASE_AUTO_FD int fd = open_temporary(path, mode, &temporary, err);
     if (fd < 0)
-        return base_fail_errno(err, "cannot create %s", temporary);
+        return false;
     if (!base_fd_write_all(fd, data, len, err)) {
         (void)unlink(temporary);
         return base_fail_context(err, "cannot write %s", path);
@@ -115,6 +128,56 @@ bool base_file_write(const char *path, const void *data, size_t len, mode_t mode
         return false;
     }
     return true;
+}
+
+bool base_staged_open(struct base_staged *staged, const char *path, mode_t mode,
+                      struct base_error *err)
+{
+    struct stat st;
+    struct base_staged made = BASE_STAGED_NONE;
+    bool exists = stat(path, &st) == 0;
+    if (exists && !S_ISREG(st.st_mode)) {
+        made.fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (made.fd < 0)
+            return base_fail_errno(err, "cannot write %s", path);
+    } else {
+        made.final = exists ? realpath(path, NULL) : base_str_dup(path);
+        if (made.final == NULL)
+            return base_fail_errno(err, "cannot write %s", path);
+        made.fd = open_temporary(made.final, mode, &made.temporary, err);
+        if (made.fd < 0) {
+            free(made.final);
+            return base_fail_context(err, "cannot write %s", path);
+        }
+    }
+    made.path = base_str_dup(path);
+    *staged = made;
+    return true;
+}
+
+bool base_staged_commit(struct base_staged *staged, struct base_error *err)
+{
+    bool done;
+    if (staged->final != NULL)
+        done = fsync(staged->fd) == 0 && rename(staged->temporary, staged->final) == 0 &&
+               sync_parent(staged->final);
+    else /* EINVAL: not something that can be synchronised, such as a pipe (fsync(2)) */
+        done = fsync(staged->fd) == 0 || errno == EINVAL || errno == EROFS;
+    if (!done)
+        (void)base_fail_errno(err, "cannot put %s in place", staged->path);
+    base_staged_abandon(staged); /* the temporary name is gone when all went well */
+    return done;
+}
+
+void base_staged_abandon(struct base_staged *staged)
+{
+    if (staged->fd >= 0 && staged->temporary != NULL)
+        (void)unlink(staged->temporary);
+    base_fd_close(&staged->fd);
+    free(staged->path);
+    free(staged->final);
+    free(staged->temporary);
+    *staged = BASE_STAGED_NONE;
 }
 
 bool base_dir_make(const char *path, mode_t mode, struct base_error *err)

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 const char *base_level_name(enum base_level level)
 {
@@ -16,30 +17,6 @@ const char *base_level_name(enum base_level level)
 
 enum { LINE_MAX_BYTES = 16384, TAIL = 32 };
 
-/* How many bytes the UTF-8 sequence at p has, 0 when there is none (RFC 3629, section 4). */
-static size_t sequence_len(const unsigned char *p)
-{
-    static const struct {
-        unsigned char first_low, first_high, second_low, second_high;
-        size_t len;
-    } forms[] = {
-        {0x00, 0x7f, 0x00, 0xff, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (*p < forms[i].first_low || *p > forms[i].first_high)
-            continue;
-        for (size_t k = 1; k < forms[i].len; k++) {
-            unsigned char low = k == 1 ? forms[i].second_low : 0x80;
-            unsigned char high = k == 1 ? forms[i].second_high : 0xbf;
-            if (p[k] < low || p[k] > high)
-                return 0; /* the NUL at the end of the text is such a byte too */
-        }
-        return forms[i].len;
-    }
-    return 0;
-}
-
 /* As a JSON string. false when the rest was left out because the line would be longer than limit;
  * the string is closed all the same. */
 static bool append_text(struct base_buf *line, const char *text, size_t limit)
@@ -47,15 +24,15 @@ static bool append_text(struct base_buf *line, const char *text, size_t limit)
     if (text == NULL)
         return base_buf_str(line, "null");
     base_buf_char(line, '"');
-    const unsigned char *p = (const unsigned char *)text;
+    const char *p = text;
     while (*p != '\0' && line->len < limit) {
-        size_t len = sequence_len(p);
+        size_t len = base_utf8_len(p);
         if (len == 0)
             base_buf_str(line, "\\ufffd");
         else if (*p == '"' || *p == '\\')
             base_buf_printf(line, "\\%c", *p);
-        else if (*p < 0x20)
-            base_buf_printf(line, "\\u%04x", *p);
+        else if ((unsigned char)*p < 0x20)
+            base_buf_printf(line, "\\u%04x", (unsigned)*p);
         else
             base_buf_append(line, p, len);
         p += len == 0 ? 1 : len;

@@ -420,6 +420,8 @@ static void set_options(struct io_http_call *call, const struct io_http_request 
         (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, request->tls.cert);
     if (request->tls.key != NULL)
         (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, request->tls.key);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, request->tls.insecure ? 0L : 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, request->tls.insecure ? 0L : 2L);
     /* A name lookup that hangs must not hold the loop when its call times out or is cancelled. */
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 }

@@ -277,12 +277,40 @@ static bool decode_into(const struct codec_shape *shape, const json_t *json, con
         return false;
     for (size_t i = 0; i < shape->field_count; i++) {
         const struct codec_field *field = &shape->fields[i];
+        if (field->optional && json_is_object(json) && json_object_get(json, field->key) == NULL)
+            continue;
         if (!ops_of(field->type)->get(json, where, field, out, err))
             return false;
     }
     if (shape->closed && !check_keys(shape, json, where, out, err))
         return false;
     return shape->check == NULL || shape->check(out, where, err);
+}
+
+/* Optional fields only: whether there is nothing to write. */
+static bool is_unset(const struct codec_field *field, const void *value)
+{
+    const void *at = codec_at_const(field, value);
+    switch (field->type) {
+    case CODEC_OBJECTS:
+    case CODEC_TEXTS:
+        return count_of(field, value) == 0;
+    case CODEC_OBJECT: /* where it has a field that tells, that is the first */
+        return is_unset(&field->shape->fields[0], at);
+    case CODEC_TEXT_OR_NULL:
+        return *(char *const *)at == NULL;
+    case CODEC_WORD:
+        return *(const unsigned *)at == 0;
+    case CODEC_BOOL:
+        return !*(const bool *)at;
+    case CODEC_U32:
+        return *(const uint32_t *)at == 0;
+    case CODEC_U64:
+    case CODEC_NS:
+        return *(const uint64_t *)at == 0;
+    default:
+        return false;
+    }
 }
 
 static json_t *encode_fields(const struct codec_shape *shape, const void *value)
@@ -292,6 +320,8 @@ static json_t *encode_fields(const struct codec_shape *shape, const void *value)
         json_object_set_new(object, "version", json_integer(shape->version));
     for (size_t i = 0; i < shape->field_count; i++) {
         const struct codec_field *field = &shape->fields[i];
+        if (field->optional && is_unset(field, value))
+            continue;
         json_object_set_new(object, field_key(field, value),
                             ops_of(field->type)->put(field, value));
     }

@@ -63,6 +63,7 @@ struct codec_field {
     enum codec_type type;
     enum codec_form form;
     enum codec_range range;
+    bool optional; /* zero when missing, left out when zero: most files have no use for it */
     size_t offset;
     size_t count_offset;
     int64_t min; /* of integers; the least number of elements of arrays */

@@ -15,17 +15,20 @@ enum unit { UNIT_DURATION, UNIT_SHARE, UNIT_RATE, UNIT_COUNT };
 static const struct {
     const char *word;
     enum unit unit;
+    const char *meant; /* what is said of a misspelling */
 } stats[] = {
-    [EXPECT_QUANTILE] = {"p", UNIT_DURATION},
-    [EXPECT_MEAN] = {"mean", UNIT_DURATION},
-    [EXPECT_MAX] = {"max", UNIT_DURATION},
-    [EXPECT_ERRORS] = {"errors", UNIT_SHARE},
-    [EXPECT_ACHIEVED_RATE] = {"achieved_rate", UNIT_SHARE},
-    [EXPECT_RATE] = {"rate", UNIT_RATE},
-    [EXPECT_COUNT] = {"count", UNIT_COUNT},
+    [EXPECT_QUANTILE] = {"p", UNIT_DURATION, ""},
+    [EXPECT_MEAN] = {"mean", UNIT_DURATION, "; did you mean mean?"},
+    [EXPECT_MAX] = {"max", UNIT_DURATION, "; did you mean max?"},
+    [EXPECT_ERRORS] = {"errors", UNIT_SHARE, "; did you mean errors?"},
+    [EXPECT_ACHIEVED_RATE] = {"achieved_rate", UNIT_SHARE, "; did you mean achieved_rate?"},
+    [EXPECT_RATE] = {"rate", UNIT_RATE, "; did you mean rate?"},
+    [EXPECT_COUNT] = {"count", UNIT_COUNT, "; did you mean count?"},
 };
 static const char *const ops[] = {
     [EXPECT_LT] = "<", [EXPECT_LE] = "<=", [EXPECT_GT] = ">", [EXPECT_GE] = ">="};
+
+enum { WORD_MAX_TEXT = 64 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -34,16 +37,35 @@ static size_t spaces(const char *text)
     return strspn(text, " \t");
 }
 
-/* The words are letters and '_', a quantile also digits and '.'. */
+/* "99.9", or in parentheses. */
+static bool parse_percentile(const char *text, double *out)
+{
+    char number[32];
+    size_t len = strlen(text);
+    bool wrapped = len >= 2 && text[0] == '(' && text[len - 1] == ')';
+    (void)snprintf(number, sizeof number, "%.*s", (int)(wrapped ? len - 2 : len),
+                   text + (wrapped ? 1 : 0));
+    return len < sizeof number && number[0] != '-' && strpbrk(number, "eE") == NULL &&
+           base_parse_double(number, out);
+}
+
+/* The words are letters and '_', a quantile also digits and '.'. "p(99)", "med" and "avg" are what
+ * users of k6 write. */
 static bool parse_stat(const char *word, struct expectation *out)
 {
     double percentile;
-    if (word[0] == 'p' && base_parse_double(word + 1, &percentile) && word[1] != '-' &&
-        strpbrk(word + 1, "eE") == NULL) {
+    if (word[0] == 'p' && parse_percentile(word + 1, &percentile)) {
         out->stat = EXPECT_QUANTILE;
         out->quantile = percentile / 100;
         return percentile > 0 && percentile < 100;
     }
+    if (strcmp(word, "med") == 0) {
+        out->stat = EXPECT_QUANTILE;
+        out->quantile = 0.5;
+        return true;
+    }
+    if (strcmp(word, "avg") == 0)
+        word = stats[EXPECT_MEAN].word;
     for (size_t i = EXPECT_MEAN; i < COUNT_OF(stats); i++) {
         if (strcmp(stats[i].word, word) == 0) {
             out->stat = (enum expect_stat)i;
@@ -98,16 +120,77 @@ static const char *unit_expected(enum unit unit)
     return words[unit];
 }
 
-static bool wrong(struct base_error *err, size_t position, const char *expected, const char *found)
+/* What a number without its unit, or with the habits of another tool, was probably meant to be. */
+static void unit_hint(enum expect_stat stat, const char *word, char out[static 80])
 {
-    return base_fail(err, BASE_INVALID, "at character %zu: expected %s, found \"%.40s\"",
-                     position + 1, expected, found);
+    double number;
+    enum unit unit = stats[stat].unit;
+    out[0] = '\0';
+    if (!base_parse_double(word, &number) || number < 0)
+        return;
+    if (unit == UNIT_DURATION)
+        (void)snprintf(out, 80, "; did you mean %.20sms?", word);
+    else if (unit == UNIT_SHARE && number <= 100)
+        (void)snprintf(out, 80, "; did you mean %.6g%%?", number <= 1 ? number * 100 : number);
+    else if (unit == UNIT_RATE && number > 1)
+        (void)snprintf(out, 80, "; did you mean %.20s/s?", word);
+    else if (unit == UNIT_RATE)
+        (void)snprintf(out, 80, "; for a share of failures write errors < %.6g%%", number * 100);
+}
+
+/* The words of others that have no counterpart under the same name. */
+static const char *stat_hint(const char *word)
+{
+    static const struct {
+        const char *word, *hint;
+    } habits[] = {
+        {"min", "; the fastest request promises nothing: take p50"},
+        {"median", "; did you mean p50?"},
+        {"average", "; did you mean mean?"},
+        {"http_req_failed", "; did you mean errors?"},
+        {"http_req_duration", "; write the statistic itself, such as p99 < 250ms"},
+        {"http_reqs", "; did you mean count, or rate?"},
+        {"p100", "; did you mean max?"},
+        {"p(100)", "; did you mean max?"},
+    };
+    const char *names[COUNT_OF(stats)];
+    for (size_t i = 0; i < COUNT_OF(habits); i++)
+        if (strcmp(habits[i].word, word) == 0)
+            return habits[i].hint;
+    for (size_t i = 0; i < COUNT_OF(stats); i++)
+        names[i] = stats[i].word;
+    const char *near = base_str_nearest(word, names + EXPECT_MEAN, COUNT_OF(stats) - EXPECT_MEAN);
+    for (size_t i = EXPECT_MEAN; near != NULL && i < COUNT_OF(stats); i++)
+        if (strcmp(near, stats[i].word) == 0)
+            return stats[i].meant;
+    return "";
+}
+
+static const char *op_hint(const char *op)
+{
+    return strcmp(op, "=") == 0 || strcmp(op, "==") == 0 || strcmp(op, "!=") == 0
+               ? "; what is measured is never exactly a value"
+               : "";
+}
+
+static bool wrong(struct base_error *err, size_t position, const char *expected, const char *found,
+                  const char *hint)
+{
+    return base_fail(err, BASE_INVALID, "at character %zu: expected %s, found \"%.40s\"%s",
+                     position + 1, expected, found, hint);
+}
+
+/* A word that is longer than any of ours is none of them; cut, it might be. */
+static void copy_word(char out[static WORD_MAX_TEXT], const char *text, size_t len)
+{
+    bool fits = len < WORD_MAX_TEXT;
+    (void)snprintf(out, WORD_MAX_TEXT, "%.*s%s", (int)(fits ? len : 20), text, fits ? "" : "...");
 }
 
 bool expectation_parse(const char *text, struct expectation *out, struct base_error *err)
 {
     struct expectation parsed = {.quantile = 0};
-    char word[64];
+    char word[WORD_MAX_TEXT];
     size_t stat_at = spaces(text);
     size_t stat_len = strcspn(text + stat_at, " \t<>=");
     size_t op_at = stat_at + stat_len + spaces(text + stat_at + stat_len);
@@ -117,20 +200,23 @@ bool expectation_parse(const char *text, struct expectation *out, struct base_er
     while (value_len > 0 && strchr(" \t", text[value_at + value_len - 1]) != NULL)
         value_len--;
 
-    (void)snprintf(word, sizeof word, "%.*s", (int)(stat_len < 64 ? stat_len : 63), text + stat_at);
+    copy_word(word, text + stat_at, stat_len);
     if (!parse_stat(word, &parsed))
         return wrong(err, stat_at,
                      "a statistic: a percentile such as p99 or p99.9, mean, max, errors, "
                      "achieved_rate, rate or count",
-                     word);
-    (void)snprintf(word, sizeof word, "%.*s", (int)(op_len < 64 ? op_len : 63), text + op_at);
+                     word, stat_hint(word));
+    copy_word(word, text + op_at, op_len);
     if (!parse_op(word, &parsed.op))
-        return wrong(err, op_at, "one of < <= > >=", op_len > 0 ? word : text + op_at);
-    (void)snprintf(word, sizeof word, "%.*s", (int)(value_len < 64 ? value_len : 63),
-                   text + value_at);
+        return wrong(err, op_at, "one of < <= > >=", op_len > 0 ? word : text + op_at,
+                     op_hint(word));
+    copy_word(word, text + value_at, value_len);
     enum unit unit = stats[parsed.stat].unit;
-    if (!parse_value(unit, word, &parsed.value))
-        return wrong(err, value_at, unit_expected(unit), word);
+    if (!parse_value(unit, word, &parsed.value)) {
+        char hint[80];
+        unit_hint(parsed.stat, word, hint);
+        return wrong(err, value_at, unit_expected(unit), word, hint);
+    }
     *out = parsed;
     return true;
 }

@@ -7,7 +7,12 @@
 #include "shapes.h"
 
 static const char *const kind_names[] = {
-    [FAULT_KILL] = "kill", [FAULT_PARTITION] = "partition", [FAULT_APP] = "app"};
+    [FAULT_KILL] = "kill",       [FAULT_PARTITION] = "partition",
+    [FAULT_APP] = "app",         [FAULT_PAUSE] = "pause",
+    [FAULT_CPU] = "cpu",         [FAULT_MEMORY] = "memory",
+    [FAULT_NETWORK] = "network", [FAULT_DISK_FILL] = "diskFill",
+    [FAULT_LIMITS] = "limits",
+};
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
 static const char *const action_names[] = {[FAULT_DROP] = "drop", [FAULT_REJECT] = "reject"};
@@ -15,7 +20,7 @@ static const struct codec_words actions = CODEC_WORDS(action_names);
 
 static const char *const direction_names[] = {
     [FAULT_BOTH] = "both", [FAULT_INGRESS] = "ingress", [FAULT_EGRESS] = "egress"};
-static const struct codec_words directions = CODEC_WORDS(direction_names);
+const struct codec_words model_directions = CODEC_WORDS(direction_names);
 
 static const char *const state_names[] = {
     [FAULT_REQUESTED] = "requested", [FAULT_APPLYING] = "applying",
@@ -37,6 +42,8 @@ static const struct codec_words ends = CODEC_WORDS(end_names);
 static const struct codec_field kill_fields[] = {
     {.key = "signal", .type = CODEC_INT, .min = 1, .max = 64, AT(kill.signal)},
     {.key = "restartWithinNs", .type = CODEC_NS, .min = 1, AT(kill.restart_within)},
+    {.key = "graceNs", .type = CODEC_NS, AT(kill.grace)},
+    {.key = "everyNs", .type = CODEC_NS, AT(kill.every)},
 };
 static const struct codec_field partition_fields[] = {
     {.key = "peers",
@@ -46,12 +53,30 @@ static const struct codec_field partition_fields[] = {
      AT(partition.peers),
      .count_offset = offsetof(struct fault_spec, partition.peer_count)},
     {.key = "action", .type = CODEC_WORD, .words = &actions, AT(partition.action)},
-    {.key = "direction", .type = CODEC_WORD, .words = &directions, AT(partition.direction)},
+    {.key = "direction", .type = CODEC_WORD, .words = &model_directions, AT(partition.direction)},
 };
 static const struct codec_field app_fields[] = {
     {.key = "errorRate", .type = CODEC_REAL, .range = RANGE_SHARE, AT(app.error_rate)},
     {.key = "errorStatus", .type = CODEC_INT, .min = 500, .max = 599, AT(app.error_status)},
     {.key = "latencyNs", .type = CODEC_NS, AT(app.latency)},
+};
+static const struct codec_field cpu_fields[] = {
+    {.key = "workers", .type = CODEC_INT, .min = 1, .max = 64, AT(cpu.workers)},
+    {.key = "load", .type = CODEC_REAL, .range = RANGE_SHARE, AT(cpu.load)},
+};
+static const struct codec_field memory_fields[] = {
+    {.key = "bytes", .type = CODEC_I64, .max = INT64_C(1) << 50, AT(memory.bytes)},
+    {.key = "percent", .type = CODEC_REAL, .range = RANGE_SHARE, AT(memory.percent)},
+    {.key = "rate", .type = CODEC_I64, .min = 1, .max = INT64_C(1) << 50, AT(memory.rate)},
+};
+static const struct codec_field disk_fields[] = {
+    {.key = "path", .type = CODEC_TEXT, .form = FORM_LINE, AT(disk.path)},
+    {.key = "bytes", .type = CODEC_I64, .max = INT64_C(1) << 50, AT(disk.bytes)},
+    {.key = "left", .type = CODEC_REAL, .range = RANGE_SHARE, AT(disk.left)},
+};
+static const struct codec_field limits_fields[] = {
+    {.key = "files", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.files)},
+    {.key = "pids", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.pids)},
 };
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
@@ -60,8 +85,23 @@ static const struct codec_field app_fields[] = {
 static const struct codec_shape kill_shape = VARIANT("kill", kill_fields);
 static const struct codec_shape partition_shape = VARIANT("partition", partition_fields);
 static const struct codec_shape app_shape = VARIANT("app", app_fields);
+static const struct codec_shape pause_shape = {
+    .name = "pause", .size = sizeof(struct fault_spec), .closed = true}; /* nothing to say */
+static const struct codec_shape cpu_shape = VARIANT("cpu", cpu_fields);
+static const struct codec_shape memory_shape = VARIANT("memory", memory_fields);
+static const struct codec_shape disk_shape = VARIANT("diskFill", disk_fields);
+static const struct codec_shape limits_shape = VARIANT("limits", limits_fields);
 static const struct codec_shape *const variants[] = {
-    [FAULT_KILL] = &kill_shape, [FAULT_PARTITION] = &partition_shape, [FAULT_APP] = &app_shape};
+    [FAULT_KILL] = &kill_shape,
+    [FAULT_PARTITION] = &partition_shape,
+    [FAULT_APP] = &app_shape,
+    [FAULT_PAUSE] = &pause_shape,
+    [FAULT_CPU] = &cpu_shape,
+    [FAULT_MEMORY] = &memory_shape,
+    [FAULT_NETWORK] = &model_network_shape,
+    [FAULT_DISK_FILL] = &disk_shape,
+    [FAULT_LIMITS] = &limits_shape,
+};
 
 static const struct codec_field spec_fields[] = {
     {.key = "id", .type = CODEC_TEXT, .form = FORM_TAG, AT(id)},

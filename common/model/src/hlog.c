@@ -112,6 +112,7 @@ struct reader {
     double base_time;
     bool base_known;
     size_t line;
+    const char *name; /* of the log; NULL: none is said */
 };
 
 static bool blank(char c)
@@ -177,11 +178,9 @@ static bool read_comment(struct reader *reader, struct span line, struct base_er
 {
     bool found;
     if (!read_time_comment(line, "#[StartTime:", &reader->start_time, &found))
-        return base_fail(err, BASE_CORRUPT, "line %zu: StartTime has no number of seconds",
-                         reader->line);
+        return base_fail(err, BASE_CORRUPT, "StartTime has no number of seconds");
     if (!read_time_comment(line, "#[BaseTime:", &reader->base_time, &found))
-        return base_fail(err, BASE_CORRUPT, "line %zu: BaseTime has no number of seconds",
-                         reader->line);
+        return base_fail(err, BASE_CORRUPT, "BaseTime has no number of seconds");
     reader->base_known = reader->base_known || found;
     return true;
 }
@@ -215,9 +214,8 @@ static bool read_entry(struct reader *reader, struct span line, struct hlog_entr
 {
     struct span rest = line;
     if (!read_tag(&rest, tag))
-        return base_fail(err, BASE_CORRUPT,
-                         "line %zu: the tag must have 1 to %d characters and no space",
-                         reader->line, TAG_MAX);
+        return base_fail(err, BASE_CORRUPT, "the tag must have 1 to %d characters and no space",
+                         TAG_MAX);
     const struct {
         const char *name;
         double *value;
@@ -228,16 +226,17 @@ static bool read_entry(struct reader *reader, struct span line, struct hlog_entr
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
         if (!number(cut_at(&rest, ','), columns[i].value) ||
             (*columns[i].value < 0 && !columns[i].negative_allowed))
-            return base_fail(err, BASE_CORRUPT, "line %zu: the %s is not a number of that kind",
-                             reader->line, columns[i].name);
+            return base_fail(err, BASE_CORRUPT, "the %s is not a number of that kind",
+                             columns[i].name);
     }
     settle_base_time(reader, entry->start);
     entry->start += reader->base_time;
     entry->tag = tag[0] == '\0' ? NULL : tag;
     rest = trimmed(rest);
-    if (!hdr_decode(rest.at, rest.len, &entry->hdr, err))
-        return base_fail_context(err, "line %zu", reader->line);
-    return true;
+    entry->line = reader->line;
+    entry->text = rest.at;
+    entry->text_len = rest.len;
+    return hdr_decode(rest.at, rest.len, &entry->hdr, err);
 }
 
 /* 1: go on; 0: the callback has enough; -1: err is set. */
@@ -259,20 +258,37 @@ static int read_line(struct reader *reader, struct span line,
     return more ? 1 : 0;
 }
 
-bool hlog_read(const char *text, size_t len, double *start_time,
-               bool (*on_entry)(void *ctx, struct hlog_entry *entry), void *ctx,
-               struct base_error *err)
+static void tell_place(const struct reader *reader, struct base_error *err)
 {
-    struct reader reader = {.line = 0};
+    if (reader->name != NULL)
+        (void)base_fail_context(err, "%s:%zu", reader->name, reader->line);
+    else
+        (void)base_fail_context(err, "line %zu", reader->line);
+}
+
+bool hlog_read_named(const char *name, const char *text, size_t len, double *start_time,
+                     bool (*on_entry)(void *ctx, struct hlog_entry *entry), void *ctx,
+                     struct base_error *err)
+{
+    struct reader reader = {.line = 0, .name = name};
     struct span rest = {text, len};
     int state = 1;
     while (rest.len > 0 && state > 0) {
         reader.line++;
         state = read_line(&reader, cut_at(&rest, '\n'), on_entry, ctx, err);
     }
-    if (state < 0)
+    if (state < 0) {
+        tell_place(&reader, err);
         return false;
+    }
     if (start_time != NULL)
         *start_time = reader.start_time;
     return true;
+}
+
+bool hlog_read(const char *text, size_t len, double *start_time,
+               bool (*on_entry)(void *ctx, struct hlog_entry *entry), void *ctx,
+               struct base_error *err)
+{
+    return hlog_read_named(NULL, text, len, start_time, on_entry, ctx, err);
 }

@@ -11,6 +11,7 @@ static const struct codec_words slo_kinds = CODEC_WORDS(slo_names);
 #define AT(member) .offset = offsetof(struct plan_fault, member)
 static const struct codec_field fault_fields[] = {
     {.key = "atNs", .type = CODEC_NS, AT(at)},
+    {.key = "after", .type = CODEC_TEXT_OR_NULL, AT(after)},
     {.key = "spec", .type = CODEC_OBJECT, .shape = &model_fault_spec_shape, AT(spec)},
 };
 #undef AT
@@ -52,16 +53,103 @@ static const struct codec_field check_fields[] = {
 static const struct codec_shape check_shape = {
     .name = "check", .size = sizeof(struct plan_check), CODEC_FIELDS(check_fields)};
 
+static const char *const probe_kind_names[] = {[PLAN_PROBE_HTTP] = "http",
+                                               [PLAN_PROBE_TCP] = "tcp",
+                                               [PLAN_PROBE_PROMQL] = "promql",
+                                               [PLAN_PROBE_EXEC] = "exec"};
+static const struct codec_words probe_kinds = CODEC_WORDS(probe_kind_names);
+static const char *const probe_mode_names[] = {[PLAN_PROBE_BEFORE] = "before",
+                                               [PLAN_PROBE_DURING] = "during",
+                                               [PLAN_PROBE_CONTINUOUS] = "continuous",
+                                               [PLAN_PROBE_AFTER] = "after"};
+static const struct codec_words probe_modes = CODEC_WORDS(probe_mode_names);
+
+#define AT(member)    .offset = offsetof(struct plan_probe, member)
+#define COUNT(member) .count_offset = offsetof(struct plan_probe, member)
+static const struct codec_field probe_http_fields[] = {
+    {.key = "urls",
+     .type = CODEC_TEXTS,
+     .form = FORM_NAME,
+     .min = 1,
+     AT(http.urls),
+     COUNT(http.url_count)},
+    {.key = "status", .type = CODEC_INT, .min = 100, .max = 599, AT(http.status)},
+    {.key = "contains", .type = CODEC_TEXT_OR_NULL, AT(http.contains)},
+};
+static const struct codec_field probe_tcp_fields[] = {
+    {.key = "targets",
+     .type = CODEC_OBJECTS,
+     .shape = &model_load_target_shape,
+     .min = 1,
+     AT(tcp.targets),
+     COUNT(tcp.target_count)},
+};
+static const struct codec_field probe_promql_fields[] = {
+    {.key = "query", .type = CODEC_TEXT, .form = FORM_NAME, AT(promql.query)},
+};
+static const struct codec_field probe_exec_fields[] = {
+    {.key = "command", .type = CODEC_TEXT, .form = FORM_NAME, AT(exec.command)},
+};
+#define VARIANT(word, table)                                                                       \
+    {                                                                                              \
+        .name = (word), .size = sizeof(struct plan_probe), CODEC_FIELDS(table)                     \
+    }
+static const struct codec_shape probe_http_shape = VARIANT("http", probe_http_fields);
+static const struct codec_shape probe_tcp_shape = VARIANT("tcp", probe_tcp_fields);
+static const struct codec_shape probe_promql_shape = VARIANT("promql", probe_promql_fields);
+static const struct codec_shape probe_exec_shape = VARIANT("exec", probe_exec_fields);
+static const struct codec_shape *const probe_variants[] = {[PLAN_PROBE_HTTP] = &probe_http_shape,
+                                                           [PLAN_PROBE_TCP] = &probe_tcp_shape,
+                                                           [PLAN_PROBE_PROMQL] =
+                                                               &probe_promql_shape,
+                                                           [PLAN_PROBE_EXEC] = &probe_exec_shape};
+static const struct codec_field probe_fields[] = {
+    {.key = "name", .type = CODEC_TEXT, .form = FORM_NAME, AT(name)},
+    {.key = "mode", .type = CODEC_WORD, .words = &probe_modes, AT(mode)},
+    {.key = "kind", .type = CODEC_WORD, .words = &probe_kinds, AT(kind)},
+    {.key = "faults", .type = CODEC_TEXTS, .form = FORM_TAG, AT(faults), COUNT(fault_count)},
+    {.key = "everyNs", .type = CODEC_NS, .min = 1, AT(every)},
+    {.key = "timeoutNs", .type = CODEC_NS, .min = 1, AT(timeout)},
+    {.key = "withinNs", .type = CODEC_NS, AT(within)},
+    {.key = "atLeast", .type = CODEC_REAL, .range = RANGE_SHARE, AT(at_least)},
+    {.type = CODEC_VARIANT, .words = &probe_kinds, .variants = probe_variants, COUNT(kind)},
+};
+#undef AT
+#undef COUNT
+static const struct codec_shape probe_shape = {
+    .name = "probe", .size = sizeof(struct plan_probe), CODEC_FIELDS(probe_fields)};
+
+const char *plan_probe_mode_name(enum plan_probe_mode mode)
+{
+    return codec_word(&probe_modes, mode);
+}
+
 #define AT(member) .offset = offsetof(struct plan_threshold, member)
 static const struct codec_field threshold_fields[] = {
     {.key = "name", .type = CODEC_TEXT, .form = FORM_NAME, AT(name)},
     {.key = "expect", .type = CODEC_EXPECTATION, AT(expect)},
     {.key = "phase", .type = CODEC_TEXT_OR_NULL, AT(phase)},
     {.key = "route", .type = CODEC_TEXT_OR_NULL, AT(route)},
+    {.key = "overNs", .type = CODEC_NS, .optional = true, AT(over)},
+    {.key = "abort", .type = CODEC_BOOL, .optional = true, AT(abort)},
 };
 #undef AT
-static const struct codec_shape threshold_shape = {
-    .name = "threshold", .size = sizeof(struct plan_threshold), CODEC_FIELDS(threshold_fields)};
+
+static bool check_threshold(const void *value, const char *where, struct base_error *err)
+{
+    const struct plan_threshold *threshold = value;
+    if (threshold->abort && threshold->over.ns == 0)
+        return base_fail(err, BASE_INVALID,
+                         "%s.abort: needs overNs: what is not yet over cannot "
+                         "have failed",
+                         where);
+    return true;
+}
+
+static const struct codec_shape threshold_shape = {.name = "threshold",
+                                                   .size = sizeof(struct plan_threshold),
+                                                   CODEC_FIELDS(threshold_fields),
+                                                   .check = check_threshold};
 
 #define AT(member) .offset = offsetof(struct plan_slo, member)
 static const struct codec_field slo_fields[] = {
@@ -115,9 +203,11 @@ static const struct codec_field plan_fields[] = {
     {.key = "targetMode", .type = CODEC_TEXT, AT(target_mode)},
     {.key = "durationNs", .type = CODEC_NS, .min = 1, AT(duration)},
     {.key = "load", .type = CODEC_OBJECT, .shape = &model_load_spec_shape, AT(load)},
+    {.key = "maxMissed", .type = CODEC_REAL, .range = RANGE_SHARE, AT(max_missed)},
     {.key = "steadyForNs", .type = CODEC_NS, AT(steady_for)},
     {.key = "steadyDeadlineNs", .type = CODEC_NS, AT(steady_deadline)},
     {.key = "checks", .type = CODEC_OBJECTS, .shape = &check_shape, AT(checks), COUNT(check_count)},
+    {.key = "probes", .type = CODEC_OBJECTS, .shape = &probe_shape, AT(probes), COUNT(probe_count)},
     {.key = "phases",
      .type = CODEC_OBJECTS,
      .shape = &phase_shape,

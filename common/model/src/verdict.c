@@ -15,6 +15,7 @@ static const char *const source_names[] = {
     [VERDICT_THRESHOLD] = "threshold", [VERDICT_SLO] = "slo",
     [VERDICT_FAULT] = "fault",         [VERDICT_LOAD] = "load",
     [VERDICT_RECONCILE] = "reconcile", [VERDICT_RUN] = "run",
+    [VERDICT_PROBE] = "probe",
 };
 static const struct codec_words sources = CODEC_WORDS(source_names);
 

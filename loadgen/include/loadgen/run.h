@@ -26,10 +26,13 @@
 struct load_run;
 
 enum load_kind {
-    LOAD_KIND_RESPONSE, /* from the intended send, successful */
-    LOAD_KIND_SERVICE,  /* from the actual send, successful */
-    LOAD_KIND_FAILED,   /* from the intended send */
-    LOAD_KIND_SCHEDULE, /* actual minus intended send */
+    LOAD_KIND_RESPONSE,   /* from the intended send, successful */
+    LOAD_KIND_SERVICE,    /* from the actual send, successful */
+    LOAD_KIND_FAILED,     /* from the intended send */
+    LOAD_KIND_SCHEDULE,   /* actual minus intended send */
+    LOAD_KIND_FIRST_BYTE, /* from the actual send, successful */
+    LOAD_KIND_CONNECT,    /* of a connection */
+    LOAD_KIND_TLS,        /* of a connection: the handshake */
     LOAD_KIND_COUNT
 };
 
@@ -37,8 +40,20 @@ struct load_events {
     void *ctx;
     void (*on_started)(void *ctx, struct mono_ns mono, struct wall_ns wall);
     void (*on_interval)(void *ctx, const struct load_interval *interval);
+    /* NULL, or: each histogram of the interval that is told next. */
+    void (*on_histogram)(void *ctx, const char *phase, const char *route, const char *kind,
+                         const struct hdr *hdr);
     void (*on_finished)(void *ctx);
     void (*on_error)(void *ctx, const struct base_error *err);
+    /* NULL: the load starts as soon as it can. Otherwise it waits for load_run_go, and this is
+     * called once when connections are open (or have failed once). */
+    void (*on_ready)(void *ctx);
+};
+
+/* Part `index` of the one schedule that `of` processes send together. */
+struct load_share {
+    uint32_t index;
+    uint32_t of;
 };
 
 /* spec must outlive the run. hlog_fd: where the histogram log goes (the caller's; -1: nowhere),
@@ -46,6 +61,15 @@ struct load_events {
  * with err: BASE_INVALID for what cannot be sent, BASE_LIMIT for too few file descriptors. */
 struct load_run *load_run_start(struct io_loop *loop, const struct load_spec *spec, int hlog_fd,
                                 const struct load_events *events, struct base_error *err);
+/* The same for one of several processes; spec says what all of them do together, but for the
+ * connections, which are this one's own. */
+struct load_run *load_run_start_share(struct io_loop *loop, const struct load_spec *spec,
+                                      struct load_share share, int hlog_fd,
+                                      const struct load_events *events, struct base_error *err);
+/* Starts a load that said on_ready: its schedule begins at mono, which is called wall in its
+ * records. BASE_TIMEOUT when that has passed, or before on_ready. */
+bool load_run_go(struct load_run *run, struct mono_ns mono, struct wall_ns wall,
+                 struct base_error *err);
 /* Requests intended from now on belong to this phase; a name may come back. BASE_INVALID when it
  * cannot be part of a tag. */
 bool load_run_phase(struct load_run *run, const char *name, struct base_error *err);
@@ -54,6 +78,11 @@ void load_run_stop(struct load_run *run); /* no new requests; on_finished within
 const struct load_result *load_run_result(const struct load_run *run);
 /* All samples of a kind so far, over phases and routes; NULL when there are none. */
 const struct hdr *load_run_total(const struct load_run *run, enum load_kind kind);
+/* Keeps histograms by phase and route too (a quarter of a megabyte each), for load_run_metrics.
+ * Right after load_run_start. */
+void load_run_expose(struct load_run *run);
+/* Appends what there is up to the last interval's end, in Prometheus' text format 0.0.4. */
+bool load_run_metrics(const struct load_run *run, struct base_buf *out);
 void load_run_free(struct load_run *run); /* accepts NULL; ends the threads, in-flight or not */
 
 #endif

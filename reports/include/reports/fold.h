@@ -13,6 +13,7 @@
 #include "model/hdr.h"
 #include "model/load.h"
 #include "model/plan.h"
+#include "model/window.h"
 #include "reports/slo.h"
 
 enum report_file {
@@ -63,9 +64,10 @@ struct report_hist { /* all intervals of one tag, added */
     struct hdr hdr;
 };
 
-struct report_probe {
+struct report_probe { /* answers that said the same, one after the other */
     char *name;
     struct wall_ns at;
+    uint64_t times;
     bool ok;
     char *detail;
 };
@@ -115,15 +117,18 @@ struct report {
     size_t probe_count;
     struct report_query *queries;
     size_t query_count;
-    struct slo_evidence *slos; /* one for each of plan.slos */
-    char *scenario;            /* the file's text; NULL when missing */
+    struct slo_evidence *slos;       /* one for each of plan.slos */
+    struct load_window_sum *windows; /* one for each of plan.thresholds; zero without `over` */
+    char *scenario;                  /* the file's text; NULL when missing */
+    char *unsealed; /* evidence that is not what MANIFEST.sha256 sealed; NULL: none */
 };
 
 /* Never fails but for memory; out is to be finished. */
 void report_fold(const struct report_bytes files[static REPORT_FILE_COUNT], struct report *out);
 void report_fini(struct report *report); /* accepts a zeroed value */
 
-/* Reads the files of a run directory and folds them. BASE_NOT_FOUND when it holds none of them. */
+/* Reads the files of a run directory, folds them, and compares them with MANIFEST.sha256 if there
+ * is one. BASE_NOT_FOUND when it holds none of them. */
 bool report_read(const char *run_dir, struct report *out, struct base_error *err);
 
 /* All histograms of a kind ("response", "service", "failed", "schedule"), of a phase and route

@@ -29,9 +29,4 @@ struct report_options {
 bool report_write(const char *run_dir, const struct report_options *options, struct verdict *out,
                   struct base_error *err);
 
-/* Compares the files with MANIFEST.sha256: appends one line for each that differs or is missing
- * and sets *differing. No manifest: no line, 0. BASE_CORRUPT when it is no manifest. */
-bool report_manifest_check(const char *run_dir, struct base_buf *out, size_t *differing,
-                           struct base_error *err);
-
 #endif

@@ -12,6 +12,8 @@
  *   - a series that first appears after scrapes that failed, or in the first scrape of the window,
  *     counts from its first sample: what it counted before was counted elsewhen;
  *   - nothing is extrapolated; a gap costs nothing while the counter goes on.
+ * That only holds for what was asked for: an answer that begins behind the window's start tells a
+ * series that is new from one that is old no more, and is not judged.
  * Numerator and denominator are summed over all series before they are divided, once: a mean of
  * ratios is nobody's experience.
  */
@@ -90,7 +92,8 @@ struct slo_evidence {
     struct slo_set total;
     struct slo_set part; /* bad (availability) or good (latency) */
     struct slo_set up;
-    bool asked; /* at least the total, the part and the scrapes were asked for */
+    bool asked;        /* at least the total, the part and the scrapes were asked for */
+    double asked_from; /* seconds since 1970: each of them at least from then on */
     char *failed;
     char **warnings; /* of Prometheus */
     size_t warning_count;

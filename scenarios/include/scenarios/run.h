@@ -15,6 +15,7 @@
 #ifndef SCENARIOS_RUN_H
 #define SCENARIOS_RUN_H
 
+#include "model/hdr.h"
 #include "model/plan.h"
 
 struct run;
@@ -47,8 +48,9 @@ struct run_query_result {
 struct run_query {
     char *id;
     char *slo;
-    const char *role; /* "total" | "bad" | "good" | "up" */
-    char *text;
+    const char *role;     /* "total" | "bad" | "good" | "up" */
+    const char *selector; /* of the plan */
+    char *text;           /* NULL until it is asked */
 };
 
 /*
@@ -67,9 +69,11 @@ struct run_effects {
     /* Stores a document of the run directory. */
     bool (*store)(void *ctx, const char *name, const json_t *document);
     /* n below plan->check_count: that check of the plan. Then for each SLO whether Prometheus
-     * scrapes its instances; without that a run proves nothing. Last, when there are faults:
-     * whether the agent answers to our token, and holds no fault of another run. */
+     * scrapes its instances; without that a run proves nothing. Then, when there are faults:
+     * whether the agent answers to our token, and holds no fault of another run. The probes that
+     * come before the load are checks, too, but asked by `probe`. */
     void (*check)(void *ctx, size_t n); /* -> run_on_check */
+    void (*probe)(void *ctx, size_t n); /* of the plan -> run_on_probe */
     void (*load_start)(void *ctx);      /* -> run_on_load_* */
     void (*load_phase)(void *ctx, const char *phase);
     void (*load_stop)(void *ctx);                                     /* gracefully */
@@ -109,7 +113,11 @@ const char *run_abort_name(enum run_abort abort);
 void run_on_wake(struct run *run);
 void run_on_signal(struct run *run, const char *name);
 void run_on_check(struct run *run, size_t check, bool ok, const char *detail);
+void run_on_probe(struct run *run, size_t probe, bool ok, const char *detail);
 void run_on_load_started(struct run *run, struct mono_ns start);
+/* A histogram of the interval that is told next. */
+void run_on_load_histogram(struct run *run, const char *phase, const char *route, const char *kind,
+                           const struct hdr *hdr);
 void run_on_load_interval(struct run *run, const struct load_interval *interval);
 /* Once: complete when the schedule ran to its end or was stopped on request; else error says why.
  */

@@ -18,6 +18,8 @@
 
 enum scn_target_kind { SCN_TARGET_SANDBOX, SCN_TARGET_EXTERNAL };
 
+enum scn_verify { SCN_VERIFY_FULL, SCN_VERIFY_NONE };
+
 struct scn_target {
     enum scn_target_kind kind;
     char *name;  /* of the sandbox */
@@ -25,13 +27,12 @@ struct scn_target {
     size_t url_count;
     char *prometheus; /* NULL: none */
     struct dur_ns scrape_interval;
-    struct {
-        char *url; /* NULL: none */
-        char *token_file;
-        char *ca_file; /* each NULL: none */
+    struct scn_target_tls { /* of https:// origins; each NULL: not given */
+        char *ca_file;
         char *cert_file;
         char *key_file;
-    } agent;
+        enum scn_verify verify;
+    } tls;
 };
 
 struct scn_route {
@@ -44,17 +45,67 @@ struct scn_route {
     char *body; /* NULL: none */
 };
 
+enum scn_stage_kind { SCN_STAGE_RATE, SCN_STAGE_RAMP, SCN_STAGE_BURST };
+
+struct scn_stage {
+    enum scn_stage_kind kind;
+    struct dur_ns length; /* `for` */
+    double rate;
+    double from; /* 0 also when left out: then where the stage before it ended */
+    double to;
+    int64_t steps; /* 0: a ramp */
+    int64_t burst;
+    struct dur_ns every;
+};
+
+struct scn_replay {
+    char *file; /* as written */
+    enum load_unit unit;
+};
+
+enum scn_users_kind { SCN_USERS_FLAT, SCN_USERS_RAMP };
+
+struct scn_user_stage {
+    enum scn_users_kind kind;
+    struct dur_ns length; /* `for` */
+    int64_t count;
+    int64_t from; /* as in scn_stage */
+    int64_t to;
+};
+
+struct scn_users {
+    enum scn_users_kind kind;
+    int64_t count;
+    struct scn_user_stage *stages;
+    size_t stage_count;
+    enum load_think think;
+    struct dur_ns think_a; /* as in load_closed */
+    struct dur_ns think_b;
+    int64_t iterations; /* 0: no such bound */
+    int64_t each;
+};
+
+enum scn_load_source { SCN_LOAD_RATE, SCN_LOAD_STAGES, SCN_LOAD_REPLAY, SCN_LOAD_USERS };
+
 struct scn_load {
     char *service; /* NULL only for external targets */
     enum load_arrivals arrivals;
+    enum scn_load_source source;
     double rate; /* a second */
+    struct scn_stage *stages;
+    size_t stage_count;
+    struct scn_replay replay;
+    struct scn_users users;
     int64_t connections;
     int64_t threads; /* 0: one for each core */
     struct dur_ns timeout;
     struct dur_ns interval;
     struct dur_ns max_late;
+    double max_missed; /* 0..1 */
     struct scn_route *routes;
     size_t route_count;
+    char **sources; /* addresses to connect from */
+    size_t source_count;
 };
 
 struct scn_check {
@@ -89,8 +140,16 @@ struct scn_select {
 
 struct scn_fault {
     char *name;
-    struct dur_ns at;
+    struct dur_ns at;       /* after the load's start, or after the end of `after` */
+    char *after;            /* name of another fault; NULL: none */
     struct dur_ns duration; /* `for` */
+    struct {
+        int64_t times; /* 0: once */
+        struct dur_ns every;
+    } repeat;
+    struct {
+        int64_t steps; /* 0: none */
+    } ramp;
     struct dur_ns lease;
     char *service;
     struct scn_select select;
@@ -99,6 +158,8 @@ struct scn_fault {
     struct {
         int signal;
         struct dur_ns restart_within;
+        struct dur_ns grace; /* 0: none */
+        struct dur_ns every; /* 0: once */
     } kill;
     struct {
         char **from;
@@ -111,13 +172,62 @@ struct scn_fault {
         int64_t error_status;
         struct dur_ns latency;
     } app;
+    struct {
+        int64_t workers;
+        double load; /* 0..1 */
+    } cpu;
+    struct {
+        enum scn_memory_by { SCN_MEMORY_SIZE, SCN_MEMORY_PERCENT } by;
+        uint64_t size;
+        double percent; /* 0..1 */
+        uint64_t rate;  /* bytes a second */
+    } memory;
+    struct fault_network network; /* peers as written, seed 0 */
+    struct {
+        char *folder; /* within the platform's state folder */
+        enum scn_disk_by { SCN_DISK_SIZE, SCN_DISK_LEFT } by;
+        uint64_t size;
+        double left; /* 0..1 */
+    } disk;
+    struct {
+        int64_t files; /* -1: as it is */
+        int64_t pids;
+    } limits;
+};
+
+struct scn_probe {
+    char *name;
+    enum plan_probe_mode mode;
+    char *fault; /* during: the name of a fault; NULL: any */
+    struct dur_ns every;
+    struct dur_ns timeout;
+    struct dur_ns within;
+    double at_least;
+    enum plan_probe_kind kind;
+    char *service; /* http, tcp: NULL: that of the load */
+    struct {
+        char *path;
+        int64_t status;
+        char *contains; /* NULL: anything */
+    } http;
+    struct {
+        int64_t port; /* 0: that of the service */
+    } tcp;
+    struct {
+        char *query;
+    } promql;
+    struct {
+        char *command;
+    } exec;
 };
 
 struct scn_threshold {
     char *name;
     struct expectation expect;
-    char *phase; /* NULL: the whole run */
-    char *route; /* NULL: all routes */
+    char *phase;        /* NULL: the whole run */
+    char *route;        /* NULL: all routes */
+    struct dur_ns over; /* 0: the whole */
+    bool abort;
 };
 
 /* What both kinds of SLO are made of; selectors are NULL for the platform's own metrics. */
@@ -163,6 +273,8 @@ struct scn_scenario {
     struct scn_steady steady;
     struct scn_fault *faults;
     size_t fault_count;
+    struct scn_probe *probes;
+    size_t probe_count;
     struct scn_threshold *thresholds;
     size_t threshold_count;
     struct scn_slo *slos;
@@ -173,6 +285,9 @@ struct scn_scenario {
     size_t place_count;
 };
 
+/* Where the timestamps lie, from here rather than from the scenario's folder; NULL without a
+ * replay. free() it. */
+char *scn_replay_path(const struct scn_scenario *scenario);
 void scn_scenario_fini(struct scn_scenario *scenario); /* accepts a zeroed value, leaves one */
 /* The place of the value at path, or of the nearest thing around it when it was left to its
  * default. */

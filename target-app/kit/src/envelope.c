@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 enum { MESSAGE_MAX = 1024 };
 
@@ -38,37 +39,12 @@ void kit_errors_fini(struct kit_errors *errors)
     errors->count = 0;
 }
 
-/* Length of the well-formed UTF-8 sequence at p (Unicode 15, table 3-7), 0 when there is none. */
-static size_t utf8_length(const unsigned char *p)
-{
-    static const struct {
-        unsigned char first, last, low, high; /* lead bytes; range of the second byte */
-        size_t len;
-    } rows[] = {
-        {0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (p[0] < rows[i].first || p[0] > rows[i].last)
-            continue;
-        if (rows[i].len > 1 && (p[1] < rows[i].low || p[1] > rows[i].high))
-            return 0;
-        for (size_t k = 2; k < rows[i].len; k++) {
-            if (p[k] < 0x80 || p[k] > 0xbf)
-                return 0;
-        }
-        return rows[i].len;
-    }
-    return 0;
-}
-
 char *kit_text_clean(const char *text)
 {
     struct base_buf out;
     base_buf_init(&out, strlen(text) * 3 + 1);
     for (const char *p = text; *p != '\0';) {
-        size_t len = utf8_length((const unsigned char *)p);
+        size_t len = base_utf8_len(p);
         if (len == 0)
             base_buf_str(&out, "\xef\xbf\xbd");
         else

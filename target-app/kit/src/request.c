@@ -99,9 +99,21 @@ static void record(const struct kit_request *request, unsigned status, struct du
                        base_dur_to_s(took));
 }
 
+/* Health checks and scrapes come by the second and say nothing while they succeed. */
+static bool is_routine(const struct kit_request *request, unsigned status)
+{
+    static const char *const routes[] = {"/health", "/ready", "/metrics"};
+    for (size_t i = 0; status < 400 && i < sizeof routes / sizeof routes[0]; i++)
+        if (strcmp(routes[i], request->route) == 0)
+            return true;
+    return false;
+}
+
 static void log_request(const struct kit_request *request, unsigned status, size_t bytes,
                         struct dur_ns took)
 {
+    if (is_routine(request, status))
+        return;
     BASE_AUTO_FREE char *target = kit_text_clean(kit_request_target(request));
     BASE_AUTO_FREE char *method = kit_text_clean(kit_request_method(request));
     base_log_line(&request->service->log, status >= 500 ? BASE_WARN : BASE_INFO, "request",

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "service_private.h"
 
@@ -29,13 +30,12 @@ static bool read_token(struct kit_service *service, struct base_error *err)
         return true;
     BASE_AUTO_BUF struct base_buf text;
     base_buf_init(&text, 4096);
-    if (!base_file_read(path, &text, err))
+    if (!base_secret_read(path, &text, err))
         return base_fail_context(err, "--admin-token-file");
-    size_t len = strcspn(text.data, " \t\r\n");
-    if (len < 8 || strspn(text.data + len, " \t\r\n") != text.len - len)
-        return base_fail(err, BASE_INVALID,
-                         "--admin-token-file: %s must hold one word of 8 characters or more", path);
-    service->admin_token = base_str_ndup(text.data, len);
+    if (text.len < 8)
+        return base_fail(err, BASE_INVALID, "--admin-token-file: %s must hold 8 characters or more",
+                         path);
+    service->admin_token = base_buf_steal(&text);
     return true;
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "status_file.h"
 
@@ -91,6 +92,14 @@ bool sandbox_cgroup_populated(const char *path)
     return base_file_read(file, &buf, NULL) && strstr(buf.data, "populated 1") != NULL;
 }
 
+bool sandbox_cgroup_frozen(const char *path)
+{
+    BASE_AUTO_FREE char *file = inside(path, "cgroup.freeze"); /* since Linux 5.2 */
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, 64);
+    return base_file_read(file, &buf, NULL) && buf.data[0] == '1';
+}
+
 struct pid_list {
     pid_t *pids;
     size_t count;
@@ -127,10 +136,9 @@ void sandbox_cgroup_signal(const char *path, int number)
 {
     struct pid_list list = members_of(path);
     for (size_t i = 0; i < list.count; i++) {
-        uint64_t ticks;
-        pid_t parent;
-        if (sandbox_process_stat(list.pids[i], &parent, &ticks) && !listed(&list, parent))
-            (void)sandbox_process_signal(list.pids[i], ticks, number);
+        struct base_process found;
+        if (base_process_find(list.pids[i], &found) && !listed(&list, found.parent))
+            (void)sandbox_process_signal(list.pids[i], found.start_ticks, number);
     }
     free(list.pids);
 }
@@ -144,7 +152,7 @@ void sandbox_cgroup_kill(const char *path)
     struct pid_list list = members_of(path);
     for (size_t i = 0; i < list.count; i++) {
         uint64_t ticks;
-        if (sandbox_process_ticks(list.pids[i], &ticks))
+        if (base_process_ticks(list.pids[i], &ticks))
             (void)sandbox_process_signal(list.pids[i], ticks, SIGKILL);
     }
     free(list.pids);

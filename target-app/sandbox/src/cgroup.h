@@ -16,6 +16,9 @@ bool sandbox_cgroup_make(const char *path, struct base_error *err);
 int sandbox_cgroup_procs(const char *path, struct base_error *err); /* cgroup.procs; -1 with err */
 /* Whether a process lives in it or below; a missing folder has none. */
 bool sandbox_cgroup_populated(const char *path);
+/* A chaos agent has paused it: a child that joins it stops before exec, and this process, which
+ * waits for that (vfork(2)), with it. */
+bool sandbox_cgroup_frozen(const char *path);
 /* Signals each process in the folder whose parent is not in it: the ones we started. */
 void sandbox_cgroup_signal(const char *path, int number);
 void sandbox_cgroup_kill(const char *path); /* all in it and below, at once */

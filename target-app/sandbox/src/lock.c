@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "status_file.h"
 #include "store.h"
@@ -78,7 +79,7 @@ bool sandbox_supervisor_write(const struct sandbox_place *place, enum sandbox_ph
 {
     BASE_AUTO_FREE char *path = sandbox_path(place, "supervisor.json");
     uint64_t ticks;
-    if (!sandbox_process_ticks(getpid(), &ticks))
+    if (!base_process_ticks(getpid(), &ticks))
         return base_fail(err, BASE_INTERNAL, "cannot read our own start time in /proc");
     return sandbox_store_json(path,
                               json_pack("{s:I, s:I, s:s}", "pid", (json_int_t)getpid(),

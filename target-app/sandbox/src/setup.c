@@ -239,8 +239,10 @@ static void add_agent(struct sandbox_setup *setup)
     BASE_AUTO_FREE char *listen =
         base_str_printf("127.0.0.1:%u", (unsigned)setup->roster.agent_port);
     struct sandbox_unit *unit = add(setup, "agent");
+    /* The platform is there to be broken, and has services of one instance: how much of it one run
+     * may hit is for its scenario to say (maxAffected, 50 % unless raised). */
     unit->argv = LIST_OF(setup->programs.agent, "--listen", listen, "--token-file", token,
-                         "--topology", topology, "--journal", journal);
+                         "--topology", topology, "--journal", journal, "--max-affected", "100%");
     unit->status_file = sandbox_status_path(place, "agent");
     unit->cgroup = setup->agent_cgroup;
     unit->stop_order = STOP_AGENT;

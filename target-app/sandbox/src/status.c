@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "lock.h"
 #include "sandbox/sandbox.h"
@@ -20,7 +21,7 @@ static json_t *status_of(const char *path, const char *name)
         status = json_pack("{s:s, s:s, s:i, s:i, s:i, s:n}", "name", name, "state", "stopped",
                            "pid", 0, "startTicks", 0, "restarts", 0, "lastExit");
     }
-    bool alive = sandbox_process_of(status, &pid, &ticks) && sandbox_process_alive(pid, ticks);
+    bool alive = sandbox_process_of(status, &pid, &ticks) && base_process_alive(pid, ticks);
     (void)json_object_set_new(status, "alive", json_boolean(alive));
     return status;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "store.h"
 
@@ -51,55 +52,13 @@ bool sandbox_status_write(const char *path, const struct sandbox_status_file *st
     return sandbox_store_json(path, value, err);
 }
 
-/* proc(5): the command in field 2 may hold spaces and brackets; the last ')' ends it. */
-bool sandbox_process_stat(pid_t pid, pid_t *parent, uint64_t *start_ticks)
-{
-    enum { STATE_FIELD = 3, PARENT_FIELD = 4, TICKS_FIELD = 22, FIELDS };
-    char path[64];
-    char text[1024];
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    BASE_AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (pid <= 0 || len <= 0)
-        return false;
-    text[len] = '\0';
-    char *rest = strrchr(text, ')');
-    if (rest == NULL || rest[1] == '\0' || rest[2] == 'Z' || rest[2] == 'X')
-        return false;
-    rest += 2;
-    const char *field[FIELDS] = {NULL};
-    for (int i = STATE_FIELD; i <= TICKS_FIELD; i++)
-        if ((field[i] = strsep(&rest, " ")) == NULL)
-            return false;
-    uint64_t ticks;
-    uint64_t up;
-    if (!base_parse_u64(field[TICKS_FIELD], &ticks) || !base_parse_u64(field[PARENT_FIELD], &up) ||
-        up > INT32_MAX)
-        return false;
-    *parent = (pid_t)up;
-    *start_ticks = ticks;
-    return true;
-}
-
-bool sandbox_process_ticks(pid_t pid, uint64_t *out)
-{
-    pid_t parent;
-    return sandbox_process_stat(pid, &parent, out);
-}
-
-bool sandbox_process_alive(pid_t pid, uint64_t start_ticks)
-{
-    uint64_t ticks;
-    return sandbox_process_ticks(pid, &ticks) && ticks == start_ticks;
-}
-
 bool sandbox_process_signal(pid_t pid, uint64_t start_ticks, int number)
 {
     if (pid <= 1)
         return false;
     BASE_AUTO_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     /* Checked after the pidfd is held: from here on it cannot come to mean another process. */
-    if (fd < 0 || !sandbox_process_alive(pid, start_ticks))
+    if (fd < 0 || !base_process_alive(pid, start_ticks))
         return false;
     return syscall(SYS_pidfd_send_signal, fd, number, NULL, 0) == 0;
 }

@@ -35,10 +35,6 @@ struct sandbox_status_file {
 bool sandbox_status_write(const char *path, const struct sandbox_status_file *status,
                           struct base_error *err);
 
-/* Fields 4 and 22 of /proc/PID/stat; false when there is no such process (or it is a zombie). */
-bool sandbox_process_stat(pid_t pid, pid_t *parent, uint64_t *start_ticks);
-bool sandbox_process_ticks(pid_t pid, uint64_t *out);
-bool sandbox_process_alive(pid_t pid, uint64_t start_ticks);
 /* Signals the process only if it is the one with these start ticks; false when it is not there. */
 bool sandbox_process_signal(pid_t pid, uint64_t start_ticks, int number);
 /* "pid" and "startTicks" of a status value; false when it names no process. */

@@ -11,9 +11,10 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/random.h"
+#include "base/secret.h"
 #include "base/text.h"
 
-enum { LOG_MOST = 1 << 20, LOG_KEPT = 256 << 10, TAIL_BYTES = 16 << 10 };
+enum { TAIL_BYTES = 16 << 10 };
 
 bool sandbox_store_text(const char *path, const char *text, mode_t mode, struct base_error *err)
 {
@@ -62,11 +63,8 @@ json_t *sandbox_load_json(const char *path, struct base_error *err)
 bool sandbox_secret(const char *path, struct base_buf *out, struct base_error *err)
 {
     struct base_error why;
-    if (base_file_read(path, out, &why)) {
-        while (out->len > 0 && out->data[out->len - 1] == '\n')
-            out->data[--out->len] = '\0';
-        return out->len > 0 || base_fail(err, BASE_CORRUPT, "%s is empty: remove it", path);
-    }
+    if (base_secret_read(path, out, &why))
+        return true;
     if (why.code != BASE_NOT_FOUND)
         return base_fail(err, why.code, "%s", why.message);
     char high[BASE_ID_TEXT];
@@ -92,32 +90,55 @@ static size_t read_at(int fd, off_t offset, char *to, size_t len)
     return have;
 }
 
-static bool bound_log(int fd, off_t size, struct base_error *err)
+/* The last SANDBOX_LOG_MOST bytes from the start of a line, as PATH.1. Without room for it that one
+ * is given up: the bound matters more. */
+static void keep_last(int fd, off_t size, const char *path)
 {
-    BASE_AUTO_FREE char *kept = base_calloc(1, LOG_KEPT);
-    size_t len = read_at(fd, size - LOG_KEPT, kept, LOG_KEPT);
-    const char *line = memchr(kept, '\n', len);
+    BASE_AUTO_FREE char *kept = base_calloc(1, SANDBOX_LOG_MOST);
+    BASE_AUTO_FREE char *older = base_str_printf("%s.1", path);
+    size_t want = size < SANDBOX_LOG_MOST ? (size_t)size : SANDBOX_LOG_MOST;
+    size_t len = read_at(fd, size - (off_t)want, kept, want);
+    const char *line = (off_t)want < size ? memchr(kept, '\n', len) : NULL;
     size_t skip = line == NULL ? 0 : (size_t)(line + 1 - kept);
-    if (ftruncate(fd, 0) < 0)
-        return base_fail_errno(err, "cannot shorten the log");
-    return base_fd_write_all(fd, kept + skip, len - skip, err);
+    BASE_AUTO_FD int out = open(older, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (out < 0 || !base_fd_write_all(out, kept + skip, len - skip, NULL))
+        (void)unlink(older);
+}
+
+static bool bound(int fd, const char *path, bool *moved, struct base_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return base_fail_errno(err, "cannot look at the log %s", path);
+    *moved = st.st_size > SANDBOX_LOG_MOST;
+    if (!*moved)
+        return true;
+    keep_last(fd, st.st_size, path);
+    return ftruncate(fd, 0) == 0 || base_fail_errno(err, "cannot shorten the log %s", path);
+}
+
+bool sandbox_log_bound(const char *path, bool *moved, struct base_error *err)
+{
+    BASE_AUTO_FD int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    *moved = false;
+    if (fd < 0)
+        return errno == ENOENT || base_fail_errno(err, "cannot open the log %s", path);
+    return bound(fd, path, moved, err);
 }
 
 int sandbox_log_open(const char *path, off_t *start, struct base_error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0) {
+    bool moved;
+    if (fd < 0) {
         base_fail_errno(err, "cannot open the log %s", path);
+        return -1;
+    }
+    if (!bound(fd, path, &moved, err)) {
         base_fd_close(&fd);
         return -1;
     }
-    if (st.st_size > LOG_MOST && (!bound_log(fd, st.st_size, err) || fstat(fd, &st) < 0)) {
-        base_fail_context(err, "%s", path);
-        base_fd_close(&fd);
-        return -1;
-    }
-    *start = st.st_size;
+    *start = lseek(fd, 0, SEEK_END);
     return fd;
 }
 

@@ -21,7 +21,7 @@
 #include "store.h"
 #include "sweep.h"
 
-enum { SIGNALS = 3, TAIL_LINES = 12 };
+enum { SIGNALS = 3, TAIL_LINES = 12, LOGS_MS = 250 };
 
 struct supervisor {
     const struct sandbox_options *options;
@@ -34,6 +34,8 @@ struct supervisor {
     struct io_http *http;
     struct io_signal signals[SIGNALS];
     struct io_timer advance; /* looks again what is to be stopped next */
+    struct io_timer logs;    /* keeps them bounded while their writers run */
+    char *own_log;
     struct mono_ns begun;
     enum sandbox_phase phase;
     unsigned ready; /* bits of units */
@@ -188,6 +190,25 @@ static void on_signal(void *ctx, int number)
     begin_stop(super, super->phase == SANDBOX_PHASE_RUNNING ? SANDBOX_DONE : SANDBOX_ABORTED);
 }
 
+static bool bound_log(const struct supervisor *super, const char *path)
+{
+    struct base_error err;
+    bool moved = false;
+    if (!sandbox_log_bound(path, &moved, &err))
+        base_log_line(&super->log, BASE_WARN, "log not bounded", BASE_TEXT("error", err.message));
+    return moved;
+}
+
+static void on_logs(void *ctx)
+{
+    struct supervisor *super = ctx;
+    for (size_t i = 0; i < super->setup.unit_count; i++)
+        if (bound_log(super, super->setup.units[i].log_file))
+            super->setup.units[i].log_start = 0;
+    (void)bound_log(super, super->own_log);
+    io_timer_start(&super->logs, base_dur_ms(LOGS_MS));
+}
+
 static bool open_loop(struct supervisor *super, struct base_error *err)
 {
     static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
@@ -196,6 +217,7 @@ static bool open_loop(struct supervisor *super, struct base_error *err)
     if (super->http == NULL)
         return false;
     io_timer_init(&super->advance, super->loop, on_advance, super);
+    io_timer_init(&super->logs, super->loop, on_logs, super);
     for (size_t i = 0; i < SIGNALS; i++)
         io_signal_init(&super->signals[i], super->loop, numbers[i], on_signal, super);
     super->owner = (struct sandbox_unit_owner){
@@ -219,6 +241,7 @@ static void close_loop(struct supervisor *super)
     io_http_free(super->http);
     if (super->http != NULL) {
         io_timer_fini(&super->advance);
+        io_timer_fini(&super->logs);
         for (size_t i = 0; i < SIGNALS; i++)
             io_signal_fini(&super->signals[i]);
     }
@@ -238,11 +261,11 @@ static bool sweep_before(struct supervisor *super, struct base_error *err)
 static bool open_log(struct supervisor *super, struct base_error *err)
 {
     off_t start;
-    BASE_AUTO_FREE char *path = sandbox_log_path(&super->place, "supervisor");
+    super->own_log = sandbox_log_path(&super->place, "supervisor");
     super->log = (struct base_log){.fd = -1, .min = BASE_INFO, .service = "supervisor"};
     if (!sandbox_make_folders(&super->place, err))
         return false;
-    super->log.fd = sandbox_log_open(path, &start, err);
+    super->log.fd = sandbox_log_open(super->own_log, &start, err);
     if (super->log.fd < 0)
         return false;
     if (super->options->detached)
@@ -263,6 +286,7 @@ static void supervise(struct supervisor *super)
         for (size_t i = 0; i < super->setup.unit_count; i++)
             sandbox_unit_init(&super->setup.units[i], &super->owner);
         start_pending(super);
+        io_timer_start(&super->logs, base_dur_ms(LOGS_MS));
         io_loop_run(super->loop);
     }
     close_loop(super);
@@ -276,6 +300,7 @@ static void supervise(struct supervisor *super)
     }
     base_log_text(&super->log, BASE_INFO, "ended");
     base_fd_close(&super->log.fd);
+    free(super->own_log);
 }
 
 /* The starter's shell may be set up for another database (libpq, "Environment Variables") and for

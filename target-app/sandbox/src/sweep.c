@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "cgroup.h"
 #include "net.h"
@@ -41,7 +42,7 @@ static void add_process(struct sweep *sweep, const char *file)
     json_t *status = sandbox_load_json(path, NULL);
     struct leftover found = {.database = base_str_starts(file, "postgres-")};
     if (sandbox_process_of(status, &found.pid, &found.ticks) &&
-        sandbox_process_alive(found.pid, found.ticks)) {
+        base_process_alive(found.pid, found.ticks)) {
         sweep->processes =
             base_reallocarray(sweep->processes, sweep->count + 1, sizeof *sweep->processes);
         sweep->processes[sweep->count++] = found;
@@ -74,7 +75,7 @@ static bool any_left(const struct sweep *sweep, bool database_too)
 {
     for (size_t i = 0; i < sweep->count; i++)
         if ((database_too || !sweep->processes[i].database) &&
-            sandbox_process_alive(sweep->processes[i].pid, sweep->processes[i].ticks))
+            base_process_alive(sweep->processes[i].pid, sweep->processes[i].ticks))
             return true;
     if (!database_too || sweep->cgroup == NULL)
         return false;

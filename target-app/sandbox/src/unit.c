@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "cgroup.h"
 #include "store.h"
@@ -15,6 +16,7 @@
 enum {
     FIRST_PROBES_MS = 25,
     LATER_PROBES_MS = 200, /* of one that was ready before */
+    FROZEN_MS = 50,
     HTTP_PROBES_MS = 500,
     POSTGRES_PROBES_MS = 2000,
     STOP_GRACE_S = 10,
@@ -141,10 +143,12 @@ static void on_probe(void *ctx, bool ready, const char *why)
 static void on_tick(void *ctx)
 {
     struct sandbox_unit *unit = ctx;
-    if (unit->child == NULL)
-        sandbox_unit_start(unit);
-    else
+    if (unit->child != NULL)
         sandbox_probe_start(&unit->probe);
+    else if (unit->cgroup != NULL && sandbox_cgroup_frozen(unit->cgroup))
+        io_timer_start(&unit->tick, base_dur_ms(FROZEN_MS));
+    else
+        sandbox_unit_start(unit);
 }
 
 static void kill_hard(struct sandbox_unit *unit)
@@ -228,7 +232,7 @@ void sandbox_unit_start(struct sandbox_unit *unit)
             give_up(unit, err.message);
         return;
     }
-    if (!sandbox_process_ticks(io_child_pid(unit->child), &unit->start_ticks))
+    if (!base_process_ticks(io_child_pid(unit->child), &unit->start_ticks))
         unit->start_ticks = 0; /* it has ended already: on_exit_of comes */
     write_status(unit);
     if (!unit->ready_once)

@@ -184,13 +184,23 @@ static bool running(const struct sandbox_place *place, struct sandbox_supervisor
     return sandbox_supervisor_read(place, who) && who->phase == SANDBOX_PHASE_RUNNING;
 }
 
-static void say_running(const struct sandbox_place *place, const struct sandbox_supervisor *who,
-                        const struct sandbox_sink *sink)
+static enum sandbox_result found_running(const struct sandbox_options *options,
+                                         const struct sandbox_place *place,
+                                         const struct sandbox_supervisor *who,
+                                         const struct sandbox_sink *sink, struct base_error *err)
 {
+    if (options->only_new) {
+        base_fail(err, BASE_UNAVAILABLE,
+                  "sandbox '%s' is up already (supervisor %d), and was not started by this: "
+                  "`squall down --name %s` takes it down",
+                  place->name, (int)who->pid, place->name);
+        return SANDBOX_FAILED;
+    }
     BASE_AUTO_FREE char *line =
         base_str_printf("sandbox '%s' is up already (supervisor %d); topology: %s/topology.json",
                         place->name, (int)who->pid, place->dir);
     sink->line(sink->ctx, line);
+    return SANDBOX_DONE;
 }
 
 /* Someone else may be starting or stopping the same sandbox: it is waited for, then what was asked
@@ -208,8 +218,7 @@ static enum sandbox_result start(const struct sandbox_options *options,
             if (result != SANDBOX_BUSY)
                 return result;
         } else if (running(place, &who)) {
-            say_running(place, &who, sink);
-            return SANDBOX_DONE;
+            return found_running(options, place, &who, sink, err);
         } else if (!told) {
             sink->line(sink->ctx, "another squall is at work on this sandbox: waiting for it");
             told = true;

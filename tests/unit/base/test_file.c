@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -170,6 +171,69 @@ static void test_descriptors(void **state)
     assert_int_equal(err.sys, EBADF);
 }
 
+static size_t entries_in(const char *folder)
+{
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    while (readdir(dir) != NULL)
+        count++;
+    (void)closedir(dir);
+    return count - 2; /* . and .. */
+}
+
+static void test_staged_files_appear_whole(void **state)
+{
+    const char *folder = *state;
+    BASE_AUTO_FREE char *path = base_str_printf("%s/f", folder);
+    BASE_AUTO_FREE char *link_path = base_str_printf("%s/link", folder);
+    BASE_AUTO_BUF struct base_buf text;
+    struct base_staged staged = BASE_STAGED_NONE;
+    struct stat st;
+    base_buf_init(&text, 100);
+    base_staged_abandon(&staged);
+    assert_true(base_staged_open(&staged, path, 0640, NULL));
+    assert_int_equal(write(staged.fd, "new", 3), 3);
+    assert_true(access(path, F_OK) < 0);
+    assert_true(base_staged_commit(&staged, NULL));
+    assert_int_equal(staged.fd, -1);
+    assert_true(base_file_read(path, &text, NULL));
+    assert_string_equal(text.data, "new");
+    /* What is given up leaves the old one; a link stays a link, and what it names is replaced. */
+    assert_int_equal(symlink("f", link_path), 0);
+    assert_true(base_staged_open(&staged, link_path, 0640, NULL));
+    assert_int_equal(write(staged.fd, "lost", 4), 4);
+    base_staged_abandon(&staged);
+    assert_true(base_staged_open(&staged, link_path, 0640, NULL));
+    assert_int_equal(write(staged.fd, "er", 2), 2);
+    assert_true(base_staged_commit(&staged, NULL));
+    base_buf_clear(&text);
+    assert_true(base_file_read(path, &text, NULL));
+    assert_string_equal(text.data, "er");
+    assert_true(lstat(link_path, &st) == 0 && S_ISLNK(st.st_mode));
+    assert_int_equal(entries_in(folder), 2);
+}
+
+/* As root, a rename over a device would replace the device for everybody. */
+static void test_staged_devices_are_written_to(void **state)
+{
+    struct base_staged staged;
+    struct base_error err;
+    struct stat before, after;
+    (void)state;
+    assert_int_equal(stat("/dev/null", &before), 0);
+    assert_true(base_staged_open(&staged, "/dev/null", 0644, NULL));
+    assert_int_equal(write(staged.fd, "x", 1), 1);
+    assert_null(staged.temporary);
+    assert_true(base_staged_commit(&staged, NULL));
+    assert_int_equal(stat("/dev/null", &after), 0);
+    assert_true(before.st_ino == after.st_ino && S_ISCHR(after.st_mode));
+    assert_false(base_staged_open(&staged, "/tmp", 0644, &err));
+    assert_non_null(strstr(err.message, "/tmp"));
+    assert_false(base_staged_open(&staged, "/no/such/place", 0644, &err));
+    assert_int_equal(err.code, BASE_NOT_FOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +246,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dir_remove_does_not_follow, make_folder,
                                         remove_folder),
         cmocka_unit_test(test_descriptors),
+        cmocka_unit_test_setup_teardown(test_staged_files_appear_whole, make_folder, remove_folder),
+        cmocka_unit_test(test_staged_devices_are_written_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,9 @@ static void every_time_has_the_ceiling(void **state)
     assert_int_equal(admit(&spec, NULL, ""), BASE_OK);
     spec.kill.restart_within.ns = INT64_MAX;
     assert_int_equal(admit(&spec, NULL, "restart within"), BASE_LIMIT);
+    spec.kill.restart_within = limits.max_duration;
+    spec.kill.grace.ns = INT64_MAX;
+    assert_int_equal(admit(&spec, NULL, "grace"), BASE_LIMIT);
     spec.kind = FAULT_APP;
     spec.app.latency.ns = INT64_MAX;
     assert_int_equal(admit(&spec, NULL, "latency"), BASE_LIMIT);

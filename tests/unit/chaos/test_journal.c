@@ -315,13 +315,13 @@ static void the_latest_halt_is_remembered(void **state)
 {
     assert_int_equal(halted_after_reopening(*state).ns, 0);
     struct agent_journal *journal = agent_journal_open(*state, NULL);
-    assert_true(agent_journal_halt(journal, (struct wall_ns){INT64_C(1800000000123456789)}, NULL));
+    assert_true(agent_journal_halt(journal, (struct wall_ns){INT64_C(1700000000123456789)}, NULL));
     /* A clock that was set back forgets nothing. */
     assert_true(agent_journal_halt(journal, (struct wall_ns){5}, NULL));
-    assert_int_equal(agent_journal_halted(journal).ns, INT64_C(1800000000123456789));
+    assert_int_equal(agent_journal_halted(journal).ns, INT64_C(1700000000123456789));
     agent_journal_close(journal);
-    assert_int_equal(halted_after_reopening(*state).ns, INT64_C(1800000000123456789));
-    assert_int_equal(halted_after_reopening(*state).ns, INT64_C(1800000000123456789));
+    assert_int_equal(halted_after_reopening(*state).ns, INT64_C(1700000000123456789));
+    assert_int_equal(halted_after_reopening(*state).ns, INT64_C(1700000000123456789));
 }
 
 static void a_damaged_halt_counts_as_one_now(void **state)
@@ -342,6 +342,32 @@ static void a_damaged_halt_counts_as_one_now(void **state)
     }
 }
 
+static void a_halt_far_ahead_of_the_clock_counts_as_one_now(void **state)
+{
+    static const struct {
+        int64_t ahead_s;
+        bool kept;
+    } cases[] = {{-3600, true}, {2, true}, {60, false}, {INT64_C(9000000000), false}};
+    BASE_AUTO_FREE char *path = base_str_printf("%s/halted", (const char *)*state);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct wall_ns before = base_wall_now();
+        int64_t found =
+            cases[i].ahead_s > 3600 ? INT64_MAX : before.ns + cases[i].ahead_s * BASE_NS_PER_S;
+        BASE_AUTO_FREE char *text = base_str_printf("%020lld\n", (long long)found);
+        assert_true(base_file_write(path, text, strlen(text), 0600, NULL));
+        struct agent_journal *journal = agent_journal_open(*state, NULL);
+        struct wall_ns halted = agent_journal_halted(journal);
+        int64_t ahead = agent_journal_halted_ahead(journal).ns;
+        agent_journal_close(journal);
+        if (cases[i].kept)
+            assert_true(halted.ns == found && ahead == 0);
+        else
+            assert_true(halted.ns >= before.ns && halted.ns <= base_wall_now().ns &&
+                        ahead == found);
+        assert_int_equal(halted_after_reopening(*state).ns, halted.ns); /* on disk too */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +385,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_latest_halt_is_remembered, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_damaged_halt_counts_as_one_now, make_folder,
                                         remove_folder),
+        cmocka_unit_test_setup_teardown(a_halt_far_ahead_of_the_clock_counts_as_one_now,
+                                        make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_is_an_error, make_folder,
                                         remove_folder),
     };

@@ -82,6 +82,75 @@ static void the_sample_shows_the_rate_at_least_once(void **state)
     assert_int_equal(fault_sample_size(1e-300, 1e-4, 1, 2000), 0);
 }
 
+/* Drawn, not computed: the sample that was chosen keeps out half and twice the rate. */
+static void the_sample_tells_half_and_twice_apart(void **state)
+{
+    (void)state;
+    static const double rates[] = {0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        double rate = rates[i];
+        size_t n = fault_sample_to_tell(rate, 2.0, 1e-4, 0.01, 1, 2500);
+        assert_true(n > 0);
+        assert_true(inside(rate, rate, n, 2000) >= 1996);
+        assert_true(inside(rate, rate / 2, n, 2000) < 40);
+        if (rate <= 0.5)
+            assert_true(inside(rate, rate * 2, n, 2000) < 40);
+        assert_int_equal(fault_told_apart(n, rate, 1e-4, 0.01), 2);
+    }
+    size_t n = fault_sample_to_tell(0.2, 2.0, 1e-4, 0.01, 100, 2500);
+    assert_true(n >= 400 && n <= 600);
+    assert_true(inside(0.2, 0.1, 100, 2000) > 1000); /* what 100 requests would let pass */
+    assert_int_equal(fault_told_apart(100, 0.2, 1e-4, 0.01), 0);
+    assert_int_equal(fault_sample_to_tell(0.9, 2.0, 1e-4, 0.01, 100, 2500), 100);
+    assert_int_equal(fault_sample_to_tell(1.0, 2.0, 1e-4, 0.01, 100, 2500), 100);
+    assert_int_equal(fault_sample_to_tell(0.0, 2.0, 1e-4, 0.01, 100, 2500), 100);
+    assert_int_equal(fault_sample_to_tell(0.02, 2.0, 1e-4, 0.01, 100, 2500), 0);
+}
+
+static void what_cannot_be_told_apart_is_said(void **state)
+{
+    (void)state;
+    unsigned two = fault_told_apart(2500, 0.02, 1e-4, 0.01);
+    unsigned one = fault_told_apart(2500, 0.01, 1e-4, 0.01);
+    assert_true(two > 2 && two < one && one <= 10);
+    assert_int_equal(fault_told_apart(2500, 0.005, 1e-4, 0.01), 0);
+    assert_int_equal(fault_told_apart(3, 0.2, 1e-4, 0.01), 0);
+}
+
+static void a_few_unknown_do_not_hide_a_rate(void **state)
+{
+    (void)state;
+    static const struct {
+        double rate;
+        size_t asked, answered, hits;
+        bool shown;
+    } cases[] = {
+        {0.2, 540, 540, 108, true},  {0.2, 540, 539, 108, true}, /* one is always allowed */
+        {0.2, 540, 530, 108, true},                              /* 2 % are 10 */
+        {0.2, 540, 529, 108, false},                             /* and no more */
+        {0.2, 540, 0, 0, false},     {0.2, 0, 0, 0, false},
+        {0.2, 540, 540, 54, false},  {0.2, 540, 540, 216, false},
+        {1.0, 100, 100, 100, true},  {1.0, 100, 99, 99, true},
+        {1.0, 100, 100, 99, false},  {1.0, 100, 97, 97, false},
+        {0.0, 100, 99, 0, true},     {0.0, 100, 100, 1, false},
+        {0.0, 3, 0, 0, false},       {0.001, 100, 100, 0, false}, /* none at all is never a proof */
+    };
+    struct fault_interval expected;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (fault_rate_shown(cases[i].rate, 1e-4, cases[i].asked, cases[i].answered, cases[i].hits,
+                             &expected) != cases[i].shown)
+            fail_msg("case %zu", i);
+    /* At both ends the unknown speak against the rate. */
+    struct fault_interval bounds = fault_binomial_interval(540, 0.2, 1e-4);
+    assert_true(fault_rate_shown(0.2, 1e-4, 540, 540, bounds.high, &expected));
+    assert_false(fault_rate_shown(0.2, 1e-4, 540, 539, bounds.high, &expected));
+    assert_true(fault_rate_shown(0.2, 1e-4, 540, 539, bounds.high - 1, &expected));
+    assert_true(fault_rate_shown(0.2, 1e-4, 540, 539, bounds.low, &expected));
+    assert_false(fault_rate_shown(0.2, 1e-4, 540, 539, bounds.low - 1, &expected));
+    assert_int_equal(expected.low, bounds.low);
+    assert_int_equal(expected.high, bounds.high);
+}
+
 static void median_of_odd_even_and_none(void **state)
 {
     (void)state;
@@ -94,13 +163,29 @@ static void median_of_odd_even_and_none(void **state)
     assert_int_equal(fault_median(odd, 0), 0);
 }
 
+static void a_quarter_does_not_exceed_the_quartile(void **state)
+{
+    (void)state;
+    int64_t values[] = {50, 10, 40, 20, 30};
+    assert_int_equal(fault_quartile(values, 0), 0);
+    assert_int_equal(fault_quartile(values, 1), 50);
+    int64_t again[] = {50, 10, 40, 20, 30};
+    assert_int_equal(fault_quartile(again, 5), 20);
+    int64_t noisy[] = {900, 10, 800, 11, 700, 12, 600, 13};
+    assert_int_equal(fault_quartile(noisy, 8), 11);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_quarter_does_not_exceed_the_quartile),
         cmocka_unit_test(bounds_of_a_known_binomial),
         cmocka_unit_test(no_rate_and_every_request),
         cmocka_unit_test(the_true_rate_is_inside_and_others_are_not),
         cmocka_unit_test(the_sample_shows_the_rate_at_least_once),
+        cmocka_unit_test(the_sample_tells_half_and_twice_apart),
+        cmocka_unit_test(what_cannot_be_told_apart_is_said),
+        cmocka_unit_test(a_few_unknown_do_not_hide_a_rate),
         cmocka_unit_test(median_of_odd_even_and_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

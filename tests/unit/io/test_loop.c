@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/random.h"
 #include "io_test.h"
 
 static void make_pipe(int fds[2])
@@ -22,6 +23,26 @@ static void close_pipe(int fds[2])
 {
     base_fd_close(&fds[0]);
     base_fd_close(&fds[1]);
+}
+
+/* Everything here but signals holds for either kind of loop. */
+static bool direct;
+
+static struct io_loop *new_loop(void)
+{
+    struct base_error err;
+    if (!direct)
+        return io_test_loop();
+    struct io_loop *loop = io_loop_new_direct(&err);
+    assert_non_null(loop);
+    return loop;
+}
+
+static int use_direct(void **state)
+{
+    (void)state;
+    direct = true;
+    return 0;
 }
 
 /* --- watch --- */
@@ -50,7 +71,7 @@ static void on_ready(void *ctx, unsigned events)
 static void test_watch_reads_and_writes(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     int fds[2];
     make_pipe(fds);
     struct io_watch in;
@@ -81,7 +102,7 @@ static void test_watch_reads_and_writes(void **state)
 static void test_watch_finished_in_its_callback(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     int fds[2];
     make_pipe(fds);
     struct io_watch *watch = calloc(1, sizeof *watch);
@@ -98,7 +119,7 @@ static void test_watch_finished_in_its_callback(void **state)
 static void test_watch_survives_reuse_of_a_descriptor_number(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     for (int round = 0; round < 50; round++) {
         int fds[2];
         make_pipe(fds);
@@ -160,7 +181,7 @@ static void on_mark(void *ctx)
 static void test_timers_fire_in_order_and_never_early(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct order order = {.want = 3};
     static const int after_ms[] = {60, 0, 20};
     struct mark marks[3];
@@ -199,7 +220,7 @@ static void on_busy_then_start(void *ctx)
 static void test_timer_started_after_a_long_callback_is_not_early(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct order order = {.want = 1};
     struct mark mark = {.order = &order, .letter = 'x'};
     struct io_timer second;
@@ -218,7 +239,7 @@ static void test_timer_started_after_a_long_callback_is_not_early(void **state)
 static void test_timer_stopped_and_restarted(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct order order = {.want = 1};
     struct mark stopped_mark = {.order = &order, .letter = 's'};
     struct mark again_mark = {.order = &order, .letter = 'r'};
@@ -240,7 +261,7 @@ static void test_timer_stopped_and_restarted(void **state)
 static void test_alarms_fire_in_order_and_never_early(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct order order = {.want = 3};
     static const int after_ms[] = {30, -1000, 10}; /* the second lies in the past */
     struct mark marks[3];
@@ -281,7 +302,7 @@ static void on_pace(void *ctx)
 static void test_alarm_set_again_from_its_callback(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct pacer pacer = {.left = 200, .next = {0}}; /* zero: in the past, yet it must fire */
     struct base_error err;
     assert_true(io_alarm_init(&pacer.alarm, loop, on_pace, &pacer, &err));
@@ -297,7 +318,7 @@ static void test_alarm_set_again_from_its_callback(void **state)
 static void test_cleared_alarm_does_not_fire(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct order order = {.want = 9};
     struct mark mark = {.order = &order, .letter = 'x'};
     struct io_alarm alarm;
@@ -337,7 +358,7 @@ static void on_delay(void *ctx)
 static void test_alarm_put_off_after_it_was_reported(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct delayer pair[2] = {{.other = &pair[1]}, {.other = &pair[0]}};
     struct base_error err;
     for (int i = 0; i < 2; i++) {
@@ -363,7 +384,7 @@ static void on_stop(void *ctx)
 static void test_stop_leaves_the_run(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct io_timer far;
     struct io_timer stop;
     io_timer_init(&far, loop, on_stop, loop);
@@ -400,7 +421,7 @@ static void *send_wakes(void *ctx)
 static void test_wake_from_another_thread(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct woken woken = {0};
     struct base_error err;
     assert_true(io_wake_init(&woken.wake, loop, on_wake, &woken, &err));
@@ -416,7 +437,7 @@ static void test_wake_from_another_thread(void **state)
 static void test_sends_before_the_wake_are_one(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct woken woken = {0};
     struct base_error err;
     assert_true(io_wake_init(&woken.wake, loop, on_wake, &woken, &err));
@@ -445,7 +466,7 @@ static void on_signal(void *ctx, int number)
 static void test_signal_arrives_on_the_loop(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct io_signal watcher;
     struct signaled seen = {0};
     io_signal_init(&watcher, loop, SIGUSR1, on_signal, &seen);
@@ -460,9 +481,170 @@ static void test_signal_arrives_on_the_loop(void **state)
     io_loop_free(loop);
 }
 
+/* --- many of each --- */
+
+enum { CROWD = 300 };
+
+struct member {
+    struct io_timer timer;
+    int64_t due; /* after the start */
+    int64_t *last;
+    size_t *left;
+    bool *all;
+};
+
+static void on_member(void *ctx)
+{
+    struct member *member = ctx;
+    assert_true(member->due >= *member->last);
+    *member->last = member->due;
+    if (--*member->left == 0)
+        *member->all = true;
+}
+
+/* Started in no order, a third of them stopped and a third put off: the rest fire by their times.
+ */
+static void test_a_crowd_of_timers_fires_in_order(void **state)
+{
+    (void)state;
+    static struct member members[CROWD];
+    struct io_loop *loop = new_loop();
+    int64_t last = 0;
+    size_t left = CROWD - CROWD / 3;
+    bool all = false;
+    struct base_rng rng;
+    base_rng_seed(&rng, 5);
+    for (int i = 0; i < CROWD; i++) {
+        members[i] = (struct member){.due = (int64_t)base_rng_below(&rng, 300) * BASE_NS_PER_MS,
+                                     .last = &last,
+                                     .left = &left,
+                                     .all = &all};
+        io_timer_init(&members[i].timer, loop, on_member, &members[i]);
+        io_timer_start(&members[i].timer, (struct dur_ns){members[i].due});
+    }
+    struct mono_ns start = base_mono_now();
+    for (int i = CROWD - 1; i >= 0; i--) {
+        if (i % 3 == 0)
+            io_timer_stop(&members[i].timer);
+        assert_int_equal(io_timer_active(&members[i].timer), i % 3 != 0);
+        if (i % 3 == 1) {
+            members[i].due += 5 * BASE_NS_PER_MS;
+            int64_t since = base_mono_sub(base_mono_now(), start).ns;
+            io_timer_start(&members[i].timer, (struct dur_ns){members[i].due - since});
+        }
+    }
+    io_test_until(loop, &all);
+    for (int i = 0; i < CROWD; i++)
+        io_timer_fini(&members[i].timer);
+    io_loop_free(loop);
+}
+
+struct pair {
+    struct io_watch *other;
+    int calls;
+    bool any;
+};
+
+static void on_one_of_two(void *ctx, unsigned events)
+{
+    struct pair *pair = ctx;
+    (void)events;
+    pair->calls++;
+    pair->any = true;
+    io_watch_fini(pair->other);
+    memset(pair->other, 0xff, sizeof *pair->other);
+}
+
+/* Both are ready in the same turn; the first to be told takes the other away, which then must not
+ * be told any more: its owner may have freed it. */
+static void test_what_is_finished_is_not_told(void **state)
+{
+    (void)state;
+    struct io_loop *loop = new_loop();
+    int a[2], b[2];
+    make_pipe(a);
+    make_pipe(b);
+    struct io_watch watch_a, watch_b;
+    struct pair pair_a = {.other = &watch_b};
+    struct pair pair_b = {.other = &watch_a};
+    io_watch_init(&watch_a, loop, a[0], on_one_of_two, &pair_a);
+    io_watch_init(&watch_b, loop, b[0], on_one_of_two, &pair_b);
+    io_watch_set(&watch_a, IO_READ);
+    io_watch_set(&watch_b, IO_READ);
+    assert_int_equal(write(a[1], "x", 1), 1);
+    assert_int_equal(write(b[1], "x", 1), 1);
+    io_loop_run_once(loop);
+    assert_int_equal(pair_a.calls + pair_b.calls, 1);
+    io_watch_fini(pair_a.any ? &watch_a : &watch_b);
+    close_pipe(a);
+    close_pipe(b);
+    io_loop_free(loop);
+}
+
+/* The kernel has been told of the later one already. */
+static void test_a_nearer_deadline_is_not_missed(void **state)
+{
+    (void)state;
+    struct io_loop *loop = new_loop();
+    int fds[2];
+    make_pipe(fds);
+    struct io_watch in;
+    struct seen seen = {0};
+    struct io_timer far, stop;
+    io_watch_init(&in, loop, fds[0], on_ready, &seen);
+    io_watch_set(&in, IO_READ);
+    io_timer_init(&far, loop, on_stop, loop);
+    io_timer_init(&stop, loop, on_stop, loop);
+    io_timer_start(&far, base_dur_s(20));
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    io_loop_run_once(loop);
+    assert_true(seen.any);
+    io_watch_fini(&in);
+    struct mono_ns begin = base_mono_now();
+    io_timer_start(&stop, base_dur_ms(60));
+    io_loop_run(loop);
+    assert_true(base_mono_sub(base_mono_now(), begin).ns < base_dur_s(10).ns);
+    io_timer_fini(&far);
+    io_timer_fini(&stop);
+    close_pipe(fds);
+    io_loop_free(loop);
+}
+
+struct greedy {
+    struct io_alarm alarm;
+    struct io_loop *loop;
+};
+
+static void on_greedy(void *ctx)
+{
+    struct greedy *greedy = ctx;
+    io_alarm_set(&greedy->alarm, (struct mono_ns){1});
+}
+
+static void test_an_alarm_that_is_always_due_leaves_io_its_turn(void **state)
+{
+    (void)state;
+    struct base_error err;
+    struct greedy greedy = {.loop = new_loop()};
+    int fds[2];
+    make_pipe(fds);
+    struct io_watch in;
+    struct seen seen = {0};
+    assert_true(io_alarm_init(&greedy.alarm, greedy.loop, on_greedy, &greedy, &err));
+    io_alarm_set(&greedy.alarm, base_mono_now());
+    io_watch_init(&in, greedy.loop, fds[0], on_ready, &seen);
+    io_watch_set(&in, IO_READ);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    io_test_until(greedy.loop, &seen.any);
+    io_watch_fini(&in);
+    io_alarm_fini(&greedy.alarm);
+    close_pipe(fds);
+    io_loop_free(greedy.loop);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest both[] = {
         cmocka_unit_test(test_watch_reads_and_writes),
         cmocka_unit_test(test_watch_finished_in_its_callback),
         cmocka_unit_test(test_watch_survives_reuse_of_a_descriptor_number),
@@ -477,7 +659,13 @@ int main(void)
         cmocka_unit_test(test_stop_leaves_the_run),
         cmocka_unit_test(test_wake_from_another_thread),
         cmocka_unit_test(test_sends_before_the_wake_are_one),
-        cmocka_unit_test(test_signal_arrives_on_the_loop),
+        cmocka_unit_test(test_a_crowd_of_timers_fires_in_order),
+        cmocka_unit_test(test_what_is_finished_is_not_told),
+        cmocka_unit_test(test_a_nearer_deadline_is_not_missed),
+        cmocka_unit_test(test_an_alarm_that_is_always_due_leaves_io_its_turn),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest signals[] = {cmocka_unit_test(test_signal_arrives_on_the_loop)};
+    int wrong = cmocka_run_group_tests_name("signals", signals, NULL, NULL);
+    wrong += cmocka_run_group_tests_name("libev", both, NULL, NULL);
+    return wrong + cmocka_run_group_tests_name("direct", both, use_direct, NULL);
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,44 @@ static void test_bytes(void **state)
                    "X-Traffic: load\r\nContent-Length: 0\r\n\r\n");
 }
 
+/* Fixed widths, so that the length holds whatever is written into the fields. */
+static void test_fields(void **state)
+{
+    (void)state;
+    struct load_route route = route_of("POST", "/u/{{seq}}?r={{rand}}");
+    route.body = strdup("{\"a\":{{seq}},\"b\":{\"c\":\"{{rand}}\"}} {{ {{}} {{SEQ}}");
+    add(&route, "X-Id: {{seq}}{{seq}}");
+    struct load_request request;
+    struct base_error err;
+    if (!load_request_build(&request, "h", &route, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(request.patch_count, 6);
+    char *bytes = malloc(request.len + 1);
+    assert_non_null(bytes);
+    memcpy(bytes, request.bytes, request.len);
+    bytes[request.len] = '\0';
+    struct base_rng rng, same;
+    base_rng_seed(&rng, 1);
+    same = rng;
+    load_request_patch(&request, bytes, 1234567, &rng);
+    char expected[600];
+    unsigned long long first = base_rng_u64(&same), second = base_rng_u64(&same);
+    char body[200];
+    int len = snprintf(body, sizeof body,
+                       "{\"a\":000001234567,\"b\":{\"c\":\"%016llx\"}} {{ {{}} {{SEQ}}", second);
+    (void)snprintf(expected, sizeof expected,
+                   "POST /u/000001234567?r=%016llx HTTP/1.1\r\nHost: h\r\nUser-Agent: "
+                   "squall-load\r\nX-Traffic: load\r\nX-Id: "
+                   "000001234567000001234567\r\nContent-Length: %d\r\n\r\n%s",
+                   first, len, body);
+    assert_string_equal(bytes, expected);
+    load_request_patch(&request, bytes, UINT64_MAX, &rng); /* stays in its place */
+    assert_int_equal(strlen(bytes), strlen(expected));
+    free(bytes);
+    load_request_fini(&request);
+    drop(&route);
+}
+
 static void test_own_headers_win(void **state)
 {
     (void)state;
@@ -104,6 +143,8 @@ static void test_refused(void **state)
         {"GET", "/", "h", "A B: c", "Name: value"},
         {"GET", "/", "h", "transfer-encoding: chunked", "left out"},
         {"GET", "/", "h", "Content-Length: 5", "left out"},
+        {"GET", "/{{sequence}}", "h", NULL, "\"{{sequence}}\" is unknown"},
+        {"GET", "/", "h", "A: {{x}}", "\"{{x}}\" is unknown"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct load_route route = route_of(bad[i].method, bad[i].path);
@@ -123,9 +164,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_own_headers_win),
-        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_bytes),           cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_own_headers_win), cmocka_unit_test(test_head),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

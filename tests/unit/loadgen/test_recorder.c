@@ -68,12 +68,13 @@ static void test_merge_is_lossless(void **state)
         enum load_kind kind = (enum load_kind)base_rng_below(&rng, LOAD_KIND_COUNT);
         int64_t value = (int64_t)base_rng_exponential(&rng, 5e6);
         struct load_shard *worker = &workers[base_rng_below(&rng, WORKERS)];
+        enum load_delay cause = (enum load_delay)(value % LOAD_DELAY_COUNT);
         load_cell_record(load_shard_cell(&one, phase, route), kind, value);
         load_cell_record(load_shard_cell(worker, phase, route), kind, value);
         load_shard_cell(&one, phase, route)->counts.failed[LOAD_FAIL_RESET]++;
         load_shard_cell(worker, phase, route)->counts.failed[LOAD_FAIL_RESET]++;
-        hdr_record(&one.own_late, value);
-        hdr_record(&worker->own_late, value);
+        load_shard_late(&one, cause, value);
+        load_shard_late(worker, cause, value);
     }
     for (int i = 0; i < WORKERS; i++)
         assert_true(load_shard_add(&merged, &workers[i], NULL));
@@ -86,7 +87,8 @@ static void test_merge_is_lossless(void **state)
                 assert_true(hdr_equal(&a->histograms[kind], &b->histograms[kind]));
         }
     }
-    assert_true(hdr_equal(&one.own_late, &merged.own_late));
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
+        assert_true(hdr_equal(&one.late[cause], &merged.late[cause]));
     load_shard_fini(&one);
     load_shard_fini(&merged);
     for (int i = 0; i < WORKERS; i++)

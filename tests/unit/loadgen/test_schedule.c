@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "loadgen/replay.h"
 #include "schedule.h"
 
 static struct load_route routes[] = {{.weight = 1}, {.weight = 3}, {.weight = 6}};
@@ -24,14 +26,27 @@ static struct load_spec spec_of(enum load_arrivals arrivals, double rate, int64_
                               .route_count = route_count};
 }
 
+/* How many arrivals the rates and bursts of a spec amount to. */
+static double expected(const struct load_spec *spec)
+{
+    double sum = spec->stage_count > 0 ? 0 : spec->rate * base_dur_to_s(spec->duration);
+    for (size_t i = 0; i < spec->stage_count; i++) {
+        const struct load_stage *stage = &spec->stages[i];
+        sum += (stage->from + stage->to) / 2 * base_dur_to_s(stage->length);
+        if (stage->burst > 0)
+            sum += (double)stage->burst * ceil((double)stage->length.ns / (double)stage->every.ns);
+    }
+    return sum;
+}
+
 static struct load_arrival *draw(const struct load_spec *spec, uint32_t share, uint32_t shares,
                                  size_t *count)
 {
     struct load_schedule schedule;
-    size_t cap = (size_t)(spec->rate * base_dur_to_s(spec->duration) * 1.5) + 1000;
+    size_t cap = (size_t)(expected(spec) * 1.5) + 1000;
     struct load_arrival *list = calloc(cap, sizeof *list);
     assert_non_null(list);
-    load_schedule_init(&schedule, spec, share, shares);
+    load_schedule_init(&schedule, spec, NULL, share, shares);
     *count = 0;
     while (load_schedule_next(&schedule, &list[*count]))
         assert_true(++*count < cap);
@@ -141,7 +156,7 @@ static void test_long_run_rate(void **state)
         struct load_schedule schedule;
         struct load_arrival arrival;
         uint64_t count = 0;
-        load_schedule_init(&schedule, &spec, 0, 1);
+        load_schedule_init(&schedule, &spec, NULL, 0, 1);
         while (load_schedule_next(&schedule, &arrival))
             count++;
         load_schedule_fini(&schedule);
@@ -221,6 +236,266 @@ static void test_routes_by_weight(void **state)
     free(b);
 }
 
+/* ---- stages ---- */
+
+static struct load_spec stages_of(enum load_arrivals arrivals, struct load_stage *stages,
+                                  size_t count, uint64_t seed)
+{
+    struct load_spec spec = spec_of(arrivals, 0, 0, seed, 1);
+    spec.stages = stages;
+    spec.stage_count = count;
+    for (size_t i = 0; i < count; i++)
+        spec.duration.ns += stages[i].length.ns;
+    return spec;
+}
+
+/* The integral of the rates over the first t ns, in extended precision, by the trapezium's rule. */
+static long double area_until(const struct load_spec *spec, int64_t t)
+{
+    long double area = 0;
+    for (size_t i = 0; i < spec->stage_count && t > 0; i++) {
+        const struct load_stage *stage = &spec->stages[i];
+        int64_t part = t < stage->length.ns ? t : stage->length.ns;
+        long double share = (long double)part / (long double)stage->length.ns;
+        long double there = stage->from + (stage->to - (long double)stage->from) * share;
+        area += (stage->from + there) / 2 * ((long double)part / 1e9L);
+        t -= part;
+    }
+    return area;
+}
+
+/* Burst arrivals before t. */
+static uint64_t fired_until(const struct load_spec *spec, int64_t t)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < spec->stage_count && t > 0; i++) {
+        const struct load_stage *stage = &spec->stages[i];
+        int64_t part = t < stage->length.ns ? t : stage->length.ns;
+        if (stage->burst > 0)
+            sum += stage->burst * (uint64_t)((part - 1) / stage->every.ns + 1);
+        t -= part;
+    }
+    return sum;
+}
+
+/* At every arrival's time and at a thousand others: what is due before t is the ceiling of the
+ * integral. Two nanoseconds of rounding are left, one here and one there. */
+static void assert_integral(const struct load_spec *spec, const struct load_arrival *list,
+                            size_t count)
+{
+    size_t before = 0;
+    for (size_t i = 0; i < 1000; i++) {
+        int64_t t = spec->duration.ns / 1000 * (int64_t)(i + 1);
+        while (before < count && list[before].at < t)
+            before++;
+        uint64_t fired = fired_until(spec, t);
+        uint64_t least = (uint64_t)ceill(area_until(spec, t - 2) - 1e-9L) + fired;
+        uint64_t most = (uint64_t)ceill(area_until(spec, t + 2) + 1e-9L) + fired;
+        if (before < least || before > most)
+            fail_msg("before %lld ns: %zu arrivals, expected %llu to %llu", (long long)t, before,
+                     (unsigned long long)least, (unsigned long long)most);
+    }
+    assert_true(fabs((double)count - ceil(expected(spec) - 1e-6)) < 0.5);
+}
+
+static void test_ramp_integral_is_exact(void **state)
+{
+    (void)state;
+    static const struct {
+        double from, to;
+        int64_t seconds;
+        size_t count;
+    } ramps[] = {{0, 1000, 10, 5000}, {1000, 0, 10, 5000},  {100, 500, 60, 18000},
+                 {0, 0.5, 20, 5},     {999, 1000, 7, 6997}, {0, 100000, 3, 150000},
+                 {5, 5, 10, 50}};
+    for (size_t i = 0; i < sizeof ramps / sizeof *ramps; i++) {
+        struct load_stage stage = {
+            base_dur_s(ramps[i].seconds), ramps[i].from, ramps[i].to, 0, {0}};
+        struct load_spec spec = stages_of(LOAD_CONSTANT, &stage, 1, 1);
+        size_t count;
+        struct load_arrival *list = draw(&spec, 0, 1, &count);
+        assert_int_equal(count, ramps[i].count);
+        assert_integral(&spec, list, count);
+        free(list);
+    }
+    /* The n-th arrival of a ramp from 0 to r in T is due at T * sqrt(2n / (r*T)). */
+    struct load_stage stage = {base_dur_s(10), 0, 1000, 0, {0}};
+    struct load_spec spec = stages_of(LOAD_CONSTANT, &stage, 1, 1);
+    size_t count;
+    struct load_arrival *list = draw(&spec, 0, 1, &count);
+    for (size_t i = 0; i < count; i++)
+        assert_true(fabsl((long double)list[i].at - 1e10L * sqrtl((long double)i / 5000)) <= 1);
+    free(list);
+}
+
+/* A stage begins with what the one before it left of a whole arrival; silence sends nothing. */
+static void test_stages_join(void **state)
+{
+    (void)state;
+    struct load_stage stages[] = {{base_dur_s(1), 10, 10, 0, {0}},
+                                  {base_dur_s(5), 0, 0, 0, {0}},
+                                  {base_dur_s(1), 10.5, 10.5, 0, {0}},
+                                  {base_dur_s(1), 1, 1, 0, {0}}};
+    struct load_spec spec = stages_of(LOAD_CONSTANT, stages, 4, 1);
+    size_t count;
+    struct load_arrival *list = draw(&spec, 0, 1, &count);
+    assert_int_equal(count, 22); /* 10, none, 11 (the last begun half), 1 */
+    assert_int_equal(list[9].at, 900 * BASE_NS_PER_MS);
+    assert_int_equal(list[10].at, 6 * BASE_NS_PER_S);
+    assert_int_equal(list[21].at, 7500 * BASE_NS_PER_MS);
+    assert_integral(&spec, list, count);
+    free(list);
+}
+
+static void test_bursts(void **state)
+{
+    (void)state;
+    struct load_stage stages[] = {{base_dur_s(1), 0, 0, 0, {0}},
+                                  {base_dur_s(2), 0, 0, 50, {800 * BASE_NS_PER_MS}},
+                                  {base_dur_s(1), 4, 4, 0, {0}}};
+    for (int kind = 0; kind < 2; kind++) {
+        struct load_spec spec = stages_of(kind == 0 ? LOAD_CONSTANT : LOAD_POISSON, stages, 3, 3);
+        size_t count;
+        struct load_arrival *list = draw(&spec, 0, 1, &count);
+        for (size_t i = 0; i < 150; i++)
+            assert_int_equal(list[i].at, (int64_t)(1000 + i / 50 * 800) * BASE_NS_PER_MS);
+        assert_true(kind == 1 || (count == 154 && list[150].at == 3 * BASE_NS_PER_S));
+        free(list);
+    }
+}
+
+static struct load_stage random_stage(struct base_rng *rng)
+{
+    struct load_stage stage = {.length = {1 + (int64_t)base_rng_below(rng, 3 * 1000000000ULL)}};
+    switch (base_rng_below(rng, 5)) {
+    case 0: /* silence */
+        break;
+    case 1:
+        stage.from = stage.to = base_rng_unit(rng) * 3000;
+        break;
+    case 2:
+        stage.to = base_rng_unit(rng) * 3000;
+        break;
+    case 3:
+        stage.from = base_rng_unit(rng) * 3000;
+        stage.to = base_rng_unit(rng) * 3000;
+        break;
+    default:
+        stage.burst = 1 + base_rng_below(rng, 40);
+        stage.every.ns = 1 + (int64_t)base_rng_below(rng, 1000000000) + 10000000;
+    }
+    return stage;
+}
+
+/* Whatever stages are put together: integrals are exact, times do not decrease and stay inside, and
+ * the threads' shares make up the whole. */
+static void test_random_stages(void **state)
+{
+    (void)state;
+    struct base_rng rng;
+    base_rng_seed(&rng, 20261126);
+    for (int round = 0; round < 60; round++) {
+        struct load_stage stages[6];
+        size_t stage_count = 1 + base_rng_below(&rng, 6);
+        for (size_t i = 0; i < stage_count; i++)
+            stages[i] = random_stage(&rng);
+        enum load_arrivals arrivals = round % 2 == 0 ? LOAD_CONSTANT : LOAD_POISSON;
+        struct load_spec spec = stages_of(arrivals, stages, stage_count, (uint64_t)round);
+        size_t count, sum = 0;
+        struct load_arrival *list = draw(&spec, 0, 1, &count);
+        for (size_t i = 0; i < count; i++) {
+            assert_true(list[i].at >= 0 && list[i].at < spec.duration.ns);
+            assert_true(i == 0 || list[i].at >= list[i - 1].at);
+        }
+        if (arrivals == LOAD_CONSTANT)
+            assert_integral(&spec, list, count);
+        uint32_t shares = 2 + (uint32_t)(round % 3);
+        for (uint32_t share = 0; share < shares; share++) {
+            size_t n;
+            struct load_arrival *part = draw(&spec, share, shares, &n);
+            for (size_t i = 0; i < n; i++)
+                assert_int_equal(part[i].at, list[part[i].number].at);
+            sum += n;
+            free(part);
+        }
+        assert_int_equal(sum, count);
+        free(list);
+    }
+}
+
+/* Time rescaling: carried back through the integral, the arrivals of any shape are a Poisson
+ * process of rate one. */
+static void test_poisson_ramp_after_rescaling(void **state)
+{
+    (void)state;
+    struct load_stage stages[] = {{base_dur_s(20), 0, 2000, 0, {0}},
+                                  {base_dur_s(10), 2000, 2000, 0, {0}},
+                                  {base_dur_s(20), 2000, 100, 0, {0}}};
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct load_spec spec = stages_of(LOAD_POISSON, stages, 3, seed);
+        size_t count;
+        struct load_arrival *list = draw(&spec, 0, 1, &count);
+        assert_true(ks_of_gaps(list, count, 50e9 / (double)count) > 1.628); /* as they are: no */
+        for (size_t i = 0; i < count; i++)
+            list[i].at = (int64_t)(area_until(&spec, list[i].at) * 1e9L);
+        double ks = ks_of_gaps(list, count, 1e9);
+        if (ks > 1.628)
+            fail_msg("seed %llu: KS statistic %.3f", (unsigned long long)seed, ks);
+        /* 61000 expected; four standard deviations. */
+        assert_true(fabs((double)count - 61000) < 4 * sqrt(61000));
+        free(list);
+    }
+}
+
+static void test_long_run_rate_of_a_ramp(void **state)
+{
+    (void)state;
+    struct load_stage stage = {base_dur_s(200), 0, 40000, 0, {0}};
+    struct load_spec spec = stages_of(LOAD_POISSON, &stage, 1, 11);
+    size_t count;
+    struct load_arrival *list = draw(&spec, 0, 1, &count);
+    assert_true(fabs((double)count / 4e6 - 1) < 0.001);
+    free(list);
+}
+
+static void test_steps(void **state)
+{
+    (void)state;
+    struct load_spec spec = spec_of(LOAD_CONSTANT, 0, 10, 1, 1);
+    struct load_stage ramp = {{10000000001}, 100, 300, 0, {0}};
+    load_spec_add_steps(&spec, &ramp, 3);
+    assert_int_equal(spec.stage_count, 3);
+    int64_t sum = 0;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(spec.stages[i].from == 100 + 100 * (double)i);
+        assert_true(spec.stages[i].to == spec.stages[i].from);
+        sum += spec.stages[i].length.ns;
+    }
+    assert_int_equal(sum, ramp.length.ns);
+    free(spec.stages);
+}
+
+static void test_replay_is_kept(void **state)
+{
+    (void)state;
+    int64_t times[] = {0, 5, 5, 700, 1000, 2000};
+    const struct load_replay replay = {.at = times, .count = 6};
+    struct load_spec spec = spec_of(LOAD_POISSON, 0, 0, 1, 3);
+    spec.duration.ns = 2000;
+    for (uint32_t share = 0; share < 2; share++) {
+        struct load_schedule schedule;
+        struct load_arrival arrival;
+        size_t i = share;
+        load_schedule_init(&schedule, &spec, &replay, share, 2);
+        for (; load_schedule_next(&schedule, &arrival); i += 2) {
+            assert_int_equal(arrival.number, i);
+            assert_int_equal(arrival.at, times[i]);
+        }
+        assert_true(i == 5 + (share == 0)); /* what lies at the end is outside */
+        load_schedule_fini(&schedule);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +507,14 @@ int main(void)
         cmocka_unit_test(test_shares_make_up_the_whole),
         cmocka_unit_test(test_same_seed_same_schedule),
         cmocka_unit_test(test_routes_by_weight),
+        cmocka_unit_test(test_ramp_integral_is_exact),
+        cmocka_unit_test(test_stages_join),
+        cmocka_unit_test(test_bursts),
+        cmocka_unit_test(test_random_stages),
+        cmocka_unit_test(test_poisson_ramp_after_rescaling),
+        cmocka_unit_test(test_long_run_rate_of_a_ramp),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_replay_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,12 +16,15 @@ static void test_parts(void **state)
     static const struct {
         const char *text, *host, *authority, *path;
         uint16_t port;
+        bool tls;
     } urls[] = {
-        {"http://a", "a", "a", "/", 80},
-        {"HTTP://a.b:81/c?d=e#f", "a.b", "a.b:81", "/c?d=e", 81},
-        {"http://a?q", "a", "a", "/?q", 80},
-        {"http://[::1]:8080/x", "::1", "[::1]:8080", "/x", 8080},
-        {"http://[::1]", "::1", "[::1]", "/", 80},
+        {"http://a", "a", "a", "/", 80, false},
+        {"HTTP://a.b:81/c?d=e#f", "a.b", "a.b:81", "/c?d=e", 81, false},
+        {"http://a?q", "a", "a", "/?q", 80, false},
+        {"http://[::1]:8080/x", "::1", "[::1]:8080", "/x", 8080, false},
+        {"http://[::1]", "::1", "[::1]", "/", 80, false},
+        {"https://a", "a", "a", "/", 443, true},
+        {"Https://[::1]:8443/x", "::1", "[::1]:8443", "/x", 8443, true},
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         struct load_url url;
@@ -32,6 +35,7 @@ static void test_parts(void **state)
         assert_string_equal(url.authority, urls[i].authority);
         assert_string_equal(url.path, urls[i].path);
         assert_int_equal(url.port, urls[i].port);
+        assert_int_equal(url.tls, urls[i].tls);
         load_url_fini(&url);
     }
 }
@@ -40,9 +44,21 @@ static void test_refused(void **state)
 {
     (void)state;
     static const char *const urls[] = {
-        "",           "a",           "ftp://a",   "https://a",     "http://",
-        "http:///p",  "http://:8",   "http://a:", "http://a:0",    "http://a:65536",
-        "http://a:x", "http://u@a/", "http://[1", "http://[::1]x",
+        "",
+        "a",
+        "ftp://a",
+        "https:/a",
+        "http://",
+        "https://",
+        "http:///p",
+        "http://:8",
+        "http://a:",
+        "http://a:0",
+        "http://a:65536",
+        "http://a:x",
+        "http://u@a/",
+        "http://[1",
+        "http://[::1]x",
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         struct load_url url = {.port = 7};
@@ -106,6 +122,14 @@ static void test_wrong_options(void **state)
         {"load", "http://127.0.0.1/", "http://127.0.0.2/", "-r5"},
         {"load", "http://127.0.0.1/", "-r5", "-H", "no colon"},
         {"load", "http://127.0.0.1/", "-r5", "--arrivals", "often"},
+        {"load", "http://127.0.0.1/", "-r5", "--insecure"},
+        {"load", "http://127.0.0.1/", "-r5", "--ca-file=/ca.pem"},
+        {"load", "https://127.0.0.1/", "-r5", "--ca-file="},
+        {"load", "https://127.0.0.1/", "-r5", "--cert=/c.pem"},
+        {"load", "https://127.0.0.1/", "-r5", "--key=/c.pem"},
+        {"load", "https://127.0.0.1/", "-r5", "-k", "--ca-file=/ca.pem"},
+        {"load", "http://127.0.0.1/", "-r5", "--source="},
+        {"load", "http://127.0.0.1/", "-r5", "--source=1.2.3.4,"},
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         int argc = 0;
@@ -120,12 +144,33 @@ static void test_wrong_options(void **state)
     }
 }
 
+static void test_tls_options(void **state)
+{
+    (void)state;
+    static const char *const argv[] = {
+        "load",     "https://127.0.0.1:9/p", "-r1", "--ca-file", "ca", "--cert", "c", "--key=k",
+        "--source", "127.0.0.2,127.0.0.3"};
+    struct load_adhoc a;
+    struct base_error err;
+    if (!load_adhoc_parse(&a, (int)(sizeof argv / sizeof *argv), argv, &err))
+        fail_msg("%s", err.message);
+    assert_string_equal(a.spec.tls.server_name, "127.0.0.1");
+    assert_string_equal(a.spec.tls.ca_file, "ca");
+    assert_string_equal(a.spec.tls.cert_file, "c");
+    assert_string_equal(a.spec.tls.key_file, "k");
+    assert_false(a.spec.tls.insecure);
+    assert_int_equal(a.spec.source_count, 2);
+    assert_string_equal(a.spec.sources[0], "127.0.0.2");
+    assert_string_equal(a.spec.sources[1], "127.0.0.3");
+    assert_string_equal(a.spec.host, "127.0.0.1:9");
+    load_adhoc_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_parts),         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_options),       cmocka_unit_test(test_tls_options),
         cmocka_unit_test(test_wrong_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,13 @@ static const struct {
     {"  p99<250ms ", "p99 < 250ms", {EXPECT_QUANTILE, 0.99, EXPECT_LT, 250e6}},
     {"count>=0", "count >= 0", {EXPECT_COUNT, 0, EXPECT_GE, 0}},
     {"rate > 60/m", "rate > 1/s", {EXPECT_RATE, 0, EXPECT_GT, 1}},
+    {"p(99)<250ms", "p99 < 250ms", {EXPECT_QUANTILE, 0.99, EXPECT_LT, 250e6}},
+    {"p(99.9) < 1s", "p99.9 < 1s", {EXPECT_QUANTILE, 0.999, EXPECT_LT, 1e9}},
+    {"p95<200ms", "p95 < 200ms", {EXPECT_QUANTILE, 0.95, EXPECT_LT, 200e6}},
+    {"med<5ms", "p50 < 5ms", {EXPECT_QUANTILE, 0.5, EXPECT_LT, 5e6}},
+    {"avg<5ms", "mean < 5ms", {EXPECT_MEAN, 0, EXPECT_LT, 5e6}},
+    {"rate>100/s", "rate > 100/s", {EXPECT_RATE, 0, EXPECT_GT, 100}},
+    {"count>100", "count > 100", {EXPECT_COUNT, 0, EXPECT_GT, 100}},
 };
 
 static void test_parse_and_format(void **state)
@@ -91,7 +98,32 @@ static void test_parse_refuses(void **state)
         {"errors < nan%", "expected a percentage"},
         {"rate > 500", "expected a rate such as 500/s"},
         {"count > 1.5", "expected a whole number"},
+        {"p(99)<250",
+         "at character 7: expected a duration with its unit such as 250ms (ns, us, ms, "
+         "s, m, h), found \"250\"; did you mean 250ms?"},
+        {"errors<0.01", "at character 8: expected a percentage from 0% to 100% such as 1%, found "
+                        "\"0.01\"; did you mean 1%?"},
+        {"errors<5", "; did you mean 5%?"},
+        {"rate<0.01", "found \"0.01\"; for a share of failures write errors < 1%"},
+        {"rate>500", "found \"500\"; did you mean 500/s?"},
+        {"p99 == 1s", "at character 5: expected one of < <= > >=, found \"==\"; what is measured"},
+        {"min < 1s", "; the fastest request promises nothing"},
+        {"http_req_failed < 1%", "; did you mean errors?"},
+        {"error < 1%", "found \"error\"; did you mean errors?"},
+        {"achieved_rat >= 99%", "; did you mean achieved_rate?"},
+        {"p(100) < 1s", "at character 1: expected a statistic"},
+        {"p(100) < 1s", "; did you mean max?"},
+        {"p() < 1s", "at character 1"},
+        {"p(99 < 1s", "at character 1"},
+        {"p(-1) < 1s", "at character 1"},
         {"count > 99999999999999999999", "expected a whole number"},
+        /* Cut at 63 characters these would mean something. */
+        {"count >= 0000000000000000000000000000000000000000000000000000000000000000000001000000",
+         "expected a whole number such as 1000, found \"00000000000000000000...\""},
+        {"p99.00000000000000000000000000000000000000000000000000000000000000junk < 1s",
+         "at character 1: expected a statistic"},
+        {"errors < 0.0000000000000000000000000000000000000000000000000000000000000000000000001%",
+         "expected a percentage"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct expectation parsed = {.value = 123};

@@ -7,11 +7,26 @@
     "{'id':'r1-1','run':'r1','startedNs':7,'name':'lose-one','kind':'" kind                        \
     "','durationNs':5000000000,"                                                                   \
     "'leaseNs':3000000000,'maxAffected':0.5,'service':'users','targets':['users-1'],"
-#define KILL HEAD("kill") "'kill':{'signal':9,'restartWithinNs':5000000000}}"
+#define KILL                                                                                       \
+    HEAD("kill")                                                                                   \
+    "'kill':{'signal':9,'restartWithinNs':5000000000,'graceNs':2000000000,'everyNs':3000000000}}"
 #define PARTITION                                                                                  \
     HEAD("partition")                                                                              \
     "'partition':{'peers':['postgres','10.0.0.1'],'action':'reject','direction':'egress'}}"
 #define APP HEAD("app") "'app':{'errorRate':0.2,'errorStatus':500,'latencyNs':250000000}}"
+
+#define PAUSE HEAD("pause") "'pause':{}}"
+
+#define CPU    HEAD("cpu") "'cpu':{'workers':2,'load':0.5}}"
+#define MEMORY HEAD("memory") "'memory':{'bytes':1048576,'percent':0.0,'rate':7}}"
+#define NETWORK                                                                                    \
+    HEAD("network")                                                                                \
+    "'network':{'peers':['postgres'],'ports':['5432'],'protocol':'tcp','direction':'both',"        \
+    "'delayNs':100000000,'jitterNs':10000000,'correlation':0.25,'distribution':'normal',"          \
+    "'loss':0.0,'burstEnter':0.01,'burstLeave':0.25,'burstLoss':1.0,'burstCalm':0.01,"             \
+    "'duplicate':0.0,'corrupt':0.05,'reorder':0.1,'rateBits':0.0,'seed':7}}"
+#define DISK   HEAD("diskFill") "'diskFill':{'path':'/s/x','bytes':0,'left':0.1}}"
+#define LIMITS HEAD("limits") "'limits':{'files':0,'pids':-1}}"
 
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
@@ -31,6 +46,12 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, KILL);
     assert_round_trip(&fault_spec_case, PARTITION);
     assert_round_trip(&fault_spec_case, APP);
+    assert_round_trip(&fault_spec_case, PAUSE);
+    assert_round_trip(&fault_spec_case, CPU);
+    assert_round_trip(&fault_spec_case, MEMORY);
+    assert_round_trip(&fault_spec_case, NETWORK);
+    assert_round_trip(&fault_spec_case, DISK);
+    assert_round_trip(&fault_spec_case, LIMITS);
     assert_round_trip(&fault_record_case, RECORD);
 }
 
@@ -40,6 +61,12 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, KILL);
     assert_every_key_guarded(&fault_spec_case, PARTITION);
     assert_every_key_guarded(&fault_spec_case, APP);
+    assert_every_key_guarded(&fault_spec_case, PAUSE);
+    assert_every_key_guarded(&fault_spec_case, CPU);
+    assert_every_key_guarded(&fault_spec_case, MEMORY);
+    assert_every_key_guarded(&fault_spec_case, NETWORK);
+    assert_every_key_guarded(&fault_spec_case, DISK);
+    assert_every_key_guarded(&fault_spec_case, LIMITS);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -65,6 +92,8 @@ static void test_bad_values(void **state)
         {KILL, {"kill/signal", "0"}},
         {KILL, {"kill/signal", "65"}},
         {KILL, {"kill/grace", "1"}},
+        {KILL, {"kill/graceNs", "-1"}},
+        {KILL, {"kill/everyNs", "'2s'"}},
         {KILL, {"surprise", "1"}},
         {PARTITION, {"partition/peers", "[]"}},
         {PARTITION, {"partition/action", "'tarpit'"}},
@@ -72,12 +101,111 @@ static void test_bad_values(void **state)
         {APP, {"app/errorRate", "2"}},
         {APP, {"app/errorStatus", "404"}},
         {APP, {"app/latencyNs", "-1"}},
+        {PAUSE, {"pause/signal", "19"}},
+        {CPU, {"cpu/workers", "0"}},
+        {CPU, {"cpu/workers", "65"}},
+        {CPU, {"cpu/load", "1.1"}},
+        {MEMORY, {"memory/bytes", "-1"}},
+        {MEMORY, {"memory/percent", "2"}},
+        {MEMORY, {"memory/rate", "0"}},
+        {NETWORK, {"network/peers", "[]"}},
+        {NETWORK, {"network/protocol", "'sctp'"}},
+        {NETWORK, {"network/delayNs", "-1"}},
+        {NETWORK, {"network/correlation", "1.5"}},
+        {NETWORK, {"network/burstEnter", "2"}},
+        {NETWORK, {"network/surprise", "1"}},
+        {DISK, {"diskFill/path", "''"}},
+        {DISK, {"diskFill/left", "-0.1"}},
+        {LIMITS, {"limits/files", "-2"}},
+        {LIMITS, {"limits/pids", "-2"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,
                          cases[i].bad.value);
     assert_bad_value(&fault_record_case, RECORD, "state", "'lost'");
     assert_bad_value(&fault_record_case, RECORD, "end", "'bored'");
+}
+
+#define MS(ms)                                                                                     \
+    {                                                                                              \
+        (ms) * INT64_C(1000000)                                                                    \
+    }
+
+static void test_network_of_impairments_that_disagree(void **state)
+{
+    (void)state;
+    static char zero[] = "0";
+    static char word[] = "http";
+    static char fine[] = "5432";
+    static char *bad[] = {fine, zero};
+    static char *worse[] = {word};
+    static char *good[] = {fine};
+    static const struct {
+        struct fault_network network;
+        const char *says; /* NULL: fine */
+    } cases[] = {
+        {{.protocol = FAULT_PROTOCOL_TCP}, "does nothing, expected one of delay, loss"},
+        {{.impairment = {.delay = MS(10000)}}, NULL},
+        {{.impairment = {.delay = MS(10001)}}, "delay: at most 10s"},
+        {{.impairment = {.loss = 0.1}, .ports = good, .port_count = 1}, NULL},
+        {{.impairment = {.loss = 0.1}, .ports = bad, .port_count = 2}, "ports: \"0\" is no port"},
+        {{.impairment = {.loss = 0.1}, .ports = worse, .port_count = 1}, "\"http\" is no port"},
+        {{.impairment = {.loss = 0.1}, .ports = good, .port_count = 65}, "ports: at most 64"},
+        {{.impairment = {.loss = 0.1},
+          .ports = good,
+          .port_count = 1,
+          .protocol = FAULT_PROTOCOL_ICMP},
+         "ports: ICMP has none"},
+        {{.impairment = {.jitter = MS(5)}}, "jitter: needs a delay"},
+        {{.impairment = {.delay = MS(5), .jitter = MS(5)}}, NULL},
+        {{.impairment = {.delay = MS(5), .jitter = MS(6)}}, "jitter: larger than the delay"},
+        {{.impairment = {.delay = MS(10), .jitter = MS(6), .distribution = FAULT_NORMAL}},
+         "jitter: at most half of the delay"},
+        {{.impairment = {.delay = MS(5), .correlation = 0.2}}, "correlation: needs a jitter"},
+        {{.impairment = {.delay = MS(5), .jitter = MS(1), .correlation = 0.91}},
+         "correlation: at most 90%"},
+        {{.impairment = {.delay = MS(5), .distribution = FAULT_NORMAL}},
+         "distribution: needs a jitter"},
+        {{.impairment = {.reorder = 0.2}}, "reorder: needs a delay"},
+        {{.impairment = {.delay = MS(9), .reorder = 0.2}}, "reorder: needs a delay of at least"},
+        {{.impairment = {.delay = MS(80), .jitter = MS(10), .reorder = 0.2}}, NULL},
+        {{.impairment = {.delay = MS(80), .jitter = MS(11), .reorder = 0.2}}, "reorder: hidden by"},
+        {{.impairment = {.delay = MS(80), .reorder = 0.51}}, "reorder: at most 50%"},
+        {{.impairment = {.loss = 0.91}}, "loss: at most 90%"},
+        {{.impairment = {.burst = {.enter = 0.1, .leave = 0.1, .loss = 1.0}}}, NULL},
+        {{.impairment = {.loss = 0.1, .burst = {.enter = 0.1, .leave = 0.1, .loss = 1.0}}},
+         "loss: either loss or lossBursts"},
+        {{.impairment = {.burst = {.enter = 0.1, .loss = 1.0}}}, "lossBursts: leave must be"},
+        {{.impairment = {.burst = {.leave = 0.1, .loss = 1.0}}}, "lossBursts: enter must be"},
+        {{.impairment = {.burst = {.enter = 0.1, .leave = 0.1, .loss = 0.1, .calm = 0.1}}},
+         "lossBursts: loses no more within"},
+        {{.impairment = {.burst = {.enter = 0.1, .leave = 0.1, .loss = 1.0, .calm = 0.6}}},
+         "lossBursts: loses most packets between"},
+        {{.impairment = {.burst = {.enter = 0.2, .leave = 0.1, .loss = 1.0}}},
+         "lossBursts: bursts would be the rule"},
+        {{.impairment = {.corrupt = 0.51}}, "corrupt: at most 50%"},
+        {{.impairment = {.duplicate = 0.51}}, "duplicate: at most 50%"},
+        {{.impairment = {.duplicate = 0.1}, .protocol = FAULT_PROTOCOL_TCP},
+         "duplicate: is measured by"},
+        {{.impairment = {.duplicate = 0.1}, .protocol = FAULT_PROTOCOL_ICMP}, NULL},
+        {{.impairment = {.rate = 63e3}}, "rate: 64kbit to 200mbit"},
+        {{.impairment = {.rate = 64e3}}, NULL},
+        {{.impairment = {.rate = 201e6}}, "rate: 64kbit to 200mbit"},
+        {{.impairment = {.rate = 1e6}, .ports = good, .port_count = 1}, "rate: is measured by"},
+        {{.impairment = {.rate = 1e6, .loss = 0.1}}, "rate: what is lost"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct base_error err = {0};
+        bool fine_so = fault_network_check(&cases[i].network, &err);
+        if (fine_so != (cases[i].says == NULL) ||
+            (cases[i].says != NULL && strstr(err.message, cases[i].says) == NULL))
+            fail_msg("case %zu: \"%s\", expected \"%s\"", i, err.message,
+                     cases[i].says != NULL ? cases[i].says : "nothing to say");
+    }
+    json_t *json = json_of(NETWORK);
+    json_object_set_new(json_object_get(json, "network"), "loss", json_real(0.5));
+    assert_refused(&fault_spec_case, json, "loss: either loss or lossBursts");
+    json_decref(json);
 }
 
 /* The parameters of another kind do not make up for the missing ones. */
@@ -141,9 +269,13 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_every_key_guarded),
-        cmocka_unit_test(test_bad_values),   cmocka_unit_test(test_kind_and_parameters_agree),
-        cmocka_unit_test(test_copy_is_deep), cmocka_unit_test(test_evidence),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_every_key_guarded),
+        cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_network_of_impairments_that_disagree),
+        cmocka_unit_test(test_kind_and_parameters_agree),
+        cmocka_unit_test(test_copy_is_deep),
+        cmocka_unit_test(test_evidence),
         cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

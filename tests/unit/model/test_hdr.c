@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "hdr_index.h"
 #include "model/hdr.h"
@@ -426,6 +427,28 @@ static void test_equal_sees_differences(void **state)
     hdr_fini(&a);
 }
 
+/* One value in a million is where it belongs: nothing is sampled, decayed or cut off. */
+static void test_tail_past_p9999_vegeta_726(void **state)
+{
+    (void)state;
+    struct hdr hdr;
+    assert_true(hdr_init_latency(&hdr, NULL));
+    for (int64_t i = 1; i <= 1000000; i++)
+        hdr_record(&hdr, i * 1000);
+    static const double quantiles[] = {0.9999, 0.99999, 0.999999, 1};
+    for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++) {
+        double exact = ceil(quantiles[i] * 1e6 - 1e-6) * 1000;
+        double measured = (double)hdr_value_at_quantile(&hdr, quantiles[i]);
+        assert_true(fabs(measured / exact - 1) < 0.001);
+    }
+    /* A hundred outliers, ten seconds each, are p99.99 to the last of them, and not p99.98. */
+    hdr_record_n(&hdr, 10000 * BASE_NS_PER_MS, 100);
+    assert_true(hdr_value_at_quantile(&hdr, 0.99991) > 9990 * BASE_NS_PER_MS);
+    assert_true(hdr_value_at_quantile(&hdr, 0.9998) < 1001 * BASE_NS_PER_MS);
+    assert_true(hdr_value_at_quantile(&hdr, 1) <= hdr_max(&hdr));
+    hdr_fini(&hdr);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_add_other_shapes),
         cmocka_unit_test(test_add_refuses_overflow),
         cmocka_unit_test(test_equal_sees_differences),
+        cmocka_unit_test(test_tail_past_p9999_vegeta_726),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,35 +4,72 @@
 #include "model/load.h"
 
 #define SPEC                                                                                       \
-    "{'arrivals':'poisson','rate':300.0,'durationNs':36000000000,'connections':64,'threads':2,"    \
+    "{'arrivals':'poisson','rate':300.0,'durationNs':"                                             \
+    "36000000000,'connections':64,'threads':2,"                                                    \
     "'seed':'18446744073709551615','timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':"    \
     "10000000,"                                                                                    \
     "'host':'gateway','targets':[{'address':'10.0.0.3','port':3000}],"                             \
     "'routes':[{'name':'a','method':'GET','path':'/api/data','body':null,'headers':[],"            \
     "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}',"                     \
-    "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady'}"
+    "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady',"             \
+    "'tls':{'serverName':'example.org','caFile':'/ca.pem','certFile':'/c.pem','keyFile':'/k.pem'," \
+    "'insecure':false},'sources':['127.0.0.2','127.0.0.3']}"
+#define STAGED                                                                                     \
+    "{'arrivals':'constant','rate':0.0,'stages':[{'lengthNs':4000000000,'from':0.0,'to':500.5,"    \
+    "'burst':0,'everyNs':0},{'lengthNs':6000000000,'from':0.0,'to':0.0,'burst':50,'everyNs':"      \
+    "1000000000}],'replayUnit':'ns','durationNs':10000000000,'connections':64,"                    \
+    "'threads':2,'seed':1,'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"    \
+    "'host':'h','targets':[{'address':'10.0.0.3','port':3000}],"                                   \
+    "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
+    "'firstPhase':'steady','tls':null}"
+#define CLOSED                                                                                     \
+    "{'arrivals':'poisson','rate':0.0,'users':{'stages':[{'lengthNs':10,'from':0.0,'to':50.0,"     \
+    "'burst':0,'everyNs':0}],'iterations':5,'iterationsEach':0,'think':'uniform','thinkANs':1,"    \
+    "'thinkBNs':2},'durationNs':10,'connections':64,"                                              \
+    "'threads':2,'seed':1,'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"    \
+    "'host':'h','targets':[{'address':'10.0.0.3','port':3000}],"                                   \
+    "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
+    "'firstPhase':'steady','tls':null}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
-    "'http_4xx':0,'http_5xx':1,'status':0},'missed':1,'bytesIn':100,'bytesOut':200}"
+    "'http_4xx':0,'http_5xx':1,'status':0},'causes':{'refused':1,'unreachable':0,"                 \
+    "'connect_timeout':0,'connect_reset':0,'no_port':0,'no_descriptor':0,'tls':0,'other':0,"       \
+    "'silent':0,'stalled':0,'reset':0,'closed':0},'missed':1,'bytesIn':100,'bytesOut':200}"
 #define INTERVAL                                                                                   \
     "{'startNs':1,'startMonoNs':2,'lengthNs':1000000000,'phase':'steady','counts':" COUNTS         \
-    ",'inFlight':1,'p50Ns':1,'p99Ns':2,'maxNs':3,'lateP99Ns':4}"
+    ",'inFlight':1,'p50Ns':1,'p99Ns':2,'maxNs':3,'lateP99Ns':4,'parts':[{'phase':'steady','route'" \
+    ":'a','counts':" COUNTS "}]}"
 #define RESULT                                                                                     \
     "{'version':1,'complete':true,'startNs':1,'endNs':2,'startMonoNs':3,'endMonoNs':4,"            \
     "'scheduledNs':5,'total':" COUNTS ",'parts':[{'phase':'steady','route':'a','counts':" COUNTS   \
-    "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6}"
+    "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6,"      \
+    "'clientLimitedBy':'loop','lateness':[{'cause':'loop_busy','count':1,'p50Ns':2,'p99Ns':3,"     \
+    "'maxNs':4},{'cause':'timer_late','count':1,'p50Ns':2,'p99Ns':3,'maxNs':4}],"                  \
+    "'threads':[{'spanNs':3,'cpuNs':2,'waitedNs':1}],"                                             \
+    "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n']}"
 
-static const char *const spec_nullable[] = {"body"};
+static const char *const spec_nullable[] = {"body", "stages", "replay",   "replayUnit", "sources",
+                                            "tls",  "caFile", "certFile", "keyFile"};
 CASE(load_spec, struct load_spec, spec_nullable);
-static const char *const interval_nullable[] = {"-"};
+static const char *const interval_nullable[] = {"causes", "parts"};
 CASE(load_interval, struct load_interval, interval_nullable);
-static const char *const result_nullable[] = {"clientLimitedWhy"};
+static const char *const result_nullable[] = {"clientLimitedWhy",
+                                              "clientLimitedBy",
+                                              "parts",
+                                              "lateness",
+                                              "threads",
+                                              "causes",
+                                              "tls",
+                                              "protocol",
+                                              "notes"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)
 {
     (void)state;
     assert_round_trip(&load_spec_case, SPEC);
+    assert_round_trip(&load_spec_case, STAGED);
+    assert_round_trip(&load_spec_case, CLOSED);
     assert_round_trip(&load_interval_case, INTERVAL);
     assert_round_trip(&load_result_case, RESULT);
 }
@@ -41,6 +78,7 @@ static void test_every_key_guarded(void **state)
 {
     (void)state;
     assert_every_key_guarded(&load_spec_case, SPEC);
+    assert_every_key_guarded(&load_spec_case, STAGED);
     assert_every_key_guarded(&load_interval_case, INTERVAL);
     assert_every_key_guarded(&load_result_case, RESULT);
 }
@@ -77,8 +115,38 @@ static void test_bad_values(void **state)
         /* A name that is taken is found out at the later one of the two. */
         assert_bad_value(&load_spec_case, SPEC, cases[i].pointer, cases[i].value);
     }
+    static const struct bad_value staged[] = {
+        {"rate", "5"},
+        {"replay", "7"},
+        {"replayUnit", "'ms'"},
+        {"stages", "[]"},
+        {"durationNs", "9999999999"},
+        {"stages/0/lengthNs", "0"},
+        {"stages/0/from", "-1"},
+        {"stages/0/to", "1e9"},
+        {"stages/0/burst", "5"},
+        {"stages/1/everyNs", "0"},
+        {"stages/1/burst", "1000001"},
+    };
+    static const struct bad_value closed[] = {
+        {"rate", "5"},
+        {"durationNs", "11"},
+        {"users/stages", "[]"},
+        {"users/stages/0/burst", "5"},
+        {"users/stages/0/to", "0"},
+        {"users/stages/0/to", "1000001"},
+        {"users/think", "'often'"},
+        {"users/thinkBNs", "0"},
+        {"users/iterations", "-1"},
+    };
+    for (size_t i = 0; i < sizeof closed / sizeof closed[0]; i++)
+        assert_bad_value(&load_spec_case, CLOSED, closed[i].pointer, closed[i].value);
+    for (size_t i = 0; i < sizeof staged / sizeof staged[0]; i++)
+        assert_bad_value(&load_spec_case, STAGED, staged[i].pointer, staged[i].value);
     assert_bad_value(&load_interval_case, INTERVAL, "counts/failed/http_5xx", "-1");
     assert_bad_value(&load_result_case, RESULT, "version", "2");
+    assert_bad_value(&load_result_case, RESULT, "lateness/0/cause", "'bad luck'");
+    assert_bad_value(&load_result_case, RESULT, "clientLimitedBy", "'bad luck'");
 }
 
 static void test_counts(void **state)
@@ -96,6 +164,12 @@ static void test_counts(void **state)
     assert_int_equal(sum.missed, 2);
     assert_int_equal(sum.bytes_in, 10);
     assert_int_equal(load_counts_failed(&sum), 10);
+    struct load_counts all = {.sent = 100};
+    for (size_t i = 0; i < LOAD_FAIL_COUNT; i++)
+        all.failed[i] = i + 1;
+    assert_int_equal(load_counts_delivered(&all), 100 - (LOAD_FAIL_CONNECT + 1));
+    assert_int_equal(load_counts_unserved(&all),
+                     load_counts_failed(&all) - (LOAD_FAIL_HTTP_4XX + 1) - (LOAD_FAIL_STATUS + 1));
 }
 
 static void test_words(void **state)

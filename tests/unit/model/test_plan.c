@@ -8,22 +8,34 @@
     "'timeoutNs':1,'intervalNs':1,'maxLateNs':1,'host':'h','targets':[{'address':'::1','port':1}]" \
     ","                                                                                            \
     "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
-    "'firstPhase':'steady'}"
+    "'firstPhase':'steady','tls':null}"
 #define FAULT                                                                                      \
-    "{'atNs':2,'spec':{'id':'r-1','run':'r','startedNs':7,'name':'lose','kind':'kill',"            \
+    "{'atNs':2,'after':null,'spec':{'id':'r-1','run':'r','startedNs':7,'name':'lose','kind':'"     \
+    "kill',"                                                                                       \
     "'durationNs':3,'leaseNs':3,'maxAffected':0.5,'service':'users','targets':['users-1'],"        \
-    "'kill':{'signal':9,'restartWithinNs':5}}}"
+    "'kill':{'signal':9,'restartWithinNs':5,'graceNs':0,'everyNs':0}}}"
 #define SLO(kind, bad, good)                                                                       \
     "{'name':'" kind "','kind':'" kind "','objective':0.95,'service':'gateway','withinNs':0,"      \
     "'minCoverage':0.9,'total':'t','bad':" bad ",'good':" good ",'up':'u','instances':2}"
+#define PROBE(mode, kind, rest)                                                                    \
+    "{'name':'" kind "','mode':'" mode "','kind':'" kind "','faults':['lose'],'everyNs':1,"        \
+    "'timeoutNs':1,'withinNs':2,'atLeast':0.5,'" kind "':" rest "}"
+#define PROBES                                                                                     \
+    PROBE("before", "http", "{'urls':['http://h/'],'status':200,'contains':null}")                 \
+    "," PROBE("during", "tcp", "{'targets':[{'address':'::1','port':1}]}") "," PROBE(              \
+        "continuous", "promql", "{'query':'up == 1'}") "," PROBE("after", "exec",                  \
+                                                                 "{'command':'true'}")
 #define PLAN                                                                                       \
     "{'version':1,'run':'r','scenario':'first','description':'','seed':42,"                        \
     "'targetName':'default','targetMode':'netns','durationNs':10,'load':" LOAD                     \
-    ",'steadyForNs':1,'steadyDeadlineNs':2,'checks':[{'name':'c','urls':['http://h/ready'],"       \
-    "'status':200,'timeoutNs':1}],'phases':[{'name':'steady','startNs':0,'fault':null},"           \
+    ",'maxMissed':0.25,'steadyForNs':1,'steadyDeadlineNs':2,'checks':[{'name':'c','urls':['http:/" \
+    "/h/ready'],"                                                                                  \
+    "'status':200,'timeoutNs':1}],'probes':[" PROBES                                               \
+    "],'phases':[{'name':'steady','startNs':0,'fault':null},"                                      \
     "{'name':'lose','startNs':2,'fault':'lose'},{'name':'after-lose','startNs':5,'fault':null}],"  \
     "'faults':[" FAULT "],'skipped':[{'name':'p','why':'no root'}],"                               \
-    "'thresholds':[{'name':'t','expect':'p99.9 < 250ms','phase':'steady','route':null}],"          \
+    "'thresholds':[{'name':'t','expect':'p99.9 < 250ms','phase':'steady','route':null},"           \
+    "{'name':'w','expect':'p99 < 1s','phase':null,'route':'a','overNs':5,'abort':true}],"          \
     "'slos':[" SLO("availability", "'b'", "null") "," SLO(                                         \
         "latency", "null",                                                                         \
         "'g'") "],'aborts':[{'name':'a','when':'errors > 60%','overNs':3}],"                       \
@@ -32,8 +44,9 @@
                "'scrapeIntervalNs':1000000000}"
 
 static const char *const nullable[] = {
-    "body",           "fault",         "phase",       "route",         "agentUrl",
-    "agentTokenFile", "prometheusUrl", "agentCaFile", "agentCertFile", "agentKeyFile"};
+    "overNs",         "abort",       "contains",      "tls",          "body",
+    "after",          "fault",       "phase",         "route",        "agentUrl",
+    "agentTokenFile", "agentCaFile", "agentCertFile", "agentKeyFile", "prometheusUrl"};
 CASE(plan, struct plan, nullable);
 
 static void test_round_trip(void **state)
@@ -46,8 +59,11 @@ static void test_every_key_guarded(void **state)
 {
     (void)state;
     static const char *const slo_nullable[] = {
-        "body",          "fault", "phase", "route",       "agentUrl",      "agentTokenFile",
-        "prometheusUrl", "bad",   "good",  "agentCaFile", "agentCertFile", "agentKeyFile"};
+        "overNs",        "abort",        "contains",       "tls",
+        "body",          "after",        "fault",          "phase",
+        "route",         "agentUrl",     "agentTokenFile", "agentCaFile",
+        "agentCertFile", "agentKeyFile", "prometheusUrl",  "bad",
+        "good"};
     struct json_case of = plan_case;
     of.nullable = slo_nullable;
     of.nullable_count = sizeof slo_nullable / sizeof slo_nullable[0];
@@ -68,6 +84,7 @@ static void test_bad_values(void **state)
         {"faults/0/spec/leaseNs", "0"},
         {"faults/0/spec/kill/signal", "99"},
         {"thresholds/0/expect", "'p99.9 < 250'"},
+        {"thresholds/0/abort", "true"},
         {"aborts/0/when", "'errors'"},
         {"aborts/0/overNs", "0"},
         {"slos/0/objective", "1"},

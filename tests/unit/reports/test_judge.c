@@ -388,6 +388,59 @@ static void skipped_faults_are_said_and_do_not_decide(void **state)
     world_fini(&w);
 }
 
+/* What a window that failed has shown stands; that all hold needs all of them. */
+static void test_windows(void **state)
+{
+    (void)state;
+    static const struct {
+        struct load_window_sum sum;
+        bool aborted, limited;
+        enum verdict_status status;
+        enum verdict_reason reason;
+        enum exit_code code;
+    } cases[] = {
+        {{.full = 9, .worst = 9e6}, false, false, VERDICT_PASS, REASON_MET, EXIT_CODE_PASS},
+        {{.full = 9, .failed = 1}, false, false, VERDICT_FAIL, REASON_NOT_MET, EXIT_CODE_FAIL},
+        {{.full = 9, .failed = 1}, true, false, VERDICT_FAIL, REASON_NOT_MET, EXIT_CODE_ABORTED},
+        {{.full = 9, .failed = 1, .starved = 8},
+         false,
+         false,
+         VERDICT_FAIL,
+         REASON_NOT_MET,
+         EXIT_CODE_FAIL},
+        {{.full = 9, .failed = 1},
+         false,
+         true,
+         VERDICT_INSUFFICIENT,
+         REASON_CLIENT_LIMITED,
+         EXIT_CODE_INSUFFICIENT},
+        {{.full = 9, .starved = 1},
+         false,
+         false,
+         VERDICT_INSUFFICIENT,
+         REASON_TOO_FEW_EVENTS,
+         EXIT_CODE_INSUFFICIENT},
+        {{.full = 0}, false, false, VERDICT_INSUFFICIENT, REASON_NO_DATA, EXIT_CODE_INSUFFICIENT},
+        {{.full = 9}, true, false, VERDICT_INSUFFICIENT, REASON_ABORTED, EXIT_CODE_ABORTED},
+    };
+    static char by[] = "guard: threshold";
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world w;
+        struct load_window_sum sum = cases[i].sum;
+        struct load_interval interval = {.length = base_dur_s(1)};
+        world_init(&w);
+        with_threshold(&w, "p99 < 10ms");
+        w.threshold.over = base_dur_s(2);
+        w.report.windows = &sum;
+        w.report.load.intervals = &interval;
+        w.report.load.interval_count = 1;
+        w.report.load.client_limited = cases[i].limited;
+        w.report.course.aborted_by = cases[i].aborted ? by : NULL;
+        expect(&w, VERDICT_THRESHOLD, word_name, cases[i].status, cases[i].reason, cases[i].code);
+        world_fini(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +455,7 @@ int main(void)
         cmocka_unit_test(abort_outranks_all_but_unclean),
         cmocka_unit_test(the_run_itself),
         cmocka_unit_test(skipped_faults_are_said_and_do_not_decide),
+        cmocka_unit_test(test_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

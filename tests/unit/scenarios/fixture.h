@@ -139,4 +139,33 @@ static inline struct topo platform(enum topo_mode mode)
     return topo;
 }
 
+static inline struct plan planned(const char *text, const struct topo *topo,
+                                  const struct scn_plan_options *options)
+{
+    struct scn_scenario scenario = parsed(text);
+    struct scn_problems problems = {.items = NULL};
+    struct plan plan;
+    if (!scn_plan(&scenario, topo, options, &plan, &problems)) {
+        char *list = scn_problems_text(&problems);
+        fail_msg("%s", list);
+    }
+    scn_scenario_fini(&scenario);
+    return plan;
+}
+
+static const struct scn_plan_options plain = {.run = "r1"};
+
+/* "steady@0 lose@2! after-lose@4": where each phase begins, with a mark on those of a fault. */
+static inline void assert_phases(const struct plan *plan, const char *expected)
+{
+    struct base_buf text;
+    base_buf_init(&text, 1000);
+    for (size_t i = 0; i < plan->phase_count; i++)
+        base_buf_printf(&text, "%s%s@%lld%s", i > 0 ? " " : "", plan->phases[i].name,
+                        (long long)(plan->phases[i].start.ns / BASE_NS_PER_S),
+                        plan->phases[i].fault != NULL ? "!" : "");
+    assert_string_equal(text.data, expected);
+    base_buf_fini(&text);
+}
+
 #endif

@@ -3,14 +3,15 @@
 
 #include "scenarios/fault_words.h"
 
-static const struct scn_plan_options plain = {
+static const struct scn_plan_options by_hand = {
     .run = "r1", .started = {5}, .seed_given = true, .seed = 1, .target_given = true};
 
-static bool planned(const struct scn_fault_words *words, struct plan *out, char **complaints_of)
+static bool fault_planned(const struct scn_fault_words *words, struct plan *out,
+                          char **complaints_of)
 {
     struct topo topo = platform(TOPO_NETNS);
     struct scn_problems problems = {.items = NULL};
-    bool ok = scn_plan_fault_words(words, &topo, &plain, out, &problems);
+    bool ok = scn_plan_fault_words(words, &topo, &by_hand, out, &problems);
     assert_int_equal(ok, problems.count == 0);
     if (complaints_of != NULL)
         *complaints_of = scn_problems_text(&problems);
@@ -32,7 +33,7 @@ static void test_words_become_one_fault(void **state)
                                           .details = details,
                                           .detail_count = 2};
     struct plan plan;
-    assert_true(planned(&words, &plan, NULL));
+    assert_true(fault_planned(&words, &plan, NULL));
     assert_int_equal(plan.fault_count, 1);
     const struct fault_spec *spec = &plan.faults[0].spec;
     assert_string_equal(spec->id, "r1-1");
@@ -54,7 +55,7 @@ static void test_a_kind_without_keys_and_a_number_to_select(void **state)
     const struct scn_fault_words words = {
         .kind = "kill", .service = "users", .duration = "5s", .select = "1"};
     struct plan plan;
-    assert_true(planned(&words, &plan, NULL));
+    assert_true(fault_planned(&words, &plan, NULL));
     assert_int_equal(plan.faults[0].spec.kind, FAULT_KILL);
     assert_int_equal(plan.faults[0].spec.target_count, 1);
     plan_fini(&plan);
@@ -103,7 +104,7 @@ static void test_words_stay_words(void **state)
             };
             struct plan plan;
             char *text = NULL;
-            if (planned(&words, &plan, &text))
+            if (fault_planned(&words, &plan, &text))
                 fail_msg("case %zu as word %d became a plan", i, where);
             assert_true(strlen(text) > 0);
             assert_null(strstr(text, "spec.faults"));

@@ -45,8 +45,7 @@ static void test_values_with_units(void **state)
     (void)state;
     struct scn_scenario scenario = parsed(
         HEAD "  target: {kind: external, urls: ['http://[::1]:81', http://h/], prometheus: "
-             "'https://p:9090/x', scrapeInterval: 5s, agent: {url: http://a:1, tokenFile: /t, "
-             "caFile: /ca, certFile: /c, keyFile: /k}}\n"
+             "'https://p:9090/x', scrapeInterval: 5s}\n"
              "  seed: 9223372036854775807\n"
              "  duration: 1.5m\n"
              "  load:\n"
@@ -64,15 +63,6 @@ static void test_values_with_units(void **state)
              "        headers: {Content-Type: application/json, X-Empty: \"\"}\n"
              "        body: |\n"
              "          {\"a\": 1}\n"
-             "  faults:\n"
-             "    - name: f\n"
-             "      at: 0s\n"
-             "      for: 100ms\n"
-             "      lease: 1s\n"
-             "      service: users\n"
-             "      select: {percent: 33%}\n"
-             "      maxAffected: 100%\n"
-             "      app: {latency: 250ms, errorRate: 0.5%, errorStatus: 503}\n"
              "  slos:\n"
              "    - name: own\n"
              "      objective: 99.95%\n"
@@ -80,10 +70,8 @@ static void test_values_with_units(void **state)
              "      latency: {service: s, within: 300ms, total: 'a{b=\"}\\\"{\"}', good: c, up: "
              "'up{job=~\"x.*\"}'}\n");
     assert_int_equal(scenario.target.url_count, 2);
-    assert_string_equal(scenario.target.agent.token_file, "/t");
-    assert_string_equal(scenario.target.agent.ca_file, "/ca");
-    assert_string_equal(scenario.target.agent.cert_file, "/c");
-    assert_string_equal(scenario.target.agent.key_file, "/k");
+    assert_string_equal(scenario.target.prometheus, "https://p:9090/x");
+    assert_int_equal(scenario.target.scrape_interval.ns, 5 * BASE_NS_PER_S);
     assert_int_equal(scenario.seed, INT64_MAX);
     assert_int_equal(scenario.duration.ns, 90 * BASE_NS_PER_S);
     assert_true(scenario.load.rate == 0.5);
@@ -92,12 +80,27 @@ static void test_values_with_units(void **state)
     assert_string_equal(scenario.load.routes[0].headers[0], "Content-Type: application/json");
     assert_string_equal(scenario.load.routes[0].headers[1], "X-Empty: ");
     assert_string_equal(scenario.load.routes[0].body, "{\"a\": 1}\n");
-    assert_int_equal(scenario.faults[0].select.mode, SCN_SELECT_PERCENT);
-    assert_true(scenario.faults[0].select.percent == 0.33);
-    assert_true(scenario.faults[0].app.error_rate == 0.005);
     assert_true(scenario.slos[0].objective == 99.95 / 100);
     assert_string_equal(scenario.slos[0].indicator.good, "c");
     scn_scenario_fini(&scenario);
+}
+
+static void test_a_fault_with_units(void **state)
+{
+    (void)state;
+    char *text = replaced(SAMPLE, "service: users, kill: {}",
+                          "service: users, lease: 1500ms, select: {percent: 33%}, maxAffected: "
+                          "100%, app: {latency: 250ms, errorRate: 1.5%, errorStatus: 503}");
+    struct scn_scenario scenario = parsed(text);
+    assert_int_equal(scenario.faults[0].lease.ns, 1500 * BASE_NS_PER_MS);
+    assert_int_equal(scenario.faults[0].select.mode, SCN_SELECT_PERCENT);
+    assert_true(scenario.faults[0].select.percent == 0.33);
+    assert_true(scenario.faults[0].max_affected == 1.0);
+    assert_int_equal(scenario.faults[0].app.latency.ns, 250 * BASE_NS_PER_MS);
+    assert_true(scenario.faults[0].app.error_rate == 0.015);
+    assert_int_equal(scenario.faults[0].app.error_status, 503);
+    scn_scenario_fini(&scenario);
+    free(text);
 }
 
 static void test_places(void **state)
@@ -117,6 +120,8 @@ static void test_places(void **state)
 }
 
 /* One change to the sample, and what must be said about it: place, what, what was expected. */
+#define PROBE(fields) "  probes:\n    - {" fields "}\n"
+
 static const struct {
     const char *old;
     const char *new_text;
@@ -158,10 +163,29 @@ static const struct {
      "s.yaml:6:11: spec.target.urls: this key is missing, expected a list, each an origin"},
     {"duration: 20s", "duration: 20s\n  target: {urls: [http://x]}",
      "\"urls\" makes sense only with kind: external, found sandbox"},
-    {"duration: 20s", "duration: 20s\n  target: {kind: external, urls: [https://x]}",
+    {"duration: 20s", "duration: 20s\n  target: {kind: external, urls: [ftp://x]}",
      "spec.target.urls[0]: expected an origin http://HOST"},
+    {"duration: 20s", "duration: 20s\n  target: {kind: external, urls: [https://x, http://y]}",
+     "spec.target.urls[1]: http:// and https:// are mixed"},
+    {"duration: 20s",
+     "duration: 20s\n  target: {kind: external, urls: [http://x], tls: {verify: none}}",
+     "spec.target.tls: makes sense only with urls that begin with https://"},
+    {"duration: 20s",
+     "duration: 20s\n  target: {kind: external, urls: [https://x], tls: {certFile: a}}",
+     "spec.target.tls: certFile and keyFile belong together"},
+    {"duration: 20s",
+     "duration: 20s\n  target: {kind: external, urls: [https://x], tls: {caFile: a, verify: none}}",
+     "spec.target.tls: caFile says whom to trust and verify: none"},
+    {"duration: 20s",
+     "duration: 20s\n  target: {kind: external, urls: [https://x], tls: {verify: maybe}}",
+     "expected one of full, none, found \"maybe\""},
     {"duration: 20s", "duration: 20s\n  target: {kind: external, urls: []}",
      "expected at least 1 element, found 0"},
+    {"duration: 20s", "duration: 20s\n  target: {kind: external, urls: [http://h]}",
+     "s.yaml:16:5: spec.faults: cannot be applied to an external target, of which squall knows "
+     "nothing but its URLs; leave them out, or break a sandbox"},
+    {"duration: 20s", "duration: 20s\n  target: {kind: external, urls: [http://h], agent: {}}",
+     "spec.target: unknown key \"agent\", expected one of kind, name, urls, prometheus"},
     {"duration: 20s", "duration: 20s\n  target: {kind: kubernetes}",
      "expected one of sandbox, external, found \"kubernetes\""},
     {"rate: 100/s", "rate: 100", "needs a unit, expected a rate with its unit such as 500/s"},
@@ -195,9 +219,49 @@ static const struct {
      "s.yaml:15:63: spec.faults[0]: \"app\" beside \"kill\", expected exactly one kind of fault"},
     {", kill: {}", "",
      "s.yaml:15:7: spec.faults[0]: a kind of fault is missing, expected one of kill, partition, "
-     "app"},
+     "app, pause, cpu, memory, network, diskFill, limits"},
+    {"kill: {}", "memory: {}", "a measure is missing, expected one of size, percent"},
+    {"kill: {}", "memory: {size: 64}", "the bare number 64 needs a unit"},
+    {"kill: {}", "memory: {size: 64MiB, percent: 5%}", "expected exactly one measure"},
+    {"kill: {}", "memory: {size: 1kB}", "is out of range, expected 1MiB to 1024GiB"},
+    {"kill: {}", "diskFill: {size: 1GiB, left: 5%}", "expected exactly one measure"},
+    {"kill: {}", "limits: {}", "spec.faults[0].limits: does nothing, expected files, pids or both"},
+    {"kill: {}", "cpu: {load: 0%}", "is out of range, expected 1% to 100%"},
     {"kill: {}", "kil: {}", "unknown key \"kil\", did you mean \"kill\"?"},
+    {"kill: {}", "app: {errorRate: 0.5%}",
+     "spec.faults[0].app.errorRate: 0.5% of the requests cannot be measured, expected 1% or more"},
+    {"kill: {}", "app: {errorRate: 1%}, ramp: {steps: 2}",
+     "0.5% of the requests (the first step of the ramp) cannot be measured"},
+    {"kill: {}", "kill: {signal: SIGKILL, grace: 1s}",
+     "spec.faults[0].kill.grace: does nothing, expected another signal than SIGKILL with it"},
+    {"kill: {}", "kill: {grace: 2s}", "kill.grace: does nothing, expected less than the fault's"},
+    {"kill: {}", "kill: {every: 2s}", "kill.every: does nothing, expected less than the fault's"},
+    {"kill: {}", "kill: {grace: 11s}", "is out of range, expected 0s to 10s"},
+    {"kill: {}", "pause: {for: 1s}", "unknown key \"for\""},
     {"kill: {}", "app: {}", "does nothing, expected errorRate, latency or both"},
+    {"kill: {}", "network: {peers: [postgres]}",
+     "s.yaml:15:62: spec.faults[0].network: does nothing, expected one of delay, loss, lossBursts"},
+    {"kill: {}", "network: {delay: 10ms}", "network.peers: this key is missing"},
+    {"kill: {}", "network: {peers: [users], delay: 10ms}",
+     "network.peers[0]: \"users\" is the target itself, expected other services"},
+    {"kill: {}", "network: {peers: [postgres], delay: 100}",
+     "the bare number 100 needs a unit, expected a duration with its unit such as 100ms"},
+    {"kill: {}", "network: {peers: [postgres], delay: 11s}", "11s is out of range, expected 0s to"},
+    {"kill: {}", "network: {peers: [postgres], delay: 1ms, jitter: 2ms}",
+     "network: jitter: larger than the delay"},
+    {"kill: {}", "network: {peers: [postgres], loss: 5%, lossBursts: {enter: 1%, leave: 10%}}",
+     "network: loss: either loss or lossBursts, not both"},
+    {"kill: {}", "network: {peers: [postgres], loss: 1%, ports: [0]}",
+     "ports[0]: expected a port such as 5432, found \"0\""},
+    {"kill: {}", "network: {peers: [postgres], loss: 1%, ports: [65536]}", "a port is 1 to 65535"},
+    {"kill: {}", "network: {peers: [postgres], loss: 1%, ports: ['80']}", "found text in quotes"},
+    {"kill: {}", "network: {peers: [postgres], rate: 10}",
+     "the bare number 10 needs a unit, expected a bandwidth with its unit such as 10mbit "
+     "(kbit, mbit, gbit)"},
+    {"kill: {}", "network: {peers: [postgres], rate: 1gbit}",
+     "1gbit is out of range, expected 64kbit to 200mbit"},
+    {"kill: {}", "network: {peers: [postgres], rate: 1mbit, protocol: tcp}",
+     "network: rate: is measured by ICMP echoes"},
     {"kill: {}", "kill: {}, select: any", "expected one of one, all, or a mapping with count or"},
     {"kill: {}", "kill: {}, select: {count: 1, percent: 5%}", "expected exactly one way to select"},
     {"kill: {}", "kill: {}, select: {}", "a way to select is missing, expected one of count, perc"},
@@ -209,12 +273,48 @@ static const struct {
     {"name: lose,", "name: steady,", "\"steady\" is the phase before all faults"},
     {"name: lose,", "name: after-cut,", "\"after-cut\" is the phase after \"cut\""},
     {"name: lose,", "name: err,", "\"err\" is taken by element 1 of the list"},
+    {"at: 2s, for: 2s", "at: 2s, for: 2s, after: cot",
+     "s.yaml:15:44: spec.faults[0].after: no fault \"cot\", did you mean \"cut\"?"},
+    {"at: 2s, for: 2s", "at: 2s, for: 2s, after: lose", "\"lose\" itself waits for this fault"},
+    {"at: 2s, for: 2s", "at: 6s, for: 2s, after: err",
+     "s.yaml:15:33: spec.faults[0].for: the fault ends at 20s, expected before the load does at "
+     "20s"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, repeat: {times: 2, every: 2s}",
+     "spec.faults[2].repeat.every: not longer than \"for\", expected a pause"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, repeat: {times: 3, every: 4s}",
+     "spec.faults[2].for: the fault ends at 20s, expected before the load does at 20s"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, repeat: {times: 2}",
+     "spec.faults[2].repeat.every: this key is missing"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, repeat: {times: 1, every: 4s}",
+     "1 is out of range, expected 2 to 100"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, ramp: {steps: 3}",
+     "spec.faults[2].ramp: 3 steps in less than as many seconds, expected at least 1s for each"},
+    {"at: 10s, for: 2s", "at: 10s, for: 2s, ramp: {steps: 2}, repeat: {times: 2, every: 4s}",
+     "spec.faults[2].ramp: beside \"repeat\", expected one of them"},
+    {"at: 2s, for: 2s", "at: 2s, for: 2s, ramp: {steps: 2}",
+     "spec.faults[0].ramp: this kind of fault has nothing that could grow"},
     {"from: [postgres]", "from: [users]", "\"users\" is the target itself, expected other"},
     {"from: [postgres]", "from: []", "expected at least 1 element, found 0"},
     {"from: [postgres]", "from: [a, b, a]", "\"a\" is in the list twice"},
     {"from: [postgres]", "from: postgres", "expected a list, found a value"},
     {"errorRate: 20%", "errorRate: 101%", "found \"101%\" (a percentage is 0% to 100%)"},
     {"errorRate: 20%", "errorStatus: 404", "404 is out of range, expected 500 to 599"},
+    {"  thresholds:\n", PROBE("name: x, http: {path: x}") "  thresholds:\n",
+     "s.yaml:19:30: spec.probes[0].http.path: expected a path that starts with '/'"},
+    {"  thresholds:\n", PROBE("name: x") "  thresholds:\n",
+     "a kind of probe is missing, expected one of http, tcp, promql, exec"},
+    {"  thresholds:\n", PROBE("name: x, tcp: {port: 70000}") "  thresholds:\n",
+     "70000 is out of range, expected 0 to 65535"},
+    {"  thresholds:\n", PROBE("name: x, promql: {}") "  thresholds:\n",
+     "spec.probes[0].promql.query: this key is missing"},
+    {"  thresholds:\n", PROBE("name: x, mode: while, tcp: {}") "  thresholds:\n",
+     "expected one of before, during, continuous, after"},
+    {"  thresholds:\n", PROBE("name: x, fault: cut, tcp: {}") "  thresholds:\n",
+     "spec.probes[0].fault: makes sense only with mode: during"},
+    {"  thresholds:\n", PROBE("name: x, mode: during, fault: cot, tcp: {}") "  thresholds:\n",
+     "spec.probes[0].fault: no fault \"cot\", did you mean \"cut\"?"},
+    {"  thresholds:\n", PROBE("name: ready, tcp: {}") "  thresholds:\n",
+     "spec.probes[0].name: \"ready\" is the name of a steady-state check"},
     {"p99 < 250ms", "p99 < 250",
      "s.yaml:19:28: spec.thresholds[0].expect: \"p99 < 250\": at character 7: expected a duration"},
     {"p99 < 250ms", "latency < 1s", "at character 1: expected a statistic"},
@@ -237,13 +337,64 @@ static const struct {
      "expected a PromQL selector"},
     {"when: errors > 60%", "when: errors", "expected one of < <= > >="},
     {"when: errors > 60%", "when: errors > 60%, over: 10ms", "expected 1s to 10m"},
-    {"when: errors > 60%", "when: p99.9 > 1s",
-     "spec.abort[0].when: of latencies only p50, p99 and max are known while the load runs"},
-    {"when: errors > 60%", "when: p95 > 1s", "expected one of those, errors, achieved_rate"},
-    {"when: errors > 60%", "when: mean > 1s", "only p50, p99 and max are known while"},
     {"when: errors > 60%", "when: errors > 60%, over: 30s",
      "spec.abort[0].over: a window of 30s is never full in a load of 20s, expected a shorter one"},
+    {"    rate: 100/s\n", "",
+     "s.yaml:7:5: spec.load: a schedule is missing, expected one of rate, "},
+    {"rate: 100/s", "rate: 1/s\n    replay: {file: x}",
+     "\"replay\" beside \"rate\", expected exactly one schedule"},
+    {"rate: 100/s", "replay: {}", "spec.load.replay.file: this key is missing"},
+    {"rate: 100/s", "replay: {file: x, unit: ms}", "expected one of s, ns, found \"ms\""},
+    {"rate: 100/s", "stages: []", "expected at least 1 element, found 0"},
+    {"rate: 100/s", "stages: [{for: 20s}]", "a kind of stage is missing, expected one of rate, to"},
+    {"rate: 100/s", "stages: [{for: 20s, rate: 5/s, to: 6/s}]", "expected exactly one kind of"},
+    {"rate: 100/s", "stages: [{for: 20s, rate: -5/s}]", "expected a rate with its unit such as"},
+    {"rate: 100/s", "stages: [{for: 20s, rate: 1000001/s}]", "out of range, expected 0/s to"},
+    {"rate: 100/s", "stages: [{for: 19s, rate: 5/s}]",
+     "s.yaml:8:13: spec.load.stages: the stages last 19s together, expected the 20s of"},
+    {"rate: 100/s", "stages: [{for: 20s, rate: 5/s, from: 1/s}]",
+     "s.yaml:8:42: spec.load.stages[0].from: makes sense only beside \"to\""},
+    {"rate: 100/s", "stages: [{for: 20s, burst: 5, every: 1s, steps: 2}]", "only beside \"to\""},
+    {"rate: 100/s", "stages: [{for: 20s, to: 5/s, every: 1s}]", "only beside \"burst\""},
+    {"rate: 100/s", "stages: [{for: 20s, to: 5/s, steps: 1}]", "1 is out of range, expected 2"},
+    {"rate: 100/s", "stages: [{for: 20s, burst: 5}]",
+     "stages[0].every: this key is missing beside \"burst\""},
+    {"phase: steady", "over: 30s",
+     "thresholds[0].over: a window of 30s is never full in a load of"},
+    {"phase: steady", "over: 10ms", "10ms is out of range, expected 1s to 1h"},
+    {"phase: steady", "abort: true",
+     "s.yaml:19:48: spec.thresholds[0].abort: needs \"over\", expected the length of the window"},
+    {"phase: steady", "over: 5s, abort: yes", "expected true or false, without quotes"},
+    {"phase: steady", "over: 5s, abort: 'true'", "expected true or false, without quotes"},
+    {"phase: steady", "over: 5s, abort: 1", "expected true or false, without quotes"},
+    {"p99 < 250ms", "p(99)<250", "found \"250\"; did you mean 250ms?"},
+    {"rate: 100/s", "users: {}", "a number of users is missing, expected one of count, stages"},
+    {"rate: 100/s", "users: {count: 0}", "0 is out of range, expected 1 to 1000000"},
+    {"rate: 100/s", "users: {count: 5, think: {}}", "a distribution is missing, expected one of"},
+    {"rate: 100/s", "users: {count: 5, think: {constant: 1s, exponential: 1s}}",
+     "expected exactly one distribution"},
+    {"rate: 100/s", "users: {count: 5, think: {uniform: {min: 2s, max: 1s}}}",
+     "s.yaml:8:55: spec.load.users.think.uniform.max: is less than \"min\""},
+    {"rate: 100/s", "users: {count: 5, think: {lognormal: {median: 2s, p95: 1s}}}",
+     "lognormal.p95: is less than \"median\""},
+    {"rate: 100/s", "users: {stages: [{for: 19s, count: 5}]}", "the stages last 19s together"},
+    {"rate: 100/s", "users: {stages: [{for: 20s, count: 0}]}", "there is never a user"},
+    {"rate: 100/s", "users: {stages: [{for: 20s, count: 5, from: 1}]}", "only beside \"to\""},
 };
+
+/* "err" happens twice, as err-1 and err-2. */
+static void test_the_names_of_repetitions_are_taken(void **state)
+{
+    (void)state;
+    char *named = replaced(SAMPLE, "name: lose,", "name: err-2,");
+    char *text = replaced(named, "at: 10s, for: 2s", "at: 10s, for: 2s, ramp: {steps: 2}");
+    char *list = complaints(text, strlen(text));
+    assert_contains(list,
+                    "spec.faults[2].name: \"err-2\" is taken by a time that \"err-2\" happens");
+    free(list);
+    free(text);
+    free(named);
+}
 
 static void test_each_mistake_is_named(void **state)
 {
@@ -351,7 +502,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values_with_units),
+        cmocka_unit_test(test_a_fault_with_units),
         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_the_names_of_repetitions_are_taken),
         cmocka_unit_test(test_each_mistake_is_named),
         cmocka_unit_test(test_all_mistakes_in_one_pass_in_order),
         cmocka_unit_test(test_problems_are_bounded),

@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/cleanup.h"
 #include "fixture.h"
 
 #include <signal.h>
-
-static struct plan planned(const char *text, const struct topo *topo,
-                           const struct scn_plan_options *options)
-{
-    struct scn_scenario scenario = parsed(text);
-    struct scn_problems problems = {.items = NULL};
-    struct plan plan;
-    if (!scn_plan(&scenario, topo, options, &plan, &problems)) {
-        char *list = scn_problems_text(&problems);
-        fail_msg("%s", list);
-    }
-    scn_scenario_fini(&scenario);
-    return plan;
-}
 
 static char *refused(const char *text, const struct topo *topo,
                      const struct scn_plan_options *options)
@@ -34,8 +21,6 @@ static char *refused(const char *text, const struct topo *topo,
     scn_scenario_fini(&scenario);
     return list;
 }
-
-static const struct scn_plan_options plain = {.run = "r1"};
 
 static void test_everything_is_resolved(void **state)
 {
@@ -61,7 +46,7 @@ static void test_everything_is_resolved(void **state)
                         "http_requests_total{job=\"gateway\",route=~\"/api/.*\",traffic=\"load\"}");
     assert_string_equal(plan.slos[0].bad,
                         "http_requests_total{job=\"gateway\",route=~\"/api/.*\",traffic=\"load\","
-                        "status=~\"5..\"}");
+                        "status=~\"499|5..\"}");
     assert_null(plan.slos[0].good);
     assert_string_equal(plan.slos[1].total,
                         "http_request_duration_seconds_count{job=\"gateway\",route=~\"/api/.*\","
@@ -73,18 +58,6 @@ static void test_everything_is_resolved(void **state)
     assert_int_equal(plan.slos[1].instances, 2);
     plan_fini(&plan);
     topo_fini(&topo);
-}
-
-static void assert_phases(const struct plan *plan, const char *expected)
-{
-    struct base_buf text;
-    base_buf_init(&text, 1000);
-    for (size_t i = 0; i < plan->phase_count; i++)
-        base_buf_printf(&text, "%s%s@%lld%s", i > 0 ? " " : "", plan->phases[i].name,
-                        (long long)(plan->phases[i].start.ns / BASE_NS_PER_S),
-                        plan->phases[i].fault != NULL ? "!" : "");
-    assert_string_equal(text.data, expected);
-    base_buf_fini(&text);
 }
 
 /* What is shipped must run on the platform that is shipped: its names, two users instances. */
@@ -104,6 +77,132 @@ static void test_first_of_the_catalog(void **state)
     assert_int_equal(plan.duration.ns, 36 * BASE_NS_PER_S);
     plan_fini(&plan);
     topo.services[1].instance_count = 4;
+    topo_fini(&topo);
+    base_buf_fini(&bytes);
+}
+
+static void assert_stage(const struct load_stage *stage, int64_t ms, double from, double to,
+                         uint64_t burst)
+{
+    assert_int_equal(stage->length.ns, ms * BASE_NS_PER_MS);
+    assert_true(stage->from == from && stage->to == to);
+    assert_int_equal(stage->burst, burst);
+}
+
+static void test_stages(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "rate: 100/s",
+                          "stages:\n"
+                          "      - {for: 2s, to: 60/m}\n"
+                          "      - {for: 3s, to: 10/s}\n"
+                          "      - {for: 3s, from: 0.0/h, to: 20/s, steps: 2}\n"
+                          "      - {for: 1s, rate: 0/s}\n"
+                          "      - {for: 11s, burst: 7, every: 500ms}");
+    struct plan plan = planned(text, &topo, &plain);
+    const struct load_spec *load = &plan.load;
+    assert_true(load->rate == 0);
+    assert_int_equal(load->stage_count, 6);
+    assert_stage(&load->stages[0], 2000, 0, 1, 0);
+    assert_stage(&load->stages[1], 3000, 1, 10, 0);
+    assert_stage(&load->stages[2], 1500, 0, 0, 0);
+    assert_stage(&load->stages[3], 1500, 20, 20, 0);
+    assert_stage(&load->stages[4], 1000, 0, 0, 0);
+    assert_stage(&load->stages[5], 11000, 0, 0, 7);
+    assert_int_equal(load->stages[5].every.ns, 500 * BASE_NS_PER_MS);
+    struct plan again;
+    json_t *json = plan_to_json(&plan);
+    assert_true(plan_from_json(json, &again, NULL));
+    json_decref(json);
+    plan_fini(&again);
+    plan_fini(&plan);
+    topo_fini(&topo);
+    free(text);
+}
+
+static struct load_spec planned_load(const char *source, const struct topo *topo)
+{
+    char *text = replaced(SAMPLE, "rate: 100/s", source);
+    struct plan plan = planned(text, topo, &plain);
+    struct load_spec load;
+    json_t *json = load_spec_to_json(&plan.load);
+    assert_true(load_spec_from_json(json, &load, NULL)); /* what is planned can be carried out */
+    json_decref(json);
+    plan_fini(&plan);
+    free(text);
+    return load;
+}
+
+static void test_users(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    struct load_spec load = planned_load(
+        "users: {count: 50, iterations: 7, think: {lognormal: {median: 1s, p95: 4s}}}", &topo);
+    assert_true(load.rate == 0);
+    assert_int_equal(load.closed.stage_count, 1);
+    assert_stage(&load.closed.stages[0], 20000, 50, 50, 0);
+    assert_int_equal(load.closed.iterations, 7);
+    assert_int_equal(load.closed.think, LOAD_THINK_LOGNORMAL);
+    assert_int_equal(load.closed.think_a.ns, BASE_NS_PER_S);
+    assert_int_equal(load.closed.think_b.ns, 4 * BASE_NS_PER_S);
+    assert_int_equal(load.connections, 50);
+    load_spec_fini(&load);
+
+    load = planned_load("connections: 3\n    users:\n"
+                        "      iterationsEach: 9\n"
+                        "      think: {exponential: 2s}\n"
+                        "      stages: [{for: 5s, to: 10}, {for: 5s, to: 20}, {for: 5s, from: 7, "
+                        "to: 1}, {for: 5s, count: 2}]",
+                        &topo);
+    assert_stage(&load.closed.stages[0], 5000, 0, 10, 0);
+    assert_stage(&load.closed.stages[1], 5000, 10, 20, 0);
+    assert_stage(&load.closed.stages[2], 5000, 7, 1, 0);
+    assert_stage(&load.closed.stages[3], 5000, 2, 2, 0);
+    assert_int_equal(load.closed.each, 9);
+    assert_int_equal(load.closed.think, LOAD_THINK_EXPONENTIAL);
+    assert_int_equal(load.connections, 3);
+    load_spec_fini(&load);
+
+    load = planned_load("threads: 8\n    users: {count: 2}", &topo);
+    assert_int_equal(load.connections, 8);
+    assert_int_equal(load.closed.think, LOAD_THINK_NONE);
+    load_spec_fini(&load);
+    topo_fini(&topo);
+}
+
+/* Relative to the scenario, so that it works from any folder. */
+static void test_replay_path(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {{"s.yaml", "t.txt", "t.txt"},
+                                           {"a/b/s.yaml", "t.txt", "a/b/t.txt"},
+                                           {"/s.yaml", "c/t.txt", "/c/t.txt"},
+                                           {"a/s.yaml", "/t.txt", "/t.txt"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scn_scenario scenario = {.file = (char *)(uintptr_t)cases[i][0]};
+        scenario.load.replay.file = (char *)(uintptr_t)cases[i][1];
+        char *path = scn_replay_path(&scenario);
+        assert_string_equal(path, cases[i][2]);
+        free(path);
+    }
+}
+
+static void test_stairs_of_the_catalog(void **state)
+{
+    (void)state;
+    struct base_buf bytes;
+    struct scn_problems problems = {.items = NULL};
+    base_buf_init(&bytes, 1 << 20);
+    assert_true(scn_read("scenarios/catalog/stairs.yaml", &bytes, &problems));
+    struct topo topo = platform(TOPO_NETNS);
+    struct plan plan = planned(bytes.data, &topo, &plain);
+    assert_int_equal(plan.load.stage_count, 8);
+    assert_stage(&plan.load.stages[4], 3000, 500, 500, 0);
+    assert_int_equal(plan.thresholds[2].over.ns, 2 * BASE_NS_PER_S);
+    assert_true(plan.thresholds[2].abort && !plan.thresholds[1].abort);
+    plan_fini(&plan);
     topo_fini(&topo);
     base_buf_fini(&bytes);
 }
@@ -237,6 +336,52 @@ static void test_how_many_are_selected(void **state)
     topo_fini(&topo);
 }
 
+/* A grace is for those who are asked: SIGTERM, unless the scenario says what to ask with. */
+static void test_grace_asks_with_sigterm(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kill;
+        int number;
+    } cases[] = {{"kill: {grace: 1s}", SIGTERM},
+                 {"kill: {grace: 1s, signal: SIGINT}", SIGINT},
+                 {"kill: {every: 1s}", SIGKILL}};
+    struct topo topo = platform(TOPO_NETNS);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = replaced(SAMPLE, "kill: {}", cases[i].kill);
+        struct plan plan = planned(text, &topo, &plain);
+        assert_int_equal(plan.faults[0].spec.kill.signal, cases[i].number);
+        assert_int_equal(plan.faults[0].spec.kill.grace.ns + plan.faults[0].spec.kill.every.ns,
+                         BASE_NS_PER_S);
+        plan_fini(&plan);
+        free(text);
+    }
+    topo_fini(&topo);
+}
+
+static void test_pause_needs_a_process(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}", "pause: {}");
+    struct plan plan = planned(text, &topo, &plain);
+    assert_int_equal(plan.faults[0].spec.kind, FAULT_PAUSE);
+    plan_fini(&plan);
+    for (size_t s = 0; s < topo.service_count; s++) {
+        for (size_t i = 0; i < topo.services[s].instance_count; i++) {
+            struct topo_instance *instance = &topo.services[s].instances[i];
+            free(instance->status_file);
+            free(instance->cgroup);
+            instance->status_file = instance->cgroup = NULL;
+        }
+    }
+    char *list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].pause: needs to know the control group or the process");
+    free(list);
+    free(text);
+    topo_fini(&topo);
+}
+
 static void test_a_random_number_is_selected_by_the_seed(void **state)
 {
     (void)state;
@@ -280,6 +425,8 @@ static const struct {
     {"for: 2s, service: users", "for: 2s, service: userz", "no service \"userz\", did you mean"},
     {"from: [postgres]", "from: [redis]",
      "s.yaml:16:71: spec.faults[1].partition.from[0]: no service \"redis\""},
+    {"kill: {}", "network: {peers: [postgres, redis], delay: 1ms}",
+     "s.yaml:15:81: spec.faults[0].network.peers[1]: no service \"redis\""},
     {"kill: {}", "kill: {}, select: all",
      "s.yaml:15:7: spec.faults[0].maxAffected: 4 of 4 instances of \"users\" would be hit, more "
      "than the 50% allowed; select fewer or raise maxAffected"},
@@ -299,8 +446,6 @@ static const struct {
      "spec.slos[0].availability.service: no service \"edge\""},
     {"  duration: 20s", "  duration: 20s\n  target: {name: other}",
      "s.yaml:6:11: spec.target: asks for the sandbox \"other\", but this one is \"default\""},
-    {"  duration: 20s", "  duration: 20s\n  target: {kind: external, urls: [http://h]}",
-     "asks for a target that is external, but \"default\" is a sandbox"},
 };
 
 static void test_what_the_platform_refuses(void **state)
@@ -381,6 +526,59 @@ static void test_faults_at_one_time_share_the_cap(void **state)
     topo_fini(&topo);
 }
 
+#define NETWORK_A                                                                                  \
+    "network: {peers: [postgres, gateway-1, '10.0.0.9:80'], ports: [5432, 80], delay: 100ms, "     \
+    "jitter: 10ms, correlation: 25%, distribution: normal, direction: egress, "                    \
+    "lossBursts: {enter: 1%, leave: 25%}}"
+
+static void test_network(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}", NETWORK_A);
+    struct plan plan = planned(text, &topo, &plain);
+    const struct fault_network *network = &plan.faults[0].spec.network;
+    const struct fault_impairment *im = &network->impairment;
+    assert_int_equal(plan.faults[0].spec.kind, FAULT_NETWORK);
+    assert_int_equal(network->peer_count, 3);
+    assert_string_equal(network->peers[1], "gateway-1");
+    assert_string_equal(network->peers[2], "10.0.0.9:80");
+    assert_int_equal(network->port_count, 2);
+    assert_string_equal(network->ports[0], "5432");
+    assert_int_equal(network->direction, FAULT_EGRESS);
+    assert_int_equal(im->delay.ns, 100 * BASE_NS_PER_MS);
+    assert_int_equal(im->distribution, FAULT_NORMAL);
+    assert_true(im->correlation > 0.249 && im->correlation < 0.251);
+    assert_true(im->burst.enter > 0.0099 && im->burst.leave > 0.249 && im->burst.loss > 0.999);
+    assert_true(im->rate <= 0.0 && im->loss <= 0.0);
+    /* The chances are the plan's: the same seed, the same chances, and another for another fault.
+     */
+    struct plan again = planned(text, &topo, &plain);
+    assert_true(network->seed != 0 && network->seed == again.faults[0].spec.network.seed);
+    json_t *json = plan_to_json(&plan);
+    struct plan read;
+    struct base_error err;
+    if (!plan_from_json(json, &read, &err))
+        fail_msg("%s", err.message);
+    assert_true(read.faults[0].spec.network.seed == network->seed);
+    json_decref(json);
+    plan_fini(&read);
+    plan_fini(&again);
+    plan_fini(&plan);
+    topo_fini(&topo);
+    topo = platform(TOPO_LOOPBACK);
+    char *list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].network: needs a network namespace");
+    free(list);
+    struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
+    plan = planned(text, &topo, &without);
+    assert_string_equal(plan.skipped[0].name, "lose");
+    assert_contains(plan.skipped[0].why, "network needs kernel privileges");
+    plan_fini(&plan);
+    free(text);
+    topo_fini(&topo);
+}
+
 static void test_kernel_faults_need_root(void **state)
 {
     (void)state;
@@ -394,7 +592,7 @@ static void test_kernel_faults_need_root(void **state)
     struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
     struct plan plan = planned(SAMPLE, &topo, &without);
     assert_int_equal(plan.fault_count, 2);
-    assert_string_equal(plan.faults[1].spec.id, "r1-3");
+    assert_string_equal(plan.faults[1].spec.id, "r1-2");
     assert_phases(&plan, "steady@0 lose@2! after-lose@4 err@10! after-err@12");
     /* What was left out is named: the fault and both thresholds that lost their phase. */
     assert_int_equal(plan.skipped_count, 3);
@@ -456,8 +654,7 @@ static void test_options(void **state)
 /* ---- external targets ---- */
 
 #define EXTERNAL(urls)                                                                             \
-    HEAD "  target: {kind: external, urls: [" urls "], prometheus: http://p:9090, "                \
-         "agent: {url: https://a:1, tokenFile: /t, caFile: /ca, certFile: /c, keyFile: /k}}\n"     \
+    HEAD "  target: {kind: external, urls: [" urls "], prometheus: http://p:9090}\n"               \
          "  duration: 20s\n"                                                                       \
          "  load:\n"                                                                               \
          "    rate: 100/s\n"                                                                       \
@@ -506,13 +703,49 @@ static void test_external(void **state)
     assert_string_equal(plan.slos[0].up, "up{job=\"web\"}");
     assert_int_equal(plan.slos[0].instances, 4);
     assert_null(plan.agent_url); /* without faults there is nobody to ask */
-    assert_string_equal(topo.agent_url, "https://a:1");
-    assert_string_equal(topo.agent_ca_file, "/ca");
-    assert_string_equal(topo.agent_cert_file, "/c");
-    assert_string_equal(topo.agent_key_file, "/k");
     plan_fini(&plan);
     topo_fini(&topo);
     scn_scenario_fini(&scenario);
+}
+
+static void test_external_over_tls(void **state)
+{
+    (void)state;
+    char *text =
+        replaced(EXTERNAL("'https://web.test', 'https://[::1]:81/'"),
+                 "prometheus:", "tls: {caFile: /ca, certFile: /c, keyFile: /k}, prometheus:");
+    struct scn_scenario scenario = parsed(text);
+    struct scn_problems problems = {.items = NULL};
+    struct topo topo;
+    int asked = 0;
+    assert_true(scn_external_topology(&scenario, resolve, &asked, &topo, &problems));
+    struct plan plan = planned(text, &topo, &plain);
+    assert_string_equal(plan.load.host, "web.test");
+    assert_int_equal(plan.load.targets[0].port, 443);
+    assert_int_equal(plan.load.targets[1].port, 81);
+    assert_string_equal(plan.load.tls.server_name, "web.test");
+    assert_string_equal(plan.load.tls.ca_file, "/ca");
+    assert_string_equal(plan.load.tls.cert_file, "/c");
+    assert_string_equal(plan.load.tls.key_file, "/k");
+    assert_false(plan.load.tls.insecure);
+    assert_int_equal(plan.load.source_count, 0);
+    assert_string_equal(plan.checks[0].urls[0], "https://web.test/");
+    assert_string_equal(plan.checks[0].urls[1], "https://[::1]:81/");
+    plan_fini(&plan);
+    char *lax = replaced(text, "caFile: /ca, certFile: /c, keyFile: /k", "verify: none");
+    char *from = replaced(lax, "    rate:", "    sources: [127.0.0.2, 127.0.0.3]\n    rate:");
+    free(lax);
+    lax = from;
+    plan = planned(lax, &topo, &plain);
+    assert_true(plan.load.tls.insecure);
+    assert_null(plan.load.tls.ca_file);
+    assert_int_equal(plan.load.source_count, 2);
+    assert_string_equal(plan.load.sources[1], "127.0.0.3");
+    plan_fini(&plan);
+    topo_fini(&topo);
+    scn_scenario_fini(&scenario);
+    free(lax);
+    free(text);
 }
 
 static void test_external_refused(void **state)
@@ -543,6 +776,11 @@ static void test_external_refused(void **state)
         scn_problems_fini(&problems);
         scn_scenario_fini(&scenario);
     }
+    struct topo sandbox = platform(TOPO_NETNS);
+    char *list = refused(EXTERNAL("http://10.0.0.1"), &sandbox, &plain);
+    assert_contains(list, "asks for a target that is external, but \"default\" is a sandbox");
+    free(list);
+    topo_fini(&sandbox);
 }
 
 int main(void)
@@ -550,20 +788,28 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_everything_is_resolved),
         cmocka_unit_test(test_first_of_the_catalog),
+        cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_replay_path),
+        cmocka_unit_test(test_users),
+        cmocka_unit_test(test_stairs_of_the_catalog),
         cmocka_unit_test(test_plan_survives_its_file),
         cmocka_unit_test(test_phases),
         cmocka_unit_test(test_selection_is_seeded),
         cmocka_unit_test(test_a_fault_more_leaves_selections_alone),
         cmocka_unit_test(test_how_many_are_selected),
+        cmocka_unit_test(test_grace_asks_with_sigterm),
+        cmocka_unit_test(test_pause_needs_a_process),
         cmocka_unit_test(test_a_random_number_is_selected_by_the_seed),
         cmocka_unit_test(test_what_the_platform_refuses),
         cmocka_unit_test(test_observability_when_named_with_a_cap),
         cmocka_unit_test(test_one_instance_cannot_have_two_faults_at_once),
         cmocka_unit_test(test_faults_at_one_time_share_the_cap),
+        cmocka_unit_test(test_network),
         cmocka_unit_test(test_kernel_faults_need_root),
         cmocka_unit_test(test_missing_agent_and_prometheus),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_external),
+        cmocka_unit_test(test_external_over_tls),
         cmocka_unit_test(test_external_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 #include "../../../target-app/sandbox/src/status_file.h"
 #include "../../../target-app/sandbox/src/store.h"
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
 
 static int make_folder(void **state)
@@ -63,24 +65,72 @@ static void json_is_replaced_whole(void **state)
     assert_non_null(strstr(err.message, path));
 }
 
-static void a_long_log_is_cut_at_a_line(void **state)
+/* Appends lines until the file is over `least`; the number of the next line. */
+static int fill_log(const char *path, int line, off_t least)
+{
+    BASE_AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    while (lseek(fd, 0, SEEK_END) <= least) {
+        BASE_AUTO_FREE char *text = base_str_printf("line %d of the log\n", line++);
+        assert_true(base_fd_write_all(fd, text, strlen(text), NULL));
+    }
+    return line;
+}
+
+static char *content(const char *path)
+{
+    struct base_buf all;
+    base_buf_init(&all, 4 << 20);
+    assert_true(base_file_read(path, &all, NULL));
+    return base_buf_steal(&all);
+}
+
+static void a_long_log_goes_on_beside_its_last_part(void **state)
 {
     BASE_AUTO_FREE char *path = base_str_printf("%s/x.log", (const char *)*state);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    for (int i = 0; i < 100000; i++)
-        assert_true(fprintf(file, "line %d of the log\n", i) > 0);
-    assert_int_equal(fclose(file), 0);
+    BASE_AUTO_FREE char *older = base_str_printf("%s.1", path);
     off_t start = -1;
-    BASE_AUTO_FD int fd = sandbox_log_open(path, &start, NULL);
-    assert_true(fd >= 0);
-    assert_in_range(start, 200 << 10, 256 << 10);
-    assert_true(base_fd_write_all(fd, "new\n", 4, NULL));
-    BASE_AUTO_BUF struct base_buf all;
-    base_buf_init(&all, 1 << 20);
-    assert_true(base_file_read(path, &all, NULL));
-    assert_memory_equal(all.data, "line ", 5);
-    assert_true(base_str_ends(all.data, "line 99999 of the log\nnew\n"));
+    bool moved = true;
+    assert_true(sandbox_log_bound(path, &moved, NULL)); /* none yet */
+    assert_false(moved);
+    int next = fill_log(path, 0, SANDBOX_LOG_MOST / 2);
+    BASE_AUTO_FD int writer = sandbox_log_open(path, &start, NULL);
+    assert_true(start > SANDBOX_LOG_MOST / 2);
+    assert_true(sandbox_log_bound(path, &moved, NULL));
+    assert_false(moved);
+    assert_int_equal(access(older, F_OK), -1);
+
+    next = fill_log(path, next, 2 * SANDBOX_LOG_MOST);
+    assert_true(sandbox_log_bound(path, &moved, NULL));
+    assert_true(moved);
+    assert_true(base_fd_write_all(writer, "new\n", 4, NULL)); /* it knows of nothing */
+    BASE_AUTO_FREE char *now = content(path);
+    assert_string_equal(now, "new\n");
+    BASE_AUTO_FREE char *kept = content(older);
+    BASE_AUTO_FREE char *last = base_str_printf("\nline %d of the log\n", next - 1);
+    assert_memory_equal(kept, "line ", 5);
+    assert_true(base_str_ends(kept, last));
+    assert_in_range(strlen(kept), SANDBOX_LOG_MOST - 64, SANDBOX_LOG_MOST);
+
+    (void)fill_log(path, 0, SANDBOX_LOG_MOST);
+    BASE_AUTO_FD int again = sandbox_log_open(path, &start, NULL); /* and at a start */
+    assert_true(again >= 0);
+    assert_int_equal(start, 0);
+    BASE_AUTO_FREE char *second = content(older);
+    assert_memory_equal(second, "line ", 5);
+    assert_true(strstr(second, last) == NULL); /* of what was kept before nothing is left */
+}
+
+static void a_log_is_bounded_even_without_room_for_the_rest(void **state)
+{
+    BASE_AUTO_FREE char *path = base_str_printf("%s/x.log", (const char *)*state);
+    BASE_AUTO_FREE char *older = base_str_printf("%s.1", path);
+    bool moved = false;
+    assert_true(base_dir_make(older, 0700, NULL)); /* nothing can be written there */
+    (void)fill_log(path, 0, SANDBOX_LOG_MOST);
+    assert_true(sandbox_log_bound(path, &moved, NULL));
+    assert_true(moved);
+    BASE_AUTO_FREE char *now = content(path);
+    assert_string_equal(now, "");
 }
 
 static void the_tail_is_of_this_start_only(void **state)
@@ -146,9 +196,9 @@ static void another_process_with_the_pid_is_left_alone(void **state)
         _exit(0);
     }
     uint64_t ticks = 0;
-    assert_true(sandbox_process_ticks(child, &ticks));
-    assert_true(sandbox_process_alive(child, ticks));
-    assert_false(sandbox_process_alive(child, ticks + 1));
+    assert_true(base_process_ticks(child, &ticks));
+    assert_true(base_process_alive(child, ticks));
+    assert_false(base_process_alive(child, ticks + 1));
     assert_false(sandbox_process_signal(child, ticks + 1, SIGKILL));
     assert_false(sandbox_process_signal(1, ticks, SIGKILL));
     assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
@@ -156,7 +206,7 @@ static void another_process_with_the_pid_is_left_alone(void **state)
     int how = 0;
     assert_int_equal(waitpid(child, &how, 0), child);
     assert_true(WIFSIGNALED(how));
-    assert_false(sandbox_process_alive(child, ticks));
+    assert_false(base_process_alive(child, ticks));
 }
 
 static void the_lock_shuts_others_out(void **state)
@@ -179,7 +229,7 @@ static void the_lock_shuts_others_out(void **state)
     assert_true(sandbox_supervisor_read(&place, &who));
     assert_int_equal(who.pid, getpid());
     assert_int_equal(who.phase, SANDBOX_PHASE_RUNNING);
-    assert_true(sandbox_process_alive(who.pid, who.start_ticks));
+    assert_true(base_process_alive(who.pid, who.start_ticks));
     sandbox_place_fini(&place);
 }
 
@@ -190,7 +240,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(secrets_are_made_once_and_private),
         IN_FOLDER(json_is_replaced_whole),
-        IN_FOLDER(a_long_log_is_cut_at_a_line),
+        IN_FOLDER(a_long_log_goes_on_beside_its_last_part),
+        IN_FOLDER(a_log_is_bounded_even_without_room_for_the_rest),
         IN_FOLDER(the_tail_is_of_this_start_only),
         IN_FOLDER(status_files_have_their_format),
         IN_FOLDER(another_process_with_the_pid_is_left_alone),

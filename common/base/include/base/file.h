@@ -16,6 +16,21 @@ bool base_file_read(const char *path, struct base_buf *buf, struct base_error *e
  * sees the old or the new bytes, and after return they are on disk. */
 bool base_file_write(const char *path, const void *data, size_t len, mode_t mode,
                      struct base_error *err);
+/* A file that grows beside its final name and gets it when it is whole: nobody ever sees half of it
+ * there, whatever happens on the way. What is no regular file (a pipe, a device) is written
+ * directly; a symbolic link is followed. */
+struct base_staged {
+    int fd;          /* write here; -1: not open */
+    char *path;      /* as given, for messages */
+    char *final;     /* NULL: written directly */
+    char *temporary; /* beside it */
+};
+#define BASE_STAGED_NONE ((struct base_staged){.fd = -1})
+bool base_staged_open(struct base_staged *staged, const char *path, mode_t mode,
+                      struct base_error *err);
+/* Bytes to disk, then the name; closed in any case, and removed when that fails. */
+bool base_staged_commit(struct base_staged *staged, struct base_error *err);
+void base_staged_abandon(struct base_staged *staged); /* accepts BASE_STAGED_NONE; idempotent */
 /* As `mkdir -p`; an existing folder is fine. */
 bool base_dir_make(const char *path, mode_t mode, struct base_error *err);
 /* Removes the folder and all below it, never following symbolic links nor crossing into another

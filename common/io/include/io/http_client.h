@@ -14,6 +14,14 @@
 struct io_http;
 struct io_http_call;
 
+/* For https://; each may be NULL. */
+struct io_http_tls {
+    const char *ca_file;   /* the system's authorities when NULL */
+    const char *cert_file; /* of the client */
+    const char *key_file;
+    bool insecure; /* no verification */
+};
+
 struct io_http_request {
     const char *method; /* "GET" when NULL */
     const char *url;

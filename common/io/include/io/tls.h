@@ -3,6 +3,8 @@
 #ifndef IO_TLS_H
 #define IO_TLS_H
 
+#include <stdbool.h>
+
 /* Paths, borrowed for the call that they are given to. A zeroed value: the system's authorities and
  * no certificate of our own. */
 struct io_tls_files {
@@ -10,6 +12,7 @@ struct io_tls_files {
                        * the system trusts, a server asks its clients for none */
     const char *cert; /* our own, with those between it and the authority; NULL: none */
     const char *key;  /* of cert; NULL: it lies in the same file */
+    bool insecure;    /* of a client: the peer's certificate is not verified */
 };
 
 #endif

@@ -8,9 +8,53 @@
 
 #include "model/json.h"
 
-enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP };
+enum fault_kind {
+    FAULT_KILL,
+    FAULT_PARTITION,
+    FAULT_APP,
+    FAULT_PAUSE,
+    FAULT_CPU,
+    FAULT_MEMORY,
+    FAULT_NETWORK,
+    FAULT_DISK_FILL,
+    FAULT_LIMITS
+};
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
+enum fault_protocol { FAULT_PROTOCOL_ANY, FAULT_PROTOCOL_TCP, FAULT_PROTOCOL_ICMP };
+enum fault_distribution { FAULT_UNIFORM, FAULT_NORMAL };
+
+/* What happens to the packets of one direction. 0 switches a member off. */
+struct fault_impairment {
+    struct dur_ns delay;  /* one way: a round trip takes it once for each impaired direction */
+    struct dur_ns jitter; /* uniform: delay +- jitter; normal: its standard deviation */
+    double correlation;   /* of a packet's jitter with that of the packet before it, 0..1 */
+    enum fault_distribution distribution;
+    double loss;      /* share of the packets, each for itself */
+    struct {          /* Gilbert-Elliott: two states, each with a loss of its own; enter 0: off */
+        double enter; /* chance that a packet in the calm state is the first of a burst */
+        double leave; /* chance that a packet in a burst is the first calm one */
+        double loss;  /* within bursts */
+        double calm;  /* loss between them */
+    } burst;
+    double duplicate; /* share that arrives twice */
+    double corrupt;   /* share with one bit behind the IP header flipped */
+    double reorder;   /* share that overtakes: it is not delayed */
+    double rate;      /* bits a second, counted from the IP header on */
+};
+
+struct fault_network {
+    char **peers; /* names of services or instances, or addresses */
+    size_t peer_count;
+    char **ports; /* decimal, of either end; none: all */
+    size_t port_count;
+    enum fault_protocol protocol;
+    enum fault_direction direction;
+    struct fault_impairment impairment;
+    uint64_t seed; /* of every chance above; below 2^63, as JSON numbers are */
+};
+
+enum { FAULT_MAX_PORTS = 64 };
 
 struct fault_spec {
     char *id;               /* unique over all runs: <run id>-<n> */
@@ -29,6 +73,8 @@ struct fault_spec {
         struct {
             int signal;
             struct dur_ns restart_within; /* a new process must be ready within this */
+            struct dur_ns grace;          /* SIGKILL for one that lives on for so long; 0: never */
+            struct dur_ns every;          /* again when it is back, not sooner than this; 0: once */
         } kill;
         struct {
             char **peers; /* names of services, or addresses */
@@ -41,6 +87,25 @@ struct fault_spec {
             int error_status;  /* 500..599 */
             struct dur_ns latency;
         } app;
+        struct {
+            int workers; /* in each target's control group */
+            double load; /* of one processor, for each; 0..1 */
+        } cpu;
+        struct {
+            int64_t bytes;  /* 0: percent is what counts, and the other way round */
+            double percent; /* of the control group's limit, else of the host's memory; 0..1 */
+            int64_t rate;   /* bytes a second */
+        } memory;
+        struct fault_network network;
+        struct {
+            char *path;    /* a folder in the platform's state folder */
+            int64_t bytes; /* 0: left is what counts */
+            double left;   /* of the file system: all but this share of it is filled; 0..1 */
+        } disk;
+        struct {
+            int64_t files; /* soft limit on open files of each process; -1: left alone */
+            int64_t pids;  /* pids.max of the control group; -1: left alone */
+        } limits;
     };
 };
 
@@ -112,6 +177,13 @@ void fault_record_add_evidence(struct fault_record *record, const char *target, 
 
 /* It was applied, and a measurement taken during it did not show its effect. */
 bool fault_record_ineffective(const struct fault_record *record);
+
+/* Whether it does something, and nothing of it contradicts or hides the rest, so that the effect
+ * can be measured. false: the message starts with the key that is to be changed. */
+bool fault_network_check(const struct fault_network *network, struct base_error *err);
+const char *fault_protocol_name(enum fault_protocol protocol);
+const char *fault_distribution_name(enum fault_distribution distribution);
+bool fault_has_burst(const struct fault_impairment *impairment);
 
 /* Enum <-> lower-case word ("kill", "active", "lease"). Parsing an unknown word is false. */
 const char *fault_kind_name(enum fault_kind kind);

@@ -13,6 +13,9 @@ struct hlog_entry {
     double length;
     double max;     /* the text's own maximum, in units of value/ratio (ms at ratio 1e6) */
     struct hdr hdr; /* valid while the callback runs */
+    size_t line;
+    const char *text; /* the histogram's own text, inside what is being read */
+    size_t text_len;
 };
 
 /* Appends header lines: version, StartTime, legend. */
@@ -26,6 +29,10 @@ bool hlog_write_entry(struct base_buf *out, const char *tag, struct wall_ns star
 bool hlog_read(const char *text, size_t len, double *start_time,
                bool (*on_entry)(void *ctx, struct hlog_entry *entry), void *ctx,
                struct base_error *err);
+/* The same, and damage is told as "name:line: ". */
+bool hlog_read_named(const char *name, const char *text, size_t len, double *start_time,
+                     bool (*on_entry)(void *ctx, struct hlog_entry *entry), void *ctx,
+                     struct base_error *err);
 
 /* The percentile table of HdrHistogram's outputPercentileDistribution: 5 ticks per half distance,
  * values divided by ratio. */

@@ -14,9 +14,15 @@
  *                       end of file                         the controller died: stop
  *
  * Tags in latency.hlog: <phase>/<route>/<kind>, kind one of
- *   response  from the intended send to the end of a successful response (coordinated omission
- * kept) service   from the actual send to the same failed    from the intended send to the failure,
- * for requests that failed schedule  actual send - intended send, route "-"
+ *   response    from the intended send to the end of a successful response
+ *               (coordinated omission kept)
+ *   service     from the actual send to the same
+ *   first-byte  from the actual send to the first bytes of a successful response
+ *   failed      from the intended send to the failure, for requests that failed
+ *   schedule    actual send - intended send, route "-"
+ *   connect     of a connection: from connect(2) until it was established, route "-"
+ *   tls         of a connection: from there to the end of the TLS handshake, route "-"
+ * Those that were opened before the load began lie in its first interval and phase.
  */
 #ifndef MODEL_LOAD_H
 #define MODEL_LOAD_H
@@ -24,6 +30,22 @@
 #include "model/json.h"
 
 enum load_arrivals { LOAD_POISSON, LOAD_CONSTANT };
+
+#define LOAD_RATE_MAX 1e8 /* a second: what no machine sends is a mistake */
+enum { LOAD_BURST_MAX = 1000000, LOAD_USERS_MAX = 1000000 };
+
+/* A stretch of the schedule. Either a rate that goes linearly from `from` to `to` (both 0:
+ * silence), or `burst` requests at once at its start and then `every` so often. */
+struct load_stage {
+    struct dur_ns length;
+    double from; /* requests a second, >= 0 */
+    double to;
+    uint64_t burst; /* 0: none; from and to are 0 then */
+    struct dur_ns every;
+};
+
+/* Recorded timestamps, one a line, of which the first is the start. */
+enum load_unit { LOAD_UNIT_S, LOAD_UNIT_NS };
 
 struct load_target {
     char *address; /* IPv4 or IPv6 literal */
@@ -40,10 +62,43 @@ struct load_route {
     uint32_t weight; /* > 0 */
 };
 
+enum load_think {
+    LOAD_THINK_NONE,
+    LOAD_THINK_CONSTANT,    /* a */
+    LOAD_THINK_UNIFORM,     /* a..b */
+    LOAD_THINK_EXPONENTIAL, /* mean a */
+    LOAD_THINK_LOGNORMAL    /* median a, 95 % of it below b */
+};
+
+/* The closed model: users who wait for the end of one request and think before the next. */
+struct load_closed {
+    struct load_stage *stages; /* of the number of users (from, to; no bursts); none: open model */
+    size_t stage_count;
+    uint64_t iterations; /* of all users together, then the load is over; 0: until the end */
+    uint64_t each;       /* of every user */
+    enum load_think think;
+    struct dur_ns think_a;
+    struct dur_ns think_b;
+};
+
+/* Who the target must be, and who we are to it. */
+struct load_tls_spec {
+    char *server_name; /* for SNI and the certificate: a name or an address; NULL: no TLS */
+    char *ca_file;     /* PEM; NULL: the system's authorities */
+    char *cert_file;   /* PEM chain of the client, NULL: none */
+    char *key_file;    /* PEM; NULL when cert_file is */
+    bool insecure;     /* certificates are not verified */
+};
+
 struct load_spec {
     enum load_arrivals arrivals;
-    double rate;            /* requests a second over all connections, > 0 */
-    struct dur_ns duration; /* of the schedule; responses may come up to `timeout` + 1 s later */
+    double rate; /* requests a second over all connections; 0 with stages or a replay */
+    struct load_stage *stages; /* one after the other, over `duration`; none: `rate` all the time */
+    size_t stage_count;
+    char *replay; /* file of timestamps; NULL: none */
+    enum load_unit replay_unit;
+    struct load_closed closed; /* instead of a rate, stages or a replay */
+    struct dur_ns duration;    /* of the schedule; responses may come up to `timeout` + 1 s later */
     uint32_t connections;
     uint32_t threads; /* 0: one for each core, never more than connections */
     uint64_t seed;
@@ -57,11 +112,14 @@ struct load_spec {
     struct load_route *routes;
     size_t route_count;
     char *first_phase;
+    struct load_tls_spec tls;
+    char **sources; /* addresses of this machine to connect from, in turn; none: the kernel's */
+    size_t source_count;
 };
 
 /* Why a request failed. One table gives the words ("connect", "http_5xx"...). */
 enum load_failure {
-    LOAD_FAIL_CONNECT, /* refused, unreachable, no free port */
+    LOAD_FAIL_CONNECT, /* no connection could be made: the causes say why */
     LOAD_FAIL_TIMEOUT,
     LOAD_FAIL_RESET,    /* the connection ended before the whole response */
     LOAD_FAIL_PROTOCOL, /* what came was not HTTP/1.1 */
@@ -71,15 +129,40 @@ enum load_failure {
     LOAD_FAIL_COUNT
 };
 
+/* What lies behind the failures that have more than one cause. Each belongs to one failure, whose
+ * count is the sum of its causes (load_cause_failure). */
+enum load_cause {
+    LOAD_CAUSE_REFUSED,         /* connect: nobody listens */
+    LOAD_CAUSE_UNREACHABLE,     /* connect: no route to the host or network */
+    LOAD_CAUSE_CONNECT_TIMEOUT, /* connect: no answer, or no end of the TLS handshake, in time */
+    LOAD_CAUSE_CONNECT_RESET,   /* connect: ended by the other side before it could be used */
+    LOAD_CAUSE_NO_PORT,         /* connect: no local port is free towards the target */
+    LOAD_CAUSE_NO_DESCRIPTOR,   /* connect: no file descriptor is free */
+    LOAD_CAUSE_TLS,             /* connect: the handshake failed */
+    LOAD_CAUSE_OTHER,           /* connect: anything else */
+    LOAD_CAUSE_SILENT,          /* timeout: not a byte came */
+    LOAD_CAUSE_STALLED,         /* timeout: the response had begun */
+    LOAD_CAUSE_RESET,           /* reset: by a RST, or a broken TLS stream */
+    LOAD_CAUSE_CLOSED,          /* reset: closed in order, but before the response was whole */
+    LOAD_CAUSE_COUNT
+};
+
 /* Counts of one phase and route, or of a whole interval or run. sent = ok + failed + in flight. */
 struct load_counts {
     uint64_t intended; /* due by the schedule */
     uint64_t sent;
     uint64_t ok;
     uint64_t failed[LOAD_FAIL_COUNT];
-    uint64_t missed; /* due, but never sent */
+    uint64_t causes[LOAD_CAUSE_COUNT]; /* of `failed`, where it has causes */
+    uint64_t missed;                   /* due, but never sent */
     uint64_t bytes_in;
     uint64_t bytes_out;
+};
+
+struct load_part {
+    char *phase;
+    char *route;
+    struct load_counts counts;
 };
 
 struct load_interval {
@@ -92,19 +175,58 @@ struct load_interval {
     struct dur_ns p50; /* response time of those that completed in it; 0 when none did */
     struct dur_ns p99;
     struct dur_ns max;
-    struct dur_ns late_p99; /* schedule error */
+    struct dur_ns late_p99;  /* schedule error */
+    struct load_part *parts; /* the counts by phase and route, those with any */
+    size_t part_count;
 };
 
-struct load_part {
-    char *phase;
-    char *route;
-    struct load_counts counts;
+/* What kept a request from being sent when it was due. */
+enum load_delay {
+    LOAD_DELAY_TIMER, /* nothing was being done: the clock rang late, or the CPU was taken */
+    LOAD_DELAY_BUSY,  /* the thread was at other requests */
+    LOAD_DELAY_NO_CONNECTION, /* all connections were in use */
+    LOAD_DELAY_BLOCKED,       /* sent in time, but the kernel took it only piece by piece */
+    LOAD_DELAY_COUNT
+};
+
+/* All requests of one cause; those sent in time are among them, with next to no delay. */
+struct load_lateness {
+    enum load_delay cause;
+    uint64_t count;
+    struct dur_ns p50;
+    struct dur_ns p99;
+    struct dur_ns max;
+};
+
+/* Which of its own limits the generator met. */
+enum load_limit {
+    LOAD_LIMIT_NONE,
+    LOAD_LIMIT_LATENESS,    /* timer or busy loop: sent later than allowed */
+    LOAD_LIMIT_CONNECTIONS, /* too few for the rate, while the target answered */
+    LOAD_LIMIT_PORTS,       /* no local port or descriptor */
+    LOAD_LIMIT_CPU,         /* a thread used its whole CPU */
+    LOAD_LIMIT_LOOP         /* a thread was always at work or waiting for a CPU that others used */
+};
+
+/* One thread's time. */
+struct load_thread {
+    struct dur_ns span;   /* between start and end */
+    struct dur_ns cpu;    /* of it on a CPU */
+    struct dur_ns waited; /* of it ready to run, but another had the CPU */
+};
+
+/* What became of TLS. */
+struct load_tls_result {
+    char *verified; /* against what: "system authorities", a file, or "nothing"; NULL: no TLS */
+    char *protocol; /* version and cipher of the last handshake; NULL: none succeeded */
+    uint64_t handshakes;
+    uint64_t resumed; /* of these */
 };
 
 struct load_result {
     bool complete; /* the schedule ran to its end */
     struct wall_ns start;
-    struct wall_ns end; /* of the last response */
+    struct wall_ns end; /* of the schedule, or of the last response when that is later */
     struct mono_ns start_mono;
     struct mono_ns end_mono;
     struct dur_ns scheduled; /* how long requests were due: duration, or less when stopped */
@@ -115,12 +237,24 @@ struct load_result {
     size_t interval_count;
     bool client_limited;      /* the generator itself was the limit: evidence is insufficient */
     char *client_limited_why; /* NULL when not */
-    struct dur_ns cpu;        /* user + system time of the process */
+    enum load_limit client_limited_by;
+    struct dur_ns cpu;              /* user + system time of the process */
+    struct load_lateness *lateness; /* by cause, those that occurred */
+    size_t lateness_count;
+    struct load_thread *threads;
+    size_t thread_count;
+    struct load_tls_result tls;
+    char **notes; /* for people: what weakens the evidence, what failed and what to do about it */
+    size_t note_count;
 };
 
 bool load_spec_from_json(const json_t *json, struct load_spec *out, struct base_error *err);
 json_t *load_spec_to_json(const struct load_spec *spec);
 void load_spec_fini(struct load_spec *spec);
+void load_spec_add_stage(struct load_spec *spec, const struct load_stage *stage);
+/* A staircase from ramp->from to ramp->to, both of them steps; steps > 0, and no more than the
+ * ramp's nanoseconds. */
+void load_spec_add_steps(struct load_spec *spec, const struct load_stage *ramp, uint32_t steps);
 bool load_interval_from_json(const json_t *json, struct load_interval *out, struct base_error *err);
 json_t *load_interval_to_json(const struct load_interval *interval); /* without "type" */
 void load_interval_fini(struct load_interval *interval);
@@ -128,9 +262,26 @@ bool load_result_from_json(const json_t *json, struct load_result *out, struct b
 json_t *load_result_to_json(const struct load_result *result);
 void load_result_fini(struct load_result *result);
 void load_counts_add(struct load_counts *sum, const struct load_counts *counts);
+void load_thread_add(struct load_thread *sum, const struct load_thread *thread);
 uint64_t load_counts_failed(const struct load_counts *counts); /* all classes, without missed */
+/* Of those, what was not served: all but what the request itself is to blame for. */
+uint64_t load_counts_unserved(const struct load_counts *counts);
+uint64_t load_counts_delivered(const struct load_counts *counts); /* sent over a connection */
 const char *load_failure_name(enum load_failure failure);
+const char *load_cause_name(enum load_cause cause);
+enum load_failure load_cause_failure(enum load_cause cause); /* the one it belongs to */
+/* Counts a failed request by its cause. */
+static inline void load_counts_fail(struct load_counts *counts, enum load_cause cause)
+{
+    counts->failed[load_cause_failure(cause)]++;
+    counts->causes[cause]++;
+}
 const char *load_arrivals_name(enum load_arrivals arrivals);
 bool load_arrivals_parse(const char *word, enum load_arrivals *out);
+const char *load_delay_name(enum load_delay cause);
+const char *load_limit_name(enum load_limit limit);
+const char *load_think_name(enum load_think think);
+const char *load_unit_name(enum load_unit unit);
+bool load_unit_parse(const char *word, enum load_unit *out);
 
 #endif

@@ -12,6 +12,7 @@
 
 struct plan_fault {
     struct dur_ns at; /* after the load's start */
+    char *after;      /* the fault that must be gone first, however late; NULL: none */
     struct fault_spec spec;
 };
 
@@ -37,11 +38,50 @@ struct plan_check {
     struct dur_ns timeout;
 };
 
+enum plan_probe_kind { PLAN_PROBE_HTTP, PLAN_PROBE_TCP, PLAN_PROBE_PROMQL, PLAN_PROBE_EXEC };
+enum plan_probe_mode {                        /* when it is asked, and what counts */
+                       PLAN_PROBE_BEFORE,     /* with the steady-state checks: its last answer */
+                       PLAN_PROBE_DURING,     /* while `faults` are active: the share that held */
+                       PLAN_PROBE_CONTINUOUS, /* while there is load: the share that held */
+                       PLAN_PROBE_AFTER       /* after load and faults, until it holds */
+};
+
+/* A question asked again and again, whose answers are an objective. */
+struct plan_probe {
+    char *name;
+    enum plan_probe_mode mode;
+    enum plan_probe_kind kind;
+    char **faults; /* during: names of plan.faults */
+    size_t fault_count;
+    struct dur_ns every;
+    struct dur_ns timeout;
+    struct dur_ns within; /* after: it must hold by then */
+    double at_least;      /* during, continuous: share of the answers that must hold, 0..1 */
+    struct {              /* each URL answers `status`, with `contains` in its body unless NULL */
+        char **urls;
+        size_t url_count;
+        int status;
+        char *contains;
+    } http;
+    struct { /* each takes a connection */
+        struct load_target *targets;
+        size_t target_count;
+    } tcp;
+    struct { /* an instant query has at least one sample, as in an alerting rule */
+        char *query;
+    } promql;
+    struct { /* `sh -c` on the controller's machine exits with 0 */
+        char *command;
+    } exec;
+};
+
 struct plan_threshold {
     char *name;
     struct expectation expect;
-    char *phase; /* NULL: the whole run */
-    char *route; /* NULL: all routes */
+    char *phase;        /* NULL: the whole run */
+    char *route;        /* NULL: all routes */
+    struct dur_ns over; /* 0: the whole of it; else it holds in every window of this length */
+    bool abort;         /* the run ends when a window fails */
 };
 
 enum plan_slo_kind { PLAN_SLO_AVAILABILITY, PLAN_SLO_LATENCY };
@@ -78,10 +118,13 @@ struct plan {
     char *target_mode;
     struct dur_ns duration;
     struct load_spec load;
+    double max_missed;        /* share of the load that may go unsent, 0..1 */
     struct dur_ns steady_for; /* checks must hold this long before the load starts; 0: once */
     struct dur_ns steady_deadline;
     struct plan_check *checks;
     size_t check_count;
+    struct plan_probe *probes;
+    size_t probe_count;
     struct plan_phase *phases;
     size_t phase_count;
     struct plan_fault *faults;
@@ -106,5 +149,6 @@ struct plan {
 bool plan_from_json(const json_t *json, struct plan *out, struct base_error *err);
 json_t *plan_to_json(const struct plan *plan);
 void plan_fini(struct plan *plan);
+const char *plan_probe_mode_name(enum plan_probe_mode mode);
 
 #endif

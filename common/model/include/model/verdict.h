@@ -23,7 +23,8 @@ enum verdict_source { /* what an objective comes from */
                       VERDICT_FAULT,     /* each fault took effect and is gone */
                       VERDICT_LOAD,      /* the generator kept its schedule */
                       VERDICT_RECONCILE, /* the generator's counts beside Prometheus' */
-                      VERDICT_RUN        /* the run came to its planned end */
+                      VERDICT_RUN,       /* the run came to its planned end */
+                      VERDICT_PROBE      /* what was asked while it went on */
 };
 
 /* Why; one table gives the words, each stable in verdict.json. */

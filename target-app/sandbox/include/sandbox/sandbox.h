@@ -28,6 +28,8 @@ struct sandbox_options {
     const char *mode;   /* "netns", "loopback"; NULL or "auto": what this machine and user can */
     const char *subnet; /* "10.20.30.0/24", for loopback "127.20.30.0/24"; NULL: a free one */
     struct dur_ns ready_timeout; /* of each service, from its own start; 0: 30 s */
+    bool
+        only_new; /* one that runs already is an error (BASE_UNAVAILABLE): it is not ours to stop */
     bool detached; /* started by sandbox_up: says "@ready", "@busy" or "@error <code> <message>"
                     * as its last line, and gives up its standard output and error */
 };
@@ -44,7 +46,8 @@ enum sandbox_result {
     SANDBOX_BUSY     /* another supervisor owns this sandbox */
 };
 
-/* Starts the platform behind a supervisor that outlives the caller, or finds it running already.
+/* Starts the platform behind a supervisor that outlives the caller, or finds it running already,
+ * unless only_new.
  * Runs /proc/self/exe with "up --foreground --detached" and the options. */
 enum sandbox_result sandbox_up(const struct sandbox_options *options,
                                const struct sandbox_sink *sink, struct base_error *err);

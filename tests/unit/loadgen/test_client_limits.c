@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
+#include "client_limits.h"
 
 static struct hdr late;
 
@@ -27,11 +27,20 @@ static int teardown(void **state)
 
 static void expect(const struct load_evidence *evidence, const char *part)
 {
-    char *why = load_limits_judge(evidence);
+    char *why;
+    enum load_limit limit = load_limits_judge(evidence, &why);
+    assert_int_equal(limit == LOAD_LIMIT_NONE, why == NULL);
     if (part == NULL)
         assert_null(why);
     else if (why == NULL || strstr(why, part) == NULL)
         fail_msg("\"%s\" without \"%s\"", why == NULL ? "(none)" : why, part);
+    free(why);
+}
+
+static void expect_limit(const struct load_evidence *evidence, enum load_limit limit)
+{
+    char *why;
+    assert_int_equal(load_limits_judge(evidence, &why), limit);
     free(why);
 }
 
@@ -76,6 +85,7 @@ static void test_missed(void **state)
     expect(&evidence, NULL);
     evidence.missed_busy = 11;
     expect(&evidence, "no free connection");
+    expect_limit(&evidence, LOAD_LIMIT_CONNECTIONS);
 }
 
 static void test_ports(void **state)
@@ -84,46 +94,93 @@ static void test_ports(void **state)
     struct load_evidence evidence = good();
     evidence.out_of_ports = 1;
     expect(&evidence, "local port");
+    expect_limit(&evidence, LOAD_LIMIT_PORTS);
+}
+
+static void add(struct load_busy *busy, int64_t cpu_ms, int64_t waited_ms, int64_t span_ms)
+{
+    load_busy_add(busy, &(struct load_thread){.span = base_dur_ms(span_ms),
+                                              .cpu = base_dur_ms(cpu_ms),
+                                              .waited = base_dur_ms(waited_ms)});
 }
 
 static void test_cpu(void **state)
 {
     (void)state;
-    struct load_busy busy = {0};
+    struct load_busy busy = {.saturated = false};
     struct load_evidence evidence = good();
-    const struct dur_ns second = {BASE_NS_PER_S}, full = {970 * BASE_NS_PER_MS}, half = {500000000};
     evidence.threads = &busy;
     evidence.thread_count = 1;
-    load_busy_add(&busy, half, second);
-    load_busy_add(&busy, full, second);
-    load_busy_add(&busy, full, second);
+    add(&busy, 500, 0, 1000);
+    add(&busy, 970, 0, 1000);
+    add(&busy, 970, 0, 1000);
     expect(&evidence, NULL); /* a burst of two seconds */
-    load_busy_add(&busy, half, second);
-    load_busy_add(&busy, full, second);
+    add(&busy, 500, 0, 1000);
+    add(&busy, 970, 0, 1000);
     expect(&evidence, NULL); /* not in a row */
-    load_busy_add(&busy, full, second);
-    load_busy_add(&busy, full, second);
+    add(&busy, 970, 0, 1000);
+    add(&busy, 970, 0, 1000);
     expect(&evidence, "whole CPU");
-    busy = (struct load_busy){0};
-    load_busy_add(&busy, full, second);
+    expect_limit(&evidence, LOAD_LIMIT_CPU);
+    busy = (struct load_busy){.saturated = false};
+    add(&busy, 970, 0, 1000);
     expect(&evidence, "whole CPU"); /* all of a short run */
+}
+
+/* It would have worked all the time, but was not let. */
+static void test_loop(void **state)
+{
+    (void)state;
+    struct load_busy busy = {.saturated = false};
+    struct load_evidence evidence = good();
+    evidence.threads = &busy;
+    evidence.thread_count = 1;
+    add(&busy, 600, 300, 1000);
+    expect(&evidence, NULL);
+    add(&busy, 500, 500, 1000);
+    add(&busy, 500, 500, 1000);
+    add(&busy, 500, 500, 1000);
+    expect(&evidence, "waiting for a CPU that others used");
+    expect_limit(&evidence, LOAD_LIMIT_LOOP);
+    busy = (struct load_busy){.saturated = false};
+    add(&busy, 920, 60, 1000);
+    expect_limit(&evidence, LOAD_LIMIT_CPU);
 }
 
 static void test_short_intervals(void **state)
 {
     (void)state;
-    struct load_busy busy = {0};
+    struct load_busy busy = {.saturated = false};
     struct load_evidence evidence = good();
-    const struct dur_ns tick = {50 * BASE_NS_PER_MS}, idle = {BASE_NS_PER_S}, none = {0};
     evidence.threads = &busy;
     evidence.thread_count = 1;
-    load_busy_add(&busy, none, idle);
+    add(&busy, 0, 0, 1000);
     for (int i = 0; i < 45; i++)
-        load_busy_add(&busy, tick, tick);
+        add(&busy, 50, 0, 50);
     expect(&evidence, NULL); /* many intervals, but 2.25 s */
     for (int i = 0; i < 10; i++)
-        load_busy_add(&busy, tick, tick);
+        add(&busy, 50, 0, 50);
     expect(&evidence, "2.5 s on end");
+}
+
+/* What to do depends on what made it late. */
+static void test_lateness_by_cause(void **state)
+{
+    (void)state;
+    struct hdr timer;
+    struct load_evidence evidence = good();
+    assert_true(hdr_init_latency(&timer, NULL));
+    evidence.timer_late = &timer;
+    hdr_record_n(&late, 11 * BASE_NS_PER_MS, 40);
+    hdr_record_n(&timer, 11 * BASE_NS_PER_MS, 21);
+    expect(&evidence, "mostly because it was not woken in time");
+    hdr_reset(&timer);
+    hdr_record_n(&timer, 11 * BASE_NS_PER_MS, 19);
+    hdr_record_n(&timer, 9 * BASE_NS_PER_MS, 500);
+    expect(&evidence, "mostly because it was still sending others");
+    expect_limit(&evidence, LOAD_LIMIT_LATENESS);
+    hdr_fini(&timer);
+    hdr_reset(&late);
 }
 
 int main(void)
@@ -132,6 +189,7 @@ int main(void)
         cmocka_unit_test(test_lateness), cmocka_unit_test(test_lateness_of_a_few),
         cmocka_unit_test(test_missed),   cmocka_unit_test(test_ports),
         cmocka_unit_test(test_cpu),      cmocka_unit_test(test_short_intervals),
+        cmocka_unit_test(test_loop),     cmocka_unit_test(test_lateness_by_cause),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Was the generator itself the limit? Then what it measured is no evidence about the target. */
-#ifndef LOAD_LIMITS_H
-#define LOAD_LIMITS_H
+#ifndef LOAD_CLIENT_LIMITS_H
+#define LOAD_CLIENT_LIMITS_H
 
 #include "model/hdr.h"
 #include "model/load.h"
 
 /* How busy one thread was. */
 struct load_busy {
-    struct dur_ns cpu;
-    struct dur_ns span;
+    struct load_thread time;
     struct dur_ns streak; /* of intervals in a row above the limit */
     bool saturated;       /* the streak was long enough once */
 };
 
 struct load_evidence {
-    const struct hdr *own_late; /* lateness by timers and a busy loop, not by the target */
+    const struct hdr *own_late;   /* lateness by timers and a busy loop, not by the target */
+    const struct hdr *timer_late; /* of it, by timers */
     struct dur_ns max_late;
     uint64_t intended;
     uint64_t missed_busy; /* missed for want of a free connection while the target answered */
@@ -24,8 +24,9 @@ struct load_evidence {
     size_t thread_count;
 };
 
-void load_busy_add(struct load_busy *busy, struct dur_ns cpu, struct dur_ns span);
-/* The reason with what to do about it, free() it; NULL: the generator was not the limit. */
-char *load_limits_judge(const struct load_evidence *evidence);
+void load_busy_add(struct load_busy *busy, const struct load_thread *time);
+/* LOAD_LIMIT_NONE: the generator was not the limit, *why is NULL. Otherwise the reason with what to
+ * do about it, free() it. */
+enum load_limit load_limits_judge(const struct load_evidence *evidence, char **why);
 
 #endif

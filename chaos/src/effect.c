@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "effect.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "impair.h"
+#include "statistics.h"
+
+enum {
+    sample_least = 40,
+    sample_most = 1500,
+    share_least = 200, /* for a share, where time allows: one of half or double the size shows... */
+    share_hits = 20,   /* ...and so many hits are expected */
+    probe_bytes = 64,
+    train_bytes = 1400, /* each; fits into every Ethernet */
+    train_least = 8,
+    train_most = 400,
+    slack_ms = 250, /* a busy machine, on top of what is asked for */
+    gap_most_ms = 10
+};
+/* A correct fault is called wrong, and a missing one right, in at most this share of the series. */
+static const double miss = 1e-4;
+static const double tolerance_share = 0.10;
+static const double tolerance_ns = 1e6;
+static const double train_s = 0.1; /* of the link's time */
+
+static double directions(const struct fault_network *network)
+{
+    return network->direction == FAULT_BOTH ? 2.0 : 1.0;
+}
+
+static bool by_echo(const struct fault_network *network)
+{
+    return network->protocol != FAULT_PROTOCOL_TCP && network->port_count == 0;
+}
+
+/* --- what a round trip meets --- */
+
+/* How many of one packet arrive at the other end, none, one or two: by chance. */
+struct arrivals {
+    double none;
+    double one;
+    double two;
+};
+
+static struct arrivals pass(const struct fault_impairment *im)
+{
+    double kept = 1.0 - impair_mean_loss(im);
+    double sound = 1.0 - im->corrupt;
+    double twice = im->duplicate;
+    return (struct arrivals){
+        .none = 1.0 - kept + kept * (1.0 - twice) * im->corrupt,
+        .one = kept * ((1.0 - twice) * sound + twice * im->corrupt), /* the copy is sound */
+        .two = kept * twice * sound,
+    };
+}
+
+struct chances {
+    double lost;    /* no answer */
+    double doubled; /* of those answered: more than one */
+    double early;   /* of those answered: overtook in a direction at least */
+};
+
+static struct chances chances_of(const struct fault_network *network)
+{
+    const struct fault_impairment *im = &network->impairment;
+    struct arrivals way = pass(im);
+    bool both = network->direction == FAULT_BOTH;
+    /* Where only one direction is impaired the other hands on what it gets. */
+    double lost = both ? way.none + way.one * way.none + way.two * way.none * way.none : way.none;
+    double single = both ? way.one * way.one + way.two * 2.0 * way.one * way.none : way.one;
+    double answered = 1.0 - lost;
+    return (struct chances){
+        .lost = lost,
+        .doubled = im->duplicate > 0.0 ? (answered - single) / answered : 0.0,
+        .early = 1.0 - pow(1.0 - im->reorder, directions(network)),
+    };
+}
+
+/* Losses of a burst come together, and jitters that are correlated: so many samples tell as much as
+ * this share of independent ones. */
+static double independent_losses(const struct fault_impairment *im)
+{
+    double memory = 1.0 - im->burst.enter - im->burst.leave;
+    return fault_has_burst(im) && memory > 0.0 ? (1.0 - memory) / (1.0 + memory) : 1.0;
+}
+
+static double independent_jitters(const struct fault_impairment *im)
+{
+    return (1.0 - im->correlation) / (1.0 + im->correlation);
+}
+
+static double deviation_ns(const struct fault_network *network)
+{
+    const struct fault_impairment *im = &network->impairment;
+    double one = im->distribution == FAULT_NORMAL ? (double)im->jitter.ns
+                                                  : (double)im->jitter.ns / sqrt(3.0);
+    return one * sqrt(directions(network));
+}
+
+/* What the link takes for one probe there and back. */
+static double added_ns(const struct fault_network *network, size_t bytes)
+{
+    const struct fault_impairment *im = &network->impairment;
+    double link = im->rate > 0.0 ? (double)bytes * 8.0 / im->rate * 1e9 : 0.0;
+    return directions(network) * ((double)im->delay.ns + link);
+}
+
+/* --- how many, how fast --- */
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+struct sample {
+    double need; /* that what is there shows at all */
+    double wish; /* that one of another size does not pass for it */
+};
+
+static struct sample sample_of(const struct fault_network *network)
+{
+    const struct fault_impairment *im = &network->impairment;
+    struct chances chances = chances_of(network);
+    const double rates[] = {chances.lost, chances.doubled, chances.early};
+    struct sample sample = {sample_least, sample_least};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        if (rates[i] <= 0.0)
+            continue;
+        size_t n = fault_sample_size(rates[i], miss, sample_least, sample_most);
+        sample.need = larger(sample.need, n > 0 ? (double)n : HUGE_VAL);
+        sample.wish = larger(larger(sample.wish, share_least), share_hits / rates[i]);
+    }
+    sample.need /= independent_losses(im);
+    sample.wish /= independent_losses(im);
+    if (im->jitter.ns > 0)
+        sample.need = larger(sample.need, 100.0 / independent_jitters(im));
+    sample.need = ceil(sample.need);
+    double wish = ceil(larger(sample.need, sample.wish));
+    sample.wish = wish < sample_most ? wish : sample_most;
+    return sample;
+}
+
+static struct dur_ns patience_of(const struct fault_network *network, size_t bytes)
+{
+    double span = added_ns(network, bytes) + 4.0 * deviation_ns(network);
+    return (struct dur_ns){(int64_t)span + base_dur_ms(slack_ms).ns};
+}
+
+static struct fault_probe_plan train_of(const struct fault_network *network)
+{
+    double rate = network->impairment.rate;
+    double count = floor(rate * train_s / (train_bytes * 8.0));
+    count = count < train_least ? train_least : count > train_most ? train_most : count;
+    struct dur_ns takes = {(int64_t)(count * train_bytes * 8.0 / rate * 1e9)};
+    struct dur_ns patience = patience_of(network, train_bytes);
+    patience.ns += takes.ns * 2;
+    return (struct fault_probe_plan){.method = FAULT_PROBE_ECHO,
+                                     .count = (size_t)count,
+                                     .bytes = train_bytes,
+                                     .patience = patience};
+}
+
+static bool too_long(double need_s, struct dur_ns budget, struct base_error *err)
+{
+    return base_fail(err, BASE_INVALID,
+                     "its effect takes %.1f s to measure, longer than the lease leaves time for "
+                     "(%.1f s); give a longer lease, or ask for more than this",
+                     need_s, base_dur_to_s(budget));
+}
+
+/* A thread enters the namespace for each connect; and a slow link is not to be filled. */
+static double least_gap_ns(const struct fault_network *network, size_t paths)
+{
+    double rate = network->impairment.rate;
+    double gap = by_echo(network) ? 0.3e6 : 1e6;
+    gap = larger(gap, rate > 0.0 ? probe_bytes * 8.0 / rate * 2e9 : 0.0);
+    return gap * (double)paths;
+}
+
+static struct fault_probe_plan paced_of(const struct fault_network *network, double count,
+                                        double gap_ns)
+{
+    return (struct fault_probe_plan){
+        .method = by_echo(network) ? FAULT_PROBE_ECHO : FAULT_PROBE_CONNECT,
+        .count = (size_t)count,
+        .bytes = probe_bytes,
+        .gap = {(int64_t)gap_ns},
+        .patience = patience_of(network, probe_bytes),
+        .linger = network->impairment.duplicate > 0.0,
+    };
+}
+
+bool effect_plan(const struct fault_network *network, size_t paths, struct dur_ns budget,
+                 struct effect_plan *out, struct base_error *err)
+{
+    struct sample sample = sample_of(network);
+    struct effect_plan plan = {.train = {.count = 0}};
+    if (sample.need > sample_most)
+        return base_fail(err, BASE_INVALID,
+                         "so little of it cannot be shown in %d probes; ask for a share of 1 %% or "
+                         "more, shorter bursts or less correlation",
+                         sample_most);
+    double rest_ns = (double)(budget.ns - patience_of(network, probe_bytes).ns);
+    if (network->impairment.rate > 0.0) {
+        plan.train = train_of(network);
+        rest_ns -= (double)plan.train.patience.ns;
+    }
+    double least_ns = least_gap_ns(network, paths);
+    double count = floor(rest_ns / least_ns);
+    if (count < sample.need)
+        return too_long((sample.need * least_ns + (double)budget.ns - rest_ns) / 1e9, budget, err);
+    count = count < sample.wish ? count : sample.wish;
+    double most_ns = larger(gap_most_ms * 1e6, least_ns);
+    double gap_ns = rest_ns / count;
+    plan.paced = paced_of(network, count, gap_ns < most_ns ? gap_ns : most_ns);
+    plan.swift = paced_of(network, sample.need, least_ns);
+    *out = plan;
+    return true;
+}
+
+/* --- judging --- */
+
+static struct effect_line *add(struct effect_verdict *verdict, const char *metric, bool ok)
+{
+    struct effect_line *line = &verdict->lines[verdict->count++];
+    *line = (struct effect_line){.metric = metric, .ok = ok};
+    return line;
+}
+
+/* What most round trips took, apart from what else the machine does: without jitter they should all
+ * be alike. */
+static double typical_of(const struct fault_impairment *im, const int64_t *values, size_t count)
+{
+    int64_t *copy = base_calloc(count + 1, sizeof *copy);
+    if (count > 0)
+        memcpy(copy, values, count * sizeof *copy);
+    double typical =
+        (double)(im->jitter.ns > 0 ? fault_median(copy, count) : fault_quartile(copy, count));
+    free(copy);
+    return typical;
+}
+
+static double spread_of(const int64_t *values, size_t count)
+{
+    double mean = 0.0;
+    double squares = 0.0;
+    for (size_t i = 0; i < count; i++)
+        mean += (double)values[i] / (double)count;
+    for (size_t i = 0; i < count; i++)
+        squares += pow((double)values[i] - mean, 2.0) / (double)count;
+    return sqrt(squares);
+}
+
+static void judge_share(struct effect_verdict *verdict, const char *metric, size_t hits, size_t n,
+                        double rate, double independent)
+{
+    if (rate <= 0.0)
+        return;
+    /* Few independent samples allow a wider interval of shares. */
+    size_t worth = (size_t)larger(1.0, floor((double)n * independent));
+    struct fault_interval interval = fault_binomial_interval(worth, rate, miss);
+    double low = ceil((double)interval.low / (double)worth * (double)n);
+    double high = floor((double)interval.high / (double)worth * (double)n);
+    low = larger(low, 1.0);
+    struct effect_line *line =
+        add(verdict, metric, (double)hits >= low && (double)hits <= high && n > 0);
+    (void)snprintf(line->value, sizeof line->value, "%zu of %zu", hits, n);
+    (void)snprintf(line->expected, sizeof line->expected, "%.0f to %.0f (%.3g %%)", low, high,
+                   rate * 100.0);
+}
+
+static void judge_added(struct effect_verdict *verdict, double added, double expected,
+                        double tolerance, size_t n)
+{
+    struct effect_line *line =
+        add(verdict, "added to the round trip", n > 0 && fabs(added - expected) <= tolerance);
+    (void)snprintf(line->value, sizeof line->value, "%.2fms in %zu round trips", added / 1e6, n);
+    (void)snprintf(line->expected, sizeof line->expected, "%.2fms +- %.2fms", expected / 1e6,
+                   tolerance / 1e6);
+}
+
+static void judge_spread(struct effect_verdict *verdict, const struct fault_network *network,
+                         double measured, double before, size_t n)
+{
+    double expected = sqrt(pow(deviation_ns(network), 2.0) + before * before);
+    double worth = larger(2.0, (double)n * independent_jitters(&network->impairment));
+    double tolerance = tolerance_ns + expected * 4.0 / sqrt(2.0 * worth);
+    struct effect_line *line = add(verdict, "jitter of the round trip (standard deviation)",
+                                   n > 0 && fabs(measured - expected) <= tolerance);
+    (void)snprintf(line->value, sizeof line->value, "%.2fms in %zu round trips", measured / 1e6, n);
+    (void)snprintf(line->expected, sizeof line->expected, "%.2fms +- %.2fms", expected / 1e6,
+                   tolerance / 1e6);
+}
+
+static void judge_timing(const struct fault_network *network, const struct effect_plan *plan,
+                         const struct fault_probe_result *before,
+                         const struct fault_probe_result *during, struct effect_verdict *out)
+{
+    const struct fault_impairment *im = &network->impairment;
+    double base = typical_of(im, before->rtt_ns, before->answered);
+    double expected = added_ns(network, plan->paced.bytes);
+    double edge = im->reorder > 0.0 ? base + expected - (double)im->delay.ns / 2.0 : 0.0;
+    int64_t *late = base_calloc(during->answered + 1, sizeof *late);
+    size_t count = 0;
+    for (size_t i = 0; i < during->answered; i++)
+        if ((double)during->rtt_ns[i] >= edge)
+            late[count++] = during->rtt_ns[i];
+    double tolerance = larger(tolerance_ns, tolerance_share * expected);
+    double worth = larger(1.0, (double)count * independent_jitters(im));
+    tolerance += 4.0 * 1.2533 * deviation_ns(network) / sqrt(worth); /* of a normal median */
+    judge_added(out, typical_of(im, late, count) - base, expected, tolerance, count);
+    if (im->jitter.ns > 0)
+        judge_spread(out, network, spread_of(late, count),
+                     spread_of(before->rtt_ns, before->answered), count);
+    judge_share(out, "round trips that overtook", during->answered - count, during->answered,
+                chances_of(network).early, 1.0);
+    free(late);
+}
+
+static double rate_of(const struct effect_plan *plan, const struct fault_probe_result *train)
+{
+    double bits = (double)plan->train.bytes * 8.0 * (double)train->arrived;
+    bool enough = train->arrived > 0 && train->answered * 10 >= plan->train.count * 9;
+    return enough && train->arrival.ns > 0 ? bits / ((double)train->arrival.ns / 1e9) : 0.0;
+}
+
+/* in_force: as asked for; otherwise well above, so that the two can be told apart. */
+static void judge_rate(const struct fault_network *network, const struct effect_plan *plan,
+                       const struct fault_probe_result *train, bool in_force,
+                       struct effect_verdict *out)
+{
+    double asked = network->impairment.rate;
+    double rate = rate_of(plan, train);
+    if (plan->train.count == 0)
+        return; /* another path of the same link measures it */
+    bool ok = in_force ? fabs(rate - asked) <= tolerance_share * asked : rate >= 1.5 * asked;
+    struct effect_line *line = add(out, "rate of answers back to back", ok);
+    (void)snprintf(line->value, sizeof line->value, "%.4g kbit/s, %zu of %zu answered", rate / 1e3,
+                   train->answered, plan->train.count);
+    if (in_force)
+        (void)snprintf(line->expected, sizeof line->expected, "%.4g kbit/s +- 10 %%", asked / 1e3);
+    else
+        (void)snprintf(line->expected, sizeof line->expected, "at least %.4g kbit/s",
+                       1.5 * asked / 1e3);
+}
+
+void effect_measured_fini(struct effect_measured *measured)
+{
+    fault_probe_result_fini(&measured->paced);
+    fault_probe_result_fini(&measured->train);
+}
+
+void effect_before(const struct fault_network *network, const struct effect_plan *plan,
+                   const struct effect_measured *before, struct effect_verdict *out)
+{
+    const struct fault_probe_result *paced = &before->paced;
+    *out = (struct effect_verdict){0};
+    size_t lost = paced->sent - paced->answered;
+    struct effect_line *line =
+        add(out, "round trips", paced->answered > 0 && lost * 50 <= paced->sent);
+    (void)snprintf(line->value, sizeof line->value, "%zu of %zu answered, in %.2fms",
+                   paced->answered, paced->sent,
+                   typical_of(&network->impairment, paced->rtt_ns, paced->answered) / 1e6);
+    (void)snprintf(line->expected, sizeof line->expected, "all but 2 %% answered");
+    judge_rate(network, plan, &before->train, false, out);
+}
+
+void effect_during(const struct fault_network *network, const struct effect_plan *plan,
+                   const struct effect_measured *before, const struct effect_measured *during,
+                   struct effect_verdict *out)
+{
+    const struct fault_impairment *im = &network->impairment;
+    const struct fault_probe_result *paced = &during->paced;
+    struct chances chances = chances_of(network);
+    *out = (struct effect_verdict){0};
+    if (im->delay.ns > 0)
+        judge_timing(network, plan, &before->paced, paced, out);
+    judge_share(out, "round trips without an answer", paced->sent - paced->answered, paced->sent,
+                chances.lost, independent_losses(im));
+    judge_share(out, "answers that came twice", paced->doubled, paced->answered, chances.doubled,
+                independent_losses(im));
+    judge_rate(network, plan, &during->train, true, out);
+}
+
+void effect_after(const struct fault_network *network, const struct effect_plan *plan,
+                  const struct effect_measured *before, const struct effect_measured *after,
+                  struct effect_verdict *out)
+{
+    const struct fault_probe_result *paced = &after->paced;
+    bool known = before->paced.answered > 0;
+    double expected = added_ns(network, plan->paced.bytes);
+    double added = typical_of(&network->impairment, paced->rtt_ns, paced->answered) -
+                   typical_of(&network->impairment, before->paced.rtt_ns, before->paced.answered);
+    /* Without a figure from before half of the effect is the line between there and gone. */
+    double tolerance = larger(tolerance_ns, (known ? tolerance_share : 0.5) * expected);
+    size_t lost = paced->sent - paced->answered;
+    bool lossy = chances_of(network).lost > 0.0;
+    bool ok = paced->answered > 0 && (lossy ? lost == 0 : lost * 50 <= paced->sent) &&
+              (added <= tolerance || network->impairment.delay.ns == 0) && paced->doubled == 0;
+    *out = (struct effect_verdict){0};
+    struct effect_line *line = add(out, "round trips", ok);
+    (void)snprintf(line->value, sizeof line->value, "%zu of %zu answered, %zu twice, in %+.2fms",
+                   paced->answered, paced->sent, paced->doubled, added / 1e6);
+    (void)snprintf(line->expected, sizeof line->expected,
+                   "%s answered, none twice, at most %+.2fms", lossy ? "all" : "all but 2 %",
+                   tolerance / 1e6);
+    judge_rate(network, plan, &after->train, false, out);
+}
+
+const struct effect_line *effect_odd(const struct effect_verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->count; i++)
+        if (!verdict->lines[i].ok)
+            return &verdict->lines[i];
+    return NULL;
+}
+
+bool effect_shown(const struct effect_verdict *verdict)
+{
+    return verdict->count > 0 && effect_odd(verdict) == NULL;
+}

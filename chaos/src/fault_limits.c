@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * limits: the target can open no more than so many files, or have no more than so many processes
+ * (limit.h). The kernel has no timeout for that, so a watchdog (guard.h) puts back what was, which
+ * the journal holds too. Proven by reading back what the kernel has; where the target has as many
+ * files open as it may, also by its silence: it can accept no connection. Over when the kernel has
+ * again what it had before.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "engine.h"
+#include "group.h"
+#include "guard.h"
+#include "limit.h"
+#include "reply.h"
+#include "undo.h"
+
+enum { poll_ms = 20, patience_ms = 300, renew_deadline_s = 1, fds_each = 2 };
+
+struct subject { /* one target */
+    struct fault *fault;
+    struct fault_target target;
+    struct fault_process process;
+    struct fault_limit limit;
+    char *pids_group; /* NULL: none, or not asked for */
+    struct fault_answer *answer;
+    bool answered;
+    bool known; /* whether it answers, of this round */
+};
+
+struct limits_state {
+    struct subject *subjects;
+    size_t count;
+    enum fault_step round;
+    struct fault_guard *guard;
+    bool holding;
+    struct io_timer poll;
+};
+
+static bool limits_platform(const struct topo *topo, struct base_error *err)
+{
+    for (size_t s = 0; s < topo->service_count; s++)
+        for (size_t i = 0; i < topo->services[s].instance_count; i++)
+            if (topo->services[s].instances[i].status_file != NULL)
+                return true;
+    return base_fail(err, BASE_UNAVAILABLE,
+                     "limits needs instances whose process is known: the platform \"%s\" tells of "
+                     "none",
+                     topo->name);
+}
+
+/* --- resolving --- */
+
+static void on_poll(void *ctx);
+
+static struct limits_state *state_new(struct fault *fault, size_t count)
+{
+    struct limits_state *state = base_calloc(1, sizeof *state);
+    const struct fault_spec *spec = fault_spec_of(fault);
+    state->subjects = base_calloc(count, sizeof *state->subjects);
+    state->count = count;
+    for (size_t i = 0; i < count; i++) {
+        state->subjects[i].fault = fault;
+        state->subjects[i].limit = (struct fault_limit){
+            .files = spec->limits.files, .pids = spec->limits.pids, .members = -1, .pids_fd = -1};
+    }
+    io_timer_init(&state->poll, fault_env_of(fault)->loop, on_poll, fault);
+    fault_set_state(fault, state);
+    return state;
+}
+
+static bool limits_open(struct fault *fault, const struct topo *topo, struct base_error *err)
+{
+    const struct fault_spec *spec = fault_spec_of(fault);
+    struct limits_state *state = state_new(fault, spec->target_count);
+    if (spec->limits.files < 0 && spec->limits.pids < 0)
+        return base_fail(err, BASE_INVALID, "limits needs a number of files or of pids");
+    for (size_t i = 0; i < state->count; i++)
+        if (!fault_target_resolve(topo, spec->targets[i], &state->subjects[i].target, err))
+            return false;
+    return true;
+}
+
+/* --- what the kernel has --- */
+
+static const char *when_of(enum fault_step round)
+{
+    return round == FAULT_STEP_PREPARE ? "before" : round == FAULT_STEP_VERIFY ? "during" : "after";
+}
+
+static bool read_pids(const struct subject *subject, char out[static FAULT_LIMIT_TEXT],
+                      struct base_error *err)
+{
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, FAULT_LIMIT_TEXT);
+    if (!fault_group_read(subject->pids_group, "pids.max", &buf, err))
+        return false;
+    (void)snprintf(out, FAULT_LIMIT_TEXT, "%s", buf.data);
+    return true;
+}
+
+static void say(struct subject *subject, const char *metric, const char *value,
+                const char *expected, bool ok)
+{
+    const struct limits_state *state = fault_state_of(subject->fault);
+    fault_evidence(subject->fault, subject->target.name, when_of(state->round), metric, value,
+                   expected, ok);
+}
+
+static bool pids_as_wanted(struct subject *subject, bool lowered, bool record)
+{
+    char now[FAULT_LIMIT_TEXT] = "gone with its group";
+    char wanted[FAULT_LIMIT_TEXT];
+    struct base_error err = {0};
+    bool there = read_pids(subject, now, &err);
+    (void)snprintf(wanted, sizeof wanted, "%lld", (long long)subject->limit.pids);
+    const char *expected = lowered ? wanted : subject->limit.pids_old;
+    bool ok = there ? base_str_eq(now, expected) : !lowered && err.code == BASE_NOT_FOUND;
+    if (record)
+        say(subject, "pids.max of its group", now, expected, ok);
+    return ok;
+}
+
+static bool files_as_wanted(struct subject *subject, bool lowered, bool record)
+{
+    const struct fault_limit *limit = &subject->limit;
+    size_t count = fault_limit_lowered(limit, subject->target.cgroup);
+    uint64_t soft = 0;
+    bool own = fault_process_alive(&subject->process) &&
+               fault_limit_soft(subject->process.pid, &soft) && soft == (uint64_t)limit->files;
+    bool ok = lowered ? own : count == 0;
+    if (record) {
+        char value[64];
+        char expected[64];
+        (void)snprintf(value, sizeof value, "%zu with a limit of %lld", count,
+                       (long long)limit->files);
+        (void)snprintf(expected, sizeof expected, lowered ? "%d among them" : "none",
+                       (int)subject->process.pid);
+        say(subject, "processes, by their limit on open files", value, expected, ok);
+    }
+    return ok;
+}
+
+static bool as_wanted(struct fault *fault, bool lowered, bool record)
+{
+    struct limits_state *state = fault_state_of(fault);
+    bool ok = true;
+    for (size_t i = 0; i < state->count; i++) {
+        struct subject *subject = &state->subjects[i];
+        if (subject->limit.files >= 0)
+            ok = files_as_wanted(subject, lowered, record) && ok;
+        if (subject->limit.pids >= 0)
+            ok = pids_as_wanted(subject, lowered, record) && ok;
+    }
+    return ok;
+}
+
+/* --- whether it can still accept --- */
+
+/* The lowest number that is free is the one that the next file would get. */
+static bool has_none_to_spare(const struct subject *subject)
+{
+    BASE_AUTO_FREE char *place = base_str_printf("/proc/%d/fd", (int)subject->process.pid);
+    DIR *dir = opendir(place);
+    int64_t open_below = 0;
+    if (dir == NULL || subject->limit.files < 0) {
+        if (dir != NULL)
+            (void)closedir(dir);
+        return false;
+    }
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        uint64_t number = 0;
+        if (base_parse_u64(entry->d_name, &number) && number < (uint64_t)subject->limit.files)
+            open_below++;
+    }
+    (void)closedir(dir);
+    return open_below >= subject->limit.files;
+}
+
+static void verify_finish(struct fault *fault)
+{
+    struct limits_state *state = fault_state_of(fault);
+    struct base_error err = {0};
+    bool ok = as_wanted(fault, true, true);
+    for (size_t i = 0; i < state->count; i++) {
+        struct subject *subject = &state->subjects[i];
+        if (!has_none_to_spare(subject))
+            continue;
+        say(subject, "connection when no more files can be opened",
+            subject->answered ? "answered" : "not answered", "not answered", !subject->answered);
+        ok = ok && !subject->answered;
+    }
+    if (!ok)
+        (void)base_fail(&err, BASE_UNAVAILABLE,
+                        "the measured effect is not what was asked for; see the evidence");
+    fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_NO_EFFECT, &err);
+}
+
+static void on_answer(void *ctx, const struct fault_answer_result *result)
+{
+    struct subject *subject = ctx;
+    const struct limits_state *state = fault_state_of(subject->fault);
+    subject->answer = NULL;
+    subject->answered = result->answered;
+    subject->known = true;
+    for (size_t i = 0; i < state->count; i++)
+        if (!state->subjects[i].known)
+            return;
+    verify_finish(subject->fault);
+}
+
+static void cancel_answers(struct limits_state *state)
+{
+    for (size_t i = 0; i < state->count; i++) {
+        fault_answer_cancel(state->subjects[i].answer);
+        state->subjects[i].answer = NULL;
+        state->subjects[i].known = false;
+    }
+}
+
+static void limits_verify(struct fault *fault)
+{
+    struct limits_state *state = fault_state_of(fault);
+    struct base_error err = {0};
+    state->round = FAULT_STEP_VERIFY;
+    cancel_answers(state);
+    for (size_t i = 0; i < state->count; i++) {
+        struct subject *subject = &state->subjects[i];
+        subject->answer = fault_answer_start(fault_env_of(fault)->loop, &subject->target,
+                                             base_dur_ms(patience_ms), on_answer, subject, &err);
+        if (subject->answer == NULL) {
+            cancel_answers(state);
+            fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+            return;
+        }
+    }
+}
+
+/* --- putting back, also from the watchdog --- */
+
+static bool restore_all(void *ctx)
+{
+    const struct limits_state *state = ctx;
+    bool ok = true;
+    for (size_t i = 0; i < state->count; i++)
+        ok = fault_limit_restore(&state->subjects[i].limit) && ok;
+    return ok;
+}
+
+/* --- the watchdog --- */
+
+static void lower_all(struct fault *fault)
+{
+    struct limits_state *state = fault_state_of(fault);
+    struct base_error err = {0};
+    for (size_t i = 0; i < state->count; i++) {
+        if (!fault_limit_lower(&state->subjects[i].limit, &err)) {
+            (void)base_fail_context(&err, "%s", state->subjects[i].target.name);
+            fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+            return;
+        }
+    }
+    fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+}
+
+static void on_guard_held(void *ctx)
+{
+    struct fault *fault = ctx;
+    struct limits_state *state = fault_state_of(fault);
+    if (!state->holding)
+        return;
+    state->holding = false;
+    if (fault_is_renewing(fault))
+        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+    else
+        lower_all(fault);
+}
+
+static void on_guard_lost(void *ctx)
+{
+    struct fault *fault = ctx;
+    struct limits_state *state = fault_state_of(fault);
+    struct base_error err = {0};
+    bool lapsed = fault_effect_left(fault).ns <= 0; /* it did what it is for */
+    (void)restore_all(state);
+    (void)base_fail(&err, BASE_UNAVAILABLE,
+                    lapsed ? "the lease had lapsed: its watchdog (process %d) has put it back"
+                           : "its watchdog (process %d) was killed: nothing stays lowered without "
+                             "one",
+                    (int)fault_guard_pid(state->guard));
+    if (state->holding) {
+        state->holding = false;
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+    } else if (!lapsed) {
+        fault_note_error(fault, err.message);
+        fault_end(fault, FAULT_END_FAILED);
+    }
+}
+
+static void on_guard_stopped(void *ctx)
+{
+    struct fault *fault = ctx;
+    struct limits_state *state = fault_state_of(fault);
+    fault_guard_free(state->guard);
+    state->guard = NULL;
+    fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+}
+
+/* --- the steps --- */
+
+static bool subject_prepare(struct subject *subject, struct base_error *err)
+{
+    const struct fault_target *target = &subject->target;
+    struct fault_limit *limit = &subject->limit;
+    if (!fault_target_process(target, &subject->process, NULL, err))
+        return false;
+    if (target->cgroup != NULL &&
+        !fault_group_check(target->cgroup, target->name, subject->process.pid, err))
+        return false;
+    if (limit->pids >= 0)
+        subject->pids_group = fault_limit_pids_group(target->cgroup, subject->process.pid);
+    if (limit->pids >= 0 && subject->pids_group == NULL)
+        return base_fail(err, BASE_UNAVAILABLE,
+                         "%s is in no control group of its own that could limit its processes (no "
+                         "pids.max)",
+                         target->name);
+    if (!fault_limit_note(limit, &subject->process, target->cgroup, err) ||
+        !fault_limit_open(limit, target->cgroup, subject->pids_group, err) ||
+        (limit->pids >= 0 && !read_pids(subject, limit->pids_old, err)))
+        return base_fail_context(err, "%s", target->name);
+    return true;
+}
+
+static void limits_prepare(struct fault *fault)
+{
+    struct limits_state *state = fault_state_of(fault);
+    struct base_error err = {0};
+    bool ok = true;
+    state->round = FAULT_STEP_PREPARE;
+    for (size_t i = 0; ok && i < state->count; i++)
+        ok = subject_prepare(&state->subjects[i], &err);
+    if (ok && !as_wanted(fault, false, true))
+        ok = base_fail(&err, BASE_UNAVAILABLE, "it is limited so already; see the evidence");
+    fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
+}
+
+/* The watchdog's word that it is there starts the lowering: on_guard_held. */
+static void limits_apply(struct fault *fault)
+{
+    struct limits_state *state = fault_state_of(fault);
+    struct base_error err = {0};
+    int *keep = base_calloc(state->count * fds_each, sizeof *keep);
+    size_t count = 0;
+    for (size_t i = 0; i < state->count; i++) {
+        if (state->subjects[i].limit.members >= 0)
+            keep[count++] = state->subjects[i].limit.members;
+        if (state->subjects[i].limit.pids_fd >= 0)
+            keep[count++] = state->subjects[i].limit.pids_fd;
+    }
+    struct fault_guard_spec spec = {
+        .undo = restore_all,
+        .undo_ctx = state,
+        .keep = keep,
+        .keep_count = count,
+        .on_held = on_guard_held,
+        .on_lost = on_guard_lost,
+        .on_stopped = on_guard_stopped,
+        .ctx = fault,
+    };
+    state->guard =
+        fault_guard_start(fault_env_of(fault)->loop, &spec, fault_effect_left(fault), &err);
+    state->holding = state->guard != NULL;
+    if (state->guard == NULL)
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+    free(keep);
+}
+
+static void limits_renew(struct fault *fault)
+{
+    struct limits_state *state = fault_state_of(fault);
+    struct base_error err = {0};
+    state->holding = true;
+    if (as_wanted(fault, true, false) &&
+        fault_guard_renew(state->guard, fault_effect_left(fault), &err))
+        return;
+    state->holding = false;
+    if (err.code == BASE_OK)
+        (void)base_fail(&err, BASE_UNAVAILABLE,
+                        "a target is no longer limited: it was restarted, or somebody has changed "
+                        "its limits");
+    fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+}
+
+static void limits_revert(struct fault *fault)
+{
+    struct limits_state *state = fault_state_of(fault);
+    struct base_error err = {0};
+    if (!restore_all(state)) {
+        (void)base_fail_errno(&err, "cannot put back a limit"); /* the watchdog will try, too */
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+    } else if (state->guard != NULL) {
+        fault_guard_stop(state->guard); /* before another one: it could end that */
+    } else {
+        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+    }
+}
+
+static void on_poll(void *ctx)
+{
+    struct fault *fault = ctx;
+    struct limits_state *state = fault_state_of(fault);
+    if (!as_wanted(fault, false, false)) {
+        /* A fork that was under way when the limits were put back has the lowered one still. */
+        (void)restore_all(state);
+        io_timer_start(&state->poll, base_dur_ms(poll_ms)); /* until the deadline */
+        return;
+    }
+    (void)as_wanted(fault, false, true);
+    fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+}
+
+static void limits_gone(struct fault *fault)
+{
+    struct limits_state *state = fault_state_of(fault);
+    state->round = FAULT_STEP_VERIFY_GONE;
+    on_poll(fault);
+}
+
+/* --- housekeeping --- */
+
+static struct dur_ns limits_deadline(const struct fault *fault, enum fault_step step)
+{
+    (void)fault;
+    return base_dur_s(step == FAULT_STEP_RENEW ? renew_deadline_s : 0);
+}
+
+static void limits_late(struct fault *fault, enum fault_step step)
+{
+    struct limits_state *state = fault_state_of(fault);
+    state->holding = false;
+    if (step == FAULT_STEP_VERIFY_GONE)
+        (void)as_wanted(fault, false, true);
+}
+
+static void limits_cancel(struct fault *fault)
+{
+    struct limits_state *state = fault_state_of(fault);
+    io_timer_stop(&state->poll);
+    cancel_answers(state);
+    state->holding = false;
+}
+
+static void limits_close(struct fault *fault)
+{
+    struct limits_state *state = fault_state_of(fault);
+    fault_guard_free(state->guard);
+    for (size_t i = 0; i < state->count; i++) {
+        fault_limit_close(&state->subjects[i].limit);
+        free(state->subjects[i].pids_group);
+        fault_target_fini(&state->subjects[i].target);
+    }
+    io_timer_fini(&state->poll);
+    free(state->subjects);
+    free(state);
+    fault_set_state(fault, NULL);
+}
+
+/* --- the journal --- */
+
+static json_t *processes_to_json(const struct fault_limit *limit)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < limit->count; i++) {
+        json_t *one = fault_process_to_json(&limit->processes[i].process);
+        /* As text: "no limit" is more than a JSON number can hold. */
+        BASE_AUTO_FREE char *soft =
+            base_str_printf("%llu", (unsigned long long)limit->processes[i].soft);
+        json_object_set_new(one, "soft", model_json_text(soft));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+static json_t *limits_undo(const struct fault *fault)
+{
+    const struct limits_state *state = fault_state_of(fault);
+    json_t *list = json_array();
+    for (size_t i = 0; i < state->count; i++) {
+        const struct subject *subject = &state->subjects[i];
+        json_t *one = json_object();
+        json_object_set_new(one, "target", fault_target_to_json(&subject->target));
+        json_object_set_new(one, "processes", processes_to_json(&subject->limit));
+        json_object_set_new(one, "pidsGroup", model_json_text(subject->pids_group));
+        json_object_set_new(one, "pidsMax", model_json_text(subject->limit.pids_old));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+static bool processes_from_json(const json_t *list, struct fault_limit *limit,
+                                struct base_error *err)
+{
+    size_t count = json_array_size(list);
+    if (count == 0 || count > FAULT_LIMIT_PROCESSES)
+        return base_fail(err, BASE_CORRUPT, "undo: %zu processes cannot be right", count);
+    for (; limit->count < count; limit->count++) {
+        const json_t *one = json_array_get(list, limit->count);
+        struct fault_limit_process *process = &limit->processes[limit->count];
+        BASE_AUTO_FREE char *soft = NULL;
+        if (!fault_process_from_json(one, &process->process, err) ||
+            !model_get_text(one, "undo", "soft", &soft, err))
+            return false;
+        if (!base_parse_u64(soft, &process->soft))
+            return base_fail(err, BASE_CORRUPT, "undo: \"%s\" is no limit", soft);
+    }
+    return true;
+}
+
+static bool subject_reopen(struct subject *subject, const json_t *one, struct base_error *err)
+{
+    BASE_AUTO_FREE char *old = NULL;
+    struct base_error why = {0};
+    if (!fault_target_from_json(json_object_get(one, "target"), &subject->target, err) ||
+        !processes_from_json(json_object_get(one, "processes"), &subject->limit, err) ||
+        !model_get_text_or(one, "undo", "pidsGroup", NULL, &subject->pids_group, err) ||
+        !model_get_text(one, "undo", "pidsMax", &old, err))
+        return false;
+    (void)snprintf(subject->limit.pids_old, sizeof subject->limit.pids_old, "%s", old);
+    subject->process = subject->limit.processes[0].process;
+    if (subject->limit.pids >= 0 && subject->pids_group == NULL)
+        return base_fail(err, BASE_CORRUPT, "undo: no group for pids.max");
+    /* A group that is gone has no limits. */
+    return fault_limit_open(&subject->limit, subject->target.cgroup, subject->pids_group, &why) ||
+           why.code == BASE_NOT_FOUND || base_fail(err, why.code, "%s", why.message);
+}
+
+static bool limits_reopen(struct fault *fault, const json_t *undo, struct base_error *err)
+{
+    struct limits_state *state = state_new(fault, json_array_size(undo));
+    for (size_t i = 0; i < state->count; i++)
+        if (!subject_reopen(&state->subjects[i], json_array_get(undo, i), err))
+            return false;
+    return true;
+}
+
+const struct fault_ops fault_limits_ops = {
+    .platform = limits_platform,
+    .capabilities = UINT64_C(1) << CAP_SYS_RESOURCE, /* prlimit(2) on other users' processes */
+    .open = limits_open,
+    .undo = limits_undo,
+    .reopen = limits_reopen,
+    .step = {[FAULT_STEP_PREPARE] = limits_prepare,
+             [FAULT_STEP_APPLY] = limits_apply,
+             [FAULT_STEP_VERIFY] = limits_verify,
+             [FAULT_STEP_RENEW] = limits_renew,
+             [FAULT_STEP_REVERT] = limits_revert,
+             [FAULT_STEP_VERIFY_GONE] = limits_gone},
+    .deadline = limits_deadline,
+    .late = limits_late,
+    .cancel = limits_cancel,
+    .close = limits_close,
+};

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "group.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+
+enum { depth_max = 8, file_max = 1 << 20 };
+
+static char *path_of(const char *group, const char *file)
+{
+    return base_str_printf("%s/%s", group, file);
+}
+
+bool fault_group_read(const char *group, const char *file, struct base_buf *out,
+                      struct base_error *err)
+{
+    BASE_AUTO_FREE char *path = path_of(group, file);
+    struct base_error why = {0};
+    if (!base_file_read(path, out, &why)) {
+        if (err != NULL)
+            *err = why;
+        if (err != NULL && why.sys == ENODEV)
+            err->code = BASE_NOT_FOUND;
+        return false;
+    }
+    if (out->len > 0 && out->data[out->len - 1] == '\n')
+        out->data[--out->len] = '\0';
+    return true;
+}
+
+bool fault_group_has(const char *group, const char *file)
+{
+    BASE_AUTO_FREE char *path = path_of(group, file);
+    return access(path, F_OK) == 0;
+}
+
+int fault_group_open(const char *group, const char *file, struct base_error *err)
+{
+    BASE_AUTO_FREE char *path = path_of(group, file);
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        (void)base_fail_errno(err, "cannot open %s", path);
+    return fd;
+}
+
+static void take_own(const char *group, void (*on_process)(void *ctx, pid_t pid), void *ctx)
+{
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, file_max);
+    if (!fault_group_read(group, "cgroup.procs", &buf, NULL) || buf.len == 0)
+        return;
+    char *rest = buf.data;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        uint64_t pid = 0;
+        if (base_parse_u64(line, &pid) && pid <= INT32_MAX)
+            on_process(ctx, (pid_t)pid);
+    }
+}
+
+static void take(const char *group, unsigned depth, void (*on_process)(void *ctx, pid_t pid),
+                 void *ctx)
+{
+    take_own(group, on_process, ctx);
+    DIR *dir = depth == 0 ? NULL : opendir(group);
+    for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        BASE_AUTO_FREE char *below = path_of(group, entry->d_name);
+        take(below, depth - 1, on_process, ctx);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
+void fault_group_each(const char *group, void (*on_process)(void *ctx, pid_t pid), void *ctx)
+{
+    take(group, depth_max, on_process, ctx);
+}
+
+struct census {
+    pid_t wanted;
+    bool found;
+    size_t count;
+};
+
+static void count_one(void *ctx, pid_t pid)
+{
+    struct census *census = ctx;
+    census->count++;
+    census->found = census->found || pid == census->wanted;
+}
+
+bool fault_group_holds(const char *group, pid_t pid)
+{
+    struct census census = {.wanted = pid};
+    take(group, depth_max, count_one, &census);
+    return census.found;
+}
+
+size_t fault_group_count(const char *group)
+{
+    struct census census = {0};
+    take(group, depth_max, count_one, &census);
+    return census.count;
+}
+
+/* --- cgroup v1: a hierarchy for each controller --- */
+
+static bool lists(const char *list, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)) != NULL; at += len)
+        if ((at == list || at[-1] == ',') && (at[len] == ',' || at[len] == '\0'))
+            return true;
+    return false;
+}
+
+/* proc_pid_cgroup(5): "hierarchy:controllers:/path" */
+static char *v1_path_of(pid_t process, const char *controller)
+{
+    BASE_AUTO_FREE char *file = base_str_printf("/proc/%d/cgroup", (int)process);
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, file_max);
+    if (!base_file_read(file, &buf, NULL))
+        return NULL;
+    char *rest = buf.data;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        (void)strsep(&line, ":");
+        const char *controllers = line != NULL ? strsep(&line, ":") : NULL;
+        if (line != NULL && lists(controllers, controller))
+            return base_str_dup(line);
+    }
+    return NULL;
+}
+
+/* proc_pid_mountinfo(5); only a mount of the whole hierarchy: the paths count from its root. */
+static char *v1_mount_of(const char *controller)
+{
+    enum { ROOT = 3, POINT = 4 };
+    BASE_AUTO_BUF struct base_buf buf;
+    base_buf_init(&buf, file_max);
+    if (!base_file_read("/proc/self/mountinfo", &buf, NULL))
+        return NULL;
+    char *rest = buf.data;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        const char *type = strstr(line, " - cgroup ");
+        const char *options = type != NULL ? strrchr(type, ' ') : NULL;
+        if (options == NULL || !lists(options + 1, controller))
+            continue;
+        const char *fields[POINT + 1] = {NULL};
+        for (int i = 0; i <= POINT && line != NULL; i++)
+            fields[i] = strsep(&line, " ");
+        if (base_str_eq(fields[ROOT], "/"))
+            return base_str_dup(fields[POINT]);
+    }
+    return NULL;
+}
+
+char *fault_group_v1(pid_t process, const char *controller)
+{
+    BASE_AUTO_FREE char *path = v1_path_of(process, controller);
+    BASE_AUTO_FREE char *own = v1_path_of(getpid(), controller);
+    if (path == NULL || base_str_eq(path, own) || base_str_eq(path, "/"))
+        return NULL;
+    BASE_AUTO_FREE char *mount = v1_mount_of(controller);
+    return mount != NULL ? base_str_printf("%s%s", mount, path) : NULL;
+}
+
+bool fault_group_check(const char *group, const char *name, pid_t process, struct base_error *err)
+{
+    if (fault_group_holds(group, getpid()))
+        return base_fail(err, BASE_DENIED,
+                         "%s: its control group %s holds this agent too; start the agent outside "
+                         "of it",
+                         name, group);
+    if (process > 0 && !fault_group_holds(group, process))
+        return base_fail(err, BASE_UNAVAILABLE,
+                         "%s: its process %d is not in the control group %s that the topology "
+                         "names",
+                         name, (int)process, group);
+    if (fault_group_count(group) == 0)
+        return base_fail(err, BASE_UNAVAILABLE, "%s: there is no process in its control group %s",
+                         name, group);
+    return true;
+}

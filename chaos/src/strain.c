@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "strain.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "satellite.h"
+
+enum {
+    slice_us = 1000,  /* of work between two looks at the clock and the line */
+    window_ms = 1000, /* within which the load is evened out */
+    fill_ms = 5,
+    full_ms = 50,
+    page = 4096
+};
+static const uint64_t look_each = UINT64_C(8) << 20; /* bytes between two looks at the host */
+
+static bool join(const struct fault_strain *strain)
+{
+    for (size_t i = 0; i < strain->group_count; i++)
+        if (write(strain->groups[i], "0", 1) != 1) /* the writer itself: cgroups(7) */
+            return false;
+    return true;
+}
+
+static int64_t own_time_ns(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * BASE_NS_PER_S + now.tv_nsec;
+}
+
+static void spin(struct dur_ns length)
+{
+    struct mono_ns end = base_mono_add(base_mono_now(), length);
+    while (base_mono_before(base_mono_now(), end))
+        continue;
+}
+
+/* Compares the time that it got with the time it is to have, so that a busy machine or a quota
+ * makes it try harder and a coarse clock does not add up. */
+void fault_strain_cpu(void *ctx, int line, struct mono_ns deadline)
+{
+    const struct fault_strain *strain = ctx;
+    struct dur_ns slice = {slice_us * BASE_NS_PER_US};
+    if (!join(strain))
+        return;
+    struct mono_ns since = base_mono_now();
+    int64_t used = own_time_ns();
+    while (fault_satellite_holds(line, &deadline)) {
+        struct dur_ns passed = base_mono_sub(base_mono_now(), since);
+        if (passed.ns > window_ms * BASE_NS_PER_MS) {
+            since = base_mono_now();
+            used = own_time_ns();
+        } else if ((double)(own_time_ns() - used) < strain->load * (double)passed.ns ||
+                   strain->load >= 1.0) {
+            spin(slice);
+        } else {
+            fault_satellite_wait(line, slice);
+        }
+    }
+}
+
+uint64_t fault_meminfo(const char *key)
+{
+    char text[4096];
+    int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t got = read(fd, text, sizeof text - 1);
+    (void)close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    const char *at = strstr(text, key);
+    if (at == NULL)
+        return 0;
+    uint64_t kib = 0;
+    for (at += strlen(key); *at == ':' || *at == ' '; at++)
+        continue;
+    for (; *at >= '0' && *at <= '9'; at++)
+        kib = kib * 10 + (uint64_t)(*at - '0');
+    return kib * 1024;
+}
+
+/* When memory is short it is this process that the kernel should take, not the host's. */
+static void offer_to_oom_killer(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    ssize_t written = write(fd, "1000", 4);
+    (void)written;
+    (void)close(fd);
+}
+
+/* Writes to a page make it ours; each differs, so that nothing can merge or compress them away. */
+static void touch(volatile unsigned char *memory, uint64_t from, uint64_t to)
+{
+    for (uint64_t at = from; at < to; at += page)
+        *(volatile uint64_t *)(volatile void *)(memory + at) =
+            at * UINT64_C(0x9e3779b97f4a7c15) + 1;
+}
+
+/* How far it may fill now: no faster than asked, and what would leave the host short of memory is
+ * not filled. What is missing then is measured, and said. */
+static uint64_t fill_to(const struct fault_strain *strain, uint64_t filled, struct mono_ns began)
+{
+    double due = base_dur_to_s(base_mono_sub(base_mono_now(), began)) * (double)strain->rate;
+    uint64_t to = due < (double)strain->bytes ? (uint64_t)due / page * page : strain->bytes;
+    if (to > filled + look_each)
+        to = filled + look_each;
+    if (to > filled && fault_meminfo("MemAvailable") < strain->margin + (to - filled))
+        to = filled;
+    return to;
+}
+
+void fault_strain_memory(void *ctx, int line, struct mono_ns deadline)
+{
+    const struct fault_strain *strain = ctx;
+    uint64_t filled = 0;
+    offer_to_oom_killer();
+    if (!join(strain))
+        return;
+    unsigned char *memory = mmap(NULL, strain->bytes, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return;
+    struct mono_ns began = base_mono_now();
+    while (fault_satellite_holds(line, &deadline)) {
+        uint64_t to = fill_to(strain, filled, began);
+        touch(memory, filled, to);
+        if (to < filled + look_each)
+            fault_satellite_wait(line, base_dur_ms(to < strain->bytes ? fill_ms : full_ms));
+        filled = to;
+    }
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "zone.h"
+
+#include "base/text.h"
+#include "undo.h"
+
+bool fault_zone_open(struct fault_zone *zone, const struct topo *topo, const char *name,
+                     char *const *peers, size_t peer_count, struct base_error *err)
+{
+    if (!fault_target_resolve(topo, name, &zone->target, err))
+        return false;
+    if (zone->target.netns == NULL)
+        return base_fail(err, BASE_UNAVAILABLE, "%s has no network namespace of its own", name);
+    return fault_netns_open(zone->target.netns, &zone->netns, err) &&
+           fault_peers_resolve(topo, peers, peer_count, zone->target.address, &zone->peers, err);
+}
+
+void fault_zone_fini(struct fault_zone *zone)
+{
+    fault_nft_free(zone->nft);
+    zone->nft = NULL;
+    fault_netns_close(&zone->netns);
+    fault_peers_fini(&zone->peers);
+    fault_target_fini(&zone->target);
+}
+
+bool fault_zones_apart(const struct fault_zone *zones, size_t count, struct base_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (fault_netns_same(&zones[i].netns, &zones[j].netns))
+                return base_fail(err, BASE_INVALID,
+                                 "%s and %s share one network namespace: name one of them",
+                                 zones[j].target.name, zones[i].target.name);
+    return true;
+}
+
+bool fault_zones_connect(struct fault_zone *zones, size_t count, struct base_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        zones[i].nft = fault_nft_new(&zones[i].netns, err);
+        if (zones[i].nft == NULL)
+            return false;
+    }
+    return true;
+}
+
+bool fault_zone_is_current(const struct fault_zone *zone, const char *what, struct base_error *err)
+{
+    struct fault_netns now = {.fd = -1};
+    if (!fault_netns_open(zone->target.netns, &now, err))
+        return base_fail_context(err, "%s", zone->target.name);
+    bool same = fault_netns_same(&now, &zone->netns);
+    fault_netns_close(&now);
+    return same || base_fail(err, BASE_UNAVAILABLE,
+                             "%s was restarted in a new network namespace: the %s no longer "
+                             "holds it",
+                             zone->target.name, what);
+}
+
+struct search {
+    const char *table;
+    bool found;
+};
+
+static void on_table(void *ctx, const char *table)
+{
+    struct search *search = ctx;
+    search->found = search->found || base_str_eq(table, search->table);
+}
+
+bool fault_zone_has_table(struct fault_zone *zone, const char *table, bool *out,
+                          struct base_error *err)
+{
+    struct search search = {.table = table};
+    if (zone->netns.fd >= 0 && !fault_nft_list(zone->nft, table, on_table, &search, err))
+        return base_fail_context(err, "%s", zone->target.name);
+    *out = search.found;
+    return true;
+}
+
+json_t *fault_zone_to_json(const struct fault_zone *zone, const char *table)
+{
+    json_t *json = json_object();
+    json_object_set_new(json, "target", fault_target_to_json(&zone->target));
+    json_object_set_new(json, "peers", fault_peers_to_json(&zone->peers));
+    json_object_set_new(json, "table", model_json_text(table));
+    json_object_set_new(json, "netnsDev", json_integer((json_int_t)zone->netns.dev));
+    json_object_set_new(json, "netnsIno", json_integer((json_int_t)zone->netns.ino));
+    return json;
+}
+
+bool fault_zone_from_json(struct fault_zone *zone, const json_t *json, struct base_error *err)
+{
+    uint64_t dev = 0;
+    uint64_t ino = 0;
+    if (!fault_target_from_json(json_object_get(json, "target"), &zone->target, err) ||
+        !fault_peers_from_json(json_object_get(json, "peers"), &zone->peers, err) ||
+        !model_get_u64(json, "undo", "netnsDev", INT64_MAX, &dev, err) ||
+        !model_get_u64(json, "undo", "netnsIno", INT64_MAX, &ino, err))
+        return false;
+    struct base_error why = {0};
+    if (!fault_netns_open(zone->target.netns, &zone->netns, &why)) {
+        if (why.code == BASE_NOT_FOUND)
+            return true; /* the namespace is gone, and its tables with it */
+        if (err != NULL)
+            *err = why;
+        return false;
+    }
+    if (zone->netns.dev != dev || zone->netns.ino != ino) {
+        fault_netns_close(&zone->netns); /* another one in its place: the old one is gone */
+        return true;
+    }
+    zone->nft = fault_nft_new(&zone->netns, err);
+    return zone->nft != NULL;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Thresholds of a load without a scenario: "p99 < 250ms", over the whole of it or, as "p99 < 250ms
+ * over 10s", in every window of that length; "... over 10s abort" ends the load when one fails.
+ * Judged by the same code as a scenario's (model/window.h).
+ */
+#ifndef LOADGEN_THRESHOLD_H
+#define LOADGEN_THRESHOLD_H
+
+#include "base/buf.h"
+#include "loadgen/run.h"
+#include "model/expectation.h"
+#include "model/verdict.h"
+#include "model/window.h"
+
+struct load_threshold {
+    char *text; /* as given */
+    struct expectation expect;
+    struct dur_ns over; /* 0: the whole */
+    bool abort;
+    struct load_window *window; /* made when the load starts */
+};
+
+struct load_thresholds {
+    struct load_threshold *items;
+    size_t count;
+};
+
+/* BASE_INVALID with what was expected at which character. */
+bool load_thresholds_add(struct load_thresholds *thresholds, const char *text,
+                         struct base_error *err);
+void load_thresholds_fini(struct load_thresholds *thresholds); /* accepts a zeroed value */
+/* Before the load starts. A window that is never full is BASE_INVALID. */
+bool load_thresholds_start(struct load_thresholds *thresholds, const struct load_spec *spec,
+                           struct base_error *err);
+void load_thresholds_histogram(struct load_thresholds *thresholds, const char *phase,
+                               const char *route, const char *kind, const struct hdr *hdr);
+/* false: one failed that ends the load. */
+bool load_thresholds_interval(struct load_thresholds *thresholds,
+                              const struct load_interval *interval);
+
+/* How one of them came out, after the run. */
+struct load_judged {
+    enum verdict_status status;
+    double value;    /* NaN: none */
+    const char *why; /* NULL unless insufficient */
+};
+struct load_judged load_threshold_judge(const struct load_threshold *threshold,
+                                        const struct load_run *run);
+/* The worst of all: a failure, else what is insufficient, else pass. */
+enum verdict_status load_thresholds_judge(const struct load_thresholds *thresholds,
+                                          const struct load_run *run);
+bool load_thresholds_text(struct base_buf *out, const struct load_thresholds *thresholds,
+                          const struct load_run *run);
+/* [{"expect", "status", "value", "why"}...] */
+json_t *load_thresholds_json(const struct load_thresholds *thresholds, const struct load_run *run);
+
+#endif

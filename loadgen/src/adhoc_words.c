@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adhoc_words.h"
+
+#include <string.h>
+
+static const struct {
+    const char *theirs;
+    const char *ours;
+    const char *whose;
+} same[] = {
+    {"R", "rate", "wrk2"},           {"T", "timeout", "wrk"},  {"L", "latency", "wrk2"},
+    {"u_latency", "latency", "wrk"}, {"z", "duration", "hey"}, {"X", "method", "curl"},
+    {"D", "body-file", "hey"},
+};
+enum { SAME = sizeof same / sizeof *same };
+
+/* dashes: how many the refused form has; 0: either. */
+static const struct {
+    const char *theirs;
+    int dashes;
+    const char *hint;
+} different[] = {
+    {"s", 1, "there are no scripts: a scenario has routes, weights and phases (squall schema)"},
+    {"script", 0,
+     "there are no scripts: a scenario has routes, weights and phases (squall "
+     "schema)"},
+    {"n", 1, "a run has a length, not a number of requests: -d SECS, with -r RATE"},
+    {"requests", 0, "a run has a length, not a number of requests: -d SECS, with -r RATE"},
+    {"B", 1, "service time is always shown beside response time"},
+    {"batch_latency", 0, "service time is always shown beside response time"},
+    {"targets", 0, "one URL is expected; several are the routes of a scenario (squall schema)"},
+    {"body", 1, "behind one dash it names a file elsewhere: --body-file FILE, or --body TEXT"},
+    {"workers", 1, "connections are opened beforehand: -c N"},
+    {"max-workers", 0, "connections are opened beforehand: -c N"},
+};
+enum { DIFFERENT = sizeof different / sizeof *different };
+
+static bool is(const char *word, size_t len, const char *name)
+{
+    return strlen(name) == len && memcmp(name, word, len) == 0;
+}
+
+const char *load_words_ours(const char *word, size_t len)
+{
+    for (size_t i = 0; i < SAME; i++)
+        if (is(word, len, same[i].theirs))
+            return same[i].ours;
+    return NULL;
+}
+
+const char *load_words_refusal(const char *word, size_t len, int dashes)
+{
+    for (size_t i = 0; i < DIFFERENT; i++)
+        if (is(word, len, different[i].theirs) &&
+            (different[i].dashes == 0 || different[i].dashes == dashes))
+            return different[i].hint;
+    return NULL;
+}
+
+bool load_words_help(struct base_buf *out)
+{
+    base_buf_str(out, "as elsewhere:");
+    for (size_t i = 0; i < SAME; i++)
+        base_buf_printf(out, "%s%s%s is --%s (%s)",
+                        i == 0   ? " "
+                        : i == 4 ? ",\n  "
+                                 : ", ",
+                        same[i].theirs[1] == '\0' ? "-" : "--", same[i].theirs, same[i].ours,
+                        same[i].whose);
+    return base_buf_str(
+        out, ";\n  long names also behind one dash (vegeta: -rate=50/1s). Not as elsewhere: -d is "
+             "the duration (hey: the body),\n  -t threads (hey: the timeout), -q quiet (hey: a "
+             "rate for each worker)\n");
+}

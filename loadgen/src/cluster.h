@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the leader and the workers of a distributed run say to each other through Redis
+ * (docs/adr/0006-distributed-load.md). All keys begin "squall:<run>:" and are gone an hour after
+ * they were written last.
+ *
+ *   plan     leader sets: {"workers": n, "spec": {...struct load_spec...}}
+ *   alive    leader sets again and again, for some seconds: without it, workers stop
+ *   joined   workers count themselves: the number a worker gets less one is its index
+ *   up       stream of workers' messages, each with "worker" (its index) and "type":
+ *            joined {"name", "rttNs"}, ready, alive,
+ *            interval {"number", "interval", "log": lines of a histogram log},
+ *            finished {"result"}, failed {"message"}
+ *   down     stream of the leader's: go {"startNs": on Redis' clock}, stop
+ */
+#ifndef LOAD_CLUSTER_H
+#define LOAD_CLUSTER_H
+
+#include "model/json.h"
+#include "model/load.h"
+
+enum load_cluster_key {
+    LOAD_CLUSTER_PLAN,
+    LOAD_CLUSTER_ALIVE,
+    LOAD_CLUSTER_JOINED,
+    LOAD_CLUSTER_UP,
+    LOAD_CLUSTER_DOWN,
+    LOAD_CLUSTER_KEYS
+};
+char *load_cluster_key(const char *run, enum load_cluster_key key); /* free() it */
+/* 1 to 64 letters, digits, '-', '_' or '.'. */
+bool load_cluster_run_valid(const char *run);
+
+extern const struct dur_ns load_cluster_ttl;      /* of all keys but alive */
+extern const struct dur_ns load_cluster_alive;    /* of that one */
+extern const struct dur_ns load_cluster_patience; /* of one round trip to Redis */
+
+/*
+ * Redis' clock seen from here. Of several round trips the fastest says most: the answer was made
+ * somewhere between sending and receiving, so its middle is wrong by half of the round trip at
+ * most (Cristian 1989).
+ */
+struct load_cluster_clock {
+    struct dur_ns rtt; /* of the best; 0 with no samples */
+    int64_t offset;    /* Redis' wall clock less our monotonic one, ns */
+    unsigned samples;
+};
+void load_cluster_clock_add(struct load_cluster_clock *clock, struct mono_ns sent,
+                            struct mono_ns received, struct wall_ns redis);
+struct mono_ns load_cluster_clock_mono(const struct load_cluster_clock *clock, struct wall_ns at);
+
+/* What a worker sends of the whole: an even share of connections; the schedule is shared by
+ * arrival (struct load_share). */
+uint32_t load_cluster_connections(uint32_t all, uint32_t index, uint32_t workers);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster_peers.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cluster_sum.h"
+
+static const size_t log_max = (size_t)1024 * 1024 * 1024;
+static const size_t troubles_max = (size_t)1024 * 1024;
+
+void load_peers_init(struct load_peers *peers, uint32_t count)
+{
+    *peers = (struct load_peers){.count = count};
+    peers->all = base_calloc(count, sizeof *peers->all);
+    base_buf_init(&peers->troubles, troubles_max);
+    for (uint32_t i = 0; i < count; i++)
+        base_buf_init(&peers->all[i].log, log_max);
+}
+
+void load_peers_fini(struct load_peers *peers)
+{
+    for (uint32_t i = 0; i < peers->count; i++) {
+        free(peers->all[i].name);
+        base_buf_fini(&peers->all[i].log);
+        load_result_fini(&peers->all[i].result);
+    }
+    free(peers->all);
+    base_buf_fini(&peers->troubles);
+    *peers = (struct load_peers){.count = 0};
+}
+
+const char *load_peer_name(const struct load_peers *peers, uint32_t index)
+{
+    const char *name = peers->all[index].name;
+    return name != NULL ? name : "never joined";
+}
+
+void load_peers_trouble(struct load_peers *peers, const char *format, ...)
+{
+    va_list args;
+    if (peers->troubles.len > 0)
+        base_buf_str(&peers->troubles, "; ");
+    va_start(args, format);
+    base_buf_vprintf(&peers->troubles, format, args);
+    va_end(args);
+}
+
+static void check_peer(struct load_peers *peers, uint32_t index)
+{
+    const struct load_peer *peer = &peers->all[index];
+    if (!peer->finished)
+        return;
+    if (memcmp(&peer->result.total, &peer->counts, sizeof peer->counts) != 0)
+        load_peers_trouble(
+            peers, "worker %u (%s) counted %" PRIu64 " requests, but its intervals hold %" PRIu64,
+            index, load_peer_name(peers, index), peer->result.total.sent, peer->counts.sent);
+    if (peer->result.client_limited)
+        load_peers_trouble(peers, "worker %u (%s): %s", index, load_peer_name(peers, index),
+                           peer->result.client_limited_why);
+}
+
+static void add_peer(struct load_result *result, const struct load_peer *peer)
+{
+    const struct load_result *one = &peer->result;
+    load_counts_add(&result->total, &peer->counts);
+    if (!peer->finished) {
+        result->complete = false;
+        return;
+    }
+    load_cluster_add_parts(result, one);
+    result->complete = result->complete && one->complete;
+    result->cpu.ns += one->cpu.ns;
+    if (one->scheduled.ns > result->scheduled.ns)
+        result->scheduled = one->scheduled;
+    if (one->end.ns > result->end.ns)
+        result->end = one->end;
+}
+
+static bool merge_logs(struct load_peers *peers, struct load_merge *merge, uint64_t ok,
+                       struct base_error *err)
+{
+    for (uint32_t i = 0; i < peers->count; i++) {
+        const struct base_buf *log = &peers->all[i].log;
+        if (!load_merge_text(merge, load_peer_name(peers, i), log->data, log->len, err))
+            return false;
+    }
+    const struct hdr *response = load_merge_kind(merge, LOAD_KIND_RESPONSE);
+    uint64_t recorded = response == NULL ? 0 : (uint64_t)response->total;
+    if (recorded != ok)
+        load_peers_trouble(peers, "%" PRIu64 " requests succeeded, but %" PRIu64 " were recorded",
+                           ok, recorded);
+    return true;
+}
+
+bool load_peers_conclude(struct load_peers *peers, const struct load_spec *spec,
+                         const struct load_peers_start *start, struct load_merge *merge,
+                         struct load_result *result, struct base_error *err)
+{
+    result->complete = true;
+    result->start = start->wall;
+    result->start_mono = start->mono;
+    result->end = start->wall;
+    for (uint32_t i = 0; i < peers->count; i++) {
+        add_peer(result, &peers->all[i]);
+        check_peer(peers, i);
+    }
+    result->end_mono = base_mono_add(start->mono, (struct dur_ns){result->end.ns - start->wall.ns});
+    if (!merge_logs(peers, merge, result->total.ok, err))
+        return false;
+    uint64_t due = result->complete ? load_cluster_scheduled(spec) : 0;
+    if (result->complete && result->total.intended != due)
+        load_peers_trouble(
+            peers, "%" PRIu64 " requests were due, but the workers together knew of %" PRIu64, due,
+            result->total.intended);
+    result->client_limited = peers->troubles.len > 0;
+    result->client_limited_why = result->client_limited ? base_str_dup(peers->troubles.data) : NULL;
+    return true;
+}

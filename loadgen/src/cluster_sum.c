@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cluster_sum.h"
+
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "model/hlog.h"
+#include "schedule.h"
+
+uint64_t load_cluster_slot(const struct load_interval *interval, struct wall_ns start,
+                           struct dur_ns length)
+{
+    int64_t end = interval->start.ns + interval->length.ns - start.ns;
+    int64_t ends = (end + length.ns / 2) / length.ns;
+    return ends > 0 ? (uint64_t)ends - 1 : 0;
+}
+
+bool load_cluster_interval_init(struct load_cluster_interval *interval, struct base_error *err)
+{
+    struct load_cluster_interval made = {.response.counts = NULL};
+    if (!hdr_init_latency(&made.response, err))
+        return false;
+    if (!hdr_init_latency(&made.late, err)) {
+        hdr_fini(&made.response);
+        return false;
+    }
+    *interval = made;
+    return true;
+}
+
+void load_cluster_interval_fini(struct load_cluster_interval *interval)
+{
+    hdr_fini(&interval->response);
+    hdr_fini(&interval->late);
+    load_interval_fini(&interval->sum);
+    *interval = (struct load_cluster_interval){.response.counts = NULL};
+}
+
+struct adding {
+    struct load_cluster_interval *interval;
+    struct base_error *err;
+    bool failed;
+};
+
+static bool on_entry(void *ctx, struct hlog_entry *entry)
+{
+    struct adding *adding = ctx;
+    if (base_str_ends(entry->tag == NULL ? "" : entry->tag, "/response"))
+        adding->failed = !hdr_add(&adding->interval->response, &entry->hdr, adding->err);
+    else if (base_str_ends(entry->tag == NULL ? "" : entry->tag, "/schedule"))
+        adding->failed = !hdr_add(&adding->interval->late, &entry->hdr, adding->err);
+    return !adding->failed;
+}
+
+bool load_cluster_interval_add(struct load_cluster_interval *interval,
+                               const struct load_interval *one, const char *log, size_t len,
+                               struct base_error *err)
+{
+    struct adding adding = {.interval = interval, .err = err};
+    if (!hlog_read(log, len, NULL, on_entry, &adding, err) || adding.failed)
+        return false;
+    struct load_interval *sum = &interval->sum;
+    bool first = sum->phase == NULL;
+    if (first) {
+        sum->start = one->start;
+        sum->phase = base_str_dup(one->phase);
+    }
+    int64_t end = sum->start.ns + sum->length.ns;
+    int64_t one_end = one->start.ns + one->length.ns;
+    sum->start.ns = one->start.ns < sum->start.ns ? one->start.ns : sum->start.ns;
+    sum->length.ns = (first || one_end > end ? one_end : end) - sum->start.ns;
+    load_counts_add(&sum->counts, &one->counts);
+    sum->in_flight += one->in_flight;
+    return true;
+}
+
+struct load_interval load_cluster_interval_take(struct load_cluster_interval *interval)
+{
+    struct load_interval taken = interval->sum;
+    taken.p50.ns = hdr_value_at_quantile(&interval->response, 0.5);
+    taken.p99.ns = hdr_value_at_quantile(&interval->response, 0.99);
+    taken.max.ns = hdr_max(&interval->response);
+    taken.late_p99.ns = hdr_value_at_quantile(&interval->late, 0.99);
+    interval->sum = (struct load_interval){.phase = NULL};
+    return taken;
+}
+
+static struct load_part *find_part(struct load_result *whole, const struct load_part *like)
+{
+    for (size_t i = 0; i < whole->part_count; i++)
+        if (base_str_eq(whole->parts[i].phase, like->phase) &&
+            base_str_eq(whole->parts[i].route, like->route))
+            return &whole->parts[i];
+    whole->parts = base_reallocarray(whole->parts, whole->part_count + 1, sizeof *whole->parts);
+    struct load_part *made = &whole->parts[whole->part_count++];
+    *made =
+        (struct load_part){.phase = base_str_dup(like->phase), .route = base_str_dup(like->route)};
+    return made;
+}
+
+void load_cluster_add_parts(struct load_result *whole, const struct load_result *one)
+{
+    for (size_t i = 0; i < one->part_count; i++)
+        load_counts_add(&find_part(whole, &one->parts[i])->counts, &one->parts[i].counts);
+}
+
+uint64_t load_cluster_scheduled(const struct load_spec *spec)
+{
+    struct load_schedule schedule;
+    struct load_arrival arrival;
+    uint64_t count = 0;
+    load_schedule_init(&schedule, spec, NULL, 0, 1);
+    while (load_schedule_next(&schedule, &arrival))
+        count++;
+    load_schedule_fini(&schedule);
+    return count;
+}

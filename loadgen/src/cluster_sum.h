@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Intervals of several workers becoming intervals of the whole. Pure. */
+#ifndef LOAD_CLUSTER_SUM_H
+#define LOAD_CLUSTER_SUM_H
+
+#include "model/hdr.h"
+#include "model/load.h"
+
+/* Which interval of the whole a worker's belongs to, by its end: intervals end at multiples of
+ * their length, but a busy worker may leave some out and send a longer one. */
+uint64_t load_cluster_slot(const struct load_interval *interval, struct wall_ns start,
+                           struct dur_ns length);
+
+/* The intervals of one slot, of those workers that have sent theirs. */
+struct load_cluster_interval {
+    struct load_interval sum; /* without percentiles until finished; owns its phase */
+    struct hdr response;
+    struct hdr late;
+};
+
+bool load_cluster_interval_init(struct load_cluster_interval *interval, struct base_error *err);
+void load_cluster_interval_fini(struct load_cluster_interval *interval); /* accepts zeroed */
+/* log: what the worker recorded in it, lines of a histogram log. */
+bool load_cluster_interval_add(struct load_cluster_interval *interval,
+                               const struct load_interval *one, const char *log, size_t len,
+                               struct base_error *err);
+/* Fills in the percentiles and gives the sum away (its phase to be freed by its taker). */
+struct load_interval load_cluster_interval_take(struct load_cluster_interval *interval);
+
+/* Adds a worker's parts to those of the whole, by phase and route. */
+void load_cluster_add_parts(struct load_result *whole, const struct load_result *one);
+/* How many requests are due by the schedule: what all shares together must have intended. */
+uint64_t load_cluster_scheduled(const struct load_spec *spec);
+
+#endif

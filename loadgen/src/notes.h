@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a result says to people besides its numbers: what weakens it, what failed, what to do. */
+#ifndef LOAD_NOTES_H
+#define LOAD_NOTES_H
+
+#include "conn.h"
+
+/* The worst that a run's pools met, added up. */
+struct load_troubles {
+    struct load_refusals refusals[LOAD_CAUSE_COUNT];
+    char tls_why[LOAD_TLS_WHY];
+};
+
+void load_troubles_add(struct load_troubles *troubles, const struct load_pool *pool);
+/* Fills result->notes from the counts of result and from troubles. */
+void load_notes_write(struct load_result *result, const struct load_tls_spec *tls,
+                      const struct load_troubles *troubles);
+/* For load_tls_result.verified; free() it. */
+char *load_notes_verified(const struct load_tls_spec *tls);
+
+#endif

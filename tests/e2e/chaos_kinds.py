@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every kind of fault as the matrix needs it: how it is asked for, how its target shows that it is
+there, how it is kept from being applied to the second of two targets. A new kind is a class and a
+row of KINDS."""
+
+import contextlib
+import time
+
+from chaos_lab import (Instance, answers, app_fault, connects, cpu_fault, cut_off, disk_fault,
+                       echo_command, files_limit, fillers, group_mount, injected_share, kill_fault, limits_fault, memory_fault, partition_fault,
+                       pause_fault, sh, workers_in)
+from conftest import wait_until
+
+# A service whose /api/chaos is broken: it answers like any other, but takes no fault.
+BROKEN = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b'{"data":null,"meta":{},"errors":[{"code":"BROKEN"}]}'
+        self.send_response(500 if self.path.startswith("/api/chaos/") else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    do_GET = do_POST = do_DELETE = answer
+    def log_message(self, *words):
+        pass
+http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Handler).serve_forever()
+"""
+
+
+@contextlib.contextmanager
+def replaced(platform, name, command):
+    """Another program in the instance's place, under its address."""
+    old = platform.instances[name]
+
+    def put(words):
+        platform.instances[name].stop()
+        platform.add(old.service, Instance(platform.folder, name, words, old.address, old.port,
+                                           old.netns, groups=old.groups))
+    put(command)
+    try:
+        yield
+    finally:
+        put(old.command)
+
+
+def as_nobody(command):
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+
+
+class Kind:
+    """`lab` is the platform; the seconds of `times` are duration_s and lease_s."""
+
+    holds = True   # something is in place that a lease could end; otherwise it ends with its `for`
+    target = None  # the instance of the rows with one target
+    # The row "apply fails half way": both targets, and words of the refusal; None: cannot be made
+    # to happen, and the row says why not in place of seconds.
+    pair, words, never = None, None, None
+
+    def spec(self, lab, targets, **times):
+        raise NotImplementedError
+
+    def gone(self, effect):
+        """May raise OSError or AssertionError while the target is being started again."""
+        raise NotImplementedError
+
+    def assert_present(self, effect):
+        assert not self.gone(effect), effect.spec["kind"]
+
+    def untouched(self, effect):
+        """Of a fault that was never applied."""
+        return effect.target.process.pid == effect.pid and self.gone(effect)
+
+    @contextlib.contextmanager
+    def second_refuses(self, platform, spec):
+        yield
+
+
+class Kill(Kind):
+    holds = False
+    target = "api-12"
+    pair, words = ("api-11", "api-12"), "not permitt"
+
+    def spec(self, lab, targets, **times):
+        return kill_fault(targets, **times)
+
+    def gone(self, effect):  # something serves there again
+        target = effect.target
+        return target.process.pid != effect.pid and connects(target.netns, target.address,
+                                                             target.port)
+
+    def assert_present(self, effect):
+        target = effect.target
+        wait_until(lambda: target.process.pid != effect.pid or target.process.poll() is not None, 2,
+                   "killed")
+
+    def untouched(self, effect):
+        return effect.target.process.pid == effect.pid and effect.target.process.poll() is None
+
+    @contextlib.contextmanager
+    def second_refuses(self, platform, spec):
+        """A process of somebody else; the agent of that row has no CAP_KILL."""
+        second = platform.instances[self.pair[1]]
+        with replaced(platform, second.name,
+                      as_nobody(echo_command(second.address, second.port))):
+            yield
+
+
+class CrashLoop(Kill):
+    """Its effect is that no process grows old."""
+    holds = True
+    target = "jobs-24"
+    never = "as kill"
+    pair = None
+    every_s = 0.1
+    old_s = 0.5  # several times `every`, plus a start
+
+    def spec(self, lab, targets, **times):
+        return kill_fault(targets, service="jobs", every_s=self.every_s, **times)
+
+    def gone(self, effect):
+        pid = effect.target.process.pid
+        end = time.monotonic() + self.old_s
+        while time.monotonic() < end:
+            if effect.target.process.pid != pid or effect.target.process.poll() is not None:
+                return False
+            time.sleep(0.01)
+        return pid != effect.pid and answers(effect.target)
+
+    def assert_present(self, effect):
+        assert not self.gone(effect)
+
+
+class Partition(Kind):
+    target = "api-11"
+    pair, words = ("api-11", "api-12"), "refused"
+
+    def spec(self, lab, targets, **times):
+        return partition_fault(targets, **times)
+
+    def gone(self, effect):
+        return not cut_off(effect.lab, effect.target.name)
+
+    @contextlib.contextmanager
+    def second_refuses(self, platform, spec):
+        """A table of that name is in the way. The kernel refuses it to the owner of another."""
+        inside = ["ip", "netns", "exec", platform.instances[self.pair[1]].netns, "nft"]
+        table = ["table", "inet", f"squall_{spec['id']}"]
+        sh(*inside, "add", *table)
+        yield  # the agent's revert takes it along
+
+
+class App(Kind):
+    target = "gateway-14"
+    pair, words = ("gateway-14", "gateway-15"), "answered 500"
+
+    def spec(self, lab, targets, **times):
+        return app_fault(targets, rate=1.0, **times)
+
+    def gone(self, effect):
+        return injected_share(effect.lab, effect.target.name, 20) == 0
+
+    @contextlib.contextmanager
+    def second_refuses(self, platform, spec):
+        second = platform.instances[self.pair[1]]
+        with replaced(platform, second.name,
+                      ["/usr/bin/python3", "-c", BROKEN, second.address, str(second.port)]):
+            yield
+
+
+class Pause(Kind):
+    """A group that can be opened can be frozen: what is not allowed is refused before."""
+    never = "refused before"
+
+    def __init__(self, target):
+        self.target = target
+
+    def spec(self, lab, targets, **times):
+        return pause_fault(targets, **times)
+
+    def gone(self, effect):
+        return answers(effect.target)
+
+
+class PauseBySignal(Pause):
+    pair, words = ("jobs-23", "jobs-24"), "not permitt"
+
+    @contextlib.contextmanager
+    def second_refuses(self, platform, spec):
+        second = platform.instances[self.pair[1]]
+        with replaced(platform, second.name,
+                      as_nobody(echo_command(second.address, second.port))):
+            yield
+
+
+class Cpu(Kind):
+    target = "jobs-25"
+    never = "as memory"
+
+    def spec(self, lab, targets, **times):
+        return cpu_fault(targets, **times)
+
+    def gone(self, effect):
+        return not workers_in(effect.target)
+
+
+class Memory(Kind):
+    """The second of two has no room in its group: the kernel kills the worker there."""
+    target = "jobs-26"
+    never = "needs cgroup v1's memory controller"
+    if group_mount("memory") is not None:
+        pair, words = ("jobs-26", "jobs-27"), "want of memory"
+
+    def spec(self, lab, targets, **times):
+        return memory_fault(targets, **times)
+
+    def gone(self, effect):
+        return not workers_in(effect.target)
+
+    def assert_present(self, effect):
+        [(_, resident)] = workers_in(effect.target).values()
+        assert resident > 60 << 20
+
+
+class DiskFill(Kind):
+    target = "jobs-23"
+    never = "one file for all targets"
+
+    def spec(self, lab, targets, **times):
+        return disk_fault(lab.folder, targets, **times)
+
+    def gone(self, effect):
+        return not fillers(effect.lab.folder)
+
+    def assert_present(self, effect):
+        [size] = fillers(effect.lab.folder).values()
+        assert size >= 64 << 20
+
+
+class Files(Kind):
+    """Whose limits can be read, can be set."""
+    target = "jobs-29"
+    never = "refused before"
+    low = 40
+
+    def spec(self, lab, targets, **times):
+        return limits_fault(targets, files=self.low, **times)
+
+    def gone(self, effect):
+        return files_limit(effect.target.process.pid) != self.low
+
+
+class Pids(Kind):
+    target = "jobs-28"
+    never = "as files" if group_mount("pids") is not None else "needs cgroup v1's pids controller"
+
+    def spec(self, lab, targets, **times):
+        return limits_fault(targets, pids=0, **times)
+
+    def gone(self, effect):
+        return (effect.target.groups[1] / "pids.max").read_text() == "max\n"
+
+
+KINDS = {
+    "kill": Kill(),
+    "partition": Partition(),
+    "app": App(),
+    "kill (crash loop)": CrashLoop(),
+    "pause (cgroup v2)": Pause("jobs-21"),
+    "pause (v1 freezer)": Pause("jobs-22"),
+    "pause (SIGSTOP)": PauseBySignal("jobs-23"),
+    "cpu": Cpu(),
+    "memory": Memory(),
+    "diskFill": DiskFill(),
+    "limits (files)": Files(),
+    **({"limits (pids)": Pids()} if group_mount("pids") is not None else {}),
+}

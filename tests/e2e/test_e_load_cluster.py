@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A distributed run: workers in network namespaces of their own, a real Redis between them, some of
+them killed, stopped and cut off."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import threading
+import time
+
+import pytest
+
+from conftest import BIN, run, wait_until
+from services import free_port
+from test_e_load import read_hlog, total
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+PREFIX = f"sqlc{os.getpid() % 100000}"
+SUBNET = f"10.232.{os.getpid() % 250 + 1}"
+WORKERS = 3
+
+pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None,
+                                reason="redis-server is not installed")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+
+
+def sh(*words):
+    subprocess.run(words, check=True, capture_output=True, text=True)
+
+
+class Target:
+    """An HTTP server that notes when requests came, by the address they came from."""
+
+    def __init__(self, address):
+        self.listener = socket.create_server((address, 0), backlog=512)
+        self.port = self.listener.getsockname()[1]
+        self.seen = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, peer = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.answer, args=(connection, peer[0]), daemon=True).start()
+
+    def answer(self, connection, peer):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        rest = b""
+        try:
+            while data := connection.recv(65536):
+                rest += data
+                while b"\r\n\r\n" in rest:
+                    _, rest = rest.split(b"\r\n\r\n", 1)
+                    self.seen.append((time.monotonic(), peer))
+                    connection.sendall(OK)
+        except OSError:
+            pass
+        connection.close()
+
+    def count(self, peer=None):
+        return sum(peer in (None, one) for _, one in self.seen)
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+class Redis:
+    def __init__(self, folder, addresses):
+        self.port = free_port()
+        self.log = open(folder / "redis.log", "ab")
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", *addresses, "--save", "",
+             "--appendonly", "no", "--protected-mode", "no", "--dir", folder],
+            stdout=self.log, stderr=self.log)
+        wait_until(lambda: self.ask("PING") == "PONG", 15, "Redis")
+
+    def ask(self, *words):
+        return subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True,
+                              text=True, timeout=10, check=False).stdout.strip()
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+class Cluster:
+    """A leader in this namespace, and workers that may be in others."""
+
+    def __init__(self, folder, address, redis, target):
+        self.folder, self.address, self.redis, self.target = folder, address, redis, target
+        self.started = []
+
+    def start(self, words, name, wrap=()):
+        log = open(self.folder / name, "w+", encoding="utf-8")
+        one = subprocess.Popen([*wrap, BIN / "squall", "load", *map(str, words)],
+                               stdout=subprocess.PIPE, stderr=log, text=True)
+        one.log = log
+        self.started.append(one)
+        return one
+
+    def lead(self, *more, run_id="r", workers=WORKERS, rate=150, seconds=2):
+        return self.start(
+            [f"http://{self.address}:{self.target.port}/", "-r", rate, "-d", seconds, "-c", 12,
+             "--arrivals", "constant", "--interval", "200ms", "--workers", workers, "--redis",
+             f"{self.address}:{self.redis.port}", "--run", run_id, "--patience", "20", *more],
+            "leader")
+
+    def join(self, number=0, run_id="r", wrap=(), patience=20):
+        return self.start(["--join", f"{self.address}:{self.redis.port}", "--run", run_id,
+                           "--patience", patience], f"worker-{number}", wrap)
+
+    def close(self):
+        for one in self.started:
+            if one.poll() is None:
+                one.kill()
+            one.wait()
+            one.stdout.close()
+            one.log.close()
+
+
+def stderr_of(one):
+    one.log.flush()
+    one.log.seek(0)
+    return one.log.read()
+
+
+def end(one, timeout=40):
+    out = one.communicate(timeout=timeout)[0]
+    return one.returncode, out, stderr_of(one)
+
+
+@pytest.fixture(scope="module", name="redis")
+def _redis(tmp_path_factory):
+    one = Redis(tmp_path_factory.mktemp("redis"), ["127.0.0.1"])
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def cluster(redis, tmp_path):
+    target = Target("127.0.0.1")
+    one = Cluster(tmp_path, "127.0.0.1", redis, target)
+    yield one
+    one.close()
+    target.close()
+    redis.ask("FLUSHALL")
+
+
+class Lab:
+    """A bridge with an address here, and namespaces on it, a worker's each."""
+
+    def __init__(self, count):
+        self.bridge, self.address = f"{PREFIX}b", f"{SUBNET}.1"
+        self.spaces = [f"{PREFIX}-{i}" for i in range(count)]
+        sh("ip", "link", "add", self.bridge, "type", "bridge")
+        sh("ip", "addr", "add", f"{self.address}/24", "dev", self.bridge)
+        sh("ip", "link", "set", self.bridge, "up")
+        for i, space in enumerate(self.spaces):
+            sh("ip", "netns", "add", space)
+            sh("ip", "link", "add", f"{PREFIX}v{i}", "type", "veth", "peer", "name", "eth0",
+               "netns", space)
+            sh("ip", "link", "set", f"{PREFIX}v{i}", "master", self.bridge, "up")
+            sh("ip", "-n", space, "addr", "add", f"{self.peer(i)}/24", "dev", "eth0")
+            sh("ip", "-n", space, "link", "set", "eth0", "up")
+            sh("ip", "-n", space, "link", "set", "lo", "up")
+
+    def peer(self, i):
+        return f"{SUBNET}.{10 + i}"
+
+    def inside(self, i):
+        return ["ip", "netns", "exec", self.spaces[i]]
+
+    def cut_off(self, i, port):
+        """From Redis alone: the target stays within reach."""
+        sh(*self.inside(i), "nft", f"add table inet t; add chain inet t out {{ type filter hook "
+           f"output priority 0; }}; add rule inet t out tcp dport {port} drop")
+
+    def close(self):
+        for i, space in enumerate(self.spaces):
+            # The kernel takes its time to empty a deleted namespace.
+            subprocess.run(["ip", "link", "del", f"{PREFIX}v{i}"], check=False)
+            subprocess.run(["ip", "netns", "del", space], check=False)
+        subprocess.run(["ip", "link", "del", self.bridge], check=False)
+
+
+@pytest.fixture
+def lab():
+    made = []
+
+    def make(count):
+        made.append(Lab(count))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def spread(lab, tmp_path):
+    """A leader here and a worker in each namespace."""
+    made = []
+
+    def make(count):
+        place = lab(count)
+        redis = Redis(tmp_path, ["127.0.0.1", place.address])
+        target = Target(place.address)
+        one = Cluster(tmp_path, place.address, redis, target)
+        made.append((one, redis, target))
+        return place, one
+
+    yield make
+    for one, redis, target in made:
+        one.close()
+        redis.close()
+        target.close()
+
+
+@needs_root
+def test_k6_operator_413_one_merged_result(spread, tmp_path):
+    """Three hosts send one schedule, started at one moment, and the result is that of one
+    generator: counts, histograms by interval, percentiles."""
+    place, cluster = spread(WORKERS)
+    log = tmp_path / "all.hlog"
+    leader = cluster.lead("--json", "--hlog", log, rate=60, seconds=3)
+    workers = []
+    for i in range(WORKERS):
+        workers.append(cluster.join(i, wrap=place.inside(i)))
+        time.sleep(0.035)  # the disagreement itself: they look for the start at different times
+    code, out, told = end(leader)
+    assert code in (0, 3), told
+    assert all(end(one)[0] in (0, 3) for one in workers)
+    result = json.loads(out)
+    assert result["total"]["intended"] == result["total"]["ok"] == 180 == cluster.target.count()
+    assert result["complete"] and sum(p["counts"]["ok"] for p in result["parts"]) == 180
+    assert "late by itself" in (result["clientLimitedWhy"] or "late by itself"), "nothing else"
+    assert sum(i["counts"]["ok"] for i in result["intervals"]) == 180
+    assert 3 <= len(result["intervals"]) <= 17, "intervals of the workers became one each"
+    ends = [i["startMonoNs"] + i["lengthNs"] for i in result["intervals"]]
+    assert ends == sorted(ends)
+    assert result["latency"]["response"]["count"] == 180
+    assert total(read_hlog(log.read_text())["load/url/response"]) == 180
+    # Arrival k of the whole is due at k / 60 s and worker k mod 3 sends it: the workers take turns.
+    times = {place.peer(i): [] for i in range(WORKERS)}
+    for at, peer in cluster.target.seen:
+        times[peer].append(at)
+    assert [len(one) for one in times.values()] == [60, 60, 60]
+    # Who has which index is chance; the first arrivals say.
+    order = sorted(times.values(), key=lambda one: one[0])
+    for i, one in enumerate(order):
+        shift = statistics.median(b - a for a, b in zip(order[0], one))
+        assert abs(shift - i / 60) < 0.4 / 60, (i, shift)
+    every = sorted(at for at, _ in cluster.target.seen)
+    gaps = [b - a for a, b in zip(every, every[1:])]
+    assert 0.5 / 60 < statistics.median(gaps) < 1.5 / 60, "each arrival once, not some of them twice"
+    assert cluster.redis.ask("KEYS", "*") == "squall:r:down", "nothing else is left behind"
+
+
+@needs_root
+def test_workers_that_die_are_missed(spread):
+    """One is killed, one is stopped, one is cut off from Redis: each is named, the result is no
+    evidence, and nobody goes on sending."""
+    place, cluster = spread(4)
+    leader = cluster.lead(workers=4, seconds=60)
+    workers = [cluster.join(i, wrap=place.inside(i)) for i in range(4)]
+    wait_until(lambda: all(cluster.target.count(place.peer(i)) > 10 for i in range(4)), 30, "load")
+    pids = {}
+    for line in stderr_of(leader).splitlines():
+        found = re.match(r"worker (\d) is .*:(\d+)$", line)
+        if found:
+            pids[int(found[2])] = int(found[1])
+    index = [pids[one.pid] for one in workers]  # ip netns exec becomes what it runs
+    workers[0].kill()
+    workers[1].send_signal(signal.SIGSTOP)
+    place.cut_off(2, cluster.redis.port)
+    code, out, told = end(leader)
+    assert code == 3, told
+    why = out[out.index("client limited:"):]
+    for i in range(3):
+        assert f"worker {index[i]} (" in why and "dead, stopped or cut off" in why, why
+    # On a busy machine the survivor may have been late by itself, and says so.
+    assert not re.search(rf"worker {index[3]} \([^)]*\) (fell|failed|ended|was)", why), why
+    assert "stopped early" in out
+    # The one that was cut off has ended by itself, and says why.
+    assert end(workers[2])[0] == 5 and "Redis at" in stderr_of(workers[2])
+    assert end(workers[3])[0] in (0, 3)
+    workers[1].send_signal(signal.SIGCONT)
+    assert end(workers[1])[0] == 5 and "leader is gone" in stderr_of(workers[1])
+    counts = [cluster.target.count(place.peer(i)) for i in range(4)]
+    assert cluster.target.count() == sum(counts) < 60 * 150 / 2
+
+
+def test_without_its_leader_nobody_sends(cluster):
+    leader = cluster.lead(seconds=60)
+    workers = [cluster.join(i) for i in range(WORKERS)]
+    wait_until(lambda: cluster.target.count() > 50, 30, "load")
+    leader.kill()
+    for one in workers:
+        code, _, told = end(one, 15)
+        assert code == 5 and "leader is gone" in told
+
+
+def test_without_redis_nobody_sends(tmp_path):
+    """And nobody believes in what there is."""
+    redis, target = Redis(tmp_path, ["127.0.0.1"]), Target("127.0.0.1")
+    one = Cluster(tmp_path, "127.0.0.1", redis, target)
+    try:
+        leader = one.lead("--hlog", tmp_path / "all.hlog", seconds=60, workers=2)
+        workers = [one.join(i) for i in range(2)]
+        wait_until(lambda: target.count() > 50, 30, "load")
+        redis.process.kill()
+        for each in (leader, *workers):
+            code, out, told = end(each, 15)
+            assert code == 5 and out == "" and "Redis at 127.0.0.1" in told
+        assert not list(tmp_path.glob("all.hlog*"))
+    finally:
+        one.close()
+        redis.close()
+        target.close()
+
+
+def test_ctrl_c_ends_all_of_it(cluster):
+    leader = cluster.lead(seconds=60)
+    workers = [cluster.join(i) for i in range(WORKERS)]
+    wait_until(lambda: cluster.target.count() > 50, 30, "load")
+    leader.send_signal(signal.SIGINT)
+    code, out, told = end(leader)
+    assert code == 4 and "stopped early" in out and "fell silent" not in out, told
+    assert "ended early" not in out and "failed:" not in out
+    assert all(end(one)[0] in (0, 3) for one in workers)
+    sent = int(re.search(r"(\d+) sent", out)[1])
+    assert sent == cluster.target.count()
+
+
+def test_a_worker_that_leaves_is_missed(cluster):
+    leader = cluster.lead(seconds=60, workers=2)
+    workers = [cluster.join(i) for i in range(2)]
+    wait_until(lambda: cluster.target.count() > 50, 30, "load")
+    workers[0].send_signal(signal.SIGTERM)
+    assert end(workers[0])[0] == 4
+    code, out, _ = end(leader)
+    assert code == 3 and "ended early" in out
+    assert end(workers[1])[0] in (0, 3)
+
+
+def test_without_all_workers_nothing_is_sent(cluster):
+    leader = cluster.lead("--patience", "1.5", workers=2)
+    worker = cluster.join()
+    code, out, _ = end(leader)
+    assert code == 3 and "(never joined) was not ready in time" in out
+    assert cluster.target.count() == 0
+    assert end(worker)[0] in (3, 5)
+
+
+def test_who_is_refused(cluster):
+    def refused(one, words):
+        code, out, told = end(one)
+        assert code == 2 and out == "" and words in told, told
+
+    refused(cluster.lead("-c", "2"), "cannot be shared out")
+    refused(cluster.lead(run_id="a b"), "a name has")
+    refused(cluster.join(run_id="none", patience=0.2), "there is no run")
+    leader = cluster.lead(workers=1, seconds=20)
+    worker = cluster.join()
+    wait_until(lambda: cluster.target.count() > 5, 20, "load")
+    refused(cluster.lead(), "already")
+    refused(cluster.join(1), "has its 1 workers already")
+    assert leader.poll() is None and worker.poll() is None, "they did not disturb the run"
+    leader.send_signal(signal.SIGINT)
+    assert end(leader)[0] == 4 and end(worker)[0] in (0, 3)
+
+
+def test_words_that_do_not_go_together():
+    url = "http://127.0.0.1:1/"
+    for words in ([url, "-r", "5", "--workers", "2"], [url, "-r", "5", "--redis", "h:1"],
+                  [url, "-r", "5", "--run", "x"], ["--join", "h:1"],
+                  ["--join", "h:1", "--run", "x", url], ["--join", "h:1", "--run", "x", "-r", "5"],
+                  [url, "-r", "5", "--workers", "1", "--redis", "h:1", "--prometheus", "h:2"],
+                  [url, "-r", "5", "--workers", "1", "--redis", "h"]):
+        done = run("squall", "load", *words)
+        assert done.returncode == 2 and done.stdout == "", words
+    done = run("squall", "load", url, "-r", "5", "--workers", "1", "--redis",
+               f"127.0.0.1:{free_port()}")
+    assert done.returncode == 5 and "Redis at 127.0.0.1" in done.stderr
+
+
+def test_damaged_messages_end_the_run(cluster):
+    """Whoever else writes there: what cannot be understood is never counted."""
+    leader = cluster.lead(workers=1, seconds=30)
+    worker = cluster.join()
+    wait_until(lambda: cluster.target.count() > 20, 30, "load")
+    cluster.redis.ask("XADD", "squall:r:up", "*", "m", '{"type":"interval","worker":0,"number":77}')
+    code, _, told = end(leader)
+    assert code == 5 and "worker 0" in told
+    assert end(worker, 15)[0] == 5

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How exactly requests are sent, what kept them, and what users of other generators complain of:
+each such test carries the complaint's number."""
+
+import json
+import signal
+import socket
+import threading
+import time
+
+from conftest import run
+from test_e_arrivals import S, noting, stage, staged
+from test_e_load import (OK, check_sums, load, make_plan, quantile, serve,  # noqa: F401
+                         total, value_of)
+
+
+def lateness(result):
+    return {one["cause"]: one for one in result["lateness"]}
+
+
+def test_coordinated_omission_matches_the_analytic_answer(serve, load):
+    """1000/s on ten connections; the server answers nobody for a second. It knows when it answered
+    the n-th request, the schedule says when that was due: their difference is the response time
+    that a user would have seen, and each percentile of what was recorded is within 1 % of it."""
+    answered, held = [], []
+    stall = {"until": None}
+
+    def answer(peer):
+        peer.send(OK)
+        answered.append(time.monotonic_ns())
+
+    def release():
+        stall["until"] = 0
+        for peer in held:
+            answer(peer)
+
+    def behave(peer, head):
+        if stall["until"] is None and server.requests == 50:
+            stall["until"] = time.monotonic() + 1.0
+            server.loop.call_later(1.0, release)
+        if stall["until"]:
+            held.append(peer)
+        else:
+            answer(peer)
+
+    server = serve(behave)
+    one = load.finish(make_plan([server.port], rate=1000, seconds=1.3, connections=10, threads=1,
+                                timeout=10))
+    result = check_sums(one)
+    assert len(answered) == 1300 == result["total"]["ok"]
+    start = result["startMonoNs"]
+    expected = sorted((at - start) / S - n / 1000 for n, at in enumerate(answered))
+    response = one.histograms()["steady/home/response"]
+    for q in (0.5, 0.75, 0.9, 0.99, 0.999):
+        analytic = expected[min(int(q * 1300), 1299)]
+        measured = quantile(response, q)
+        assert analytic > 0.3, "the stall is what this percentile shows"
+        assert abs(measured / analytic - 1) < 0.01, (q, measured, analytic)
+    service = one.histograms()["steady/home/service"]
+    assert sum(n for i, n in service.items() if value_of(i) > 0.5e9) == len(held) == 10
+    assert quantile(service, 0.99) < 0.1 * quantile(response, 0.99)
+
+
+def test_late_starts_are_noticed_k6_3664_2837(serve, load):
+    """The generator is stopped for half a second while it is idle: that is its own lateness, of the
+    timer's kind, and no evidence about the target."""
+    server = serve()
+    one = load(make_plan([server.port], rate=200, seconds=1.2, connections=200, threads=1))
+    one.line("interval")
+    one.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.5)  # the lateness itself
+    one.process.send_signal(signal.SIGCONT)
+    code, _ = one.wait()
+    result = check_sums(one)
+    assert code == 0 and result["total"]["intended"] == 240 == result["total"]["sent"]
+    assert result["clientLimitedBy"] == "lateness"
+    assert "not woken in time" in result["clientLimitedWhy"]
+    causes = lateness(result)
+    assert 0.4 * S < causes["timer_late"]["maxNs"] < 5 * S
+    assert causes["timer_late"]["count"] + causes.get("loop_busy", {"count": 0})["count"] == 240
+    assert quantile(one.histograms()["steady/home/response"], 1) > 0.4, "users waited that long"
+
+
+def test_waiting_for_a_connection_is_told_apart(serve, load):
+    server = serve(lambda peer, head: server.loop.call_later(0.02, peer.send, OK))
+    one = load.finish(make_plan([server.port], rate=100, connections=1, timeout=20, seconds=0.6))
+    causes = lateness(check_sums(one))
+    assert causes["no_free_connection"]["count"] >= 55
+    assert causes["no_free_connection"]["p50Ns"] > 0.2 * S
+    own = causes.get("timer_late", causes.get("loop_busy"))
+    assert own["p50Ns"] < 0.1 * causes["no_free_connection"]["p50Ns"]
+
+
+def test_sending_others_first_is_told_apart(serve, load):
+    """A burst: the first one goes out at once, the others when those before them are sent."""
+    server = serve()
+    one = load.finish(staged([server.port], [stage(0.5, burst=400, every=1)], connections=400,
+                             threads=1))
+    causes = lateness(check_sums(one))
+    assert causes["loop_busy"]["count"] >= 200
+    assert causes["loop_busy"]["count"] + causes["timer_late"]["count"] == 400
+
+
+def test_a_blocked_send_is_told_apart(load):
+    """A peer that does not read for a while: the kernel takes the 16 MiB only piece by piece."""
+    size = 16 << 20
+
+    def receive(listener):
+        peer, _ = listener.accept()
+        with peer:
+            time.sleep(0.3)  # the blocking itself
+            left = size
+            while left > 0:
+                left -= len(peer.recv(1 << 20))
+            peer.sendall(OK)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=receive, args=(listener,))
+        thread.start()
+        route = {"name": "big", "method": "POST", "path": "/", "body": "x" * size, "headers": [],
+                 "weight": 1}
+        one = load(make_plan([listener.getsockname()[1]], rate=1, connections=1, timeout=20,
+                             routes=[route]))
+        code, _ = one.wait()
+        thread.join()
+    assert code == 0, one.stderr()
+    blocked = lateness(check_sums(one))["send_blocked"]
+    assert blocked["count"] == 1 and 0.25 * S < blocked["maxNs"] < 15 * S
+
+
+def test_threads_tell_how_busy_they_were(serve, load):
+    result = load.finish(make_plan([serve().port], rate=100, threads=2)).result()
+    assert len(result["threads"]) == 2
+    for one in result["threads"]:
+        assert 0.9 * S < one["spanNs"] < 30 * S
+        assert 0 < one["cpuNs"] < one["spanNs"]
+        assert 0 <= one["waitedNs"] < one["spanNs"]
+    assert sum(one["cpuNs"] for one in result["threads"]) <= result["cpuNs"] * 1.1
+
+
+def test_short_runs_are_right_wrk2_117_138(serve, load):
+    """No calibration: a fifth of a second is measured as exactly as an hour."""
+    server, times = noting(serve)
+    one = load.finish(make_plan([server.port], rate=500, seconds=0.2, connections=20))
+    result = check_sums(one)
+    assert result["total"]["intended"] == result["total"]["ok"] == 100 == len(times)
+    assert result["scheduledNs"] == 0.2 * S
+    assert total(one.histograms()["steady/home/response"]) == 100
+
+
+def test_no_bursts_and_no_overshoot_h2load_1584(serve, load):
+    """Nobody is ever asked before the time that the schedule says, and gaps are the schedule's. A
+    busy machine may spoil one run; who sends in bursts does so in every one."""
+    even = []
+    for _ in range(3):
+        server, times = noting(serve)
+        result = check_sums(load.finish(make_plan([server.port], rate=200, threads=1)))
+        times.sort()
+        for number, at in enumerate(times):
+            assert at - result["startMonoNs"] >= number * 5_000_000, number
+        gaps = [b - a for a, b in zip(times, times[1:])]
+        even.append(sum(2.5e6 < gap < 7.5e6 for gap in gaps) / len(gaps))
+        if even[-1] > 0.8:
+            return
+    raise AssertionError(even)
+
+
+def test_the_rate_is_that_of_all_workers_together_hey_140(serve, load):
+    server = serve()
+    for threads, connections in ((1, 1), (1, 50), (4, 4), (7, 50)):
+        one = load.finish(make_plan([server.port], rate=150, seconds=0.3, threads=threads,
+                                    connections=connections, timeout=20))
+        assert check_sums(one)["total"]["sent"] == 45, (threads, connections)
+
+
+def test_the_rate_does_not_distort_latency_oha_100(serve, load):
+    """A target that takes 20 ms takes 20 ms at whatever rate it is asked."""
+    server = serve(lambda peer, head: server.loop.call_later(0.02, peer.send, OK))
+    median = {}
+    for rate in (20, 400):
+        one = load.finish(make_plan([server.port], rate=rate, seconds=0.5, connections=50))
+        median[rate] = quantile(one.histograms()["steady/home/response"], 0.5)
+    assert 0.019 < median[20] and 0.019 < median[400]
+    assert 0.7 < median[20] / median[400] < 1.4, median
+
+
+def test_percentiles_are_ordered_and_none_is_above_the_maximum_locust_331(serve):
+    server = serve(lambda peer, head: server.loop.call_later(
+        0.001 * (server.requests % 17), peer.send, OK))
+    done = run("squall", "load", f"http://127.0.0.1:{server.port}/", "-r", "300", "-d", "1",
+               "--json", "-q")
+    for kind, values in json.loads(done.stdout)["latency"].items():
+        order = [values[key] for key in ("p50Ns", "p90Ns", "p99Ns", "p99_9Ns", "p99_99Ns", "maxNs")]
+        assert order == sorted(order), kind
+
+
+def test_an_idle_generator_costs_nothing_nighthawk_334(serve, load):
+    """One request a second needs no core: no spinning."""
+    result = check_sums(load.finish(make_plan([serve().port], rate=1, seconds=1.2)))
+    assert result["total"]["ok"] == 2
+    assert result["cpuNs"] < 0.05 * 1.2 * S
+
+
+def test_what_cannot_be_sent_is_said_nighthawk_576(serve, load):
+    """A million a second is asked for; what is not sent is counted as such, and the result is no
+    evidence."""
+    server = serve()
+    one = load.finish(make_plan([server.port], rate=1e6, seconds=0.3, connections=8, timeout=0.5))
+    result = check_sums(one)
+    assert result["total"]["intended"] == 300_000
+    assert result["total"]["missed"] > 100_000
+    assert result["clientLimited"] and result["clientLimitedBy"] in ("lateness", "connections")

@@ -1,0 +1,486 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fault network with a real kernel: what is asked for is measured here from the target's
+namespace with sockets of our own, not taken from what the agent says; and nothing outlives its lease
+by more than 2 s, whatever dies."""
+
+import ctypes
+import os
+import queue
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, SUBNET, Agent, agent,
+                       agent_options, all_ok, bridge, connects, cut_off, evidence,
+                       network_fault, partition_fault, platform, ruleset, sh,
+                       tcp_socket)
+from conftest import wait_until
+
+pytestmark = NEEDS_ROOT
+
+LEASE_S = 1.5
+STORE = f"{SUBNET}.13"
+SO_SNDBUFFORCE, SO_RCVBUFFORCE = 32, 33  # asm-generic/socket.h; Python has no names for them
+
+
+# --- measuring ---
+
+def socket_in(netns, *kind):
+    """A socket made inside a namespace, by a thread that ends there."""
+    made = queue.Queue()
+
+    def visit():
+        with open(f"/run/netns/{netns}", "rb") as place:
+            assert ctypes.CDLL(None, use_errno=True).setns(place.fileno(), 0x40000000) == 0
+        made.put(socket.socket(*kind))
+
+    thread = threading.Thread(target=visit)
+    thread.start()
+    thread.join()
+    return made.get(timeout=5)
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+class Pings:
+    """ICMP echoes: when each was answered, how often, in which order."""
+
+    def __init__(self, netns, address, count, gap_s=0.001, size=64, wait_s=0.25):
+        self.sent, self.answers, self.order, self.broken = {}, {}, [], 0
+        ident = os.getpid() & 0xffff
+        with socket_in(netns, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
+            sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 1 << 22)
+            sock.settimeout(0.05)
+            reader = threading.Thread(target=self.read, args=(sock, ident))
+            self.stop = False
+            reader.start()
+            for number in range(count):
+                body = struct.pack("!BBHHH", 8, 0, 0, ident, number) + bytes(size - 28)
+                body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
+                self.sent[number] = time.monotonic()
+                sock.sendto(body, (address, 0))
+                if gap_s:
+                    time.sleep(gap_s)
+            end = time.monotonic() + wait_s
+            while time.monotonic() < end and len(self.answers) < count:
+                time.sleep(0.01)
+            time.sleep(0.02)  # for what comes twice
+            self.stop = True
+            reader.join()
+
+    def read(self, sock, ident):
+        while not self.stop:
+            try:
+                data = sock.recv(2048)
+            except TimeoutError:
+                continue
+            body = data[(data[0] & 15) * 4:]
+            kind, _, _, whose, number = struct.unpack("!BBHHH", body[:8])
+            if checksum(body) != 0:
+                self.broken += 1
+            elif (kind, whose) == (0, ident):
+                self.order.append(number)
+                self.answers.setdefault(number, []).append(time.monotonic())
+
+    def rtts(self):
+        return [self.answers[n][0] - self.sent[n] for n in self.answers]
+
+    def median(self):
+        return statistics.median(self.rtts())
+
+    def typical(self):
+        """The first quartile: what else the machine does makes round trips longer, never shorter."""
+        return sorted(self.rtts())[(len(self.answers) - 1) // 4]
+
+    def lost(self):
+        return len(self.sent) - len(self.answers)
+
+    def doubled(self):
+        return sum(len(times) > 1 for times in self.answers.values())
+
+
+def ping(platform, name="api-11", address=STORE, count=30, **more):
+    return Pings(platform.instances[name].netns, address, count, **more)
+
+
+def connect_time(platform, name="api-11", peer="store-13", timeout=3.0):
+    target = platform.instances[peer]
+    with tcp_socket(platform.instances[name].netns) as sock:
+        sock.settimeout(timeout)
+        began = time.monotonic()
+        sock.connect((target.address, target.port))
+        return time.monotonic() - began
+
+
+def typical_connect(platform, count=9, **more):
+    return sorted(connect_time(platform, **more) for _ in range(count))[(count - 1) // 4]
+
+
+def binomial(n, rate):
+    """Where all but one in a million series of n lie, roughly."""
+    spread = 5 * (n * rate * (1 - rate)) ** 0.5
+    return max(1, n * rate - spread), n * rate + spread
+
+
+def inject(agent, spec):
+    status, record = agent.post(spec)
+    assert status == 200, record
+    assert record["state"] == "active" and all_ok(record), record
+    assert evidence(record, "before") and evidence(record, "during")
+    return record
+
+
+def revert(agent, spec):
+    status, record = agent.delete(spec)
+    assert (status, record["state"]) == (200, "gone"), record
+    assert all_ok(record) and record["error"] is None, record
+    return record
+
+
+# --- what is asked for is what there is ---
+
+@pytest.mark.parametrize("direction, ways", [("both", 2), ("egress", 1), ("ingress", 1)])
+def test_delay_is_one_way_for_each_direction(agent, platform, direction, ways):
+    spec = network_fault(delay_ms=60, direction=direction)
+    record = inject(agent, spec)
+    assert typical_connect(platform) == pytest.approx(0.06 * ways, rel=0.15)
+    assert ping(platform, count=20).typical() == pytest.approx(0.06 * ways, rel=0.15)
+    assert typical_connect(platform, name="api-12") < 0.03, "the other instance is no target"
+    assert ping(platform, address=f"{SUBNET}.12", count=9).typical() < 0.03, "nor another peer"
+    shown = evidence(record, "during")[0]
+    assert shown["metric"] == "added to the round trip, icmp to store-13:5432"
+    assert float(shown["value"].split("ms")[0]) == pytest.approx(60 * ways, rel=0.1)
+    record = revert(agent, spec)
+    assert [e["when"] for e in record["evidence"]] == ["before", "during", "after", "after"]
+    assert typical_connect(platform) < 0.03
+
+
+def test_an_established_flow_is_delayed_and_survives(agent, platform):
+    store = platform.instances["store-13"]
+    with tcp_socket(platform.instances["api-11"].netns) as flow:
+        flow.settimeout(5)
+        flow.connect((store.address, store.port))
+
+        def round_trip(text):
+            began = time.monotonic()
+            flow.sendall(text)
+            assert flow.recv(100) == text
+            return time.monotonic() - began
+
+        assert min(round_trip(b"before") for _ in range(7)) < 0.03
+        spec = network_fault(delay_ms=50, protocol="tcp", ports=[5432])
+        record = inject(agent, spec)
+        assert "tcp to" in evidence(record, "during")[0]["metric"]
+        assert sorted(round_trip(b"during") for _ in range(7))[1] == pytest.approx(0.1, rel=0.2)
+        assert ping(platform, count=9).typical() < 0.03, "only TCP with this port"
+        revert(agent, spec)
+        assert min(round_trip(b"after") for _ in range(7)) < 0.03
+
+
+def test_only_icmp(agent, platform):
+    spec = network_fault(delay_ms=40, protocol="icmp")
+    inject(agent, spec)
+    assert ping(platform, count=9).typical() == pytest.approx(0.08, rel=0.15)
+    assert typical_connect(platform) < 0.03
+    revert(agent, spec)
+
+
+def test_jitter_spreads_and_reordering_overtakes(agent, platform):
+    spec = network_fault(delay_ms=50, jitter_ms=25, distribution="normal", direction="egress",
+                         lease_s=2.5)
+    inject(agent, spec)
+    pings = ping(platform, count=150)
+    assert pings.median() == pytest.approx(0.05, abs=0.01)
+    assert statistics.pstdev(pings.rtts()) == pytest.approx(0.025, rel=0.3)
+    assert pings.order != sorted(pings.order), "packets overtake each other"
+    revert(agent, spec)
+    spec = network_fault(delay_ms=60, reorder=0.25, direction="ingress")
+    inject(agent, spec)
+    rtts = ping(platform, count=200).rtts()
+    early = sum(rtt < 0.03 for rtt in rtts)
+    low, high = binomial(len(rtts), 0.25)
+    assert low <= early <= high
+    late = sorted(r for r in rtts if r >= 0.03)
+    assert late[len(late) // 4] == pytest.approx(0.06, rel=0.15)
+    revert(agent, spec)
+
+
+@pytest.mark.parametrize("direction", ["egress", "ingress"])
+def test_loss_duplicates_and_corruption(agent, platform, direction):
+    spec = network_fault(loss=0.2, duplicate=0.25, corrupt=0.1, direction=direction)
+    record = inject(agent, spec)
+    pings = ping(platform, count=300)
+    # Lost; or corrupted without a sound copy.
+    low, high = binomial(300, 0.2 + 0.8 * 0.1 * 0.75)
+    assert low <= pings.lost() <= high, record
+    low, high = binomial(len(pings.answers), 0.25 * 0.8 * 0.9 / (1 - 0.26))
+    assert low <= pings.doubled() <= high
+    if direction == "ingress":  # otherwise the peer has dropped them
+        low, high = binomial(300, 0.8 * 0.1)
+        assert low <= pings.broken <= high
+    revert(agent, spec)
+    pings = ping(platform, count=100)
+    assert (pings.lost(), pings.doubled(), pings.broken) == (0, 0, 0)
+
+
+def test_bursts(agent, platform):
+    spec = network_fault(burst=(0.05, 0.25, 1.0), direction="egress", lease_s=2.0)
+    inject(agent, spec)
+    pings = ping(platform, count=1000, gap_s=0.0003)
+    lost = [n not in pings.answers for n in range(1000)]
+    bursts = sum(b and not a for a, b in zip([False] + lost, lost))
+    assert 80 < sum(lost) < 270, "one in six"
+    # Each for itself, losses of one in six come in bursts of 1.2.
+    assert 2.4 < sum(lost) / bursts < 6.5, "4 in a burst"
+    revert(agent, spec)
+
+
+def test_a_slow_link_is_shared_and_its_buffer_ends(agent, platform):
+    spec = network_fault(rate=2e6, direction="egress")
+    inject(agent, spec)
+    pings = ping(platform, count=40, gap_s=0, size=1250)  # 5 ms each
+    assert pings.lost() == 0
+    # The first ones wait for this process while it sends the others.
+    times = sorted(t[0] for t in pings.answers.values())[20:]
+    assert (times[-1] - times[0]) / 19 == pytest.approx(0.005, rel=0.15)
+    pings = ping(platform, count=100, gap_s=0, size=1250, wait_s=1.0)
+    assert pings.lost() > 20, "500 ms of packets do not fit into a buffer of 260 ms"
+    record = revert(agent, spec)
+    assert "rate of answers" in evidence(record, "during")[0]["metric"]
+
+
+# --- what cannot be shown is not called active ---
+
+def test_without_effect_it_is_ineffective(agent, platform):
+    """Somebody else's rule hides the packets from ours: all is in place, and nothing happens."""
+    netns = platform.instances["api-11"].netns
+    nft = ["ip", "netns", "exec", netns, "nft"]
+    sh(*nft, "add table inet other; add chain inet other out { type filter hook output priority -300; };"
+       " add rule inet other out meta mark set 0x5351a7c3;"
+       " add chain inet other in { type filter hook input priority -300; };"
+       " add rule inet other in meta mark set 0x5351a7c3")
+    try:
+        before = ruleset(netns)
+        status, record = agent.post(network_fault(delay_ms=50))
+        assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
+        assert not record["wasActive"] and record["appliedAtNs"] > 0
+        assert [e["ok"] for e in evidence(record, "during")] == [False]
+        assert "does not show the impairment towards store-13:5432" in record["error"]
+        assert ruleset(netns) == before, "what is not ours stays"
+    finally:
+        sh(*nft, "delete", "table", "inet", "other")
+
+
+@pytest.mark.parametrize("more, words", [
+    (dict(delay_ms=20, ports=[80]), "its port is not among the ports"),
+    (dict(delay_ms=700), "give a longer lease"),
+    (dict(loss=0.0005), "cannot be shown in 1500 probes"),
+    (dict(), "does nothing"),
+    (dict(loss=0.1, burst=(0.1, 0.2, 1.0)), "either loss or lossBursts"),
+    (dict(delay_ms=20, peers=["nobody"]), "is no service, instance or address"),
+])
+def test_refused(agent, platform, more, words):
+    status, answer = agent.post(network_fault(**more))
+    assert status in (400, 403) and words in answer["error"]["message"], answer
+
+
+def test_a_peer_that_is_silent_before_is_refused(agent, platform):
+    spec = network_fault(delay_ms=20, peers=[f"{SUBNET}.99:80"])
+    status, record = agent.post(spec)
+    assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
+    assert "cannot be measured even without an impairment" in record["error"]
+    assert not evidence(record, "during")
+
+
+def test_two_of_a_kind_on_one_target_are_refused(agent, platform):
+    spec = network_fault(delay_ms=20)
+    inject(agent, spec)
+    status, answer = agent.post(network_fault(loss=0.1))
+    assert status == 403 and "would hide each other" in answer["error"]["message"]
+    revert(agent, spec)
+
+
+# --- the end ---
+
+def waiting_in_queues(name, platform):
+    """Without a verdict: field 3 of each line (net/netfilter/nfnetlink_queue.c, seq_show)."""
+    text = subprocess.run(["ip", "netns", "exec", platform.instances[name].netns, "cat",
+                           "/proc/net/netfilter/nfnetlink_queue"], check=True,
+                          capture_output=True, text=True).stdout
+    return sum(int(line.split()[2]) for line in text.splitlines())
+
+
+def test_held_packets_are_let_go_by_the_revert(agent, platform):
+    spec = network_fault(delay_ms=600, direction="egress", lease_s=5.0)
+    inject(agent, spec)
+    held = {}
+    thread = threading.Thread(target=lambda: held.update(
+        pings=ping(platform, count=50, gap_s=0.001, wait_s=0.5)))
+    thread.start()
+    wait_until(lambda: waiting_in_queues("api-11", platform) == 50, 2, "they are all held")
+    began = time.monotonic()
+    revert(agent, spec)
+    thread.join()
+    assert held["pings"].lost() == 0
+    assert max(t[0] for t in held["pings"].answers.values()) < began + 0.45
+
+
+def test_renewal_keeps_it(agent, platform):
+    spec = network_fault(delay_ms=30, lease_s=1.0)
+    inject(agent, spec)
+    end = time.monotonic() + 1.8
+    while time.monotonic() < end:  # longer than the lease
+        status, record = agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": S})
+        assert (status, record["state"]) == (200, "active"), record
+        assert connect_time(platform) > 0.055
+    revert(agent, spec)
+
+
+def test_a_full_queue_lets_packets_pass(agent, platform):
+    """The agent stopped, its queue filled: later packets pass long before the lease is over."""
+    spec = network_fault(delay_ms=30, lease_s=20.0, direction="egress")
+    inject(agent, spec)
+    agent.signal(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        assert not connects(platform.instances["api-11"].netns, STORE, 5432)
+        with socket_in(platform.instances["api-11"].netns, socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 1 << 28)
+            for _ in range(80000):
+                udp.sendto(b"x", (STORE, 9))
+        wait_until(lambda: connects(platform.instances["api-11"].netns, STORE, 5432), 8, "passes")
+        assert time.monotonic() - began < 18
+    finally:
+        agent.signal(signal.SIGCONT)
+    revert(agent, spec)
+
+
+# --- deaths ---
+
+def dump(platform):
+    found = {}
+    for netns in platform.namespaces:
+        for what in (["nft", "list", "ruleset"], ["ip", "-d", "link"], ["ip", "route", "show",
+                     "table", "all"], ["ip", "rule"], ["tc", "qdisc", "show"],
+                     ["sh", "-c", "cat /proc/net/netfilter/nfnetlink_queue || true"]):
+            found[f"{netns}: {' '.join(what)}"] = subprocess.run(
+                ["ip", "netns", "exec", netns, *what], check=True, capture_output=True,
+                text=True).stdout
+    return found
+
+
+@pytest.fixture
+def untouched(platform):
+    before = dump(platform)
+    yield
+    after = dump(platform)
+    assert after == before, [key for key in after if after[key] != before.get(key)]
+
+
+def undelayed(platform, name="api-11"):
+    try:
+        return connect_time(platform, name=name, timeout=0.3) < 0.03
+    except OSError:
+        return False
+
+
+def assert_gone_in_time(platform, since, name="api-11"):
+    wait_until(lambda: undelayed(platform, name), since + LEASE_S + GRACE_S - time.monotonic(),
+               "gone by lease + 2 s")
+
+
+@pytest.mark.parametrize("death", ["SIGKILL", "SIGSTOP"])
+def test_nothing_outlives_its_agent(untouched, agent, platform, death):
+    spec = network_fault(delay_ms=60, lease_s=LEASE_S, duration_s=60.0)
+    inject(agent, spec)
+    assert not undelayed(platform)
+    since = time.monotonic()
+    agent.signal(signal.Signals[death])
+    assert_gone_in_time(platform, since)
+    if death == "SIGKILL":
+        agent.process.wait(5)
+        assert ruleset(platform.instances["api-11"].netns) == "", "the table went with its owner"
+        agent.start()
+    else:
+        agent.signal(signal.SIGCONT)
+    record = agent.wait_state(spec, "gone", 10)
+    assert record["end"] == ("recovery" if death == "SIGKILL" else "lease"), record
+    assert [e for e in evidence(record, "after") if e["ok"]], record
+    assert not list(agent.journal.glob("*.fault"))
+
+
+@ALL_AT_ONCE
+def test_nothing_outlives_silence_nor_its_target(untouched, agent, platform):
+    specs = [network_fault([name], delay_ms=60, lease_s=LEASE_S, duration_s=60.0)
+             for name in ("api-11", "api-12")]
+    for spec in specs:
+        inject(agent, spec)
+    since = time.monotonic()
+    killed = platform.instances["api-12"]
+    os.kill(killed.process.pid, signal.SIGKILL)
+    for name in ("api-11", "api-12"):
+        assert not undelayed(platform, name)
+        assert_gone_in_time(platform, since, name)
+    for spec in specs:
+        assert agent.wait_state(spec, "gone", 10)["end"] == "lease"
+    wait_until(killed.ready, 10, "restarted")
+
+
+def test_sweep_after_a_death(untouched, platform, tmp_path):
+    agent = Agent(platform, tmp_path).start()
+    spec = network_fault(loss=0.3, lease_s=LEASE_S)
+    inject(agent, spec)
+    agent.kill()
+    done = agent.sweep()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"network fault {spec['id']}" in done.stdout
+    assert not list(agent.journal.glob("*.fault"))
+
+
+@ALL_AT_ONCE
+def test_apply_fails_half_way(untouched, agent, platform):
+    spec = network_fault(["api-11", "api-12"], delay_ms=40, lease_s=LEASE_S)
+    netns = platform.instances["api-12"].netns
+    sh("ip", "netns", "exec", netns, "nft", "add", "table", "inet", f"squall_{spec['id']}")
+    status, record = agent.post(spec)
+    assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
+    assert "refused" in record["error"] and record["appliedAtNs"] == 0
+    assert undelayed(platform) and undelayed(platform, "api-12")
+
+
+@ALL_AT_ONCE
+def test_two_targets_are_hit_by_chances_of_their_own(untouched, agent, platform):
+    spec = network_fault(["api-11", "api-12"], loss=0.5, direction="egress")
+    inject(agent, spec)
+    series = [ping(platform, name=name, count=60) for name in ("api-11", "api-12")]
+    fates = [tuple(n in one.answers for n in range(60)) for one in series]
+    assert fates[0] != fates[1]
+    revert(agent, spec)
+
+
+def test_beside_a_partition_on_one_target(untouched, agent, platform):
+    slow = network_fault(delay_ms=60, peers=[f"{SUBNET}.12:8000"], lease_s=LEASE_S, duration_s=60.0)
+    cut = partition_fault(lease_s=LEASE_S, duration_s=60.0)
+    inject(agent, slow)
+    assert agent.post(cut)[0] == 200
+    assert cut_off(platform)
+    assert ping(platform, address=f"{SUBNET}.12", count=7).typical() > 0.1
+    since = time.monotonic()
+    agent.kill()
+    assert_gone_in_time(platform, since)
+    assert ping(platform, address=f"{SUBNET}.12", count=7).typical() < 0.03
+    agent.start()
+    for spec in (slow, cut):
+        assert agent.wait_state(spec, "gone", 10)["end"] == "recovery"

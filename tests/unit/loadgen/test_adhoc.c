@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "loadgen/adhoc.h"
+
+enum { WORDS = 12 };
+#define URL "http://127.0.0.1:8080/a?b=c"
+
+static int count_words(const char *const *words)
+{
+    int n = 0;
+    while (n < WORDS && words[n] != NULL)
+        n++;
+    return n;
+}
+
+static struct load_adhoc parse(const char *const *words)
+{
+    struct load_adhoc adhoc = {0};
+    struct base_error err = {.code = BASE_OK};
+    if (!load_adhoc_parse(&adhoc, count_words(words), words, &err))
+        fail_msg("%s", err.message);
+    return adhoc;
+}
+
+static void expect_refused(const char *const *words, const char *told)
+{
+    struct load_adhoc adhoc = {0};
+    struct base_error err = {.code = BASE_OK};
+    if (load_adhoc_parse(&adhoc, count_words(words), words, &err))
+        fail_msg("accepted: %s", words[1]);
+    assert_int_equal(err.code, BASE_INVALID);
+    if (strstr(err.message, told) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", err.message, told);
+    assert_null(adhoc.url);
+}
+
+/* Each line asks for the same: 50/s, 4 connections, 2 threads, 90 s, timeout 3 s, PUT. */
+static void test_one_load_in_many_words(void **state)
+{
+    (void)state;
+    static const char *const lines[][WORDS] = {
+        {"load", URL, "-r50", "-c4", "-t2", "-d90", "--timeout", "3", "-mPUT"},
+        {"load", "-t2", "-c", "4", "-d1.5m", "-R50", "-T3s", "--latency", "-XPUT", URL},
+        {"load", "-z90s", "-c4", "-t2", "-r50", "-T", "3", "-m", "PUT", URL},
+        {"load", "-rate=50/1s", "-duration=90s", "-connections=4", "-timeout=3s", "-threads=2",
+         "-method=PUT", URL},
+        {"load", "-rate", "3k/m", "-duration", "90s", "--connections=4", "-timeout", "3s", "-t2",
+         "--method=PUT", URL},
+        {"load", "-L", "-r", "25/500ms", "-d", "90", "-c4", "--threads=2", "-T3", "-X", "PUT", URL},
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct load_adhoc adhoc = parse(lines[i]);
+        assert_true(adhoc.spec.rate == 50);
+        assert_int_equal(adhoc.spec.connections, 4);
+        assert_int_equal(adhoc.spec.threads, 2);
+        assert_true(adhoc.spec.duration.ns == 90 * BASE_NS_PER_S);
+        assert_true(adhoc.spec.timeout.ns == 3 * BASE_NS_PER_S);
+        assert_string_equal(adhoc.spec.routes[0].method, "PUT");
+        assert_string_equal(adhoc.spec.routes[0].path, "/a?b=c");
+        assert_string_equal(adhoc.spec.host, "127.0.0.1:8080");
+        load_adhoc_fini(&adhoc);
+    }
+}
+
+static void test_headers_and_bodies(void **state)
+{
+    (void)state;
+    static const char *const plain[WORDS] = {"load", URL,  "-r5", "-H",
+                                             "A: b", "-b", "=x",  "-header=C: d"};
+    struct load_adhoc adhoc = parse(plain);
+    const struct load_route *route = &adhoc.spec.routes[0];
+    assert_int_equal(route->header_count, 2);
+    assert_string_equal(route->headers[0], "A: b");
+    assert_string_equal(route->headers[1], "C: d");
+    assert_string_equal(route->body, "=x");
+    assert_string_equal(route->method, "POST");
+    load_adhoc_fini(&adhoc);
+    char path[] = "/tmp/squall-adhoc-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, "{}\n", 3) == 3);
+    const char *const file[WORDS] = {"load", URL, "-r5", "-D", path};
+    adhoc = parse(file);
+    assert_string_equal(adhoc.spec.routes[0].body, "{}\n");
+    load_adhoc_fini(&adhoc);
+    const char *const both[WORDS] = {"load", URL, "-r5", "-D", path, "-b", "x"};
+    expect_refused(both, "exclude each other");
+    assert_true(write(fd, "\0", 1) == 1);
+    expect_refused(file, "not text");
+    (void)close(fd);
+    (void)unlink(path);
+    expect_refused(file, path);
+}
+
+static void test_refuses_with_a_hint(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words[WORDS];
+        const char *told;
+    } cases[] = {
+        {{"load", URL, "-r5", "-s", "x.lua"}, "no scripts"},
+        {{"load", URL, "-r5", "--script=x.lua"}, "no scripts"},
+        {{"load", URL, "-r5", "-n", "1000"}, "-d SECS"},
+        {{"load", URL, "-r5", "-body", "file"}, "--body-file"},
+        {{"load", URL, "-r5", "-workers=3"}, "-c N"},
+        {{"load", URL, "-r5", "--durations", "3"}, "did you mean --duration?"},
+        {{"load", URL, "-r5", "--conections=3"}, "did you mean --connections?"},
+        {{"load", URL, "-r5", "--frobnicate"}, "\"--frobnicate\" is unknown"},
+        {{"load", URL, "-r5", "-Z"}, "\"-Z\" is unknown"},
+        {{"load", URL, "-r5", "-H", "no colon"}, "--header"},
+        {{"load", URL, "-r5/0s"}, "--rate"},
+        {{"load", URL, "-r/1s"}, "--rate"},
+        {{"load", URL, "-r-5/1s"}, "--rate"},
+        {{"load", URL, "-d", "90x", "-r5"}, "--duration"},
+        {{"load", URL, "-d"}, "needs a value"},
+        {{"load", URL, "--latency=1"}, "takes no value"},
+        {{"load", URL}, "a rate is needed"},
+        {{"load", "-r5"}, "a URL is needed"},
+        {{"load", URL, URL, "-r5"}, "a second"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_refused(cases[i].words, cases[i].told);
+}
+
+static void test_help_names_every_word(void **state)
+{
+    (void)state;
+    static const char *const told[] = {"-r --rate RATE",     "-b --body TEXT",
+                                       "--body-file FILE",   "-R is --rate (wrk2)",
+                                       "-T is --timeout",    "-X is --method (curl)",
+                                       "-d is the duration", "--u_latency is --latency"};
+    struct base_buf help;
+    base_buf_init(&help, 1 << 16);
+    assert_true(load_adhoc_usage(&help));
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (strstr(help.data, told[i]) == NULL)
+            fail_msg("the help does not say \"%s\":\n%s", told[i], help.data);
+    base_buf_fini(&help);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_load_in_many_words),
+        cmocka_unit_test(test_headers_and_bodies),
+        cmocka_unit_test(test_refuses_with_a_hint),
+        cmocka_unit_test(test_help_names_every_word),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What several workers hand over becomes one result, and what does not add up is told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+#include "cluster_peers.h"
+#include "model/hlog.h"
+
+enum { WORKERS = 2, DUE = 100 };
+
+static struct load_route route = {.weight = 1};
+static const struct load_spec spec = {.arrivals = LOAD_CONSTANT,
+                                      .rate = DUE,
+                                      .duration = {BASE_NS_PER_S},
+                                      .routes = &route,
+                                      .route_count = 1};
+
+struct sum {
+    struct load_peers peers;
+    struct load_merge *merge;
+    struct load_result result;
+};
+
+static void record(struct load_peer *peer, int64_t value, int64_t count)
+{
+    struct hdr hdr;
+    assert_true(hdr_init_latency(&hdr, NULL));
+    hdr_record_n(&hdr, value, count);
+    assert_true(hlog_write_entry(&peer->log, "load/url/response", (struct wall_ns){0},
+                                 base_dur_ms(1000), &hdr, NULL));
+    hdr_fini(&hdr);
+}
+
+/* Two workers that did half of the schedule each. */
+static struct sum two_good_ones(void)
+{
+    struct sum sum = {.merge = load_merge_new()};
+    load_peers_init(&sum.peers, WORKERS);
+    for (int i = 0; i < WORKERS; i++) {
+        struct load_peer *peer = &sum.peers.all[i];
+        peer->name = base_str_printf("host-%d:7", i);
+        peer->ready = peer->finished = true;
+        peer->counts = (struct load_counts){.intended = DUE / 2, .sent = DUE / 2, .ok = DUE / 2};
+        peer->result = (struct load_result){.complete = true,
+                                            .total = peer->counts,
+                                            .scheduled = {BASE_NS_PER_S},
+                                            .end = {2 * BASE_NS_PER_S + i},
+                                            .cpu = {5}};
+        record(peer, 1000 * (i + 1), DUE / 2);
+    }
+    return sum;
+}
+
+static void conclude(struct sum *sum)
+{
+    const struct load_peers_start start = {.wall = {BASE_NS_PER_S}, .mono = {77}};
+    struct base_error err;
+    if (!load_peers_conclude(&sum->peers, &spec, &start, sum->merge, &sum->result, &err))
+        fail_msg("%s", err.message);
+}
+
+static void fini(struct sum *sum)
+{
+    load_peers_fini(&sum->peers);
+    load_merge_free(sum->merge);
+    load_result_fini(&sum->result);
+}
+
+static void test_two_halves_are_a_whole(void **state)
+{
+    (void)state;
+    struct sum sum = two_good_ones();
+    conclude(&sum);
+    const struct load_result *result = &sum.result;
+    assert_true(result->complete);
+    assert_false(result->client_limited);
+    assert_null(result->client_limited_why);
+    assert_int_equal(result->total.ok, DUE);
+    assert_int_equal(result->end.ns, 2 * BASE_NS_PER_S + 1);
+    assert_int_equal(result->end_mono.ns, 77 + BASE_NS_PER_S + 1);
+    assert_int_equal(result->cpu.ns, 10);
+    const struct hdr *response = load_merge_kind(sum.merge, LOAD_KIND_RESPONSE);
+    assert_int_equal(hdr_count_at(response, 1000), DUE / 2);
+    assert_int_equal(hdr_count_at(response, 2000), DUE / 2);
+    fini(&sum);
+}
+
+static void expect_trouble(struct sum *sum, const char *told)
+{
+    conclude(sum);
+    assert_true(sum->result.client_limited);
+    if (strstr(sum->result.client_limited_why, told) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", sum->result.client_limited_why, told);
+    fini(sum);
+}
+
+static void test_what_does_not_add_up(void **state)
+{
+    (void)state;
+    struct sum sum = two_good_ones();
+    sum.peers.all[1].result.total.sent++; /* an interval did not come */
+    expect_trouble(&sum, "worker 1 (host-1:7) counted 51 requests, but its intervals hold 50");
+
+    sum = two_good_ones();
+    record(&sum.peers.all[0], 5, 1); /* a histogram came twice */
+    expect_trouble(&sum, "100 requests succeeded, but 101 were recorded");
+
+    sum = two_good_ones();
+    base_buf_clear(&sum.peers.all[0].log);
+    expect_trouble(&sum, "100 requests succeeded, but 50 were recorded");
+
+    sum = two_good_ones(); /* both took the same share, and one arrival nobody's */
+    sum.peers.all[0].counts.intended--;
+    sum.peers.all[0].result.total.intended--;
+    expect_trouble(&sum, "100 requests were due, but the workers together knew of 99");
+
+    sum = two_good_ones();
+    sum.peers.all[1].result.client_limited = true;
+    sum.peers.all[1].result.client_limited_why = base_str_dup("late");
+    load_peers_trouble(&sum.peers, "worker %d fell silent", 0);
+    expect_trouble(&sum, "worker 0 fell silent; worker 1 (host-1:7): late");
+}
+
+/* One that was lost: what it had handed over counts, and the whole is not complete. */
+static void test_who_is_lost_leaves_a_hole(void **state)
+{
+    (void)state;
+    struct sum sum = two_good_ones();
+    sum.peers.all[1].finished = false;
+    sum.peers.all[1].lost = true;
+    load_result_fini(&sum.peers.all[1].result);
+    sum.peers.all[1].result = (struct load_result){.complete = false};
+    conclude(&sum);
+    assert_false(sum.result.complete);
+    assert_int_equal(sum.result.total.ok, DUE);
+    assert_int_equal(sum.result.cpu.ns, 5);
+    fini(&sum);
+
+    sum = two_good_ones();
+    base_buf_clear(&sum.peers.all[0].log);
+    assert_true(base_buf_str(&sum.peers.all[0].log, "Tag=x,nonsense\n"));
+    const struct load_peers_start start = {.wall = {1}, .mono = {1}};
+    struct base_error err;
+    assert_false(load_peers_conclude(&sum.peers, &spec, &start, sum.merge, &sum.result, &err));
+    assert_non_null(strstr(err.message, "host-0:7:1: "));
+    fini(&sum);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_two_halves_are_a_whole),
+        cmocka_unit_test(test_what_does_not_add_up),
+        cmocka_unit_test(test_who_is_lost_leaves_a_hole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
