@@ -9,7 +9,7 @@ import pathlib
 import pytest
 
 from chaos_lab import (NEEDS_ROOT, Agent, Instance, Platform, all_ok, bridge, cut_off, echo_command,
-                       kill_fault, partition_fault, platform, ruleset)
+                       kill_fault, network_fault, partition_fault, platform, ruleset)
 from conftest import run, wait_until
 from services import free_port
 
@@ -60,6 +60,19 @@ def test_a_found_process_is_cut_off_in_its_own_namespace(finder, platform):
     status, record = finder.delete(spec)
     assert status == 200 and all_ok(record), record
     assert not cut_off(platform) and ruleset(netns) == ""
+
+
+@NEEDS_ROOT
+def test_a_found_process_is_slowed_down(finder, platform):
+    kinds = finder.ask("GET", "/v1/health")[1]["kinds"]
+    if kinds["network"] is not None:
+        pytest.skip(kinds["network"])
+    spec = network_fault(delay_ms=60)
+    status, record = finder.post(spec)
+    assert status == 200 and all_ok(record), record
+    status, record = finder.delete(spec)
+    assert status == 200 and all_ok(record), record
+    assert ruleset(platform.instances["api-11"].netns) == ""
 
 
 @NEEDS_ROOT
