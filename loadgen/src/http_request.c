@@ -184,16 +184,20 @@ static bool open_file(struct load_request *request, const struct load_route *rou
     if (route->body != NULL)
         return base_fail(err, BASE_INVALID, "route \"%s\": a body and a file for it: give one",
                          route->name);
-    BASE_AUTO_FD int file = open(route->body_file, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || fstat(file, &about) != 0)
+    int file = open(route->body_file, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &about) != 0) {
+        int error = errno;
+        base_fd_close(&file);
         return base_fail(err, BASE_INVALID, "route \"%s\": cannot read the body's file %s: %s",
-                         route->name, route->body_file, strerrordesc_np(errno));
-    if (!S_ISREG(about.st_mode))
+                         route->name, route->body_file, strerrordesc_np(error));
+    }
+    if (!S_ISREG(about.st_mode)) {
+        base_fd_close(&file);
         return base_fail(err, BASE_INVALID, "route \"%s\": the body's file %s is no regular file",
                          route->name, route->body_file);
+    }
     request->total = (size_t)about.st_size;
     request->file = file;
-    file = -1;
     return true;
 }
 
