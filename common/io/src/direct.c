@@ -14,8 +14,7 @@
 
 enum { EVENTS = 64 };
 
-/* Up to here a deadline is near: a timeout set and taken back once or twice costs what a timerfd's
- * setting costs. Measured (docs/benchmarks.md); between 20 and 100 us it hardly matters. */
+/* Up to here a deadline is near. Chosen, not measured: about what some turns of a busy thread take. */
 static const int64_t near_deadline = 50 * BASE_NS_PER_US;
 
 struct slot {
