@@ -14,7 +14,8 @@
 
 enum { EVENTS = 64 };
 
-/* Up to here a deadline is near. Chosen, not measured: about what some turns of a busy thread take. */
+/* Up to here a deadline is near. Chosen, not measured: about what some turns of a busy thread take.
+ */
 static const int64_t near_deadline = 50 * BASE_NS_PER_US;
 
 struct slot {
