@@ -117,6 +117,16 @@ void fault_crew_stop(struct fault_crew *crew)
         crew->spec.on_stopped(crew->spec.ctx);
 }
 
+bool fault_crew_holds(const struct fault_crew *crew)
+{
+    return !crew->waiting;
+}
+
+bool fault_crew_stopped(const struct fault_crew *crew)
+{
+    return crew->stopping && all_over(crew);
+}
+
 size_t fault_crew_count(const struct fault_crew *crew)
 {
     return crew->count;

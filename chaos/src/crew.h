@@ -28,6 +28,8 @@ struct fault_crew *fault_crew_start(struct io_loop *loop, const struct fault_cre
 bool fault_crew_renew(struct fault_crew *crew, struct dur_ns left, struct base_error *err);
 /* on_stopped follows, perhaps from inside. */
 void fault_crew_stop(struct fault_crew *crew);
+bool fault_crew_holds(const struct fault_crew *crew);   /* as on_held says */
+bool fault_crew_stopped(const struct fault_crew *crew); /* as on_stopped says */
 size_t fault_crew_count(const struct fault_crew *crew);
 pid_t fault_crew_pid(const struct fault_crew *crew, size_t index);
 /* They end by themselves, as if the agent had died. Accepts NULL. */

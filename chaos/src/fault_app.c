@@ -18,6 +18,7 @@
 #include "measure.h"
 #include "resolve.h"
 #include "statistics.h"
+#include "step.h"
 #include "undo.h"
 
 enum {
@@ -95,11 +96,6 @@ static bool app_open(struct fault *fault, const struct topo *topo, struct base_e
 
 /* --- measuring --- */
 
-static const char *when_of(enum fault_step round)
-{
-    return round == FAULT_STEP_PREPARE ? "before" : round == FAULT_STEP_VERIFY ? "during" : "after";
-}
-
 static bool errors_ok(struct subject *subject, enum fault_step round, bool record)
 {
     const struct fault_measure_result *result = &subject->result;
@@ -120,8 +116,8 @@ static bool errors_ok(struct subject *subject, enum fault_step round, bool recor
                    result->answered, 100.0 * (double)result->injected / n, unknown);
     const struct app_state *state = fault_state_of(subject->fault);
     app_sample_describe(&state->sample, rate, expected, want, sizeof want);
-    fault_evidence(subject->fault, subject->target.name, when_of(round), "injected error rate",
-                   value, want, ok);
+    fault_evidence(subject->fault, subject->target.name, fault_step_when(round),
+                   "injected error rate", value, want, ok);
     return ok;
 }
 
@@ -165,8 +161,8 @@ static bool latency_ok(struct subject *subject, enum fault_step round, bool reco
     else
         (void)snprintf(want, sizeof want, "%.2f to %.2f ms", (double)range.low / 1e6,
                        (double)range.high / 1e6);
-    fault_evidence(subject->fault, subject->target.name, when_of(round), "median latency", value,
-                   want, ok);
+    fault_evidence(subject->fault, subject->target.name, fault_step_when(round), "median latency",
+                   value, want, ok);
     return ok;
 }
 

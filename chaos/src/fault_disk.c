@@ -23,18 +23,12 @@
 #include "base/text.h"
 #include "crew.h"
 #include "engine.h"
+#include "step.h"
 #include "undo.h"
 
 #define FILLER "squall-fill" /* how they are told from all other processes */
 
-enum {
-    poll_ms = 20,
-    idle_ms = 200,
-    renew_deadline_s = 1,
-    chunk_mib = 64,
-    least_chunk = 4096,
-    reserve_mib = 256
-};
+enum { poll_ms = 20, idle_ms = 200, chunk_mib = 64, least_chunk = 4096, reserve_mib = 256 };
 static const double reserve_share = 0.05;
 static const double least = 0.99; /* of what was asked for: file systems round to blocks */
 
@@ -46,8 +40,7 @@ struct disk_state {
     int fd; /* of the file, only between its making and its handing over; then its number there */
     struct fault_crew *crew;
     enum fault_step round;
-    bool holding;
-    bool stopped;
+    bool waits; /* a step, for the satellite's word */
     struct mono_ns began;
     struct io_timer poll;
 };
@@ -171,18 +164,13 @@ static bool plan_bytes(struct fault *fault, struct base_error *err)
 
 /* --- what the kernel says --- */
 
-static const char *when_of(enum fault_step round)
-{
-    return round == FAULT_STEP_PREPARE ? "before" : round == FAULT_STEP_VERIFY ? "during" : "after";
-}
-
 static void evidence(struct fault *fault, const char *metric, const char *value,
                      const char *expected, bool ok)
 {
     const struct disk_state *state = fault_state_of(fault);
     for (size_t i = 0; i < state->count; i++)
-        fault_evidence(fault, state->targets[i], when_of(state->round), metric, value, expected,
-                       ok);
+        fault_evidence(fault, state->targets[i], fault_step_when(state->round), metric, value,
+                       expected, ok);
 }
 
 static void space_evidence(struct fault *fault)
@@ -255,35 +243,21 @@ static size_t fillers(const char *folder)
 
 static void on_held(void *ctx)
 {
-    struct fault *fault = ctx;
-    struct disk_state *state = fault_state_of(fault);
-    if (!state->holding)
-        return;
-    state->holding = false;
-    fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+    struct disk_state *state = fault_state_of(ctx);
+    fault_step_held(ctx, &state->waits);
 }
 
 static void on_lost(void *ctx)
 {
-    struct fault *fault = ctx;
-    struct disk_state *state = fault_state_of(fault);
+    struct disk_state *state = fault_state_of(ctx);
     struct base_error err = {0};
-    if (!state->holding && fault_effect_left(fault).ns <= 0)
-        return; /* it has ended by itself, and the engine's timer is due */
+    bool lapsed = fault_effect_left(ctx).ns <= 0;
     (void)base_fail(&err, BASE_UNAVAILABLE, "the process that held the file was killed");
-    if (state->holding) {
-        state->holding = false;
-        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-        return;
-    }
-    fault_note_error(fault, err.message);
-    fault_end(fault, FAULT_END_FAILED);
+    fault_step_lost(ctx, &state->waits, lapsed, &err);
 }
 
 static void on_stopped(void *ctx)
 {
-    struct disk_state *state = fault_state_of(ctx);
-    state->stopped = true;
     fault_step_done(ctx, FAULT_OUTCOME_OK, NULL);
 }
 
@@ -329,7 +303,7 @@ static void disk_apply(struct fault *fault)
     if (fd >= 0)
         state->crew =
             fault_crew_start(fault_env_of(fault)->loop, &spec, fault_effect_left(fault), &err);
-    state->holding = state->crew != NULL;
+    state->waits = state->crew != NULL;
     if (state->crew == NULL)
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
@@ -395,15 +369,15 @@ static void disk_renew(struct fault *fault)
 {
     struct disk_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    state->holding = fault_crew_renew(state->crew, fault_effect_left(fault), &err);
-    if (!state->holding)
+    state->waits = fault_crew_renew(state->crew, fault_effect_left(fault), &err);
+    if (!state->waits)
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
 
 static void disk_revert(struct fault *fault)
 {
     struct disk_state *state = fault_state_of(fault);
-    if (state->crew != NULL && !state->stopped)
+    if (state->crew != NULL && !fault_crew_stopped(state->crew))
         fault_crew_stop(state->crew);
     else /* an agent that died has taken its satellite along */
         fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
@@ -418,16 +392,10 @@ static void disk_gone(struct fault *fault)
 
 /* --- housekeeping --- */
 
-static struct dur_ns disk_deadline(const struct fault *fault, enum fault_step step)
-{
-    (void)fault;
-    return base_dur_s(step == FAULT_STEP_RENEW ? renew_deadline_s : 0);
-}
-
 static void disk_late(struct fault *fault, enum fault_step step)
 {
     struct disk_state *state = fault_state_of(fault);
-    state->holding = false;
+    state->waits = false;
     if (step == FAULT_STEP_VERIFY_GONE)
         gone_poll(fault, true);
 }
@@ -436,7 +404,7 @@ static void disk_cancel(struct fault *fault)
 {
     struct disk_state *state = fault_state_of(fault);
     io_timer_stop(&state->poll);
-    state->holding = false;
+    state->waits = false;
 }
 
 static void disk_close(struct fault *fault)
@@ -474,7 +442,7 @@ const struct fault_ops fault_disk_ops = {
              [FAULT_STEP_RENEW] = disk_renew,
              [FAULT_STEP_REVERT] = disk_revert,
              [FAULT_STEP_VERIFY_GONE] = disk_gone},
-    .deadline = disk_deadline,
+    .deadline = fault_step_deadline,
     .late = disk_late,
     .cancel = disk_cancel,
     .close = disk_close,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * limits: the target can open no more than so many files, or have no more than so many processes
- * (limit.h). The kernel has no timeout for that, so a watchdog (guard.h) puts back what was, which
- * the journal holds too. Proven by reading back what the kernel has; where the target has as many
- * files open as it may, also by its silence: it can accept no connection. Over when the kernel has
- * again what it had before.
+ * (limit.h). The kernel has no timeout for that, so a watchdog (watchdog.h) puts back what was,
+ * which the journal holds too. Proven by reading back what the kernel has; where the target has as
+ * many files open as it may, also by its silence: it can accept no connection. Over when the kernel
+ * has again what it had before.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,12 +18,13 @@
 #include "base/text.h"
 #include "engine.h"
 #include "group.h"
-#include "guard.h"
+#include "inquiry.h"
 #include "limit.h"
-#include "reply.h"
+#include "step.h"
 #include "undo.h"
+#include "watchdog.h"
 
-enum { poll_ms = 20, patience_ms = 300, renew_deadline_s = 1, fds_each = 2 };
+enum { poll_ms = 20, patience_ms = 300, fds_each = 2 };
 
 struct subject { /* one target */
     struct fault *fault;
@@ -31,17 +32,14 @@ struct subject { /* one target */
     struct fault_process process;
     struct fault_limit limit;
     char *pids_group; /* NULL: none, or not asked for */
-    struct fault_answer *answer;
-    bool answered;
-    bool known; /* whether it answers, of this round */
 };
 
 struct limits_state {
     struct subject *subjects;
     size_t count;
     enum fault_step round;
-    struct fault_guard *guard;
-    bool holding;
+    struct fault_watchdog watchdog;
+    struct fault_inquiry *inquiry; /* whether they answer */
     struct io_timer poll;
 };
 
@@ -60,6 +58,8 @@ static bool limits_platform(const struct topo *topo, struct base_error *err)
 /* --- resolving --- */
 
 static void on_poll(void *ctx);
+static void verify_finish(void *ctx);
+static const struct fault_watchdog_ops watchdog_ops;
 
 static struct limits_state *state_new(struct fault *fault, size_t count)
 {
@@ -72,6 +72,8 @@ static struct limits_state *state_new(struct fault *fault, size_t count)
         state->subjects[i].limit = (struct fault_limit){
             .files = spec->limits.files, .pids = spec->limits.pids, .members = -1, .pids_fd = -1};
     }
+    fault_watchdog_init(&state->watchdog, fault, &watchdog_ops);
+    state->inquiry = fault_inquiry_new(fault_env_of(fault)->loop, count, verify_finish, fault);
     io_timer_init(&state->poll, fault_env_of(fault)->loop, on_poll, fault);
     fault_set_state(fault, state);
     return state;
@@ -91,11 +93,6 @@ static bool limits_open(struct fault *fault, const struct topo *topo, struct bas
 
 /* --- what the kernel has --- */
 
-static const char *when_of(enum fault_step round)
-{
-    return round == FAULT_STEP_PREPARE ? "before" : round == FAULT_STEP_VERIFY ? "during" : "after";
-}
-
 static bool read_pids(const struct subject *subject, char out[static FAULT_LIMIT_TEXT],
                       struct base_error *err)
 {
@@ -111,8 +108,8 @@ static void say(struct subject *subject, const char *metric, const char *value,
                 const char *expected, bool ok)
 {
     const struct limits_state *state = fault_state_of(subject->fault);
-    fault_evidence(subject->fault, subject->target.name, when_of(state->round), metric, value,
-                   expected, ok);
+    fault_evidence(subject->fault, subject->target.name, fault_step_when(state->round), metric,
+                   value, expected, ok);
 }
 
 static bool pids_as_wanted(struct subject *subject, bool lowered, bool record)
@@ -185,18 +182,20 @@ static bool has_none_to_spare(const struct subject *subject)
     return open_below >= subject->limit.files;
 }
 
-static void verify_finish(struct fault *fault)
+static void verify_finish(void *ctx)
 {
+    struct fault *fault = ctx;
     struct limits_state *state = fault_state_of(fault);
     struct base_error err = {0};
     bool ok = as_wanted(fault, true, true);
     for (size_t i = 0; i < state->count; i++) {
         struct subject *subject = &state->subjects[i];
+        bool answered = fault_inquiry_result(state->inquiry, i)->answered;
         if (!has_none_to_spare(subject))
             continue;
         say(subject, "connection when no more files can be opened",
-            subject->answered ? "answered" : "not answered", "not answered", !subject->answered);
-        ok = ok && !subject->answered;
+            answered ? "answered" : "not answered", "not answered", !answered);
+        ok = ok && !answered;
     }
     if (!ok)
         (void)base_fail(&err, BASE_UNAVAILABLE,
@@ -204,47 +203,22 @@ static void verify_finish(struct fault *fault)
     fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_NO_EFFECT, &err);
 }
 
-static void on_answer(void *ctx, const struct fault_answer_result *result)
-{
-    struct subject *subject = ctx;
-    const struct limits_state *state = fault_state_of(subject->fault);
-    subject->answer = NULL;
-    subject->answered = result->answered;
-    subject->known = true;
-    for (size_t i = 0; i < state->count; i++)
-        if (!state->subjects[i].known)
-            return;
-    verify_finish(subject->fault);
-}
-
-static void cancel_answers(struct limits_state *state)
-{
-    for (size_t i = 0; i < state->count; i++) {
-        fault_answer_cancel(state->subjects[i].answer);
-        state->subjects[i].answer = NULL;
-        state->subjects[i].known = false;
-    }
-}
-
 static void limits_verify(struct fault *fault)
 {
     struct limits_state *state = fault_state_of(fault);
     struct base_error err = {0};
     state->round = FAULT_STEP_VERIFY;
-    cancel_answers(state);
+    fault_inquiry_cancel(state->inquiry);
     for (size_t i = 0; i < state->count; i++) {
-        struct subject *subject = &state->subjects[i];
-        subject->answer = fault_answer_start(fault_env_of(fault)->loop, &subject->target,
-                                             base_dur_ms(patience_ms), on_answer, subject, &err);
-        if (subject->answer == NULL) {
-            cancel_answers(state);
+        if (!fault_inquiry_ask(state->inquiry, i, &state->subjects[i].target,
+                               base_dur_ms(patience_ms), &err)) {
             fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
             return;
         }
     }
 }
 
-/* --- putting back, also from the watchdog --- */
+/* --- the watchdog --- */
 
 static bool restore_all(void *ctx)
 {
@@ -254,8 +228,6 @@ static bool restore_all(void *ctx)
         ok = fault_limit_restore(&state->subjects[i].limit) && ok;
     return ok;
 }
-
-/* --- the watchdog --- */
 
 static void lower_all(struct fault *fault)
 {
@@ -271,48 +243,13 @@ static void lower_all(struct fault *fault)
     fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
 }
 
-static void on_guard_held(void *ctx)
-{
-    struct fault *fault = ctx;
-    struct limits_state *state = fault_state_of(fault);
-    if (!state->holding)
-        return;
-    state->holding = false;
-    if (fault_is_renewing(fault))
-        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
-    else
-        lower_all(fault);
-}
-
-static void on_guard_lost(void *ctx)
-{
-    struct fault *fault = ctx;
-    struct limits_state *state = fault_state_of(fault);
-    struct base_error err = {0};
-    bool lapsed = fault_effect_left(fault).ns <= 0; /* it did what it is for */
-    (void)restore_all(state);
-    (void)base_fail(&err, BASE_UNAVAILABLE,
-                    lapsed ? "the lease had lapsed: its watchdog (process %d) has put it back"
-                           : "its watchdog (process %d) was killed: nothing stays lowered without "
-                             "one",
-                    (int)fault_guard_pid(state->guard));
-    if (state->holding) {
-        state->holding = false;
-        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-    } else if (!lapsed) {
-        fault_note_error(fault, err.message);
-        fault_end(fault, FAULT_END_FAILED);
-    }
-}
-
-static void on_guard_stopped(void *ctx)
-{
-    struct fault *fault = ctx;
-    struct limits_state *state = fault_state_of(fault);
-    fault_guard_free(state->guard);
-    state->guard = NULL;
-    fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
-}
+static const struct fault_watchdog_ops watchdog_ops = {
+    .change = lower_all,
+    .undo = restore_all,
+    .undoing = "put back a limit",
+    .undone = "put it back",
+    .changed = "lowered",
+};
 
 /* --- the steps --- */
 
@@ -352,11 +289,9 @@ static void limits_prepare(struct fault *fault)
     fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
 }
 
-/* The watchdog's word that it is there starts the lowering: on_guard_held. */
 static void limits_apply(struct fault *fault)
 {
     struct limits_state *state = fault_state_of(fault);
-    struct base_error err = {0};
     int *keep = base_calloc(state->count * fds_each, sizeof *keep);
     size_t count = 0;
     for (size_t i = 0; i < state->count; i++) {
@@ -365,21 +300,7 @@ static void limits_apply(struct fault *fault)
         if (state->subjects[i].limit.pids_fd >= 0)
             keep[count++] = state->subjects[i].limit.pids_fd;
     }
-    struct fault_guard_spec spec = {
-        .undo = restore_all,
-        .undo_ctx = state,
-        .keep = keep,
-        .keep_count = count,
-        .on_held = on_guard_held,
-        .on_lost = on_guard_lost,
-        .on_stopped = on_guard_stopped,
-        .ctx = fault,
-    };
-    state->guard =
-        fault_guard_start(fault_env_of(fault)->loop, &spec, fault_effect_left(fault), &err);
-    state->holding = state->guard != NULL;
-    if (state->guard == NULL)
-        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+    fault_watchdog_apply(&state->watchdog, keep, count);
     free(keep);
 }
 
@@ -387,30 +308,20 @@ static void limits_renew(struct fault *fault)
 {
     struct limits_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    state->holding = true;
-    if (as_wanted(fault, true, false) &&
-        fault_guard_renew(state->guard, fault_effect_left(fault), &err))
+    if (as_wanted(fault, true, false)) {
+        fault_watchdog_renew(&state->watchdog);
         return;
-    state->holding = false;
-    if (err.code == BASE_OK)
-        (void)base_fail(&err, BASE_UNAVAILABLE,
-                        "a target is no longer limited: it was restarted, or somebody has changed "
-                        "its limits");
+    }
+    (void)base_fail(&err, BASE_UNAVAILABLE,
+                    "a target is no longer limited: it was restarted, or somebody has changed its "
+                    "limits");
     fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
 
 static void limits_revert(struct fault *fault)
 {
     struct limits_state *state = fault_state_of(fault);
-    struct base_error err = {0};
-    if (!restore_all(state)) {
-        (void)base_fail_errno(&err, "cannot put back a limit"); /* the watchdog will try, too */
-        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-    } else if (state->guard != NULL) {
-        fault_guard_stop(state->guard); /* before another one: it could end that */
-    } else {
-        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
-    }
+    fault_watchdog_revert(&state->watchdog);
 }
 
 static void on_poll(void *ctx)
@@ -436,16 +347,10 @@ static void limits_gone(struct fault *fault)
 
 /* --- housekeeping --- */
 
-static struct dur_ns limits_deadline(const struct fault *fault, enum fault_step step)
-{
-    (void)fault;
-    return base_dur_s(step == FAULT_STEP_RENEW ? renew_deadline_s : 0);
-}
-
 static void limits_late(struct fault *fault, enum fault_step step)
 {
     struct limits_state *state = fault_state_of(fault);
-    state->holding = false;
+    fault_watchdog_cancel(&state->watchdog);
     if (step == FAULT_STEP_VERIFY_GONE)
         (void)as_wanted(fault, false, true);
 }
@@ -454,14 +359,15 @@ static void limits_cancel(struct fault *fault)
 {
     struct limits_state *state = fault_state_of(fault);
     io_timer_stop(&state->poll);
-    cancel_answers(state);
-    state->holding = false;
+    fault_inquiry_cancel(state->inquiry);
+    fault_watchdog_cancel(&state->watchdog);
 }
 
 static void limits_close(struct fault *fault)
 {
     struct limits_state *state = fault_state_of(fault);
-    fault_guard_free(state->guard);
+    fault_watchdog_fini(&state->watchdog);
+    fault_inquiry_free(state->inquiry);
     for (size_t i = 0; i < state->count; i++) {
         fault_limit_close(&state->subjects[i].limit);
         free(state->subjects[i].pids_group);
@@ -563,7 +469,7 @@ const struct fault_ops fault_limits_ops = {
              [FAULT_STEP_RENEW] = limits_renew,
              [FAULT_STEP_REVERT] = limits_revert,
              [FAULT_STEP_VERIFY_GONE] = limits_gone},
-    .deadline = limits_deadline,
+    .deadline = fault_step_deadline,
     .late = limits_late,
     .cancel = limits_cancel,
     .close = limits_close,

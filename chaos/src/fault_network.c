@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "engine.h"
 #include "netback.h"
+#include "step.h"
 #include "survey.h"
 
 enum {
@@ -180,46 +181,41 @@ static bool network_open(struct fault *fault, const struct topo *topo, struct ba
 
 /* --- measuring --- */
 
-static void judge(const struct fault *fault, enum fault_step round, size_t i,
-                  struct effect_verdict *out)
+/* Of this round; false: nothing is measured along that path. */
+static bool judge(const struct fault *fault, size_t i, struct effect_verdict *out)
 {
     const struct network_state *state = fault_state_of(fault);
     const struct fault_network *network = &fault_spec_of(fault)->network;
-    const struct effect_plan *plan = &fault_survey_path_at(state->survey, i)->plan;
+    const struct fault_survey_path *path = fault_survey_path_at(state->survey, i);
+    const struct effect_plan *plan = &path->plan;
     const struct effect_measured *before = fault_survey_before(state->survey, i);
     const struct effect_measured *now = fault_survey_measured(state->survey, i);
-    if (round == FAULT_STEP_PREPARE)
+    if (path->netns->fd < 0)
+        return false;
+    if (state->round == FAULT_STEP_PREPARE)
         effect_before(network, plan, now, out);
-    else if (round == FAULT_STEP_VERIFY)
+    else if (state->round == FAULT_STEP_VERIFY)
         effect_during(network, plan, before, now, out);
     else
         effect_after(network, plan, before, now, out);
-}
-
-static bool measured(const struct fault_survey_path *path)
-{
-    return path->netns->fd >= 0;
+    return true;
 }
 
 static void round_evidence(struct fault *fault)
 {
     const struct network_state *state = fault_state_of(fault);
-    const char *when = state->round == FAULT_STEP_PREPARE  ? "before"
-                       : state->round == FAULT_STEP_VERIFY ? "during"
-                                                           : "after";
     for (size_t i = 0; i < fault_survey_count(state->survey); i++) {
         const struct fault_survey_path *path = fault_survey_path_at(state->survey, i);
         struct effect_verdict verdict;
-        if (!measured(path))
+        if (!judge(fault, i, &verdict))
             continue;
-        judge(fault, state->round, i, &verdict);
         for (size_t k = 0; k < verdict.count; k++) {
             const struct effect_line *line = &verdict.lines[k];
             BASE_AUTO_FREE char *metric = base_str_printf(
                 "%s, %s to %s", line->metric,
                 path->plan.paced.method == FAULT_PROBE_ECHO ? "icmp" : "tcp", path->peer->label);
-            fault_evidence(fault, path->target, when, metric, line->value, line->expected,
-                           line->ok);
+            fault_evidence(fault, path->target, fault_step_when(state->round), metric, line->value,
+                           line->expected, line->ok);
         }
     }
 }
@@ -231,12 +227,9 @@ static bool find_odd(const struct fault *fault, const char *what, struct base_er
     for (size_t i = 0; i < fault_survey_count(state->survey); i++) {
         const struct fault_survey_path *path = fault_survey_path_at(state->survey, i);
         struct effect_verdict verdict;
-        if (!measured(path))
+        if (!judge(fault, i, &verdict) || effect_shown(&verdict))
             continue;
-        judge(fault, state->round, i, &verdict);
         const struct effect_line *odd = effect_odd(&verdict);
-        if (effect_shown(&verdict))
-            continue;
         const char *error = fault_survey_measured(state->survey, i)->paced.error;
         (void)base_fail(err, BASE_UNAVAILABLE, "%s %s %s: %s: %s, expected %s%s%s", path->target,
                         what, path->peer->label, odd != NULL ? odd->metric : "nothing measured",

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * pause: all processes of the instance stand still (freezer.h). The kernel has no timeout for that,
- * so a watchdog (guard.h) is there before anything is frozen and thaws when the lease lapses or the
- * agent is no more; should the watchdog itself die, the agent thaws at once. Proven by the kernel's
- * word that they are frozen and by the silence of the instance's port; over when the kernel says
- * that they are not, and the port answers again. An instance that does not answer although it is
- * thawed is the platform's failure: recorded as evidence that is not ok and as an error.
+ * so a watchdog (watchdog.h) is there before anything is frozen and thaws when the lease lapses or
+ * the agent is no more; should the watchdog itself die, the agent thaws at once. Proven by the
+ * kernel's word that they are frozen and by the silence of the instance's port; over when the
+ * kernel says that they are not, and the port answers again. An instance that does not answer
+ * although it is thawed is the platform's failure: recorded as evidence that is not ok and as an
+ * error.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -18,9 +19,10 @@
 #include "base/text.h"
 #include "engine.h"
 #include "freezer.h"
-#include "guard.h"
-#include "reply.h"
+#include "inquiry.h"
+#include "step.h"
 #include "undo.h"
+#include "watchdog.h"
 
 enum {
     poll_ms = 10,
@@ -30,7 +32,6 @@ enum {
     patience_most_ms = 2000,
     patience_after_ms = 1000,
     slow_rounds_most = 5,
-    renew_deadline_s = 1, /* a watchdog that is silent for longer is none */
     gone_deadline_s = 10
 };
 
@@ -39,19 +40,16 @@ struct sleeper { /* one target */
     struct fault_target target;
     struct fault_process process; /* pid 0: the topology names none */
     struct fault_freezer freezer;
-    struct fault_answer *answer; /* NULL: not under way */
-    struct fault_answer_result result;
     struct dur_ns usual; /* how long its answer took before */
-    bool known;          /* result is of this round */
 };
 
 struct pause_state {
     struct sleeper *sleepers;
     size_t count;
     enum fault_step round;
-    struct fault_guard *guard; /* NULL: none yet, or found in the journal */
-    bool holding;              /* the step that waits for the watchdog's word */
-    unsigned slow_rounds;      /* in which an answer took too long for the lease */
+    struct fault_watchdog watchdog;
+    struct fault_inquiry *inquiry; /* what the instances say */
+    unsigned slow_rounds;          /* in which an answer took too long for the lease */
     struct io_timer poll;
 };
 
@@ -80,6 +78,8 @@ static bool pause_platform(const struct topo *topo, struct base_error *err)
 /* --- resolving --- */
 
 static void on_poll(void *ctx);
+static void round_over(void *ctx);
+static const struct fault_watchdog_ops watchdog_ops;
 
 static struct pause_state *state_new(struct fault *fault, size_t count)
 {
@@ -90,6 +90,8 @@ static struct pause_state *state_new(struct fault *fault, size_t count)
         state->sleepers[i].fault = fault;
         state->sleepers[i].freezer.fd = -1;
     }
+    fault_watchdog_init(&state->watchdog, fault, &watchdog_ops);
+    state->inquiry = fault_inquiry_new(fault_env_of(fault)->loop, count, round_over, fault);
     io_timer_init(&state->poll, fault_env_of(fault)->loop, on_poll, fault);
     fault_set_state(fault, state);
     return state;
@@ -114,11 +116,6 @@ static bool pause_open(struct fault *fault, const struct topo *topo, struct base
 
 /* --- what the kernel says --- */
 
-static const char *when_of(enum fault_step round)
-{
-    return round == FAULT_STEP_PREPARE ? "before" : round == FAULT_STEP_VERIFY ? "during" : "after";
-}
-
 /* false with err when that is not how it is, or when nobody can tell. */
 static bool look(struct sleeper *sleeper, bool frozen, bool record, struct base_error *err)
 {
@@ -130,7 +127,7 @@ static bool look(struct sleeper *sleeper, bool frozen, bool record, struct base_
                      : now == FAULT_FREEZER_THAWED || now == FAULT_FREEZER_GONE;
     const struct pause_state *state = fault_state_of(sleeper->fault);
     if (record)
-        fault_evidence(sleeper->fault, sleeper->target.name, when_of(state->round),
+        fault_evidence(sleeper->fault, sleeper->target.name, fault_step_when(state->round),
                        fault_freezer_metric(&sleeper->freezer), text,
                        frozen ? "frozen" : "not frozen", ok);
     return ok || base_fail(err, BASE_UNAVAILABLE, "%s is %s: %s", sleeper->target.name,
@@ -154,31 +151,16 @@ static bool silent(const struct fault_answer_result *result)
     return !result->answered && result->sys == ETIMEDOUT;
 }
 
-static void answer_evidence(struct sleeper *sleeper, enum fault_step round)
+static void answer_evidence(const struct sleeper *sleeper, enum fault_step round,
+                            const struct fault_answer_result *result)
 {
     char value[128];
     bool during = round == FAULT_STEP_VERIFY;
     BASE_AUTO_FREE char *metric =
         base_str_printf("answer of %s:%u", sleeper->target.address, (unsigned)sleeper->target.port);
-    fault_answer_describe(&sleeper->result, value, sizeof value);
-    fault_evidence(sleeper->fault, sleeper->target.name, when_of(round), metric, value,
-                   during ? "no answer" : "an answer",
-                   during ? silent(&sleeper->result) : sleeper->result.answered);
-}
-
-static void round_over(struct fault *fault);
-
-static void on_answer(void *ctx, const struct fault_answer_result *result)
-{
-    struct sleeper *sleeper = ctx;
-    const struct pause_state *state = fault_state_of(sleeper->fault);
-    sleeper->answer = NULL;
-    sleeper->result = *result;
-    sleeper->known = true;
-    for (size_t i = 0; i < state->count; i++)
-        if (!state->sleepers[i].known)
-            return;
-    round_over(sleeper->fault);
+    fault_answer_describe(result, value, sizeof value);
+    fault_evidence(sleeper->fault, sleeper->target.name, fault_step_when(round), metric, value,
+                   during ? "no answer" : "an answer", during ? silent(result) : result->answered);
 }
 
 static struct dur_ns patience_of(const struct sleeper *sleeper, enum fault_step round)
@@ -213,47 +195,39 @@ static bool note_usual(struct pause_state *state)
 {
     for (size_t i = 0; i < state->count; i++) {
         struct sleeper *sleeper = &state->sleepers[i];
-        if (sleeper->usual.ns == 0 || sleeper->result.elapsed.ns < sleeper->usual.ns)
-            sleeper->usual = sleeper->result.elapsed;
+        struct dur_ns elapsed = fault_inquiry_result(state->inquiry, i)->elapsed;
+        if (sleeper->usual.ns == 0 || elapsed.ns < sleeper->usual.ns)
+            sleeper->usual = elapsed;
     }
     return too_slow(state) == NULL || ++state->slow_rounds >= slow_rounds_most;
-}
-
-static void cancel_answers(struct pause_state *state)
-{
-    for (size_t i = 0; i < state->count; i++) {
-        fault_answer_cancel(state->sleepers[i].answer);
-        state->sleepers[i].answer = NULL;
-        state->sleepers[i].known = false;
-    }
 }
 
 static void round_begin(struct fault *fault)
 {
     struct pause_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    cancel_answers(state);
+    fault_inquiry_cancel(state->inquiry);
     for (size_t i = 0; i < state->count; i++) {
-        struct sleeper *sleeper = &state->sleepers[i];
-        sleeper->answer =
-            fault_answer_start(fault_env_of(fault)->loop, &sleeper->target,
-                               patience_of(sleeper, state->round), on_answer, sleeper, &err);
-        if (sleeper->answer == NULL) {
-            cancel_answers(state);
+        const struct sleeper *sleeper = &state->sleepers[i];
+        if (!fault_inquiry_ask(state->inquiry, i, &sleeper->target,
+                               patience_of(sleeper, state->round), &err)) {
             fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
             return;
         }
     }
 }
 
-static const struct sleeper *odd_one(const struct pause_state *state)
+/* The first that did not behave as it should in this round; false: none. */
+static bool find_odd(const struct pause_state *state, size_t *out)
 {
     for (size_t i = 0; i < state->count; i++) {
-        const struct fault_answer_result *result = &state->sleepers[i].result;
-        if (state->round == FAULT_STEP_VERIFY ? !silent(result) : !result->answered)
-            return &state->sleepers[i];
+        const struct fault_answer_result *result = fault_inquiry_result(state->inquiry, i);
+        if (state->round == FAULT_STEP_VERIFY ? silent(result) : result->answered)
+            continue;
+        *out = i;
+        return true;
     }
-    return NULL;
+    return false;
 }
 
 /* What the kernel says decides; that it does not answer although it is thawed is on record. */
@@ -263,11 +237,12 @@ static void gone_finish(struct fault *fault)
     struct base_error err = {0};
     bool thawed = look_at_all(fault, false, true, &err);
     for (size_t i = 0; i < state->count; i++) {
-        struct sleeper *sleeper = &state->sleepers[i];
-        if (!sleeper->known)
+        const struct sleeper *sleeper = &state->sleepers[i];
+        const struct fault_answer_result *result = fault_inquiry_result(state->inquiry, i);
+        if (result == NULL)
             continue;
-        answer_evidence(sleeper, FAULT_STEP_VERIFY_GONE);
-        if (sleeper->result.answered || !thawed)
+        answer_evidence(sleeper, FAULT_STEP_VERIFY_GONE, result);
+        if (result->answered || !thawed)
             continue;
         BASE_AUTO_FREE char *message = base_str_printf(
             "%s is not frozen, yet does not answer; see its log", sleeper->target.name);
@@ -276,13 +251,15 @@ static void gone_finish(struct fault *fault)
     fault_step_done(fault, thawed ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
 }
 
-static void round_over(struct fault *fault)
+static void round_over(void *ctx)
 {
+    struct fault *fault = ctx;
     struct pause_state *state = fault_state_of(fault);
-    const struct sleeper *odd = odd_one(state);
+    size_t which = 0;
+    bool odd = find_odd(state, &which);
     struct base_error err = {0};
     bool gone = state->round == FAULT_STEP_VERIFY_GONE;
-    if (gone && odd != NULL && !fault_is_halted(fault)) {
+    if (gone && odd && !fault_is_halted(fault)) {
         io_timer_start(&state->poll, base_dur_ms(retry_ms)); /* until the deadline */
         return;
     }
@@ -290,14 +267,14 @@ static void round_over(struct fault *fault)
         gone_finish(fault);
         return;
     }
-    if (state->round == FAULT_STEP_PREPARE && odd == NULL && !note_usual(state)) {
+    if (state->round == FAULT_STEP_PREPARE && !odd && !note_usual(state)) {
         round_begin(fault);
         return;
     }
     for (size_t i = 0; i < state->count; i++)
-        answer_evidence(&state->sleepers[i], state->round);
+        answer_evidence(&state->sleepers[i], state->round, fault_inquiry_result(state->inquiry, i));
     bool during = state->round == FAULT_STEP_VERIFY;
-    const struct sleeper *slow = odd == NULL && !during ? too_slow(state) : NULL;
+    const struct sleeper *slow = !odd && !during ? too_slow(state) : NULL;
     if (slow != NULL) {
         (void)base_fail(&err, BASE_UNAVAILABLE,
                         "%s takes too long to answer for its silence to be told within the lease; "
@@ -306,15 +283,15 @@ static void round_over(struct fault *fault)
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
         return;
     }
-    if (odd != NULL)
+    if (odd)
         (void)base_fail(&err, BASE_UNAVAILABLE,
                         during ? "%s is frozen, yet its port is not silent; see the evidence"
                                : "%s does not answer even before it is paused; see the evidence",
-                        odd->target.name);
+                        state->sleepers[which].target.name);
     fault_step_done(fault,
-                    odd == NULL ? FAULT_OUTCOME_OK
-                    : during    ? FAULT_OUTCOME_NO_EFFECT
-                                : FAULT_OUTCOME_FAILED,
+                    !odd     ? FAULT_OUTCOME_OK
+                    : during ? FAULT_OUTCOME_NO_EFFECT
+                             : FAULT_OUTCOME_FAILED,
                     &err);
 }
 
@@ -332,7 +309,7 @@ static void on_poll(void *ctx)
     }
 }
 
-/* --- thawing, also from the watchdog --- */
+/* --- the watchdog --- */
 
 static bool thaw_all(void *ctx)
 {
@@ -342,8 +319,6 @@ static bool thaw_all(void *ctx)
         ok = fault_freezer_set(&state->sleepers[i].freezer, false) && ok;
     return ok;
 }
-
-/* --- the watchdog --- */
 
 static void freeze_all(struct fault *fault)
 {
@@ -360,50 +335,13 @@ static void freeze_all(struct fault *fault)
     fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
 }
 
-static void on_guard_held(void *ctx)
-{
-    struct fault *fault = ctx;
-    struct pause_state *state = fault_state_of(fault);
-    if (!state->holding)
-        return;
-    state->holding = false;
-    if (fault_is_renewing(fault))
-        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
-    else
-        freeze_all(fault);
-}
-
-static void on_guard_lost(void *ctx)
-{
-    struct fault *fault = ctx;
-    struct pause_state *state = fault_state_of(fault);
-    struct base_error err = {0};
-    bool lapsed = fault_effect_left(fault).ns <= 0; /* it did what it is for */
-    (void)thaw_all(state);
-    (void)base_fail(&err, BASE_UNAVAILABLE,
-                    lapsed ? "the lease had lapsed: its watchdog (process %d) has thawed it"
-                           : "its watchdog (process %d) was killed: nothing stays frozen without "
-                             "one",
-                    (int)fault_guard_pid(state->guard));
-    if (state->holding) {
-        state->holding = false;
-        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-        return;
-    }
-    if (lapsed)
-        return; /* the engine's own timer is due, and knows why it ends */
-    fault_note_error(fault, err.message);
-    fault_end(fault, FAULT_END_FAILED);
-}
-
-static void on_guard_stopped(void *ctx)
-{
-    struct fault *fault = ctx;
-    struct pause_state *state = fault_state_of(fault);
-    fault_guard_free(state->guard);
-    state->guard = NULL;
-    fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
-}
+static const struct fault_watchdog_ops watchdog_ops = {
+    .change = freeze_all,
+    .undo = thaw_all,
+    .undoing = "thaw a target",
+    .undone = "thawed it",
+    .changed = "frozen",
+};
 
 /* --- the steps --- */
 
@@ -430,31 +368,13 @@ static void pause_prepare(struct fault *fault)
     round_begin(fault);
 }
 
-/* The watchdog's word that it is there starts the freezing: on_guard_held. */
 static void pause_apply(struct fault *fault)
 {
     struct pause_state *state = fault_state_of(fault);
-    struct base_error err = {0};
     int *keep = base_calloc(state->count, sizeof *keep);
     for (size_t i = 0; i < state->count; i++)
         keep[i] = state->sleepers[i].freezer.fd;
-    struct fault_guard_spec spec = {
-        .undo = thaw_all,
-        .undo_ctx = state,
-        .keep = keep,
-        .keep_count = state->count,
-        .on_held = on_guard_held,
-        .on_lost = on_guard_lost,
-        .on_stopped = on_guard_stopped,
-        .ctx = fault,
-    };
-    state->holding = true;
-    state->guard =
-        fault_guard_start(fault_env_of(fault)->loop, &spec, fault_effect_left(fault), &err);
-    if (state->guard == NULL) {
-        state->holding = false;
-        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-    }
+    fault_watchdog_apply(&state->watchdog, keep, state->count);
     free(keep);
 }
 
@@ -480,25 +400,16 @@ static void pause_renew(struct fault *fault)
 {
     struct pause_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    state->holding = true;
-    if (still_held(fault, &err) && fault_guard_renew(state->guard, fault_effect_left(fault), &err))
-        return;
-    state->holding = false;
-    fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+    if (still_held(fault, &err))
+        fault_watchdog_renew(&state->watchdog);
+    else
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
 
 static void pause_revert(struct fault *fault)
 {
     struct pause_state *state = fault_state_of(fault);
-    struct base_error err = {0};
-    if (!thaw_all(state)) {
-        (void)base_fail_errno(&err, "cannot thaw a target"); /* the watchdog will try, too */
-        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-    } else if (state->guard != NULL) {
-        fault_guard_stop(state->guard); /* before another pause: it could end that one */
-    } else {
-        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
-    }
+    fault_watchdog_revert(&state->watchdog);
 }
 
 static void pause_gone(struct fault *fault)
@@ -512,10 +423,8 @@ static void pause_gone(struct fault *fault)
 
 static struct dur_ns pause_deadline(const struct fault *fault, enum fault_step step)
 {
-    (void)fault;
-    return base_dur_s(step == FAULT_STEP_VERIFY_GONE ? gone_deadline_s
-                      : step == FAULT_STEP_RENEW     ? renew_deadline_s
-                                                     : 0);
+    return step == FAULT_STEP_VERIFY_GONE ? base_dur_s(gone_deadline_s)
+                                          : fault_step_deadline(fault, step);
 }
 
 static void pause_late(struct fault *fault, enum fault_step step)
@@ -525,21 +434,22 @@ static void pause_late(struct fault *fault, enum fault_step step)
         gone_finish(fault);
     else if (step == FAULT_STEP_VERIFY)
         (void)look_at_all(fault, true, true, NULL);
-    state->holding = false;
+    fault_watchdog_cancel(&state->watchdog);
 }
 
 static void pause_cancel(struct fault *fault)
 {
     struct pause_state *state = fault_state_of(fault);
     io_timer_stop(&state->poll);
-    cancel_answers(state);
-    state->holding = false;
+    fault_inquiry_cancel(state->inquiry);
+    fault_watchdog_cancel(&state->watchdog);
 }
 
 static void pause_close(struct fault *fault)
 {
     struct pause_state *state = fault_state_of(fault);
-    fault_guard_free(state->guard);
+    fault_watchdog_fini(&state->watchdog);
+    fault_inquiry_free(state->inquiry);
     for (size_t i = 0; i < state->count; i++) {
         fault_freezer_close(&state->sleepers[i].freezer);
         fault_target_fini(&state->sleepers[i].target);

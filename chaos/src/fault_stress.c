@@ -15,6 +15,7 @@
 #include "crew.h"
 #include "engine.h"
 #include "group.h"
+#include "step.h"
 #include "strain.h"
 #include "undo.h"
 #include "usage.h"
@@ -22,7 +23,6 @@
 enum {
     poll_ms = 25,
     window_ms = 400, /* in which processor time is measured */
-    renew_deadline_s = 1,
     smallest_margin_mib = 256
 };
 static const double margin_share = 0.1; /* of the host's memory: never taken */
@@ -38,8 +38,6 @@ struct subject { /* one target */
     struct fault_process process;
     struct fault_strain strain;
     struct fault_crew *crew;
-    bool holds;
-    bool stopped;
     uint64_t kills_before; /* by the OOM killer, in its groups */
     int64_t time_before;   /* of the processor, at the start of the window */
     int64_t delay_before;
@@ -50,7 +48,7 @@ struct stress_state {
     struct subject *subjects;
     size_t count;
     enum fault_step round;
-    bool holding; /* the step that waits for the workers' word */
+    bool waits; /* a step, for the workers' word */
     struct mono_ns began;
     struct mono_ns window;
     struct io_timer poll;
@@ -108,27 +106,7 @@ static bool stress_open(struct fault *fault, const struct topo *topo, struct bas
     return true;
 }
 
-/* --- where the workers go --- */
-
-/* The group that the topology names, and on a host with v1 controllers those of the process. */
-static bool open_groups(struct subject *subject, struct base_error *err)
-{
-    static const char *const controllers[] = {"cpu", "cpuacct", "cpuset", "memory"};
-    struct fault_strain *strain = &subject->strain;
-    int fd = fault_group_open(subject->target.cgroup, "cgroup.procs", err);
-    if (fd < 0)
-        return false;
-    strain->groups[strain->group_count++] = fd;
-    for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {
-        BASE_AUTO_FREE char *group = fault_group_v1(subject->process.pid, controllers[i]);
-        if (group == NULL || base_str_eq(group, subject->target.cgroup))
-            continue;
-        if ((fd = fault_group_open(group, "cgroup.procs", err)) < 0)
-            return false;
-        strain->groups[strain->group_count++] = fd;
-    }
-    return true;
-}
+/* --- how much they take --- */
 
 static bool plan_memory(struct subject *subject, struct base_error *err)
 {
@@ -160,11 +138,6 @@ static bool plan_memory(struct subject *subject, struct base_error *err)
                      need_s, base_dur_to_s(spec->lease));
 }
 
-static const char *when_of(enum fault_step round)
-{
-    return round == FAULT_STEP_PREPARE ? "before" : round == FAULT_STEP_VERIFY ? "during" : "after";
-}
-
 static bool workers_evidence(struct subject *subject, size_t wanted,
                              const struct fault_usage *tally)
 {
@@ -179,7 +152,7 @@ static bool workers_evidence(struct subject *subject, size_t wanted,
         (void)snprintf(value, sizeof value, "%zu beside %zu other processes", tally->workers,
                        tally->others);
     (void)snprintf(expected, sizeof expected, "%zu", wanted);
-    fault_evidence(subject->fault, subject->target.name, when_of(state->round),
+    fault_evidence(subject->fault, subject->target.name, fault_step_when(state->round),
                    "workers in its group", value, expected, ok);
     return ok;
 }
@@ -188,26 +161,20 @@ static bool workers_evidence(struct subject *subject, size_t wanted,
 
 static void on_crew_held(void *ctx)
 {
-    struct subject *subject = ctx;
+    const struct subject *subject = ctx;
     struct stress_state *state = fault_state_of(subject->fault);
-    subject->holds = true;
     for (size_t i = 0; i < state->count; i++)
-        if (!state->subjects[i].holds)
+        if (state->subjects[i].crew == NULL || !fault_crew_holds(state->subjects[i].crew))
             return;
-    if (!state->holding)
-        return;
-    state->holding = false;
-    fault_step_done(subject->fault, FAULT_OUTCOME_OK, NULL);
+    fault_step_held(subject->fault, &state->waits);
 }
 
 static void on_crew_lost(void *ctx)
 {
-    struct subject *subject = ctx;
-    struct fault *fault = subject->fault;
-    struct stress_state *state = fault_state_of(fault);
+    const struct subject *subject = ctx;
+    struct stress_state *state = fault_state_of(subject->fault);
     struct base_error err = {0};
-    if (!state->holding && fault_effect_left(fault).ns <= 0)
-        return; /* they have ended by themselves, and the engine's timer is due */
+    bool lapsed = fault_effect_left(subject->fault).ns <= 0;
     uint64_t kills =
         fault_usage_oom_kills(subject->target.cgroup, subject->process.pid) - subject->kills_before;
     (void)base_fail(&err, BASE_UNAVAILABLE,
@@ -215,22 +182,20 @@ static void on_crew_lost(void *ctx)
                                 "rose by %llu)"
                               : "%s: a worker has ended (oom_kill of its group rose by %llu)",
                     subject->target.name, (unsigned long long)kills);
-    if (state->holding) {
-        state->holding = false;
-        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-        return;
-    }
-    fault_note_error(fault, err.message);
-    fault_end(fault, FAULT_END_FAILED);
+    fault_step_lost(subject->fault, &state->waits, lapsed, &err);
+}
+
+static bool works(const struct subject *subject)
+{
+    return subject->crew != NULL && !fault_crew_stopped(subject->crew);
 }
 
 static void on_crew_stopped(void *ctx)
 {
-    struct subject *subject = ctx;
-    struct stress_state *state = fault_state_of(subject->fault);
-    subject->stopped = true;
+    const struct subject *subject = ctx;
+    const struct stress_state *state = fault_state_of(subject->fault);
     for (size_t i = 0; i < state->count; i++)
-        if (state->subjects[i].crew != NULL && !state->subjects[i].stopped)
+        if (works(&state->subjects[i]))
             return;
     fault_step_done(subject->fault, FAULT_OUTCOME_OK, NULL);
 }
@@ -251,7 +216,6 @@ static bool crew_begin(struct subject *subject, struct base_error *err)
         .on_stopped = on_crew_stopped,
         .ctx = subject,
     };
-    subject->holds = false;
     subject->inherited = fault_usage_bytes(getpid());
     subject->crew =
         fault_crew_start(fault_env_of(fault)->loop, &spec, fault_effect_left(fault), err);
@@ -390,7 +354,7 @@ static bool subject_prepare(struct subject *subject, struct base_error *err)
     if (target->status_file != NULL && !fault_target_process(target, &subject->process, NULL, err))
         return false;
     if (!fault_group_check(target->cgroup, target->name, subject->process.pid, err) ||
-        !open_groups(subject, err))
+        !fault_strain_open(&subject->strain, target->cgroup, subject->process.pid, err))
         return false;
     struct fault_usage tally = fault_usage_of(subject->target.cgroup);
     if (!workers_evidence(subject, 0, &tally))
@@ -418,11 +382,11 @@ static void stress_apply(struct fault *fault)
 {
     struct stress_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    state->holding = true;
+    state->waits = true;
     for (size_t i = 0; i < state->count; i++) {
         if (crew_begin(&state->subjects[i], &err))
             continue;
-        state->holding = false;
+        state->waits = false;
         (void)base_fail_context(&err, "%s", state->subjects[i].target.name);
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
         return;
@@ -446,14 +410,12 @@ static void stress_renew(struct fault *fault)
 {
     struct stress_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    state->holding = true;
-    for (size_t i = 0; i < state->count; i++)
-        state->subjects[i].holds = false;
+    state->waits = true;
     for (size_t i = 0; i < state->count; i++) {
         struct fault_crew *crew = state->subjects[i].crew;
         if (fault_crew_renew(crew, fault_effect_left(fault), &err))
             continue;
-        state->holding = false;
+        state->waits = false;
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
         return;
     }
@@ -463,7 +425,7 @@ static void crew_stop_all(struct fault *fault)
 {
     struct stress_state *state = fault_state_of(fault);
     for (size_t i = 0; i < state->count; i++)
-        if (state->subjects[i].crew != NULL && !state->subjects[i].stopped)
+        if (works(&state->subjects[i]))
             fault_crew_stop(state->subjects[i].crew);
 }
 
@@ -475,7 +437,7 @@ static void stress_revert(struct fault *fault)
         struct subject *subject = &state->subjects[i];
         if (subject->crew == NULL)
             fault_usage_strike(subject->target.cgroup); /* those of an agent that died */
-        waits = waits || (subject->crew != NULL && !subject->stopped);
+        waits = waits || works(subject);
     }
     if (waits)
         crew_stop_all(fault);
@@ -492,12 +454,6 @@ static void stress_gone(struct fault *fault)
 
 /* --- housekeeping --- */
 
-static struct dur_ns stress_deadline(const struct fault *fault, enum fault_step step)
-{
-    (void)fault;
-    return base_dur_s(step == FAULT_STEP_RENEW ? renew_deadline_s : 0);
-}
-
 static void stress_late(struct fault *fault, enum fault_step step)
 {
     struct stress_state *state = fault_state_of(fault);
@@ -505,14 +461,14 @@ static void stress_late(struct fault *fault, enum fault_step step)
         struct base_error err = {0};
         (void)none_is_left(fault, true, &err);
     }
-    state->holding = false;
+    state->waits = false;
 }
 
 static void stress_cancel(struct fault *fault)
 {
     struct stress_state *state = fault_state_of(fault);
     io_timer_stop(&state->poll);
-    state->holding = false;
+    state->waits = false;
 }
 
 static void stress_close(struct fault *fault)
@@ -521,8 +477,7 @@ static void stress_close(struct fault *fault)
     for (size_t i = 0; i < state->count; i++) {
         struct subject *subject = &state->subjects[i];
         fault_crew_free(subject->crew);
-        for (size_t g = 0; g < subject->strain.group_count; g++)
-            base_fd_close(&subject->strain.groups[g]);
+        fault_strain_close(&subject->strain);
         fault_target_fini(&subject->target);
     }
     io_timer_fini(&state->poll);
@@ -564,7 +519,7 @@ static bool stress_reopen(struct fault *fault, const json_t *undo, struct base_e
         .step = {[FAULT_STEP_PREPARE] = stress_prepare, [FAULT_STEP_APPLY] = stress_apply,         \
                  [FAULT_STEP_VERIFY] = stress_verify,   [FAULT_STEP_RENEW] = stress_renew,         \
                  [FAULT_STEP_REVERT] = stress_revert,   [FAULT_STEP_VERIFY_GONE] = stress_gone},   \
-        .deadline = stress_deadline, .late = stress_late, .cancel = stress_cancel,                 \
+        .deadline = fault_step_deadline, .late = stress_late, .cancel = stress_cancel,             \
         .close = stress_close,                                                                     \
     }
 const struct fault_ops fault_cpu_ops = STRESS_OPS;

@@ -2,11 +2,15 @@
 #include "strain.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "base/text.h"
+#include "group.h"
 #include "satellite.h"
 
 enum {
@@ -17,6 +21,34 @@ enum {
     page = 4096
 };
 static const uint64_t look_each = UINT64_C(8) << 20; /* bytes between two looks at the host */
+
+static bool open_one(struct fault_strain *strain, const char *group, struct base_error *err)
+{
+    int fd = fault_group_open(group, "cgroup.procs", err);
+    if (fd >= 0)
+        strain->groups[strain->group_count++] = fd;
+    return fd >= 0;
+}
+
+bool fault_strain_open(struct fault_strain *strain, const char *group, pid_t process,
+                       struct base_error *err)
+{
+    static const char *const controllers[] = {"cpu", "cpuacct", "cpuset", "memory"};
+    bool ok = open_one(strain, group, err);
+    for (size_t i = 0; ok && i < sizeof controllers / sizeof *controllers; i++) {
+        char *own = fault_group_v1(process, controllers[i]);
+        if (own != NULL && !base_str_eq(own, group))
+            ok = open_one(strain, own, err);
+        free(own);
+    }
+    return ok;
+}
+
+void fault_strain_close(struct fault_strain *strain)
+{
+    while (strain->group_count > 0)
+        base_fd_close(&strain->groups[--strain->group_count]);
+}
 
 static bool join(const struct fault_strain *strain)
 {

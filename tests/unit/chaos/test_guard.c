@@ -14,16 +14,12 @@
 
 #include "base/file.h"
 #include "guard.h"
+#include "witness.h"
 
 struct world {
-    struct io_loop *loop;
+    struct witness seen;
     struct fault_guard *guard;
-    struct io_timer patience;
     int undone[2]; /* pipe: the watchdog writes when it undoes */
-    unsigned held;
-    unsigned lost;
-    unsigned stopped;
-    bool late;
 };
 
 static bool undo(void *ctx)
@@ -32,53 +28,26 @@ static bool undo(void *ctx)
     return write(world->undone[1], "u", 1) == 1;
 }
 
-static void on_held(void *ctx)
-{
-    ((struct world *)ctx)->held++;
-}
-static void on_lost(void *ctx)
-{
-    ((struct world *)ctx)->lost++;
-}
-static void on_stopped(void *ctx)
-{
-    ((struct world *)ctx)->stopped++;
-}
-static void on_late(void *ctx)
-{
-    ((struct world *)ctx)->late = true;
-}
-
 static void start(struct world *world, struct dur_ns left)
 {
     struct base_error err = {0};
-    *world = (struct world){.loop = io_loop_new(&err)};
-    assert_non_null(world->loop);
+    *world = (struct world){.guard = NULL};
+    witness_init(&world->seen);
     assert_int_equal(pipe2(world->undone, O_CLOEXEC), 0);
-    io_timer_init(&world->patience, world->loop, on_late, world);
-    io_timer_start(&world->patience, base_dur_s(10));
     struct fault_guard_spec spec = {
         .undo = undo,
         .undo_ctx = world,
         .keep = &world->undone[1],
         .keep_count = 1,
-        .on_held = on_held,
-        .on_lost = on_lost,
-        .on_stopped = on_stopped,
-        .ctx = world,
+        .on_held = witness_held,
+        .on_lost = witness_lost,
+        .on_stopped = witness_stopped,
+        .ctx = &world->seen,
     };
-    world->guard = fault_guard_start(world->loop, &spec, left, &err);
+    world->guard = fault_guard_start(world->seen.loop, &spec, left, &err);
     if (world->guard == NULL)
         fail_msg("%s", err.message);
     base_fd_close(&world->undone[1]); /* the watchdog's alone: its end is seen */
-}
-
-static void until(struct world *world, const unsigned *count)
-{
-    unsigned before = *count;
-    while (*count == before && !world->late)
-        io_loop_run_once(world->loop);
-    assert_false(world->late);
 }
 
 /* 1: undone; 0: the watchdog ended without; waits for one of them. */
@@ -93,9 +62,8 @@ static ssize_t outcome(struct world *world)
 static void end(struct world *world)
 {
     fault_guard_free(world->guard);
-    io_timer_fini(&world->patience);
     base_fd_close(&world->undone[0]);
-    io_loop_free(world->loop);
+    witness_fini(&world->seen);
 }
 
 static void it_undoes_at_its_deadline(void **state)
@@ -104,11 +72,11 @@ static void it_undoes_at_its_deadline(void **state)
     struct world world;
     struct mono_ns began = base_mono_now();
     start(&world, base_dur_ms(150));
-    until(&world, &world.held);
-    until(&world, &world.lost);
+    witness_until(&world.seen, &world.seen.held);
+    witness_until(&world.seen, &world.seen.lost);
     assert_true(base_mono_sub(base_mono_now(), began).ns >= 150 * BASE_NS_PER_MS);
     assert_int_equal(outcome(&world), 1);
-    assert_int_equal(world.stopped, 0);
+    assert_int_equal(world.seen.stopped, 0);
     end(&world);
 }
 
@@ -119,10 +87,10 @@ static void renewing_keeps_it_from_it(void **state)
     struct base_error err = {0};
     struct mono_ns began = base_mono_now();
     start(&world, base_dur_ms(150));
-    until(&world, &world.held);
+    witness_until(&world.seen, &world.seen.held);
     assert_true(fault_guard_renew(world.guard, base_dur_ms(600), &err));
-    until(&world, &world.held);
-    until(&world, &world.lost);
+    witness_until(&world.seen, &world.seen.held);
+    witness_until(&world.seen, &world.seen.lost);
     assert_true(base_mono_sub(base_mono_now(), began).ns >= 600 * BASE_NS_PER_MS);
     assert_int_equal(outcome(&world), 1);
     end(&world);
@@ -133,7 +101,7 @@ static void it_undoes_when_the_agent_is_no_more(void **state)
     (void)state;
     struct world world;
     start(&world, base_dur_s(3600));
-    until(&world, &world.held);
+    witness_until(&world.seen, &world.seen.held);
     fault_guard_free(world.guard); /* what the kernel does with the line of a dead agent */
     world.guard = NULL;
     assert_int_equal(outcome(&world), 1);
@@ -145,12 +113,12 @@ static void stopping_it_undoes_nothing(void **state)
     (void)state;
     struct world world;
     start(&world, base_dur_s(3600));
-    until(&world, &world.held);
+    witness_until(&world.seen, &world.seen.held);
     /* Also one that cannot run. */
     assert_int_equal(kill(fault_guard_pid(world.guard), SIGSTOP), 0);
     fault_guard_stop(world.guard);
-    until(&world, &world.stopped);
-    assert_int_equal(world.lost, 0);
+    witness_until(&world.seen, &world.seen.stopped);
+    assert_int_equal(world.seen.lost, 0);
     assert_int_equal(outcome(&world), 0);
     end(&world);
 }
@@ -160,13 +128,13 @@ static void its_death_is_noticed(void **state)
     (void)state;
     struct world world;
     start(&world, base_dur_s(3600));
-    until(&world, &world.held);
+    witness_until(&world.seen, &world.seen.held);
     assert_int_equal(kill(fault_guard_pid(world.guard), SIGTERM), 0); /* deaf to that */
     assert_int_equal(kill(fault_guard_pid(world.guard), SIGKILL), 0);
-    until(&world, &world.lost);
+    witness_until(&world.seen, &world.seen.lost);
     assert_int_equal(outcome(&world), 0);
     fault_guard_stop(world.guard); /* at once: there is nobody to wait for */
-    assert_int_equal(world.stopped, 1);
+    assert_int_equal(world.seen.stopped, 1);
     end(&world);
 }
 
@@ -177,7 +145,7 @@ static void it_holds_nothing_but_what_it_needs(void **state)
     int theirs[2];
     assert_int_equal(pipe(theirs), 0); /* inherited by every child, that is */
     start(&world, base_dur_s(3600));
-    until(&world, &world.held);
+    witness_until(&world.seen, &world.seen.held);
     base_fd_close(&theirs[1]);
     char byte;
     struct pollfd fd = {.fd = theirs[0], .events = POLLIN};
