@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
+#include "statistics.h"
 
 struct round_trip {
     struct mono_ns sent;
@@ -23,8 +25,7 @@ struct fault_probe {
     struct round_trip *trips;
     size_t sent;
     size_t answered;
-    struct mono_ns half_answer; /* half of the answers came by then */
-    struct mono_ns last_answer;
+    int64_t *came; /* when answers came, in that order; `answered` of them */
     char error[160];
     void (*on_done)(void *ctx, struct fault_probe_result *);
     void *ctx;
@@ -49,7 +50,22 @@ void fault_probe_cancel(struct fault_probe *probe)
     io_alarm_fini(&probe->pace);
     io_timer_fini(&probe->patience);
     free(probe->trips);
+    free(probe->came);
     free(probe);
+}
+
+/* Half of the later half at a time, from each of its answers on; what is typical of that. */
+static void set_arrival(const struct fault_probe *probe, struct fault_probe_result *result)
+{
+    size_t half = (probe->task.plan.count + 1) / 2;
+    size_t later = probe->answered > half ? probe->answered - half : 0;
+    size_t step = (later + 1) / 2;
+    size_t count = later > 0 ? later - step + 1 : 0;
+    BASE_AUTO_FREE int64_t *spans = base_calloc(count + 1, sizeof *spans);
+    for (size_t i = 0; i < count; i++)
+        spans[i] = probe->came[half - 1 + i + step] - probe->came[half - 1 + i];
+    result->arrived = step;
+    result->arrival.ns = fault_median(spans, count);
 }
 
 static struct fault_probe_result result_of(const struct fault_probe *probe)
@@ -57,10 +73,8 @@ static struct fault_probe_result result_of(const struct fault_probe *probe)
     struct fault_probe_result result = {
         .sent = probe->sent,
         .rtt_ns = base_calloc(probe->answered + 1, sizeof *result.rtt_ns),
-        .arrival = base_mono_sub(probe->last_answer, probe->half_answer),
     };
-    size_t half = (probe->task.plan.count + 1) / 2;
-    result.arrived = probe->answered > half ? probe->answered - half : 0;
+    set_arrival(probe, &result);
     memcpy(result.error, probe->error, sizeof result.error);
     for (size_t i = 0; i < probe->sent; i++) {
         const struct round_trip *trip = &probe->trips[i];
@@ -96,9 +110,7 @@ void fault_probe_answered(struct fault_probe *probe, size_t index)
     if (trip->answers++ > 0)
         return;
     trip->took = base_mono_sub(now, trip->sent);
-    if (++probe->answered <= (probe->task.plan.count + 1) / 2)
-        probe->half_answer = now;
-    probe->last_answer = now;
+    probe->came[probe->answered++] = now.ns;
     if (!probe->sending && all_sent(probe) && probe->answered == probe->sent &&
         !probe->task.plan.linger)
         finish(probe);
@@ -140,6 +152,7 @@ struct fault_probe *fault_probe_start(struct io_loop *loop, const struct fault_n
         (struct fault_probe_task){.loop = loop, .netns = netns, .peer = peer, .plan = *plan};
     probe->ops = plan->method == FAULT_PROBE_ECHO ? &fault_probe_echo : &fault_probe_connect;
     probe->trips = base_calloc(plan->count, sizeof *probe->trips);
+    probe->came = base_calloc(plan->count, sizeof *probe->came);
     probe->on_done = on_done;
     probe->ctx = ctx;
     io_timer_init(&probe->patience, loop, finish, probe);

@@ -27,8 +27,9 @@ struct fault_probe_result {
     size_t answered;
     size_t doubled;  /* of those answered: more than once */
     int64_t *rtt_ns; /* of those answered, in the order they were sent; owned */
-    /* The later half: that many answers came within `arrival` after the one before them. The first
-     * ones may have waited for us while the rest was being sent. */
+    /* In the later half (the first ones may have waited for us while the rest was being sent) that
+     * many answers come in `arrival`, by the median: while this process has to wait for a
+     * processor, answers wait with it, and then come at once. */
     size_t arrived;
     struct dur_ns arrival;
     char error[160]; /* why the rest was not sent; "" */
