@@ -45,6 +45,7 @@ static bool check_ceiling(const struct fault_spec *spec, const struct agent_limi
         {"`restart within`",
          spec->kind == FAULT_KILL ? spec->kill.restart_within : (struct dur_ns){0}},
         {"latency", spec->kind == FAULT_APP ? spec->app.latency : (struct dur_ns){0}},
+        {"toxic's time", spec->kind == FAULT_TCP ? spec->tcp.time : (struct dur_ns){0}},
     };
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         char ceiling[BASE_DUR_TEXT];

@@ -60,7 +60,7 @@ static void on_expire(void *ctx)
     finish(connect, connect->at_once >= 0 ? connect->at_once : ETIMEDOUT);
 }
 
-static socklen_t fill_address(const struct fault_peer *peer, struct sockaddr_storage *out)
+socklen_t fault_peer_address(const struct fault_peer *peer, struct sockaddr_storage *out)
 {
     *out = (struct sockaddr_storage){0};
     if (peer->family == AF_INET) {
@@ -90,7 +90,7 @@ struct fault_connect *fault_connect_start(struct io_loop *loop, const struct fau
     io_watch_init(&connect_to->watch, loop, fd, on_ready, connect_to);
     io_timer_init(&connect_to->timer, loop, on_expire, connect_to);
     struct sockaddr_storage address;
-    socklen_t len = fill_address(peer, &address);
+    socklen_t len = fault_peer_address(peer, &address);
     if (connect(fd, (const struct sockaddr *)&address, len) == 0)
         connect_to->at_once = 0;
     else if (errno != EINPROGRESS)
@@ -101,14 +101,18 @@ struct fault_connect *fault_connect_start(struct io_loop *loop, const struct fau
     return connect_to;
 }
 
-void fault_connect_describe(const struct fault_connect_result *result, char *out, size_t size)
+void fault_dur_describe(struct dur_ns time, char out[static BASE_DUR_TEXT])
 {
-    /* Three significant places are enough for a person. */
-    struct dur_ns rounded = {result->elapsed.ns / BASE_NS_PER_US * BASE_NS_PER_US};
+    struct dur_ns rounded = {time.ns / BASE_NS_PER_US * BASE_NS_PER_US};
     if (rounded.ns > 10 * BASE_NS_PER_MS)
         rounded.ns = rounded.ns / BASE_NS_PER_MS * BASE_NS_PER_MS;
+    base_dur_format(rounded, out);
+}
+
+void fault_connect_describe(const struct fault_connect_result *result, char *out, size_t size)
+{
     char took[BASE_DUR_TEXT];
-    base_dur_format(rounded, took);
+    fault_dur_describe(result->elapsed, took);
     if (result->connected)
         (void)snprintf(out, size, "connected in %s", took);
     else if (result->sys == ETIMEDOUT)

@@ -25,5 +25,8 @@ struct fault_connect *fault_connect_start(struct io_loop *loop, const struct fau
 void fault_connect_cancel(struct fault_connect *connect); /* accepts NULL */
 /* "connected in 1.2ms", "refused after 40us", "no answer in 500ms". */
 void fault_connect_describe(const struct fault_connect_result *result, char *out, size_t size);
+/* Three significant places are enough for a person. */
+void fault_dur_describe(struct dur_ns time, char out[static BASE_DUR_TEXT]);
+socklen_t fault_peer_address(const struct fault_peer *peer, struct sockaddr_storage *out);
 
 #endif

@@ -32,6 +32,7 @@ const struct fault_ops *fault_ops_of(enum fault_kind kind)
         [FAULT_KILL] = &fault_kill_ops,
         [FAULT_PARTITION] = &fault_partition_ops,
         [FAULT_APP] = &fault_app_ops,
+        [FAULT_TCP] = &fault_tcp_ops,
     };
     return all[kind];
 }

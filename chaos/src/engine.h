@@ -62,6 +62,7 @@ const struct fault_ops *fault_ops_of(enum fault_kind kind); /* one table, in eng
 extern const struct fault_ops fault_kill_ops;
 extern const struct fault_ops fault_partition_ops;
 extern const struct fault_ops fault_app_ops;
+extern const struct fault_ops fault_tcp_ops;
 
 struct fault_env { /* outlives every fault */
     struct io_loop *loop;

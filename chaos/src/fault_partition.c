@@ -15,7 +15,7 @@
 #include "nft_host.h"
 #include "reach.h"
 #include "resolve.h"
-#include "undo.h"
+#include "zone.h"
 
 enum {
     patience_before_ms = 2000, /* one lost SYN is sent again after 1 s */
@@ -25,15 +25,8 @@ enum {
     gone_deadline_s = 5
 };
 
-struct zone { /* one target: its namespace, its socket, its peers */
-    struct fault_target target;
-    struct fault_netns netns; /* fd -1: the namespace exists no more */
-    struct fault_nft *nft;
-    struct fault_peers peers;
-};
-
 struct partition_state {
-    struct zone *zones;
+    struct fault_zone *zones;
     size_t zone_count;
     char *table;
     struct fault_reach *reach;
@@ -43,14 +36,10 @@ struct partition_state {
 
 static bool partition_platform(const struct topo *topo, struct base_error *err)
 {
-    return topo->mode == TOPO_NETNS ||
-           base_fail(err, BASE_UNAVAILABLE,
-                     "partition needs instances in network namespaces of their own; the platform "
-                     "\"%s\" runs in mode %s (squall up as root makes namespaces)",
-                     topo->name, topo_mode_name(topo->mode));
+    return fault_zone_platform("partition", topo, err);
 }
 
-static struct fault_nft_partition rules_of(const struct fault *fault, const struct zone *zone)
+static struct fault_nft_partition rules_of(const struct fault *fault, const struct fault_zone *zone)
 {
     const struct partition_state *state = fault_state_of(fault);
     const struct fault_spec *spec = fault_spec_of(fault);
@@ -69,10 +58,8 @@ static void on_retry(void *ctx);
 static struct partition_state *state_new(struct fault *fault, size_t zone_count)
 {
     struct partition_state *state = base_calloc(1, sizeof *state);
-    state->zones = base_calloc(zone_count, sizeof *state->zones);
+    state->zones = fault_zones_new(zone_count);
     state->zone_count = zone_count;
-    for (size_t i = 0; i < zone_count; i++)
-        state->zones[i].netns.fd = -1;
     state->table = base_str_printf("%s%s", FAULT_NFT_PREFIX, fault_spec_of(fault)->id);
     io_timer_init(&state->retry, fault_env_of(fault)->loop, on_retry, fault);
     fault_set_state(fault, state);
@@ -85,37 +72,23 @@ static void paths_new(struct fault *fault)
     struct partition_state *state = fault_state_of(fault);
     state->reach = fault_reach_new(fault_env_of(fault)->loop);
     for (size_t z = 0; z < state->zone_count; z++) {
-        const struct zone *zone = &state->zones[z];
+        const struct fault_zone *zone = &state->zones[z];
         for (size_t p = 0; p < zone->peers.count; p++)
             fault_reach_add(state->reach, zone->target.name, &zone->netns, &zone->peers.list[p]);
     }
-}
-
-static bool zone_open(struct zone *zone, const struct topo *topo, const struct fault_spec *spec,
-                      const char *name, struct base_error *err)
-{
-    if (!fault_target_resolve(topo, name, &zone->target, err))
-        return false;
-    if (zone->target.netns == NULL)
-        return base_fail(err, BASE_UNAVAILABLE, "%s has no network namespace of its own", name);
-    return fault_netns_open(zone->target.netns, &zone->netns, err) &&
-           fault_peers_resolve(topo, spec->partition.peers, spec->partition.peer_count,
-                               zone->target.address, &zone->peers, err);
 }
 
 static bool partition_open(struct fault *fault, const struct topo *topo, struct base_error *err)
 {
     const struct fault_spec *spec = fault_spec_of(fault);
     struct partition_state *state = state_new(fault, spec->target_count);
+    if (!fault_zones_open(state->zones, state->zone_count, topo, spec->targets, err))
+        return false;
     for (size_t i = 0; i < state->zone_count; i++) {
-        struct zone *zone = &state->zones[i];
-        if (!zone_open(zone, topo, spec, spec->targets[i], err))
+        struct fault_zone *zone = &state->zones[i];
+        if (!fault_peers_resolve(topo, spec->partition.peers, spec->partition.peer_count,
+                                 zone->target.address, &zone->peers, err))
             return false;
-        for (size_t j = 0; j < i; j++)
-            if (fault_netns_same(&zone->netns, &state->zones[j].netns))
-                return base_fail(err, BASE_INVALID,
-                                 "%s and %s share one network namespace: name one of them",
-                                 state->zones[j].target.name, zone->target.name);
     }
     paths_new(fault);
     return true;
@@ -208,12 +181,9 @@ static void partition_prepare(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    for (size_t i = 0; i < state->zone_count; i++) {
-        state->zones[i].nft = fault_nft_new(&state->zones[i].netns, &err);
-        if (state->zones[i].nft == NULL) {
-            fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-            return;
-        }
+    if (!fault_zones_nft(state->zones, state->zone_count, &err)) {
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+        return;
     }
     round_begin(fault, FAULT_STEP_PREPARE);
 }
@@ -223,7 +193,7 @@ static void partition_apply(struct fault *fault)
     struct partition_state *state = fault_state_of(fault);
     struct base_error err = {0};
     for (size_t i = 0; i < state->zone_count; i++) {
-        struct zone *zone = &state->zones[i];
+        struct fault_zone *zone = &state->zones[i];
         struct fault_nft_partition rules = rules_of(fault, zone);
         if (!fault_nft_apply(zone->nft, &rules, fault_effect_left(fault), &err)) {
             (void)base_fail_context(&err, "%s", zone->target.name);
@@ -239,28 +209,14 @@ static void partition_verify(struct fault *fault)
     round_begin(fault, FAULT_STEP_VERIFY);
 }
 
-/* A target that was restarted in a new namespace is no longer cut off. */
-static bool zone_is_current(const struct zone *zone, struct base_error *err)
-{
-    struct fault_netns now = {.fd = -1};
-    if (!fault_netns_open(zone->target.netns, &now, err))
-        return base_fail_context(err, "%s", zone->target.name);
-    bool same = fault_netns_same(&now, &zone->netns);
-    fault_netns_close(&now);
-    return same || base_fail(err, BASE_UNAVAILABLE,
-                             "%s was restarted in a new network namespace: the partition no longer "
-                             "holds it",
-                             zone->target.name);
-}
-
 static void partition_renew(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
     struct base_error err = {0};
     for (size_t i = 0; i < state->zone_count; i++) {
-        struct zone *zone = &state->zones[i];
+        struct fault_zone *zone = &state->zones[i];
         struct fault_nft_partition rules = rules_of(fault, zone);
-        if (!zone_is_current(zone, &err) ||
+        if (!fault_zone_current(zone, "partition", &err) ||
             !fault_nft_renew(zone->nft, &rules, fault_effect_left(fault), &err)) {
             fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
             return;
@@ -273,42 +229,8 @@ static void partition_revert(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    bool ok = true;
-    for (size_t i = 0; i < state->zone_count; i++) {
-        struct zone *zone = &state->zones[i];
-        if (zone->nft != NULL && !fault_nft_remove(zone->nft, state->table, ok ? &err : NULL))
-            ok = false;
-    }
+    bool ok = fault_zones_remove(state->zones, state->zone_count, state->table, &err);
     fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
-}
-
-static void on_table(void *ctx, const char *table)
-{
-    struct partition_state *state = ((void **)ctx)[0];
-    bool *found = ((void **)ctx)[1];
-    *found = *found || base_str_eq(table, state->table);
-}
-
-/* false with err when the table is there still, or when nobody can tell. */
-static bool table_is_absent(struct fault *fault, struct zone *zone, struct base_error *err)
-{
-    struct partition_state *state = fault_state_of(fault);
-    bool found = false;
-    void *ctx[] = {state, &found};
-    BASE_AUTO_FREE char *metric = base_str_printf("nft table inet %s", state->table);
-    if (zone->netns.fd < 0) {
-        fault_evidence(fault, zone->target.name, "after", metric, "network namespace gone",
-                       "absent", true);
-        return true;
-    }
-    if (!fault_nft_list(zone->nft, state->table, on_table, ctx, err))
-        return base_fail_context(err, "%s", zone->target.name);
-    fault_evidence(fault, zone->target.name, "after", metric, found ? "present" : "absent",
-                   "absent", !found);
-    return !found || base_fail(err, BASE_IO,
-                               "%s: table inet %s is still there; remove it with: ip netns exec %s "
-                               "nft delete table inet %s",
-                               zone->target.name, state->table, zone->target.netns, state->table);
 }
 
 static void partition_gone(struct fault *fault)
@@ -316,7 +238,7 @@ static void partition_gone(struct fault *fault)
     struct partition_state *state = fault_state_of(fault);
     struct base_error err = {0};
     for (size_t i = 0; i < state->zone_count; i++) {
-        if (!table_is_absent(fault, &state->zones[i], &err)) {
+        if (!fault_zone_absent(fault, &state->zones[i], state->table, &err)) {
             fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
             return;
         }
@@ -352,15 +274,8 @@ static void partition_close(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
     fault_reach_free(state->reach);
-    for (size_t i = 0; i < state->zone_count; i++) {
-        struct zone *zone = &state->zones[i];
-        fault_nft_free(zone->nft);
-        fault_netns_close(&zone->netns);
-        fault_peers_fini(&zone->peers);
-        fault_target_fini(&zone->target);
-    }
+    fault_zones_free(state->zones, state->zone_count);
     io_timer_fini(&state->retry);
-    free(state->zones);
     free(state->table);
     free(state);
     fault_set_state(fault, NULL);
@@ -371,50 +286,14 @@ static void partition_close(struct fault *fault)
 static json_t *partition_undo(const struct fault *fault)
 {
     const struct partition_state *state = fault_state_of(fault);
-    json_t *list = json_array();
-    for (size_t i = 0; i < state->zone_count; i++) {
-        const struct zone *zone = &state->zones[i];
-        json_t *one = json_object();
-        json_object_set_new(one, "target", fault_target_to_json(&zone->target));
-        json_object_set_new(one, "peers", fault_peers_to_json(&zone->peers));
-        json_object_set_new(one, "table", model_json_text(state->table));
-        json_object_set_new(one, "netnsDev", json_integer((json_int_t)zone->netns.dev));
-        json_object_set_new(one, "netnsIno", json_integer((json_int_t)zone->netns.ino));
-        json_array_append_new(list, one);
-    }
-    return list;
-}
-
-static bool zone_reopen(struct zone *zone, const json_t *one, struct base_error *err)
-{
-    uint64_t dev = 0;
-    uint64_t ino = 0;
-    if (!fault_target_from_json(json_object_get(one, "target"), &zone->target, err) ||
-        !fault_peers_from_json(json_object_get(one, "peers"), &zone->peers, err) ||
-        !model_get_u64(one, "undo", "netnsDev", INT64_MAX, &dev, err) ||
-        !model_get_u64(one, "undo", "netnsIno", INT64_MAX, &ino, err))
-        return false;
-    struct base_error why = {0};
-    if (!fault_netns_open(zone->target.netns, &zone->netns, &why)) {
-        if (why.code == BASE_NOT_FOUND)
-            return true; /* the namespace is gone, and its tables with it */
-        if (err != NULL)
-            *err = why;
-        return false;
-    }
-    if (zone->netns.dev != dev || zone->netns.ino != ino) {
-        fault_netns_close(&zone->netns); /* another one in its place: the old one is gone */
-        return true;
-    }
-    zone->nft = fault_nft_new(&zone->netns, err);
-    return zone->nft != NULL;
+    return fault_zones_to_json(state->zones, state->zone_count, state->table);
 }
 
 static bool partition_reopen(struct fault *fault, const json_t *undo, struct base_error *err)
 {
     struct partition_state *state = state_new(fault, json_array_size(undo));
     for (size_t i = 0; i < state->zone_count; i++)
-        if (!zone_reopen(&state->zones[i], json_array_get(undo, i), err))
+        if (!fault_zone_from_json(json_array_get(undo, i), &state->zones[i], err))
             return false;
     paths_new(fault);
     return true;

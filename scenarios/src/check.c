@@ -66,6 +66,21 @@ static void check_partition(struct scn_reporter *reporter, const struct scn_faul
     }
 }
 
+static void check_route(struct scn_reporter *reporter, const struct scn_fault *fault,
+                        const struct scn_route_of *route, size_t i)
+{
+    const char *kind = fault_kind_name(fault->kind);
+    scn_at(reporter, "spec.faults[%zu].%s.peers", i, kind);
+    if (route->side == FAULT_OUTBOUND && route->peer_count == 0 && !scn_spoiled(reporter))
+        scn_say(reporter, "outbound connections need peers: the services connected to");
+    for (size_t k = 0; k < route->peer_count; k++) {
+        if (!base_str_eq(route->peers[k], fault->service))
+            continue;
+        scn_at(reporter, "spec.faults[%zu].%s.peers[%zu]", i, kind, k);
+        scn_say(reporter, "\"%s\" is the target itself, expected other services", fault->service);
+    }
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     for (size_t i = 0; i < reporter->scenario->fault_count; i++) {
@@ -76,6 +91,8 @@ static void check_faults(struct scn_reporter *reporter)
         check_fault_end(reporter, fault, i);
         if (fault->kind == FAULT_PARTITION)
             check_partition(reporter, fault, i);
+        if (fault->kind == FAULT_TCP)
+            check_route(reporter, fault, &fault->tcp.route, i);
         scn_at(reporter, "spec.faults[%zu].app", i);
         if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
             scn_say(reporter, "does nothing, expected errorRate, latency or both");

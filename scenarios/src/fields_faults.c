@@ -15,6 +15,9 @@ static const struct scn_words actions = WORDS(action_list);
 static const struct scn_word direction_list[] = {
     {"both", FAULT_BOTH}, {"ingress", FAULT_INGRESS}, {"egress", FAULT_EGRESS}};
 static const struct scn_words directions = WORDS(direction_list);
+static const struct scn_word side_list[] = {{"inbound", FAULT_INBOUND},
+                                            {"outbound", FAULT_OUTBOUND}};
+static const struct scn_words sides = WORDS(side_list);
 
 #define AT(member) .offset = offsetof(struct scn_select, member)
 static const struct scn_field select_fields[] = {
@@ -108,6 +111,103 @@ static const struct scn_field app_fields[] = {
 };
 static const struct scn_shape app_shape = {FIELDS(app_fields)};
 
+/* Which connections: the first keys of every fault of a proxy. */
+#define ROUTE_FIELDS(kind)                                                                         \
+    {.key = "direction",                                                                           \
+     .type = SCN_WORD,                                                                             \
+     .words = &sides,                                                                              \
+     AT(kind.route.side),                                                                          \
+     .fallback = "inbound",                                                                        \
+     .help = "inbound: connections that the targets accept; outbound: that they open."},           \
+        {.key = "peers",                                                                           \
+         .type = SCN_TEXTS,                                                                        \
+         .item = SCN_NAME,                                                                         \
+         AT(kind.route.peers),                                                                     \
+         .count_offset = offsetof(struct scn_fault, kind.route.peer_count),                        \
+         .most = 64,                                                                               \
+         .help = "Only connections from (outbound: to) these services. Must be given for "         \
+                 "outbound."},                                                                     \
+    {                                                                                              \
+        .key = "port", .type = SCN_INTEGER, AT(kind.route.port), .fallback = "0", .min = "0",      \
+        .max = "65535", .example = "5432",                                                         \
+        .help = "Only connections to this port; 0: to that of the service connected to."           \
+    }
+
+static const struct scn_field slicer_fields[] = {
+    {.key = "size",
+     .type = SCN_INTEGER,
+     AT(tcp.bytes),
+     .required = true,
+     .min = "1",
+     .max = "65536",
+     .example = "64",
+     .help = "Bytes in a piece."},
+    {.key = "delay",
+     .type = SCN_DURATION,
+     AT(tcp.time),
+     .required = true,
+     .min = "1ms",
+     .max = "60s",
+     .help = "Time between two pieces."},
+};
+static const struct scn_shape slicer_shape = {FIELDS(slicer_fields)};
+
+static const struct scn_field tcp_fields[] = {
+    ROUTE_FIELDS(tcp),
+    {.key = "latency",
+     .type = SCN_DURATION,
+     AT(tcp.time),
+     .choice = FAULT_TOXIC_LATENCY + 1,
+     .min = "1ms",
+     .max = "60s",
+     .help = "What the server sends arrives so much later."},
+    {.key = "slicer",
+     .type = SCN_OBJECT,
+     .shape = &slicer_shape,
+     .choice = FAULT_TOXIC_SLICER + 1,
+     .help = "What the server sends arrives in small pieces."},
+    {.key = "limitData",
+     .type = SCN_INTEGER,
+     AT(tcp.bytes),
+     .choice = FAULT_TOXIC_LIMIT_DATA + 1,
+     .min = "1",
+     .max = "1048576",
+     .example = "100",
+     .help = "Closes each connection after so many bytes from the server."},
+    {.key = "resetAfterBytes",
+     .type = SCN_INTEGER,
+     AT(tcp.bytes),
+     .choice = FAULT_TOXIC_RESET_BYTES + 1,
+     .min = "1",
+     .max = "1048576",
+     .example = "100",
+     .help = "Resets each connection after so many bytes from the server."},
+    {.key = "resetAfter",
+     .type = SCN_DURATION,
+     AT(tcp.time),
+     .choice = FAULT_TOXIC_RESET_TIME + 1,
+     .min = "1ms",
+     .max = "60s",
+     .help = "Resets each connection this long after it was opened."},
+    {.key = "timeout",
+     .type = SCN_DURATION,
+     AT(tcp.time),
+     .choice = FAULT_TOXIC_TIMEOUT + 1,
+     .min = "0s",
+     .max = "60s",
+     .help = "Connections are accepted but nothing gets through; closed after this time, 0s: "
+             "never."},
+    {.key = "slowClose",
+     .type = SCN_DURATION,
+     AT(tcp.time),
+     .choice = FAULT_TOXIC_SLOW_CLOSE + 1,
+     .min = "1ms",
+     .max = "60s",
+     .help = "When the server closes, the client learns of it so much later."},
+};
+static const struct scn_shape tcp_shape = {FIELDS(tcp_fields), .choice_of = "a toxic",
+                                           .choice_offset = offsetof(struct scn_fault, tcp.toxic)};
+
 static const struct scn_field fault_fields[] = {
     {.key = "name",
      .type = SCN_NAME,
@@ -173,6 +273,12 @@ static const struct scn_field fault_fields[] = {
      .shape = &app_shape,
      .choice = FAULT_APP + 1,
      .help = "Errors and latency that the service itself injects."},
+    {.key = "tcp",
+     .type = SCN_OBJECT,
+     .shape = &tcp_shape,
+     .choice = FAULT_TCP + 1,
+     .help = "What a bad proxy does to TCP connections; those that are open are reset when the "
+             "fault begins and when it ends."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

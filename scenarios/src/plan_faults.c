@@ -95,9 +95,10 @@ static void check_cap(struct planner *planner, const struct scn_fault *fault,
 
 /* ---- what each kind needs of its targets ---- */
 
-static void need_netns(struct planner *planner, const struct topo_service *service, size_t index)
+static void need_netns(struct planner *planner, const struct topo_service *service, size_t index,
+                       enum fault_kind kind)
 {
-    scn_at(&planner->reporter, "spec.faults[%zu].partition", index);
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(kind));
     for (size_t i = 0; i < service->instance_count; i++) {
         if (service->instances[i].netns != NULL)
             continue;
@@ -143,7 +144,27 @@ static void check_peers(struct planner *planner, const struct scn_fault *fault, 
     }
 }
 
+static void check_route(struct planner *planner, const struct scn_fault *fault,
+                        const struct scn_route_of *route, size_t index)
+{
+    const char *kind = fault_kind_name(fault->kind);
+    for (size_t i = 0; i < route->peer_count; i++) {
+        scn_at(&planner->reporter, "spec.faults[%zu].%s.peers[%zu]", index, kind, i);
+        planner_service(planner, route->peers[i]);
+    }
+}
+
 /* ---- one fault ---- */
+
+static void fill_route(const struct scn_route_of *route, struct fault_route *out)
+{
+    out->side = route->side;
+    out->port = (int)route->port;
+    out->peer_count = route->peer_count;
+    out->peers = base_calloc(route->peer_count, sizeof(char *));
+    for (size_t i = 0; i < route->peer_count; i++)
+        out->peers[i] = base_str_dup(route->peers[i]);
+}
 
 static void fill_partition(const struct scn_fault *fault, struct fault_spec *spec)
 {
@@ -165,7 +186,7 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         spec->kill.restart_within = fault->kill.restart_within;
         break;
     case FAULT_PARTITION:
-        need_netns(planner, service, index);
+        need_netns(planner, service, index, fault->kind);
         check_peers(planner, fault, index);
         fill_partition(fault, spec);
         break;
@@ -174,6 +195,14 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         spec->app.error_rate = fault->app.error_rate;
         spec->app.error_status = (int)fault->app.error_status;
         spec->app.latency = fault->app.latency;
+        break;
+    case FAULT_TCP:
+        need_netns(planner, service, index, fault->kind);
+        check_route(planner, fault, &fault->tcp.route, index);
+        fill_route(&fault->tcp.route, &spec->tcp.route);
+        spec->tcp.toxic = fault->tcp.toxic;
+        spec->tcp.bytes = (uint64_t)fault->tcp.bytes;
+        spec->tcp.time = fault->tcp.time;
         break;
     }
 }
@@ -317,8 +346,9 @@ void planner_faults(struct planner *planner)
         const struct scn_fault *fault = &scenario->faults[i];
         if (planner_leaves_out(planner, fault))
             planner_skip(planner, fault->name,
-                         base_str_dup("partition needs kernel privileges and was left out with "
-                                      "--without-kernel-faults"));
+                         base_str_printf("%s needs kernel privileges and was left out with "
+                                         "--without-kernel-faults",
+                                         fault_kind_name(fault->kind)));
         else
             plan_fault(planner, fault, i, &plan->faults[plan->fault_count++]);
     }

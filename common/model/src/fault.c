@@ -6,8 +6,10 @@
 #include "base/text.h"
 #include "shapes.h"
 
-static const char *const kind_names[] = {
-    [FAULT_KILL] = "kill", [FAULT_PARTITION] = "partition", [FAULT_APP] = "app"};
+static const char *const kind_names[] = {[FAULT_KILL] = "kill",
+                                         [FAULT_PARTITION] = "partition",
+                                         [FAULT_APP] = "app",
+                                         [FAULT_TCP] = "tcp"};
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
 static const char *const action_names[] = {[FAULT_DROP] = "drop", [FAULT_REJECT] = "reject"};
@@ -16,6 +18,18 @@ static const struct codec_words actions = CODEC_WORDS(action_names);
 static const char *const direction_names[] = {
     [FAULT_BOTH] = "both", [FAULT_INGRESS] = "ingress", [FAULT_EGRESS] = "egress"};
 static const struct codec_words directions = CODEC_WORDS(direction_names);
+
+static const char *const side_names[] = {
+    [FAULT_INBOUND] = "inbound", [FAULT_OUTBOUND] = "outbound"};
+static const struct codec_words sides = CODEC_WORDS(side_names);
+
+static const char *const toxic_names[] = {
+    [FAULT_TOXIC_LATENCY] = "latency",       [FAULT_TOXIC_SLICER] = "slicer",
+    [FAULT_TOXIC_LIMIT_DATA] = "limitData",  [FAULT_TOXIC_RESET_BYTES] = "resetAfterBytes",
+    [FAULT_TOXIC_RESET_TIME] = "resetAfter", [FAULT_TOXIC_TIMEOUT] = "timeout",
+    [FAULT_TOXIC_SLOW_CLOSE] = "slowClose",
+};
+static const struct codec_words toxics = CODEC_WORDS(toxic_names);
 
 static const char *const state_names[] = {
     [FAULT_REQUESTED] = "requested", [FAULT_APPLYING] = "applying",
@@ -53,6 +67,23 @@ static const struct codec_field app_fields[] = {
     {.key = "errorStatus", .type = CODEC_INT, .min = 500, .max = 599, AT(app.error_status)},
     {.key = "latencyNs", .type = CODEC_NS, AT(app.latency)},
 };
+/* Which connections: the first fields of every fault of a proxy. */
+#define ROUTE_FIELDS(kind)                                                                         \
+    {.key = "direction", .type = CODEC_WORD, .words = &sides, AT(kind.route.side)},                \
+        {.key = "peers",                                                                           \
+         .type = CODEC_TEXTS,                                                                      \
+         .form = FORM_NAME,                                                                        \
+         AT(kind.route.peers),                                                                     \
+         .count_offset = offsetof(struct fault_spec, kind.route.peer_count)},                      \
+    {                                                                                              \
+        .key = "port", .type = CODEC_INT, .max = UINT16_MAX, AT(kind.route.port)                   \
+    }
+static const struct codec_field tcp_fields[] = {
+    ROUTE_FIELDS(tcp),
+    {.key = "toxic", .type = CODEC_WORD, .words = &toxics, AT(tcp.toxic)},
+    {.key = "bytes", .type = CODEC_U64, AT(tcp.bytes)},
+    {.key = "timeNs", .type = CODEC_NS, AT(tcp.time)},
+};
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
         .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
@@ -60,8 +91,11 @@ static const struct codec_field app_fields[] = {
 static const struct codec_shape kill_shape = VARIANT("kill", kill_fields);
 static const struct codec_shape partition_shape = VARIANT("partition", partition_fields);
 static const struct codec_shape app_shape = VARIANT("app", app_fields);
-static const struct codec_shape *const variants[] = {
-    [FAULT_KILL] = &kill_shape, [FAULT_PARTITION] = &partition_shape, [FAULT_APP] = &app_shape};
+static const struct codec_shape tcp_shape = VARIANT("tcp", tcp_fields);
+static const struct codec_shape *const variants[] = {[FAULT_KILL] = &kill_shape,
+                                                     [FAULT_PARTITION] = &partition_shape,
+                                                     [FAULT_APP] = &app_shape,
+                                                     [FAULT_TCP] = &tcp_shape};
 
 static const struct codec_field spec_fields[] = {
     {.key = "id", .type = CODEC_TEXT, .form = FORM_TAG, AT(id)},
@@ -189,6 +223,11 @@ void fault_record_add_evidence(struct fault_record *record, const char *target, 
 const char *fault_kind_name(enum fault_kind kind)
 {
     return codec_word(&kinds, kind);
+}
+
+const char *fault_toxic_name(enum fault_toxic toxic)
+{
+    return codec_word(&toxics, toxic);
 }
 
 const char *fault_state_name(enum fault_state state)

@@ -77,6 +77,14 @@ struct scn_select {
     double percent; /* 0..1 */
 };
 
+/* Which connections of the targets go through a proxy. */
+struct scn_route_of {
+    enum fault_side side;
+    char **peers;
+    size_t peer_count;
+    int64_t port; /* 0: that of whoever is connected to */
+};
+
 struct scn_fault {
     char *name;
     struct dur_ns at;
@@ -101,6 +109,12 @@ struct scn_fault {
         int64_t error_status;
         struct dur_ns latency;
     } app;
+    struct {
+        struct scn_route_of route;
+        enum fault_toxic toxic;
+        int64_t bytes;
+        struct dur_ns time;
+    } tcp;
 };
 
 struct scn_threshold {

@@ -8,9 +8,30 @@
 
 #include "model/json.h"
 
-enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP };
+enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP, FAULT_TCP };
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
+
+/* Which connections of the target a proxy fault is about. */
+enum fault_side { FAULT_INBOUND, FAULT_OUTBOUND };
+struct fault_route {
+    enum fault_side side;
+    char **peers; /* names of services, or addresses: inbound from whom (none: from anybody),
+                   * outbound to whom (at least one) */
+    size_t peer_count;
+    int port; /* 0: the target's own, outbound: each peer's own */
+};
+/* What befalls them; answers are the bytes that the server sends. */
+enum fault_toxic {
+    FAULT_TOXIC_LATENCY,     /* answers are `time` late */
+    FAULT_TOXIC_SLICER,      /* answers come in pieces of `bytes`, `time` apart */
+    FAULT_TOXIC_LIMIT_DATA,  /* closed after `bytes` of answers */
+    FAULT_TOXIC_RESET_BYTES, /* reset after `bytes` of answers */
+    FAULT_TOXIC_RESET_TIME,  /* reset `time` after they were opened */
+    FAULT_TOXIC_TIMEOUT,     /* accepted, never answered; closed after `time`, 0: never */
+    FAULT_TOXIC_SLOW_CLOSE   /* the server's close arrives `time` late */
+};
+enum { FAULT_TOXIC_COUNT = FAULT_TOXIC_SLOW_CLOSE + 1 };
 
 struct fault_spec {
     char *id;               /* unique over all runs: <run id>-<n> */
@@ -41,6 +62,12 @@ struct fault_spec {
             int error_status;  /* 500..599 */
             struct dur_ns latency;
         } app;
+        struct {
+            struct fault_route route;
+            enum fault_toxic toxic;
+            uint64_t bytes;
+            struct dur_ns time;
+        } tcp;
     };
 };
 
@@ -115,6 +142,7 @@ bool fault_record_ineffective(const struct fault_record *record);
 
 /* Enum <-> lower-case word ("kill", "active", "lease"). Parsing an unknown word is false. */
 const char *fault_kind_name(enum fault_kind kind);
+const char *fault_toxic_name(enum fault_toxic toxic); /* as in scenarios: "limitData" */
 const char *fault_state_name(enum fault_state state);
 const char *fault_end_name(enum fault_end end);
 bool fault_kind_parse(const char *word, enum fault_kind *out);

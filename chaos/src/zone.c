@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "zone.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "undo.h"
+
+struct fault_zone *fault_zones_new(size_t count)
+{
+    struct fault_zone *zones = base_calloc(count, sizeof *zones);
+    for (size_t i = 0; i < count; i++)
+        zones[i].netns.fd = -1;
+    return zones;
+}
+
+void fault_zones_free(struct fault_zone *zones, size_t count)
+{
+    for (size_t i = 0; zones != NULL && i < count; i++) {
+        fault_nft_free(zones[i].nft);
+        fault_netns_close(&zones[i].netns);
+        fault_peers_fini(&zones[i].peers);
+        fault_target_fini(&zones[i].target);
+    }
+    free(zones);
+}
+
+static bool zone_open(struct fault_zone *zone, const struct topo *topo, const char *name,
+                      struct base_error *err)
+{
+    if (!fault_target_resolve(topo, name, &zone->target, err))
+        return false;
+    if (zone->target.netns == NULL)
+        return base_fail(err, BASE_UNAVAILABLE, "%s has no network namespace of its own", name);
+    return fault_netns_open(zone->target.netns, &zone->netns, err);
+}
+
+bool fault_zones_open(struct fault_zone *zones, size_t count, const struct topo *topo,
+                      char *const *names, struct base_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!zone_open(&zones[i], topo, names[i], err))
+            return false;
+        for (size_t j = 0; j < i; j++)
+            if (fault_netns_same(&zones[i].netns, &zones[j].netns))
+                return base_fail(err, BASE_INVALID,
+                                 "%s and %s share one network namespace: name one of them",
+                                 zones[j].target.name, zones[i].target.name);
+    }
+    return true;
+}
+
+bool fault_zones_nft(struct fault_zone *zones, size_t count, struct base_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        zones[i].nft = fault_nft_new(&zones[i].netns, err);
+        if (zones[i].nft == NULL)
+            return false;
+    }
+    return true;
+}
+
+bool fault_zone_current(const struct fault_zone *zone, const char *kind, struct base_error *err)
+{
+    struct fault_netns now = {.fd = -1};
+    if (!fault_netns_open(zone->target.netns, &now, err))
+        return base_fail_context(err, "%s", zone->target.name);
+    bool same = fault_netns_same(&now, &zone->netns);
+    fault_netns_close(&now);
+    return same || base_fail(err, BASE_UNAVAILABLE,
+                             "%s was restarted in a new network namespace: the %s no longer "
+                             "holds it",
+                             zone->target.name, kind);
+}
+
+bool fault_zones_remove(struct fault_zone *zones, size_t count, const char *table,
+                        struct base_error *err)
+{
+    bool ok = true;
+    for (size_t i = 0; i < count; i++)
+        if (zones[i].nft != NULL && !fault_nft_remove(zones[i].nft, table, ok ? err : NULL))
+            ok = false;
+    return ok;
+}
+
+struct search {
+    const char *table;
+    bool found;
+};
+
+static void on_table(void *ctx, const char *table)
+{
+    struct search *search = ctx;
+    search->found = search->found || base_str_eq(table, search->table);
+}
+
+bool fault_zone_absent(struct fault *fault, struct fault_zone *zone, const char *table,
+                       struct base_error *err)
+{
+    struct search search = {.table = table};
+    BASE_AUTO_FREE char *metric = base_str_printf("nft table inet %s", table);
+    if (zone->netns.fd < 0) {
+        fault_evidence(fault, zone->target.name, "after", metric, "network namespace gone",
+                       "absent", true);
+        return true;
+    }
+    if (!fault_nft_list(zone->nft, table, on_table, &search, err))
+        return base_fail_context(err, "%s", zone->target.name);
+    fault_evidence(fault, zone->target.name, "after", metric, search.found ? "present" : "absent",
+                   "absent", !search.found);
+    return !search.found ||
+           base_fail(err, BASE_IO,
+                     "%s: table inet %s is still there; remove it with: ip netns exec %s nft "
+                     "delete table inet %s",
+                     zone->target.name, table, zone->target.netns, table);
+}
+
+json_t *fault_zones_to_json(const struct fault_zone *zones, size_t count, const char *table)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const struct fault_zone *zone = &zones[i];
+        json_t *one = json_object();
+        json_object_set_new(one, "target", fault_target_to_json(&zone->target));
+        json_object_set_new(one, "peers", fault_peers_to_json(&zone->peers));
+        json_object_set_new(one, "table", model_json_text(table));
+        json_object_set_new(one, "netnsDev", json_integer((json_int_t)zone->netns.dev));
+        json_object_set_new(one, "netnsIno", json_integer((json_int_t)zone->netns.ino));
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
+bool fault_zone_from_json(const json_t *json, struct fault_zone *zone, struct base_error *err)
+{
+    uint64_t dev = 0;
+    uint64_t ino = 0;
+    if (!fault_target_from_json(json_object_get(json, "target"), &zone->target, err) ||
+        !fault_peers_from_json(json_object_get(json, "peers"), &zone->peers, err) ||
+        !model_get_u64(json, "undo", "netnsDev", INT64_MAX, &dev, err) ||
+        !model_get_u64(json, "undo", "netnsIno", INT64_MAX, &ino, err))
+        return false;
+    struct base_error why = {0};
+    if (!fault_netns_open(zone->target.netns, &zone->netns, &why)) {
+        if (why.code == BASE_NOT_FOUND)
+            return true; /* the namespace is gone, and its tables with it */
+        if (err != NULL)
+            *err = why;
+        return false;
+    }
+    if (zone->netns.dev != dev || zone->netns.ino != ino) {
+        fault_netns_close(&zone->netns); /* another one in its place: the old one is gone */
+        return true;
+    }
+    zone->nft = fault_nft_new(&zone->netns, err);
+    return zone->nft != NULL;
+}
+
+bool fault_zone_platform(const char *kind, const struct topo *topo, struct base_error *err)
+{
+    return topo->mode == TOPO_NETNS ||
+           base_fail(err, BASE_UNAVAILABLE,
+                     "%s needs instances in network namespaces of their own; the platform \"%s\" "
+                     "runs in mode %s (squall up as root makes namespaces)",
+                     kind, topo->name, topo_mode_name(topo->mode));
+}
