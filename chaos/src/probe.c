@@ -20,6 +20,7 @@ struct fault_probe {
     size_t unsaid; /* bytes at the end of `say` */
     bool connected;
     bool over;
+    bool reset;
     struct mono_ns said;
     struct mono_ns first;
     struct fault_probe_result result;
@@ -54,8 +55,11 @@ static void say(struct fault_probe *probe)
     while (probe->unsaid > 0) {
         ssize_t n = send(probe->fd, probe->plan.say + probe->plan.say_len - probe->unsaid,
                          probe->unsaid, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0)
-            break; /* what is wrong shows when reading */
+        if (n < 0) {
+            /* Who is told here is not told again when reading. */
+            probe->reset = probe->reset || errno == ECONNRESET;
+            break;
+        }
         probe->unsaid -= (size_t)n;
     }
     io_watch_set(&probe->watch, probe->unsaid > 0 ? IO_READ | IO_WRITE : IO_READ);
@@ -105,7 +109,8 @@ static void on_ready(void *ctx, unsigned events)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
-        finish(probe, n == 0 ? FAULT_PROBE_CLOSED : FAULT_PROBE_RESET, n < 0 ? errno : 0);
+        bool closed = n == 0 && !probe->reset;
+        finish(probe, closed ? FAULT_PROBE_CLOSED : FAULT_PROBE_RESET, n < 0 ? errno : 0);
         return;
     }
     hear(probe, chunk, (size_t)n);

@@ -36,6 +36,7 @@ listener = socket.create_server((sys.argv[1], int(sys.argv[2])))
 def echo(connection):
     while data := connection.recv(4096):
         connection.sendall(data)
+    connection.close()
 while True:
     connection, _ = listener.accept()
     threading.Thread(target=echo, args=(connection,), daemon=True).start()

@@ -6,7 +6,6 @@ import concurrent.futures
 import contextlib
 import signal
 import socket
-import threading
 import time
 
 import pytest
@@ -138,5 +137,197 @@ def test_a_toxic_is_there_and_goes(agent, platform, toxic):
     nbytes, time_ms, see = TOXICS[toxic]
     with injected(agent, tcp_fault(toxic, nbytes, time_ms)), Client(platform) as client:
         see(client)
-    with Client(platform) as client, pytest.raises(AssertionError):
+    with Client(platform, timeout=0.4) as client, pytest.raises(AssertionError):
         see(client)
+
+
+# --- which connections ---
+
+def test_open_connections_are_reset_and_others_left_alone(agent, platform):
+    api, store, other = (platform.instances[n] for n in ("api-11", "store-13", "api-12"))
+    with Client(platform) as inbound, Client(platform, "store-13", api.netns) as outbound, \
+            Client(platform, "api-12") as elsewhere:
+        for client in (inbound, outbound, elsewhere):
+            assert client.echo() == (b"hello", "more")
+        with injected(agent, tcp_fault("timeout")):
+            assert inbound.hear(1) == (b"", "reset")
+            assert outbound.echo() == (b"hello", "more")
+            assert elsewhere.echo() == (b"hello", "more")
+            assert not echoes(platform, timeout=0.3)
+            assert echoes(platform, "store-13", api.netns)
+            waiting = Client(platform)
+            waiting.sock.sendall(b"hello")
+        assert waiting.hear(1) == (b"", "reset")
+        assert outbound.echo() == (b"hello", "more")
+    assert store.process.poll() is None and other.process.poll() is None
+
+
+def test_outbound_connections_to_named_peers(agent, platform):
+    api = platform.instances["api-11"]
+    with Client(platform, "store-13", api.netns) as held:
+        assert held.echo() == (b"hello", "more")
+        with injected(agent, tcp_fault("limitData", 3, direction="outbound", peers=["store"])):
+            assert held.hear(1) == (b"", "reset")
+            with Client(platform, "store-13", api.netns) as client:
+                assert client.echo() == (b"hel", "closed")
+            assert echoes(platform) and echoes(platform, "api-12", api.netns)
+            assert echoes(platform, "store-13", platform.instances["api-12"].netns)
+
+
+def test_inbound_connections_from_named_peers(agent, platform):
+    store = platform.instances["store-13"]
+    with injected(agent, tcp_fault("timeout", peers=["store"])) as record:
+        assert not echoes(platform, netns=store.netns, timeout=0.3)
+        assert echoes(platform) and echoes(platform, netns=platform.instances["api-12"].netns)
+    assert evidence(record, "during")[0]["target"] == "api-11"
+
+
+# --- the proof ---
+
+def test_a_redirect_that_is_not_reached_is_found_out(agent, platform):
+    """Somebody else's rule has taken the connections already: the table is there, the effect not."""
+    netns = platform.instances["api-11"].netns
+    nft = ["ip", "netns", "exec", netns, "nft"]
+    sh(*nft, "add", "table", "inet", "theirs")
+    try:
+        sh(*nft, "add", "chain", "inet", "theirs", "pre",
+           "{ type nat hook prerouting priority -150; }")
+        sh(*nft, "add", "rule", "inet", "theirs", "pre", "tcp", "dport", "8000", "redirect", "to",
+           ":8000")
+        status, record = agent.post(tcp_fault("timeout"))
+    finally:
+        sh(*nft, "delete", "table", "inet", "theirs")
+    assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
+    assert not record["wasActive"] and not evidence(record, "during")[0]["ok"]
+    assert "through the proxy" in record["error"]
+
+
+@pytest.mark.parametrize("details, words", [
+    ({"toxic": "limitData"}, "takes 1 to"), ({"toxic": "latency"}, "takes a time"),
+    ({"toxic": "limitData", "nbytes": 9, "time_ms": 5}, "takes no time"),
+    ({"toxic": "timeout", "direction": "outbound"}, "need `peers`"),
+    ({"toxic": "timeout", "peers": ["nobody"]}, "no service"),
+    ({"toxic": "slowClose", "time_ms": 90_000}, "takes a time")])
+def test_what_makes_no_sense_is_refused(agent, details, words):
+    status, answer = agent.post(tcp_fault(**details))
+    assert 400 <= status < 500 and words in str(answer), answer
+
+
+def test_two_of_a_kind_on_one_target_are_refused(agent, platform):
+    with injected(agent, tcp_fault("timeout")):
+        status, answer = agent.post(tcp_fault("latency", time_ms=50))
+        assert status == 403 and "already has" in str(answer), answer
+
+
+# --- deaths: what the proxy holds ends, what comes next goes direct ---
+
+def held(platform, name="api-11"):
+    """One that waits for its answer, one that is silent, one that the proxy has not accepted yet
+    when it is stopped."""
+    return [Client(platform, name, timeout=LEASE_S + GRACE_S) for _ in range(3)]
+
+
+def wait_direct(platform, since, name="api-11"):
+    wait_until(lambda: echoes(platform, name, timeout=0.2), LEASE_S + GRACE_S, "direct again")
+    assert time.monotonic() - since < LEASE_S + GRACE_S
+
+
+def endings(clients):
+    with concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+        return list(pool.map(lambda c: c.hear(1), clients))
+
+
+def test_agent_killed(agent, platform):
+    before = ruleset(platform.instances["api-11"].netns)
+    spec = tcp_fault("timeout", duration_s=60.0, lease_s=30.0)
+    assert agent.post(spec)[0] == 200
+    clients = held(platform)
+    clients[0].sock.sendall(b"hello")
+    since = time.monotonic()
+    agent.kill()
+    assert endings(clients) == [(b"", "reset")] * 3
+    assert time.monotonic() - since < 1.0
+    wait_direct(platform, since)
+    assert ruleset(platform.instances["api-11"].netns) == before
+    swept = agent.sweep()
+    assert swept.returncode == 0 and "tcp fault" in swept.stdout, swept.stdout
+    agent.start()
+
+
+def test_agent_stopped(agent, platform):
+    spec = tcp_fault("timeout", duration_s=60.0, lease_s=LEASE_S)
+    assert agent.post(spec)[0] == 200
+    clients = held(platform)
+    clients[0].sock.sendall(b"hello")
+    since = time.monotonic()
+    agent.signal(signal.SIGSTOP)
+    clients.append(Client(platform, timeout=LEASE_S + GRACE_S))
+    assert endings(clients) == [(b"", "reset")] * 4
+    assert time.monotonic() - since < LEASE_S + GRACE_S
+    wait_direct(platform, since)
+    agent.signal(signal.SIGCONT)
+    assert agent.wait_state(spec, "gone", 15)["end"] == "lease"
+
+
+def test_no_renewal(agent, platform):
+    spec = tcp_fault("timeout", duration_s=60.0, lease_s=LEASE_S)
+    assert agent.post(spec)[0] == 200
+    since = time.monotonic()
+    clients = held(platform)
+    assert endings(clients) == [(b"", "reset")] * 3
+    wait_direct(platform, since)
+    assert agent.wait_state(spec, "gone", 15)["end"] == "lease"
+
+
+def test_renewal_keeps_it(agent, platform):
+    spec = tcp_fault("timeout", duration_s=60.0, lease_s=LEASE_S)
+    assert agent.post(spec)[0] == 200
+    client = Client(platform, timeout=0.1)
+    end = time.monotonic() + 1.5 * LEASE_S
+    while time.monotonic() < end:
+        assert agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": int(S * LEASE_S)})[0] == 200
+        assert client.hear(1) == (b"", "silent")
+    assert not echoes(platform, timeout=0.2)
+    assert agent.delete(spec)[1]["state"] == "gone"
+
+
+def test_target_killed(agent, platform):
+    instance = platform.instances["api-11"]
+    spec = tcp_fault("latency", time_ms=50, lease_s=10.0)
+    assert agent.post(spec)[0] == 200
+    with Client(platform) as client:
+        assert client.echo() == (b"hello", "more")
+        pid = instance.process.pid
+        instance.process.kill()
+        assert client.hear(1)[1] in ("reset", "closed")
+    wait_until(lambda: instance.process.pid != pid and echoes(platform), 10, "serves again")
+    status, record = agent.delete(spec)
+    assert status == 200 and record["state"] == "gone", record
+    assert all_ok(record)
+
+
+@ALL_AT_ONCE
+def test_apply_fails_half_way(agent, platform):
+    netns = platform.instances["api-12"].netns
+    spec = tcp_fault("timeout", targets=("api-11", "api-12"))
+    table = f"squall_{spec['id']}"
+    sh("ip", "netns", "exec", netns, "nft", "add", "table", "inet", table)
+    status, record = agent.post(spec)
+    assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
+    assert "refused" in record["error"] and "api-12" in record["error"]
+    assert echoes(platform) and echoes(platform, "api-12")
+    # What was in the way is gone with the revert: by its name it was ours.
+    assert table not in ruleset(netns)
+
+
+def test_halt_resets_what_is_held(agent, platform):
+    spec = tcp_fault("resetAfter", time_ms=600, lease_s=10.0)
+    answer = concurrent.futures.ThreadPoolExecutor(1).submit(agent.post, spec)
+    wait_until(lambda: "squall_" in ruleset(platform.instances["api-11"].netns), 5, "applied")
+    with Client(platform) as client:
+        since = time.monotonic()
+        assert agent.ask("POST", "/v1/halt")[0] == 200
+        assert client.hear(1) == (b"", "reset")
+        assert time.monotonic() - since < 1.0
+    assert agent.wait_state(spec, "gone", 1.0)["end"] == "halt"
+    answer.result()
