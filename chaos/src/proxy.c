@@ -49,6 +49,7 @@ struct listener {
 
 struct fault_proxy {
     struct fault_proxy_config config;
+    void *shared; /* of the driver */
     struct io_loop *loop;
     struct io_wake stop;
     struct io_timer reap;
@@ -69,6 +70,10 @@ const void *proxy_conn_rules(const struct proxy_conn *conn)
 void *proxy_conn_state(const struct proxy_conn *conn)
 {
     return (void *)(uintptr_t)conn->state;
+}
+void *proxy_conn_shared(const struct proxy_conn *conn)
+{
+    return conn->proxy->shared;
 }
 struct io_loop *proxy_conn_loop(const struct proxy_conn *conn)
 {
@@ -385,6 +390,7 @@ static void tear_down(struct fault_proxy *proxy)
     io_timer_fini(&proxy->resume);
     io_wake_fini(&proxy->stop);
     io_loop_free(proxy->loop);
+    free(proxy->shared);
     free(proxy);
 }
 
@@ -410,6 +416,9 @@ struct fault_proxy *fault_proxy_start(const struct fault_proxy_config *config,
 {
     struct fault_proxy *proxy = base_calloc(1, sizeof *proxy);
     proxy->config = *config;
+    proxy->shared = base_calloc(1, config->driver->shared_size + 1);
+    if (config->driver->share != NULL)
+        config->driver->share(proxy->shared, config->rules, config->number);
     for (size_t i = 0; i < family_count; i++)
         proxy->listeners[i].fd = -1;
     if (set_up(proxy, err) && start_thread(proxy, err))

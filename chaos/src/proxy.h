@@ -27,7 +27,9 @@ enum proxy_end { PROXY_CLIENT, PROXY_SERVER };
 
 /* What happens to a connection. All of it on the proxy's thread. */
 struct proxy_driver {
-    size_t state_size; /* of what each connection has, zeroed; proxy_conn_state */
+    size_t state_size;  /* of what each connection has, zeroed; proxy_conn_state */
+    size_t shared_size; /* of what the connections of one proxy share, zeroed */
+    void (*share)(void *shared, const void *rules, size_t number); /* fills it; NULL: nothing */
     /* Whether it wants a connection to the server at all; NULL: yes. */
     bool (*wants_server)(const struct proxy_conn *conn);
     void (*begin)(struct proxy_conn *conn); /* both ends are there */
@@ -40,6 +42,7 @@ struct fault_proxy_config {
     uint32_t mark; /* of its own connections: SO_MARK */
     const struct proxy_driver *driver;
     const void *rules; /* the driver's; outlives the proxy and does not change */
+    size_t number;     /* of this proxy among those of a fault */
 };
 
 /* Listens on a port of its own for each address family that the namespace has. */
@@ -53,6 +56,7 @@ void fault_proxy_stop(struct fault_proxy *proxy);
 /* --- for the drivers --- */
 const void *proxy_conn_rules(const struct proxy_conn *conn);
 void *proxy_conn_state(const struct proxy_conn *conn);
+void *proxy_conn_shared(const struct proxy_conn *conn);
 struct io_loop *proxy_conn_loop(const struct proxy_conn *conn);
 int proxy_conn_fd(const struct proxy_conn *conn, enum proxy_end end);
 void proxy_conn_watch(struct proxy_conn *conn, enum proxy_end end, unsigned events);

@@ -135,6 +135,12 @@ bool redirect_open(struct fault *fault, const struct redirect_kind *kind, const 
     return true;
 }
 
+const void *redirect_rules(const struct fault *fault)
+{
+    const struct redirect_state *state = fault_state_of(fault);
+    return state->rules;
+}
+
 /* --- conversations along every path --- */
 
 static void gone_finish(struct fault *fault)
@@ -214,7 +220,8 @@ static bool apply_zone(struct fault *fault, size_t index, struct base_error *err
     const struct fault_proxy_config config = {.netns = &zone->netns,
                                               .mark = state->mark,
                                               .driver = state->kind->driver,
-                                              .rules = state->rules};
+                                              .rules = state->rules,
+                                              .number = index};
     state->outlets[index].proxy = fault_proxy_start(&config, err);
     if (state->outlets[index].proxy == NULL)
         return false;
@@ -347,6 +354,9 @@ bool redirect_reopen(struct fault *fault, const struct redirect_kind *kind, cons
                      struct base_error *err)
 {
     struct redirect_state *state = state_new(fault, kind, json_array_size(undo));
+    state->rules = kind->rules(fault_spec_of(fault), NULL, err);
+    if (state->rules == NULL)
+        return false;
     for (size_t i = 0; i < state->zone_count; i++) {
         const json_t *one = json_array_get(undo, i);
         if (!fault_zone_from_json(one, &state->zones[i], err))

@@ -45,7 +45,8 @@ struct redirect_kind {
     const char *word;
     const struct proxy_driver *driver;
     const struct fault_route *(*route)(const struct fault_spec *spec);
-    /* The driver's rules, NULL with err when refused; freed by rules_free. */
+    /* The driver's rules, NULL with err when refused; freed by rules_free. topo NULL: for measuring
+     * only, after a recovery. */
     void *(*rules)(const struct fault_spec *spec, const struct topo *topo, struct base_error *err);
     void (*rules_free)(void *rules);
     /* round: FAULT_STEP_PREPARE, _VERIFY or _VERIFY_GONE, as for judge. */
@@ -58,6 +59,7 @@ struct redirect_kind {
 
 bool redirect_open(struct fault *fault, const struct redirect_kind *kind, const struct topo *topo,
                    struct base_error *err);
+const void *redirect_rules(const struct fault *fault); /* what the kind's `rules` made */
 bool redirect_reopen(struct fault *fault, const struct redirect_kind *kind, const json_t *undo,
                      struct base_error *err);
 json_t *redirect_undo(const struct fault *fault);

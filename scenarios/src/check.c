@@ -81,6 +81,32 @@ static void check_route(struct scn_reporter *reporter, const struct scn_fault *f
     }
 }
 
+static void check_http(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    static const char *const safe[] = {"GET", "HEAD", "OPTIONS"};
+    bool changes = fault->http.method != NULL;
+    for (size_t k = 0; k < sizeof safe / sizeof *safe; k++)
+        changes = changes && !base_str_eq(fault->http.method, safe[k]);
+    scn_at(reporter, "spec.faults[%zu].http.percent", i);
+    if (fault->http.share <= 0)
+        scn_say(reporter, "hits nothing, expected more than 0%%");
+    scn_at(reporter, "spec.faults[%zu].http.pathPrefix", i);
+    if (fault->http.path != NULL && fault->http.path_prefix != NULL)
+        scn_say(reporter, "path is given, too, expected one of the two");
+    scn_at(reporter, "spec.faults[%zu].http.path", i);
+    if (fault->http.path != NULL && changes)
+        scn_say(reporter,
+                "the effect on %s would be measured by such requests, which change things, "
+                "expected pathPrefix",
+                fault->http.method);
+    if (fault->http.path != NULL && strchr(fault->http.path, '?') != NULL)
+        scn_say(reporter, "expected a path without a query");
+    scn_at(reporter, "spec.faults[%zu].http.patch", i);
+    if (fault->http.action == FAULT_HTTP_PATCH &&
+        fault->http.set_count + fault->http.remove_count == 0)
+        scn_say(reporter, "does nothing, expected set, remove or both");
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     for (size_t i = 0; i < reporter->scenario->fault_count; i++) {
@@ -93,6 +119,10 @@ static void check_faults(struct scn_reporter *reporter)
             check_partition(reporter, fault, i);
         if (fault->kind == FAULT_TCP)
             check_route(reporter, fault, &fault->tcp.route, i);
+        if (fault->kind == FAULT_HTTP) {
+            check_route(reporter, fault, &fault->http.route, i);
+            check_http(reporter, fault, i);
+        }
         scn_at(reporter, "spec.faults[%zu].app", i);
         if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
             scn_say(reporter, "does nothing, expected errorRate, latency or both");

@@ -34,7 +34,8 @@ void planner_skip(struct planner *planner, const char *name, char *why)
 
 bool planner_leaves_out(const struct planner *planner, const struct scn_fault *fault)
 {
-    bool kernel = fault->kind == FAULT_PARTITION || fault->kind == FAULT_TCP;
+    bool kernel =
+        fault->kind == FAULT_PARTITION || fault->kind == FAULT_TCP || fault->kind == FAULT_HTTP;
     return planner->options->without_kernel_faults && kernel;
 }
 

@@ -176,6 +176,34 @@ static void fill_partition(const struct scn_fault *fault, struct fault_spec *spe
     spec->partition.direction = fault->partition.direction;
 }
 
+static void copy_texts(char *const *list, size_t count, struct fault_texts *out)
+{
+    out->count = count;
+    out->list = base_calloc(count, sizeof *out->list);
+    for (size_t i = 0; i < count; i++)
+        out->list[i] = base_str_dup(list[i]);
+}
+
+static void fill_http(const struct planner *planner, const struct scn_fault *fault,
+                      struct fault_spec *spec)
+{
+    fill_route(&fault->http.route, &spec->http.route);
+    spec->http.method = base_str_dup(fault->http.method);
+    spec->http.path = base_str_dup(fault->http.path);
+    spec->http.path_prefix = base_str_dup(fault->http.path_prefix);
+    copy_texts(fault->http.headers, fault->http.header_count, &spec->http.headers);
+    spec->http.share = fault->http.share;
+    /* An integer of JSON has 63 bits. */
+    spec->http.seed = seed_of(planner->seed, fault->name) >> 1;
+    spec->http.action = fault->http.action;
+    spec->http.status = (int)fault->http.status;
+    spec->http.body = base_str_dup(fault->http.body);
+    spec->http.time = fault->http.time;
+    spec->http.bytes = (uint64_t)fault->http.bytes;
+    copy_texts(fault->http.set, fault->http.set_count, &spec->http.set);
+    copy_texts(fault->http.remove, fault->http.remove_count, &spec->http.remove);
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
@@ -203,6 +231,11 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         spec->tcp.toxic = fault->tcp.toxic;
         spec->tcp.bytes = (uint64_t)fault->tcp.bytes;
         spec->tcp.time = fault->tcp.time;
+        break;
+    case FAULT_HTTP:
+        need_netns(planner, service, index, fault->kind);
+        check_route(planner, fault, &fault->http.route, index);
+        fill_http(planner, fault, spec);
         break;
     }
 }

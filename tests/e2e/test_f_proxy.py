@@ -4,6 +4,8 @@ clients are, and every death: what is held ends, what comes next goes direct."""
 
 import concurrent.futures
 import contextlib
+import http.client
+import re
 import signal
 import socket
 import time
@@ -331,3 +333,144 @@ def test_halt_resets_what_is_held(agent, platform):
         assert time.monotonic() - since < 1.0
     assert agent.wait_state(spec, "gone", 1.0)["end"] == "halt"
     answer.result()
+
+
+# --- http ---
+
+def http_fault(action, targets=("gateway-14",), **more):
+    details = {"direction": "inbound", "peers": [], "port": 0, "method": None, "path": None,
+               "pathPrefix": "/api/", "headers": [], "share": 1.0, "seed": 7, "action": action,
+               "status": 0, "body": None, "timeNs": 0, "bytes": 0, "set": [], "remove": []}
+    extra = {k: more.pop(k) for k in list(more) if k in details}
+    return fault("http", "gateway", list(targets), **{**details, **extra}, **more)
+
+
+class Web:
+    """One keep-alive connection to an instance."""
+
+    def __init__(self, platform, name="gateway-14"):
+        instance = platform.instances[name]
+        self.connection = http.client.HTTPConnection(instance.address, instance.port, timeout=5)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.connection.close()
+
+    def ask(self, path="/api/nothing", method="GET", headers=None, body=None):
+        self.connection.request(method, path, body, headers or {})
+        answer = self.connection.getresponse()
+        return answer, answer.read()
+
+
+def test_http_abort_of_what_matches(agent, platform):
+    spec = http_fault("abort", status=418, body="short and stout", method="GET",
+                      headers=["X-Who: me"], pathPrefix="/api/no")
+    me = {"X-Who": "me"}
+    with injected(agent, spec), Web(platform) as web:
+        answer, body = web.ask(headers=me)
+        assert (answer.status, body) == (418, b"short and stout")
+        assert answer.headers["X-Squall-Fault"] == spec["name"]
+        sock = web.connection.sock
+        for more in ({"headers": {"X-Who": "you"}}, {"headers": me, "path": "/api/other"},
+                     {"headers": me, "method": "POST", "body": b"x" * 100_000}):
+            assert web.ask(**more)[0].status not in (418,)
+        assert web.ask(headers=me)[0].status == 418
+        assert web.connection.sock is sock, "one connection has served them all"
+    with Web(platform) as web:
+        assert web.ask(headers=me)[0].status == 404
+
+
+def test_http_leaves_the_platforms_own_paths_alone(agent, platform):
+    with injected(agent, http_fault("abort", status=503, pathPrefix=None)), Web(platform) as web:
+        assert web.ask()[0].status == 503
+        for path in ("/health", "/metrics", "/health?x=1"):
+            answer, _ = web.ask(path)
+            assert answer.status == 200 and "X-Squall-Fault" not in answer.headers, path
+        assert "X-Squall-Fault" not in web.ask("/api/chaos/errors", "DELETE")[0].headers
+    with injected(agent, http_fault("abort", status=503, pathPrefix=None, path="/health")), \
+            Web(platform) as web:
+        assert web.ask("/health")[0].status == 503
+        assert web.ask()[0].status == 404
+
+
+def test_http_share_is_seeded(agent, platform):
+    def pattern():
+        with injected(agent, http_fault("abort", status=500, share=0.3)), Web(platform) as web:
+            return [web.ask()[0].status == 500 for _ in range(100)]
+    first = pattern()
+    assert first == pattern(), "the same seed hits the same requests"
+    assert 10 <= sum(first) <= 55
+
+
+def test_http_delay_and_pipelining(agent, platform):
+    """Three requests in one packet: answered in their order, the matching one late."""
+    spec = http_fault("delay", timeNs=200 * MS, pathPrefix="/api/slow")
+    with injected(agent, spec), Client(platform, "gateway-14") as client:
+        ask = b"GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n"
+        began = time.monotonic()
+        client.sock.sendall(ask % (b"/health", b"") + ask % (b"/api/slow", b"")
+                            + ask % (b"/metrics", b"Connection: close\r\n"))
+        client.sock.settimeout(5)
+        got = b""
+        while piece := client.sock.recv(65536):
+            if not got:
+                assert time.monotonic() - began < 0.15
+            got += piece
+        assert 0.2 <= time.monotonic() - began < 1.0
+    assert re.findall(rb"HTTP/1\.1 (\d+)", got) == [b"200", b"404", b"200"], got
+    assert got.index(b"404") < got.index(b"# HELP")
+
+
+def test_http_slow_truncated_and_patched(agent, platform):
+    with injected(agent, http_fault("slowBody", bytes=500)), Web(platform) as web:
+        began = time.monotonic()
+        _, body = web.ask()
+        assert time.monotonic() - began > 0.8 * len(body) / 500
+        assert web.ask("/health")[0].status == 200
+    with injected(agent, http_fault("truncate", bytes=10)), Web(platform) as web:
+        with pytest.raises(http.client.IncompleteRead) as cut:
+            web.ask()
+        assert len(cut.value.partial) == 10
+    with injected(agent, http_fault("patch", set=["X-New: 1", "Content-Type: text/odd"],
+                                    remove=["X-Request-Id", "X-Trace-Id"])), Web(platform) as web:
+        answer, body = web.ask()
+        assert answer.headers["X-New"] == "1" and answer.headers.get_all("Content-Type") == ["text/odd"]
+        assert len(body) == int(answer.headers["Content-Length"])
+
+
+def test_http_on_a_server_of_something_else_fails(agent, platform):
+    """An echo server's answer to a request is no answer of HTTP: nothing could be proven there."""
+    spec = {**http_fault("abort", status=503, targets=("api-11",)), "service": "api"}
+    status, record = agent.post(spec)
+    assert status == 409 and record["state"] == "gone", record
+    assert "even without the fault" in record["error"]
+
+
+@pytest.mark.parametrize("details, words", [
+    ({"status": 0}, "final status"), ({"share": 0.0}, "hits nothing"),
+    ({"path": "/api/x"}, "contradict"), ({"timeNs": 5}, "no time"), ({"bytes": 3}, "no bytes"),
+    ({"set": ["A: b"]}, "no headers"), ({"headers": ["nonsense"]}, "no header"),
+    ({"share": 1e-5}, "cannot be shown"),
+    ({"pathPrefix": None, "path": "/api/x", "method": "DELETE"}, "which change things")])
+def test_http_that_makes_no_sense_is_refused(agent, details, words):
+    status, answer = agent.post(http_fault("abort", **{"status": 503, **details}))
+    assert 400 <= status < 500 and words in str(answer), answer
+
+
+def test_http_agent_stopped_while_a_request_is_held(agent, platform):
+    spec = http_fault("delay", timeNs=100 * MS, duration_s=60.0, lease_s=LEASE_S,
+                      pathPrefix="/api/held")
+    status, record = agent.post(spec)
+    assert status == 200, record
+    clients = [Client(platform, "gateway-14", timeout=LEASE_S + GRACE_S) for _ in range(2)]
+    since = time.monotonic()
+    agent.signal(signal.SIGSTOP)
+    clients[0].sock.sendall(b"GET /api/held HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert endings(clients) == [(b"", "reset")] * 2
+    assert time.monotonic() - since < LEASE_S + GRACE_S
+    with Web(platform) as web:
+        assert web.ask("/api/held")[0].status == 404
+    agent.signal(signal.SIGCONT)
+    assert agent.wait_state(spec, "gone", 15)["end"] == "lease"

@@ -9,7 +9,8 @@
 static const char *const kind_names[] = {[FAULT_KILL] = "kill",
                                          [FAULT_PARTITION] = "partition",
                                          [FAULT_APP] = "app",
-                                         [FAULT_TCP] = "tcp"};
+                                         [FAULT_TCP] = "tcp",
+                                         [FAULT_HTTP] = "http"};
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
 static const char *const action_names[] = {[FAULT_DROP] = "drop", [FAULT_REJECT] = "reject"};
@@ -30,6 +31,13 @@ static const char *const toxic_names[] = {
     [FAULT_TOXIC_SLOW_CLOSE] = "slowClose",
 };
 static const struct codec_words toxics = CODEC_WORDS(toxic_names);
+
+static const char *const http_action_names[] = {
+    [FAULT_HTTP_ABORT] = "abort",        [FAULT_HTTP_DELAY] = "delay",
+    [FAULT_HTTP_SLOW_BODY] = "slowBody", [FAULT_HTTP_TRUNCATE] = "truncate",
+    [FAULT_HTTP_PATCH] = "patch",
+};
+static const struct codec_words http_actions = CODEC_WORDS(http_action_names);
 
 static const char *const state_names[] = {
     [FAULT_REQUESTED] = "requested", [FAULT_APPLYING] = "applying",
@@ -84,6 +92,27 @@ static const struct codec_field tcp_fields[] = {
     {.key = "bytes", .type = CODEC_U64, AT(tcp.bytes)},
     {.key = "timeNs", .type = CODEC_NS, AT(tcp.time)},
 };
+#define TEXTS_FIELD(word, member)                                                                  \
+    {                                                                                              \
+        .key = (word), .type = CODEC_TEXTS, .form = FORM_LINE, AT(http.member.list),               \
+        .count_offset = offsetof(struct fault_spec, http.member.count)                             \
+    }
+static const struct codec_field http_fields[] = {
+    ROUTE_FIELDS(http),
+    {.key = "method", .type = CODEC_TEXT_OR_NULL, .form = FORM_METHOD, AT(http.method)},
+    {.key = "path", .type = CODEC_TEXT_OR_NULL, .form = FORM_PATH, AT(http.path)},
+    {.key = "pathPrefix", .type = CODEC_TEXT_OR_NULL, .form = FORM_PATH, AT(http.path_prefix)},
+    TEXTS_FIELD("headers", headers),
+    {.key = "share", .type = CODEC_REAL, .range = RANGE_SHARE, AT(http.share)},
+    {.key = "seed", .type = CODEC_U64, AT(http.seed)},
+    {.key = "action", .type = CODEC_WORD, .words = &http_actions, AT(http.action)},
+    {.key = "status", .type = CODEC_INT, .max = 599, AT(http.status)},
+    {.key = "body", .type = CODEC_TEXT_OR_NULL, AT(http.body)},
+    {.key = "timeNs", .type = CODEC_NS, AT(http.time)},
+    {.key = "bytes", .type = CODEC_U64, AT(http.bytes)},
+    TEXTS_FIELD("set", set),
+    TEXTS_FIELD("remove", remove),
+};
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
         .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
@@ -92,10 +121,12 @@ static const struct codec_shape kill_shape = VARIANT("kill", kill_fields);
 static const struct codec_shape partition_shape = VARIANT("partition", partition_fields);
 static const struct codec_shape app_shape = VARIANT("app", app_fields);
 static const struct codec_shape tcp_shape = VARIANT("tcp", tcp_fields);
+static const struct codec_shape http_shape = VARIANT("http", http_fields);
 static const struct codec_shape *const variants[] = {[FAULT_KILL] = &kill_shape,
                                                      [FAULT_PARTITION] = &partition_shape,
                                                      [FAULT_APP] = &app_shape,
-                                                     [FAULT_TCP] = &tcp_shape};
+                                                     [FAULT_TCP] = &tcp_shape,
+                                                     [FAULT_HTTP] = &http_shape};
 
 static const struct codec_field spec_fields[] = {
     {.key = "id", .type = CODEC_TEXT, .form = FORM_TAG, AT(id)},
@@ -228,6 +259,11 @@ const char *fault_kind_name(enum fault_kind kind)
 const char *fault_toxic_name(enum fault_toxic toxic)
 {
     return codec_word(&toxics, toxic);
+}
+
+const char *fault_http_action_name(enum fault_http_action action)
+{
+    return codec_word(&http_actions, action);
 }
 
 const char *fault_state_name(enum fault_state state)

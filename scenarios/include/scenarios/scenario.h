@@ -115,6 +115,24 @@ struct scn_fault {
         int64_t bytes;
         struct dur_ns time;
     } tcp;
+    struct {
+        struct scn_route_of route;
+        char *method;
+        char *path;
+        char *path_prefix;
+        char **headers; /* "Name: value" */
+        size_t header_count;
+        double share; /* 0..1 */
+        enum fault_http_action action;
+        int64_t status;
+        char *body;
+        struct dur_ns time;
+        int64_t bytes;
+        char **set; /* "Name: value" */
+        size_t set_count;
+        char **remove;
+        size_t remove_count;
+    } http;
 };
 
 struct scn_threshold {

@@ -8,7 +8,7 @@
 
 #include "model/json.h"
 
-enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP, FAULT_TCP };
+enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP, FAULT_TCP, FAULT_HTTP };
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
 
@@ -32,6 +32,20 @@ enum fault_toxic {
     FAULT_TOXIC_SLOW_CLOSE   /* the server's close arrives `time` late */
 };
 enum { FAULT_TOXIC_COUNT = FAULT_TOXIC_SLOW_CLOSE + 1 };
+
+/* What befalls requests that match. */
+enum fault_http_action {
+    FAULT_HTTP_ABORT,     /* answered with `status` and `body`, never forwarded */
+    FAULT_HTTP_DELAY,     /* forwarded `time` later */
+    FAULT_HTTP_SLOW_BODY, /* the answer's body comes with `bytes` a second */
+    FAULT_HTTP_TRUNCATE,  /* the connection is closed after `bytes` of the answer's body */
+    FAULT_HTTP_PATCH      /* header fields of the answer are removed, then set */
+};
+enum { FAULT_HTTP_ACTIONS = FAULT_HTTP_PATCH + 1 };
+struct fault_texts {
+    char **list;
+    size_t count;
+};
 
 struct fault_spec {
     char *id;               /* unique over all runs: <run id>-<n> */
@@ -68,6 +82,22 @@ struct fault_spec {
             uint64_t bytes;
             struct dur_ns time;
         } tcp;
+        struct {
+            struct fault_route route;
+            char *method;               /* NULL: any */
+            char *path;                 /* exactly, without the query; NULL: any */
+            char *path_prefix;          /* NULL: any */
+            struct fault_texts headers; /* "Name: value": all of them must be there */
+            double share;               /* of the requests that match, 0..1 */
+            uint64_t seed;              /* decides which */
+            enum fault_http_action action;
+            int status;
+            char *body; /* NULL: none */
+            struct dur_ns time;
+            uint64_t bytes;
+            struct fault_texts set;    /* "Name: value" */
+            struct fault_texts remove; /* names */
+        } http;
     };
 };
 
@@ -143,6 +173,7 @@ bool fault_record_ineffective(const struct fault_record *record);
 /* Enum <-> lower-case word ("kill", "active", "lease"). Parsing an unknown word is false. */
 const char *fault_kind_name(enum fault_kind kind);
 const char *fault_toxic_name(enum fault_toxic toxic); /* as in scenarios: "limitData" */
+const char *fault_http_action_name(enum fault_http_action action); /* "slowBody" */
 const char *fault_state_name(enum fault_state state);
 const char *fault_end_name(enum fault_end end);
 bool fault_kind_parse(const char *word, enum fault_kind *out);
