@@ -31,7 +31,7 @@ const struct fault_ops *fault_ops_of(enum fault_kind kind)
     static const struct fault_ops *const all[] = {
         [FAULT_KILL] = &fault_kill_ops, [FAULT_PARTITION] = &fault_partition_ops,
         [FAULT_APP] = &fault_app_ops,   [FAULT_TCP] = &fault_tcp_ops,
-        [FAULT_HTTP] = &fault_http_ops,
+        [FAULT_HTTP] = &fault_http_ops, [FAULT_DNS] = &fault_dns_ops,
     };
     return all[kind];
 }

@@ -64,6 +64,7 @@ extern const struct fault_ops fault_partition_ops;
 extern const struct fault_ops fault_app_ops;
 extern const struct fault_ops fault_tcp_ops;
 extern const struct fault_ops fault_http_ops;
+extern const struct fault_ops fault_dns_ops;
 
 struct fault_env { /* outlives every fault */
     struct io_loop *loop;

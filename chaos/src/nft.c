@@ -11,6 +11,7 @@
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -347,6 +348,15 @@ void nft_match_peer(struct nft_batch *batch, struct nftnl_rule *rule,
     look_up(batch, rule, &family->peers, false);
 }
 
+static void load_ct(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t key)
+{
+    struct nftnl_expr *ct = add_expr(batch, rule, "ct");
+    if (ct == NULL)
+        return;
+    nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_KEY, key);
+    nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+}
+
 static void load(struct nft_batch *batch, struct nftnl_rule *rule, enum nft_field field)
 {
     if (field == NFT_FIELD_DPORT) {
@@ -354,15 +364,17 @@ static void load(struct nft_batch *batch, struct nftnl_rule *rule, enum nft_fiel
         load_payload(batch, rule, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2);
         return;
     }
-    if (field != NFT_FIELD_CT_MARK) {
+    if (field == NFT_FIELD_CT_MARK || field == NFT_FIELD_CT_STATUS)
+        load_ct(batch, rule, field == NFT_FIELD_CT_MARK ? NFT_CT_MARK : NFT_CT_STATUS);
+    else
         load_meta(batch, rule, field == NFT_FIELD_MARK ? NFT_META_MARK : NFT_META_L4PROTO);
-        return;
-    }
-    struct nftnl_expr *ct = add_expr(batch, rule, "ct");
-    if (ct == NULL)
-        return;
-    nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
-    nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+}
+
+void nft_match_direction(struct nft_batch *batch, struct nftnl_rule *rule, bool reply)
+{
+    const uint8_t direction = reply ? IP_CT_DIR_REPLY : IP_CT_DIR_ORIGINAL;
+    load_ct(batch, rule, NFT_CT_DIRECTION);
+    compare(batch, rule, NFT_CMP_EQ, &direction, sizeof direction);
 }
 
 static void mask_bits(struct nft_batch *batch, struct nftnl_rule *rule, const void *mask,

@@ -42,7 +42,13 @@ enum { NFT_FILTER_PRIORITY = -150 };
 
 enum nft_ending { NFT_END_DROP, NFT_END_RESET, NFT_END_PROHIBITED };
 /* What a rule can look at and write: the packet's mark, that of its connection, the protocol. */
-enum nft_field { NFT_FIELD_MARK, NFT_FIELD_CT_MARK, NFT_FIELD_L4PROTO, NFT_FIELD_DPORT };
+enum nft_field {
+    NFT_FIELD_MARK,
+    NFT_FIELD_CT_MARK,
+    NFT_FIELD_CT_STATUS,
+    NFT_FIELD_L4PROTO,
+    NFT_FIELD_DPORT
+};
 
 void nft_batch_init(struct nft_batch *batch, struct fault_nft *nft);
 bool nft_batch_commit(struct nft_batch *batch, struct base_error *err, const char *what);
@@ -75,6 +81,8 @@ void nft_match_transport(struct nft_batch *batch, struct nftnl_rule *rule, uint3
 /* The field is in the set; with `absent`: it is not (any more). */
 void nft_match_set(struct nft_batch *batch, struct nftnl_rule *rule, enum nft_field field,
                    const struct nft_set *set, bool absent);
+/* The packet goes the way of its connection's first, or, with `reply`, the other. */
+void nft_match_direction(struct nft_batch *batch, struct nftnl_rule *rule, bool reply);
 void nft_mark_connection(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t mark);
 void nft_redirect_to(struct nft_batch *batch, struct nftnl_rule *rule, uint16_t port);
 void nft_end_rule(struct nft_batch *batch, struct nftnl_rule *rule, enum nft_ending ending);

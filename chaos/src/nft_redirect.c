@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules of a redirect. Chains, in the order in which a connection meets them:
- *   nat     (prerouting or output)  a new connection of these ports and peers goes to the proxy,
- * and gets our mark; what proxies of ours open themselves does not own     (output) what our proxy
- * opens gets the mark, too lapsed  (input)                 when the set "live" is empty: packets of
- * marked connections are answered with a reset, in either direction and on both sides of the proxy
+ * The rules of a redirect, in the order in which a connection meets its chains.
+ *
+ * nat (prerouting, or output): a new connection of these ports and peers goes to the proxy, and
+ * gets our mark; what proxies of ours open themselves does not.
+ *
+ * own (output): what our proxy opens gets the mark, too.
+ *
+ * lapsed (input): when the set "live" is empty, packets of marked connections are answered with a
+ * reset, on both sides of the proxy.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
 
 #include "base/text.h"
@@ -74,14 +79,18 @@ static void put_own(struct nft_batch *batch, const struct fault_nft_redirect *re
     nft_rule_put(batch, rule);
 }
 
-/* A reset is let through: it ends what this is to end. */
+/* What the other side of the proxy sends is answered, so that it is told: the client's packets on
+ * its leg, which is the redirected one, the server's on the other. Over loopback the proxy's own
+ * come in here, too, and must get through. A reset is let through: it ends what this is to end. */
 static void put_lapsed(struct nft_batch *batch, const struct fault_nft_redirect *redirect,
-                       uint8_t protocol)
+                       uint8_t protocol, bool client)
 {
     struct nftnl_rule *rule = nft_rule_new(batch, redirect->table, "lapsed");
     if (rule == NULL)
         return;
     nft_match_u32(batch, rule, NFT_FIELD_CT_MARK, UINT32_MAX, redirect->mark, false);
+    nft_match_u32(batch, rule, NFT_FIELD_CT_STATUS, IPS_DST_NAT, client ? IPS_DST_NAT : 0, false);
+    nft_match_direction(batch, rule, !client);
     nft_match_meta(batch, rule, NFT_META_L4PROTO, &protocol, sizeof protocol);
     nft_match_set(batch, rule, NFT_FIELD_L4PROTO, &live_set, true);
     if (protocol == IPPROTO_TCP)
@@ -105,8 +114,10 @@ static void put_chains(struct nft_batch *batch, const struct fault_nft_redirect 
             put_redirect(batch, redirect, &nft_families[i], IPPROTO_UDP, redirect->udp[i]);
     }
     put_own(batch, redirect);
-    put_lapsed(batch, redirect, IPPROTO_TCP);
-    put_lapsed(batch, redirect, IPPROTO_UDP);
+    for (size_t i = 0; i < protocol_count; i++) {
+        put_lapsed(batch, redirect, protocols[i], true);
+        put_lapsed(batch, redirect, protocols[i], false);
+    }
 }
 
 bool fault_nft_redirect(struct fault_nft *nft, const struct fault_nft_redirect *redirect,

@@ -115,7 +115,7 @@ static void on_ready(void *ctx, unsigned events)
     }
     hear(probe, chunk, (size_t)n);
     const struct fault_probe_plan *plan = &probe->plan;
-    if (plan->enough > 0 && probe->result.bytes >= plan->enough) {
+    if (plan->datagram || (plan->enough > 0 && probe->result.bytes >= plan->enough)) {
         finish(probe, FAULT_PROBE_ENOUGH, 0);
         return;
     }
@@ -141,7 +141,8 @@ struct fault_probe *fault_probe_start(struct io_loop *loop, const struct fault_n
                                       void (*on_done)(void *ctx, const struct fault_probe_result *),
                                       void *ctx, struct base_error *err)
 {
-    int fd = fault_netns_socket(netns, peer->family, SOCK_STREAM | SOCK_NONBLOCK, 0, err);
+    int type = plan->datagram ? SOCK_DGRAM : SOCK_STREAM;
+    int fd = fault_netns_socket(netns, peer->family, type | SOCK_NONBLOCK, 0, err);
     if (fd < 0)
         return NULL;
     struct fault_probe *probe = base_calloc(1, sizeof *probe);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One conversation over TCP from inside a network namespace: what came back, when, and how it
- * ended. What a proxy's effect is measured by. */
+/* One conversation over TCP (or UDP) from inside a network namespace: what came back, when, and how
+ * it ended. What a proxy's effect is measured by. */
 #ifndef CHAOS_PROBE_H
 #define CHAOS_PROBE_H
 
@@ -15,6 +15,7 @@ struct fault_probe_plan {
     size_t say_len;
     size_t enough;   /* bytes of answer after which it is over; 0: never, until the end */
     bool say_once;   /* even when the answer is not enough */
+    bool datagram;   /* over UDP: the first answer is all of it */
     bool half_close; /* says that it has said all when an answer comes */
     struct dur_ns patience;
 };

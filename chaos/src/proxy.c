@@ -376,11 +376,14 @@ static bool set_up(struct fault_proxy *proxy, struct base_error *err)
         io_watch_init(&listener->watch, proxy->loop, listener->fd, on_accept, listener);
         io_watch_set(&listener->watch, IO_READ);
     }
-    return true;
+    return proxy->config.driver->start == NULL ||
+           proxy->config.driver->start(proxy->shared, proxy->loop, &proxy->config, err);
 }
 
 static void tear_down(struct fault_proxy *proxy)
 {
+    if (proxy->config.driver->stop != NULL)
+        proxy->config.driver->stop(proxy->shared);
     for (size_t i = 0; i < family_count; i++) {
         io_watch_fini(&proxy->listeners[i].watch);
         base_fd_close(&proxy->listeners[i].fd);
@@ -430,6 +433,12 @@ struct fault_proxy *fault_proxy_start(const struct fault_proxy_config *config,
 uint16_t fault_proxy_port(const struct fault_proxy *proxy, int family)
 {
     return proxy->listeners[family == AF_INET ? 0 : 1].port;
+}
+
+uint16_t fault_proxy_udp_port(const struct fault_proxy *proxy, int family)
+{
+    const struct proxy_driver *driver = proxy->config.driver;
+    return driver->udp_port != NULL ? driver->udp_port(proxy->shared, family) : 0;
 }
 
 void fault_proxy_stop(struct fault_proxy *proxy)

@@ -21,6 +21,7 @@
 #include "netns.h"
 
 struct fault_proxy;
+struct fault_proxy_config;
 struct proxy_conn;
 
 enum proxy_end { PROXY_CLIENT, PROXY_SERVER };
@@ -30,6 +31,12 @@ struct proxy_driver {
     size_t state_size;  /* of what each connection has, zeroed; proxy_conn_state */
     size_t shared_size; /* of what the connections of one proxy share, zeroed */
     void (*share)(void *shared, const void *rules, size_t number); /* fills it; NULL: nothing */
+    /* What it does besides connections (UDP): sockets are made by the caller's thread, before the
+     * proxy's thread runs; used on that one; given back when it has ended. All NULL: nothing. */
+    bool (*start)(void *shared, struct io_loop *loop, const struct fault_proxy_config *config,
+                  struct base_error *err);
+    uint16_t (*udp_port)(const void *shared, int family);
+    void (*stop)(void *shared);
     /* Whether it wants a connection to the server at all; NULL: yes. */
     bool (*wants_server)(const struct proxy_conn *conn);
     void (*begin)(struct proxy_conn *conn); /* both ends are there */
@@ -50,6 +57,7 @@ struct fault_proxy *fault_proxy_start(const struct fault_proxy_config *config,
                                       struct base_error *err);
 /* 0: there is no such family. */
 uint16_t fault_proxy_port(const struct fault_proxy *proxy, int family);
+uint16_t fault_proxy_udp_port(const struct fault_proxy *proxy, int family);
 /* Resets every connection and joins the thread: some milliseconds. Accepts NULL. */
 void fault_proxy_stop(struct fault_proxy *proxy);
 

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "established.h"
+#include "origin.h"
 #include "redirect_paths.h"
 
 enum { retry_after_ms = 100, max_ports = 64 };
@@ -54,6 +55,8 @@ static struct fault_nft_redirect rules_of(const struct fault *fault, size_t zone
     if (outlet->proxy != NULL) {
         redirect.tcp[0] = fault_proxy_port(outlet->proxy, AF_INET);
         redirect.tcp[1] = fault_proxy_port(outlet->proxy, AF_INET6);
+        redirect.udp[0] = fault_proxy_udp_port(outlet->proxy, AF_INET);
+        redirect.udp[1] = fault_proxy_udp_port(outlet->proxy, AF_INET6);
     }
     return redirect;
 }
@@ -121,7 +124,7 @@ bool redirect_open(struct fault *fault, const struct redirect_kind *kind, const 
     const struct fault_spec *spec = fault_spec_of(fault);
     const struct fault_route *route = kind->route(spec);
     struct redirect_state *state = state_new(fault, kind, spec->target_count);
-    if (route->side == FAULT_OUTBOUND && route->peer_count == 0)
+    if (kind->aim == NULL && route->side == FAULT_OUTBOUND && route->peer_count == 0)
         return base_fail(err, BASE_INVALID,
                          "outbound connections need `peers`: to whom, so that the effect can be "
                          "measured there");
@@ -212,6 +215,15 @@ void redirect_prepare(struct fault *fault)
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
 
+static bool forget_datagrams(const struct fault_netns *netns,
+                             const struct fault_nft_redirect *rules, struct base_error *err)
+{
+    struct fault_origin *origin = fault_origin_new(netns, err);
+    bool ok = origin != NULL && fault_origin_forget(origin, rules->ports, rules->port_count, err);
+    fault_origin_free(origin);
+    return ok;
+}
+
 /* The proxy listens before anything is sent there; who is connected already is sent away last. */
 static bool apply_zone(struct fault *fault, size_t index, struct base_error *err)
 {
@@ -227,7 +239,8 @@ static bool apply_zone(struct fault *fault, size_t index, struct base_error *err
         return false;
     const struct fault_nft_redirect rules = rules_of(fault, index);
     return fault_nft_redirect(zone->nft, &rules, fault_effect_left(fault), err) &&
-           fault_established_reset(&zone->netns, &rules, NULL, err);
+           fault_established_reset(&zone->netns, &rules, NULL, err) &&
+           (rules.udp[0] == 0 || forget_datagrams(&zone->netns, &rules, err));
 }
 
 void redirect_apply(struct fault *fault)

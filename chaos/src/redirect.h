@@ -45,6 +45,9 @@ struct redirect_kind {
     const char *word;
     const struct proxy_driver *driver;
     const struct fault_route *(*route)(const struct fault_spec *spec);
+    /* Where to talk to from the target's namespace; NULL: as the route says. */
+    bool (*aim)(const struct fault *fault, const struct fault_zone *zone, struct fault_peer *out,
+                struct base_error *err);
     /* The driver's rules, NULL with err when refused; freed by rules_free. topo NULL: for measuring
      * only, after a recovery. */
     void *(*rules)(const struct fault_spec *spec, const struct topo *topo, struct base_error *err);

@@ -138,6 +138,10 @@ bool redirect_paths_add(struct redirect_paths *paths, size_t index, const struct
                         const struct topo *topo, struct base_error *err)
 {
     const struct fault_route *route = paths->kind->route(fault_spec_of(paths->fault));
+    struct fault_peer aim = {.family = 0};
+    if (paths->kind->aim != NULL)
+        return paths->kind->aim(paths->fault, zone, &aim, err) &&
+               add(paths, index, base_str_dup(zone->target.netns), &aim, false, err);
     if (route->side == FAULT_INBOUND)
         return add_inbound(paths, index, zone, topo, route->port, err);
     for (size_t i = 0; i < zone->peers.count; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules between the fields of a scenario that hold on any platform. */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -107,6 +108,28 @@ static void check_http(struct scn_reporter *reporter, const struct scn_fault *fa
         scn_say(reporter, "does nothing, expected set, remove or both");
 }
 
+static bool is_address(const char *text)
+{
+    struct in6_addr ignored;
+    return inet_pton(AF_INET, text, &ignored) == 1 || inet_pton(AF_INET6, text, &ignored) == 1;
+}
+
+static void check_dns(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    bool wrong = fault->dns.answer == FAULT_DNS_ADDRESS;
+    scn_at(reporter, "spec.faults[%zu].dns.percent", i);
+    if (fault->dns.share <= 0)
+        scn_say(reporter, "hits nothing, expected more than 0%%");
+    scn_at(reporter, "spec.faults[%zu].dns.address", i);
+    if (wrong && (fault->dns.address == NULL || !is_address(fault->dns.address)))
+        scn_say(reporter, "expected the IPv4 or IPv6 address to answer with");
+    if (!wrong && fault->dns.address != NULL)
+        scn_say(reporter, "makes sense only with answer: address");
+    scn_at(reporter, "spec.faults[%zu].dns.server", i);
+    if (fault->dns.server != NULL && !is_address(fault->dns.server))
+        scn_say(reporter, "expected an IPv4 or IPv6 address");
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     for (size_t i = 0; i < reporter->scenario->fault_count; i++) {
@@ -123,6 +146,8 @@ static void check_faults(struct scn_reporter *reporter)
             check_route(reporter, fault, &fault->http.route, i);
             check_http(reporter, fault, i);
         }
+        if (fault->kind == FAULT_DNS)
+            check_dns(reporter, fault, i);
         scn_at(reporter, "spec.faults[%zu].app", i);
         if (fault->kind == FAULT_APP && fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
             scn_say(reporter, "does nothing, expected errorRate, latency or both");

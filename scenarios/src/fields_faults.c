@@ -310,6 +310,51 @@ static const struct scn_shape http_shape = {FIELDS(http_fields), .choice_of = "a
                                             .choice_offset =
                                                 offsetof(struct scn_fault, http.action)};
 
+static const struct scn_word answer_list[] = {{"nxdomain", FAULT_DNS_NXDOMAIN},
+                                              {"servfail", FAULT_DNS_SERVFAIL},
+                                              {"timeout", FAULT_DNS_TIMEOUT},
+                                              {"address", FAULT_DNS_ADDRESS}};
+static const struct scn_words answers = WORDS(answer_list);
+static const struct scn_field dns_fields[] = {
+    {.key = "names",
+     .type = SCN_TEXTS,
+     .item = SCN_TEXT,
+     AT(dns.names),
+     .count_offset = offsetof(struct scn_fault, dns.name_count),
+     .required = true,
+     .least = 1,
+     .most = 64,
+     .help = "Names such as db.example.com, or *.example.com for all under it. The first is asked "
+             "for to prove the effect."},
+    {.key = "percent",
+     .type = SCN_PERCENT,
+     AT(dns.share),
+     .fallback = "100%",
+     .min = "0%",
+     .max = "100%",
+     .example = "20%",
+     .help = "Only this share of the questions for them; the seed decides which."},
+    {.key = "answer",
+     .type = SCN_WORD,
+     .words = &answers,
+     AT(dns.answer),
+     .fallback = "nxdomain",
+     .help = "nxdomain: there is no such name; servfail: the server cannot tell; timeout: none at "
+             "all; address: a wrong one."},
+    {.key = "address",
+     .type = SCN_TEXT,
+     AT(dns.address),
+     .example = "192.0.2.1",
+     .help = "IPv4 or IPv6 address that is answered, with answer: address."},
+    {.key = "server",
+     .type = SCN_TEXT,
+     AT(dns.server),
+     .example = "10.0.0.2",
+     .help = "Name server to prove the effect with; without it the first in the target's "
+             "/etc/resolv.conf. Questions to any other are hit as well."},
+};
+static const struct scn_shape dns_shape = {FIELDS(dns_fields)};
+
 static const struct scn_field fault_fields[] = {
     {.key = "name",
      .type = SCN_NAME,
@@ -387,6 +432,11 @@ static const struct scn_field fault_fields[] = {
      .choice = FAULT_HTTP + 1,
      .help = "What a bad proxy does to HTTP/1.1 requests that match; open connections are reset "
              "as with tcp."},
+    {.key = "dns",
+     .type = SCN_OBJECT,
+     .shape = &dns_shape,
+     .choice = FAULT_DNS + 1,
+     .help = "What the targets are answered when they ask for names, over UDP and TCP."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

@@ -34,9 +34,9 @@ void planner_skip(struct planner *planner, const char *name, char *why)
 
 bool planner_leaves_out(const struct planner *planner, const struct scn_fault *fault)
 {
-    bool kernel =
-        fault->kind == FAULT_PARTITION || fault->kind == FAULT_TCP || fault->kind == FAULT_HTTP;
-    return planner->options->without_kernel_faults && kernel;
+    static const bool kernel[] = {
+        [FAULT_PARTITION] = true, [FAULT_TCP] = true, [FAULT_HTTP] = true, [FAULT_DNS] = true};
+    return planner->options->without_kernel_faults && kernel[fault->kind];
 }
 
 /* ---- target ---- */

@@ -204,6 +204,17 @@ static void fill_http(const struct planner *planner, const struct scn_fault *fau
     copy_texts(fault->http.remove, fault->http.remove_count, &spec->http.remove);
 }
 
+static void fill_dns(const struct planner *planner, const struct scn_fault *fault,
+                     struct fault_spec *spec)
+{
+    copy_texts(fault->dns.names, fault->dns.name_count, &spec->dns.names);
+    spec->dns.share = fault->dns.share;
+    spec->dns.seed = seed_of(planner->seed, fault->name) >> 1;
+    spec->dns.answer = fault->dns.answer;
+    spec->dns.address = base_str_dup(fault->dns.address);
+    spec->dns.server = base_str_dup(fault->dns.server);
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
@@ -236,6 +247,10 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         need_netns(planner, service, index, fault->kind);
         check_route(planner, fault, &fault->http.route, index);
         fill_http(planner, fault, spec);
+        break;
+    case FAULT_DNS:
+        need_netns(planner, service, index, fault->kind);
+        fill_dns(planner, fault, spec);
         break;
     }
 }

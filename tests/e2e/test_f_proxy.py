@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of the proxy in the target's namespace: tcp. Real processes, real connections from where
+"""Faults of the proxy in the target's namespace: tcp, http, dns. Real processes, real connections from where
 clients are, and every death: what is held ends, what comes next goes direct."""
 
 import concurrent.futures
@@ -8,6 +8,8 @@ import http.client
 import re
 import signal
 import socket
+import struct
+import subprocess
 import time
 
 import pytest
@@ -472,5 +474,164 @@ def test_http_agent_stopped_while_a_request_is_held(agent, platform):
     assert time.monotonic() - since < LEASE_S + GRACE_S
     with Web(platform) as web:
         assert web.ask("/api/held")[0].status == 404
+    agent.signal(signal.SIGCONT)
+    assert agent.wait_state(spec, "gone", 15)["end"] == "lease"
+
+
+# --- dns ---
+
+ZONE = """
+import socket, struct, sys, threading
+address = sys.argv[1]
+def answer(q):
+    name = q[12:q.index(b"\\0", 12)]
+    known = name.lower().endswith(b"\\x04test")
+    head = q[:2] + struct.pack("!HHHHH", 0x8180 if known else 0x8183, 1, int(known), 0, 0)
+    end = q.index(b"\\0", 12) + 5
+    rr = b"\\xc0\\x0c" + struct.pack("!HHIH4B", 1, 1, 60, 4, 192, 0, 2, 1)
+    return head + q[12:end] + (rr if known else b"")
+def serve(connection):
+    try:
+        while size := connection.recv(2, socket.MSG_WAITALL):
+            reply = answer(connection.recv(*struct.unpack("!H", size), socket.MSG_WAITALL))
+            connection.sendall(struct.pack("!H", len(reply)) + reply)
+    except ConnectionError:
+        pass
+    connection.close()
+def tcp(listener):
+    while True:
+        threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()
+threading.Thread(target=tcp, args=(socket.create_server((address, 53)),), daemon=True).start()
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind((address, 53))
+while True:
+    q, peer = udp.recvfrom(4096)
+    udp.sendto(answer(q), peer)
+"""
+
+
+@pytest.fixture(scope="module")
+def zone(platform):
+    """A name server in a namespace: it knows every name under test."""
+    instance = platform.instances["store-13"]
+    process = subprocess.Popen(["nsenter", f"--net=/run/netns/{instance.netns}", "/usr/bin/python3",
+                                "-c", ZONE, instance.address])
+    wait_until(lambda: connected(platform, instance.address, 53), 10, "the name server listens")
+    yield instance.address
+    process.kill()
+    process.wait()
+
+
+def connected(platform, address, port):
+    with tcp_socket(platform.instances["api-12"].netns) as sock:
+        sock.settimeout(0.3)
+        return sock.connect_ex((address, port)) == 0
+
+
+def dns_fault(server, answer="nxdomain", names=("db.test", "*.far.test"), **more):
+    details = {"names": list(names), "share": 1.0, "seed": 7, "answer": answer, "address": None,
+               "server": server}
+    extra = {k: more.pop(k) for k in list(more) if k in details}
+    targets = more.pop("targets", ("api-11",))
+    return fault("dns", "api", list(targets), **{**details, **extra}, **more)
+
+
+def lookup(platform, server, name, over="udp", instance="api-11", timeout=0.5, sock=None):
+    """(rcode, address) as the instance gets it; "silent" when it gets nothing."""
+    query = struct.pack("!HHHHHH", 0x1234, 0x0100, 1, 0, 0, 0)
+    query += b"".join(bytes([len(p)]) + p.encode() for p in name.split(".")) + b"\0\0\1\0\1"
+    own = sock or tcp_socket(platform.instances[instance].netns,
+                             socket.SOCK_STREAM if over == "tcp" else socket.SOCK_DGRAM)
+    own.settimeout(timeout)
+    try:
+        if sock is None:
+            own.connect((server, 53))
+        if over == "tcp":
+            own.sendall(struct.pack("!H", len(query)) + query)
+            reply = own.recv(struct.unpack("!H", own.recv(2, socket.MSG_WAITALL))[0],
+                             socket.MSG_WAITALL)
+        else:
+            own.send(query)
+            reply = own.recv(4096)
+    except TimeoutError:
+        return "silent"
+    finally:
+        if sock is None:
+            own.close()
+    assert reply[:2] == query[:2]
+    found = reply[7] and socket.inet_ntoa(reply[-4:])
+    return reply[3] & 15, found or None
+
+
+RIGHT = (0, "192.0.2.1")
+
+
+@pytest.mark.parametrize("answer, address, seen", [
+    ("nxdomain", None, (3, None)), ("servfail", None, (2, None)),
+    ("address", "203.0.113.9", (0, "203.0.113.9")), ("timeout", None, "silent")])
+def test_dns_answers(agent, platform, zone, answer, address, seen):
+    with injected(agent, dns_fault(zone, answer, address=address, lease_s=10.0)):
+        for over in ("udp", "tcp"):
+            assert lookup(platform, zone, "db.test", over) == seen
+            assert lookup(platform, zone, "A.Far.Test", over) == seen
+            assert lookup(platform, zone, "far.test", over) == RIGHT
+            assert lookup(platform, zone, "other.test", over) == RIGHT
+            assert lookup(platform, zone, "db.test", over, "api-12") == RIGHT
+    assert lookup(platform, zone, "db.test") == lookup(platform, zone, "db.test", "tcp") == RIGHT
+
+
+def test_dns_share_is_seeded(agent, platform, zone):
+    def pattern():
+        with injected(agent, dns_fault(zone, share=0.3)):
+            return [lookup(platform, zone, "db.test") == (3, None) for _ in range(60)]
+    first = pattern()
+    assert first == pattern() and 4 <= sum(first) <= 36
+
+
+def test_dns_that_is_wrong_already_fails(agent, zone):
+    status, record = agent.post(dns_fault(zone, names=["db.elsewhere"]))
+    assert status == 409 and "even without the fault" in record["error"], record
+
+
+@pytest.mark.parametrize("details, words", [
+    ({"share": 0.0}, "hits nothing"), ({"names": ["a..b"]}, "is no name"),
+    ({"address": "192.0.2.1"}, "only with the answer address"), ({"answer": "address"}, "give the"),
+    ({"server": "nowhere"}, "is no address")])
+def test_dns_that_makes_no_sense_is_refused(agent, zone, details, words):
+    status, answer = agent.post(dns_fault(**{"server": zone, **details}))
+    assert 400 <= status < 500 and words in str(answer), answer
+
+
+def test_dns_and_tcp_on_one_target_and_the_agent_killed(agent, platform, zone):
+    spec = dns_fault(zone, duration_s=60.0, lease_s=30.0)
+    other = tcp_fault("latency", time_ms=50, duration_s=60.0, lease_s=30.0)
+    assert agent.post(spec)[0] == 200 and agent.post(other)[0] == 200
+    # An open connection through the responder, and a resolver that keeps its port.
+    stream = tcp_socket(platform.instances["api-11"].netns)
+    stream.connect((zone, 53))
+    assert lookup(platform, zone, "db.test", "tcp", sock=stream) == (3, None)
+    agent.kill()
+    stream.settimeout(1.0)
+    with pytest.raises(ConnectionError):
+        stream.recv(1)
+    wait_until(lambda: lookup(platform, zone, "db.test") == RIGHT, GRACE_S, "direct again")
+    agent.start()
+    assert agent.wait_state(spec, "gone", 15)["end"] == "recovery"
+    assert agent.wait_state(other, "gone", 15)["end"] == "recovery"
+
+
+def test_dns_agent_stopped(agent, platform, zone):
+    spec = dns_fault(zone, "timeout", duration_s=60.0, lease_s=LEASE_S)
+    assert agent.post(spec)[0] == 200
+    stream = tcp_socket(platform.instances["api-11"].netns)
+    stream.settimeout(LEASE_S + GRACE_S)
+    stream.connect((zone, 53))
+    since = time.monotonic()
+    agent.signal(signal.SIGSTOP)
+    with pytest.raises(ConnectionError):
+        stream.recv(1)
+    wait_until(lambda: lookup(platform, zone, "db.test", timeout=0.2) == RIGHT, LEASE_S + GRACE_S,
+               "direct again")
+    assert time.monotonic() - since < LEASE_S + GRACE_S
     agent.signal(signal.SIGCONT)
     assert agent.wait_state(spec, "gone", 15)["end"] == "lease"

@@ -6,11 +6,9 @@
 #include "base/text.h"
 #include "shapes.h"
 
-static const char *const kind_names[] = {[FAULT_KILL] = "kill",
-                                         [FAULT_PARTITION] = "partition",
-                                         [FAULT_APP] = "app",
-                                         [FAULT_TCP] = "tcp",
-                                         [FAULT_HTTP] = "http"};
+static const char *const kind_names[] = {
+    [FAULT_KILL] = "kill", [FAULT_PARTITION] = "partition", [FAULT_APP] = "app",
+    [FAULT_TCP] = "tcp",   [FAULT_HTTP] = "http",           [FAULT_DNS] = "dns"};
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
 static const char *const action_names[] = {[FAULT_DROP] = "drop", [FAULT_REJECT] = "reject"};
@@ -38,6 +36,14 @@ static const char *const http_action_names[] = {
     [FAULT_HTTP_PATCH] = "patch",
 };
 static const struct codec_words http_actions = CODEC_WORDS(http_action_names);
+
+static const char *const dns_answer_names[] = {
+    [FAULT_DNS_NXDOMAIN] = "nxdomain",
+    [FAULT_DNS_SERVFAIL] = "servfail",
+    [FAULT_DNS_TIMEOUT] = "timeout",
+    [FAULT_DNS_ADDRESS] = "address",
+};
+static const struct codec_words dns_answers = CODEC_WORDS(dns_answer_names);
 
 static const char *const state_names[] = {
     [FAULT_REQUESTED] = "requested", [FAULT_APPLYING] = "applying",
@@ -113,6 +119,19 @@ static const struct codec_field http_fields[] = {
     TEXTS_FIELD("set", set),
     TEXTS_FIELD("remove", remove),
 };
+static const struct codec_field dns_fields[] = {
+    {.key = "names",
+     .type = CODEC_TEXTS,
+     .form = FORM_NAME,
+     .min = 1,
+     AT(dns.names.list),
+     .count_offset = offsetof(struct fault_spec, dns.names.count)},
+    {.key = "share", .type = CODEC_REAL, .range = RANGE_SHARE, AT(dns.share)},
+    {.key = "seed", .type = CODEC_U64, AT(dns.seed)},
+    {.key = "answer", .type = CODEC_WORD, .words = &dns_answers, AT(dns.answer)},
+    {.key = "address", .type = CODEC_TEXT_OR_NULL, AT(dns.address)},
+    {.key = "server", .type = CODEC_TEXT_OR_NULL, AT(dns.server)},
+};
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
         .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
@@ -122,11 +141,10 @@ static const struct codec_shape partition_shape = VARIANT("partition", partition
 static const struct codec_shape app_shape = VARIANT("app", app_fields);
 static const struct codec_shape tcp_shape = VARIANT("tcp", tcp_fields);
 static const struct codec_shape http_shape = VARIANT("http", http_fields);
-static const struct codec_shape *const variants[] = {[FAULT_KILL] = &kill_shape,
-                                                     [FAULT_PARTITION] = &partition_shape,
-                                                     [FAULT_APP] = &app_shape,
-                                                     [FAULT_TCP] = &tcp_shape,
-                                                     [FAULT_HTTP] = &http_shape};
+static const struct codec_shape dns_shape = VARIANT("dns", dns_fields);
+static const struct codec_shape *const variants[] = {
+    [FAULT_KILL] = &kill_shape, [FAULT_PARTITION] = &partition_shape, [FAULT_APP] = &app_shape,
+    [FAULT_TCP] = &tcp_shape,   [FAULT_HTTP] = &http_shape,           [FAULT_DNS] = &dns_shape};
 
 static const struct codec_field spec_fields[] = {
     {.key = "id", .type = CODEC_TEXT, .form = FORM_TAG, AT(id)},

@@ -133,6 +133,14 @@ struct scn_fault {
         char **remove;
         size_t remove_count;
     } http;
+    struct {
+        char **names;
+        size_t name_count;
+        double share; /* 0..1 */
+        enum fault_dns_answer answer;
+        char *address;
+        char *server;
+    } dns;
 };
 
 struct scn_threshold {

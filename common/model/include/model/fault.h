@@ -8,7 +8,7 @@
 
 #include "model/json.h"
 
-enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP, FAULT_TCP, FAULT_HTTP };
+enum fault_kind { FAULT_KILL, FAULT_PARTITION, FAULT_APP, FAULT_TCP, FAULT_HTTP, FAULT_DNS };
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
 
@@ -45,6 +45,14 @@ enum { FAULT_HTTP_ACTIONS = FAULT_HTTP_PATCH + 1 };
 struct fault_texts {
     char **list;
     size_t count;
+};
+
+/* What is answered to questions for names that match. */
+enum fault_dns_answer {
+    FAULT_DNS_NXDOMAIN, /* there is no such name */
+    FAULT_DNS_SERVFAIL, /* the server cannot tell */
+    FAULT_DNS_TIMEOUT,  /* nothing */
+    FAULT_DNS_ADDRESS   /* `address`, whatever the name's own is */
 };
 
 struct fault_spec {
@@ -98,6 +106,14 @@ struct fault_spec {
             struct fault_texts set;    /* "Name: value" */
             struct fault_texts remove; /* names */
         } http;
+        struct {
+            struct fault_texts names; /* "db.example.com"; "*.example.com": all under it */
+            double share;             /* of the questions for them, 0..1 */
+            uint64_t seed;            /* decides which */
+            enum fault_dns_answer answer;
+            char *address; /* FAULT_DNS_ADDRESS; else NULL */
+            char *server;  /* address of the name server to measure with; NULL: the target's own */
+        } dns;
     };
 };
 
