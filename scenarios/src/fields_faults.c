@@ -306,7 +306,7 @@ static const struct scn_field http_fields[] = {
      .choice = FAULT_HTTP_PATCH + 1,
      .help = "Changes the answer's headers."},
 };
-static const struct scn_shape http_shape = {FIELDS(http_fields), .choice_of = "an action",
+static const struct scn_shape http_shape = {FIELDS(http_fields), .choice_of = "a disturbance",
                                             .choice_offset =
                                                 offsetof(struct scn_fault, http.action)};
 

@@ -34,9 +34,10 @@ void planner_skip(struct planner *planner, const char *name, char *why)
 
 bool planner_leaves_out(const struct planner *planner, const struct scn_fault *fault)
 {
-    static const bool kernel[] = {
-        [FAULT_PARTITION] = true, [FAULT_TCP] = true, [FAULT_HTTP] = true, [FAULT_DNS] = true};
-    return planner->options->without_kernel_faults && kernel[fault->kind];
+    enum fault_kind kind = fault->kind;
+    bool kernel =
+        kind == FAULT_PARTITION || kind == FAULT_TCP || kind == FAULT_HTTP || kind == FAULT_DNS;
+    return planner->options->without_kernel_faults && kernel;
 }
 
 /* ---- target ---- */
