@@ -27,6 +27,7 @@ struct question {
     struct question *next;
     struct question *previous;
     struct sockaddr_storage client;
+    struct sockaddr_storage server;
     int fd;
     struct io_watch watch;
     struct io_timer timer;
@@ -60,6 +61,10 @@ static socklen_t length_of(int family)
 static void question_free(struct question *question)
 {
     struct dns_udp *udp = question->door->udp;
+    struct sockaddr_storage own = {0};
+    socklen_t len = sizeof own;
+    if (getsockname(question->fd, (struct sockaddr *)&own, &len) == 0)
+        fault_origin_forget_one(udp->origin, &own, &question->server);
     io_watch_fini(&question->watch);
     io_timer_fini(&question->timer);
     base_fd_close(&question->fd);
@@ -109,8 +114,8 @@ static void forward(struct door *door, const struct sockaddr_storage *client,
         return;
     }
     struct question *question = base_calloc(1, sizeof *question);
-    *question =
-        (struct question){.door = door, .client = *client, .fd = fd, .next = udp->questions};
+    *question = (struct question){
+        .door = door, .client = *client, .server = to, .fd = fd, .next = udp->questions};
     if (question->next != NULL)
         question->next->previous = question;
     udp->questions = question;

@@ -81,20 +81,19 @@ static void close_attr(struct message *message, size_t at)
     memcpy(message->bytes + at, &len, sizeof len); /* nla_len comes first */
 }
 
-/* By the reply: from where it was received to who sent it. */
-static void put_tuple(struct message *message, const struct sockaddr_storage *from,
-                      const struct sockaddr_storage *at)
+static void put_tuple(struct message *message, uint16_t type, const struct sockaddr_storage *source,
+                      const struct sockaddr_storage *destination)
 {
     static const uint8_t udp = IPPROTO_UDP;
     struct sockaddr_in v4[2];
     struct sockaddr_in6 v6[2];
-    memcpy(&v4[0], at, sizeof v4[0]);
-    memcpy(&v4[1], from, sizeof v4[1]);
-    memcpy(&v6[0], at, sizeof v6[0]);
-    memcpy(&v6[1], from, sizeof v6[1]);
-    size_t tuple = open_attr(message, CTA_TUPLE_REPLY | NLA_F_NESTED, 0);
+    memcpy(&v4[0], source, sizeof v4[0]);
+    memcpy(&v4[1], destination, sizeof v4[1]);
+    memcpy(&v6[0], source, sizeof v6[0]);
+    memcpy(&v6[1], destination, sizeof v6[1]);
+    size_t tuple = open_attr(message, type | NLA_F_NESTED, 0);
     size_t ip = open_attr(message, CTA_TUPLE_IP | NLA_F_NESTED, 0);
-    if (at->ss_family == AF_INET) {
+    if (source->ss_family == AF_INET) {
         put(message, CTA_IP_V4_SRC, &v4[0].sin_addr, sizeof v4[0].sin_addr);
         put(message, CTA_IP_V4_DST, &v4[1].sin_addr, sizeof v4[1].sin_addr);
     } else {
@@ -110,19 +109,24 @@ static void put_tuple(struct message *message, const struct sockaddr_storage *fr
     close_attr(message, tuple);
 }
 
-static void build(struct message *message, uint32_t seq, const struct sockaddr_storage *from,
-                  const struct sockaddr_storage *at)
+/* Begins a message to conntrack. */
+static void message_begin(struct message *message, int family)
 {
-    struct nlmsghdr header = {.nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET,
-                              .nlmsg_flags = NLM_F_REQUEST,
-                              .nlmsg_seq = seq};
-    struct nfgenmsg family = {.nfgen_family = (uint8_t)at->ss_family, .version = NFNETLINK_V0};
+    struct nfgenmsg general = {.nfgen_family = (uint8_t)family, .version = NFNETLINK_V0};
     *message = (struct message){.len = NLMSG_HDRLEN};
-    memcpy(message->bytes + message->len, &family, sizeof family);
-    message->len += NLMSG_ALIGN(sizeof family);
-    put_tuple(message, from, at);
-    header.nlmsg_len = (uint32_t)message->len;
+    memcpy(message->bytes + message->len, &general, sizeof general);
+    message->len += NLMSG_ALIGN(sizeof general);
+}
+
+static int message_send(struct fault_origin *origin, struct message *message, uint16_t type,
+                        uint16_t flags)
+{
+    struct nlmsghdr header = {.nlmsg_len = (uint32_t)message->len,
+                              .nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type),
+                              .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags),
+                              .nlmsg_seq = ++origin->seq};
     memcpy(message->bytes, &header, sizeof header);
+    return send(origin->fd, message->bytes, message->len, 0) < 0 ? errno : 0;
 }
 
 /* --- the answer --- */
@@ -179,8 +183,10 @@ bool fault_origin_of(struct fault_origin *origin, const struct sockaddr_storage 
     struct message message;
     _Alignas(struct nlmsghdr) unsigned char answer[most_bytes];
     struct nlmsghdr header;
-    build(&message, ++origin->seq, from, at);
-    if (send(origin->fd, message.bytes, message.len, 0) < 0)
+    /* By the reply: from where it was received to who sent it. */
+    message_begin(&message, at->ss_family);
+    put_tuple(&message, CTA_TUPLE_REPLY, at, from);
+    if (message_send(origin, &message, IPCTNL_MSG_CT_GET, 0) != 0)
         return false;
     for (;;) {
         ssize_t n = recv(origin->fd, answer, sizeof answer, 0);
@@ -240,23 +246,6 @@ static void note_flow(struct flows *flows, const struct nlmsghdr *message, const
     flows->list[flows->count++] = flow;
 }
 
-static int ask(struct fault_origin *origin, uint16_t type, uint16_t flags, const struct flow *flow)
-{
-    struct message message = {.len = NLMSG_HDRLEN};
-    struct nfgenmsg family = {.nfgen_family = flow != NULL ? flow->family : AF_UNSPEC,
-                              .version = NFNETLINK_V0};
-    memcpy(message.bytes + message.len, &family, sizeof family);
-    message.len += NLMSG_ALIGN(sizeof family);
-    if (flow != NULL)
-        put(&message, CTA_TUPLE_ORIG | NLA_F_NESTED, flow->tuple, flow->len);
-    struct nlmsghdr header = {.nlmsg_len = (uint32_t)message.len,
-                              .nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type),
-                              .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags),
-                              .nlmsg_seq = ++origin->seq};
-    memcpy(message.bytes, &header, sizeof header);
-    return send(origin->fd, message.bytes, message.len, 0) < 0 ? errno : 0;
-}
-
 /* One datagram; *more false when the answer ends with it. Its errno, 0 for none. */
 static int hear_one(struct fault_origin *origin, struct flows *flows, const uint16_t *ports,
                     size_t port_count, bool *more)
@@ -295,16 +284,31 @@ bool fault_origin_forget(struct fault_origin *origin, const uint16_t *ports, siz
 {
     struct flows flows = {0};
     struct flows none = {0};
-    errno = ask(origin, IPCTNL_MSG_CT_GET, NLM_F_DUMP, NULL);
+    struct message message;
+    message_begin(&message, AF_UNSPEC);
+    errno = message_send(origin, &message, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
     if (errno == 0)
         errno = hear(origin, &flows, ports, port_count);
     bool ok = errno == 0 || base_fail_errno(err, "conntrack did not list its flows");
     for (size_t i = 0; ok && i < flows.count; i++) {
-        errno = ask(origin, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, &flows.list[i]);
+        message_begin(&message, flows.list[i].family);
+        put(&message, CTA_TUPLE_ORIG | NLA_F_NESTED, flows.list[i].tuple, flows.list[i].len);
+        errno = message_send(origin, &message, IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
         if (errno == 0)
             errno = hear(origin, &none, ports, 0);
         ok = errno == 0 || errno == ENOENT || base_fail_errno(err, "conntrack did not forget");
     }
     free(flows.list);
     return ok;
+}
+
+void fault_origin_forget_one(struct fault_origin *origin, const struct sockaddr_storage *source,
+                             const struct sockaddr_storage *destination)
+{
+    struct message message;
+    struct flows none = {0};
+    message_begin(&message, source->ss_family);
+    put_tuple(&message, CTA_TUPLE_ORIG, source, destination);
+    if (message_send(origin, &message, IPCTNL_MSG_CT_DELETE, NLM_F_ACK) == 0)
+        (void)hear(origin, &none, NULL, 0);
 }

@@ -21,5 +21,8 @@ bool fault_origin_of(struct fault_origin *origin, const struct sockaddr_storage 
  * is no error. */
 bool fault_origin_forget(struct fault_origin *origin, const uint16_t *ports, size_t port_count,
                          struct base_error *err);
+/* A flow of our own is over: whoever gets its port next is to be looked at anew. */
+void fault_origin_forget_one(struct fault_origin *origin, const struct sockaddr_storage *source,
+                             const struct sockaddr_storage *destination);
 
 #endif
