@@ -21,7 +21,7 @@
 enum {
     patience_ms = 2000, /* one lost SYN is sent again after 1 s */
     silence_ms = 500,
-    slack_ms = 50, /* a machine that is busy */
+    slack_ms = 100, /* a machine that is busy */
     latency_samples = 5,
     sliced_pieces = 4,
     most_bytes = 1024 * 1024,
