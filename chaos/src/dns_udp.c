@@ -216,8 +216,10 @@ void dns_udp_free(struct dns_udp *udp)
 {
     if (udp == NULL)
         return;
-    while (udp->questions != NULL)
-        question_free(udp->questions);
+    for (struct question *next, *question = udp->questions; question != NULL; question = next) {
+        next = question->next;
+        question_free(question);
+    }
     for (size_t i = 0; i < family_count; i++) {
         io_watch_fini(&udp->doors[i].watch);
         base_fd_close(&udp->doors[i].fd);

@@ -109,7 +109,7 @@ static void tcp_ask(const struct fault *fault, const struct redirect_path *path,
         break;
     case FAULT_TOXIC_SLICER:
         plan->enough = bytes * sliced_pieces;
-        plan->patience.ns += 2 * sliced_pieces * spec->tcp.time.ns;
+        plan->patience.ns += spec->tcp.time.ns * 2 * sliced_pieces;
         break;
     case FAULT_TOXIC_LIMIT_DATA:
     case FAULT_TOXIC_RESET_BYTES:
@@ -117,7 +117,7 @@ static void tcp_ask(const struct fault *fault, const struct redirect_path *path,
         break;
     case FAULT_TOXIC_RESET_TIME:
         plan->enough = 0;
-        plan->patience = (struct dur_ns){spec->tcp.time.ns * 5 / 4 + 2 * slack_ms * BASE_NS_PER_MS};
+        plan->patience = (struct dur_ns){spec->tcp.time.ns * 5 / 4 + base_dur_ms(2 * slack_ms).ns};
         break;
     case FAULT_TOXIC_TIMEOUT:
         if (round == FAULT_STEP_VERIFY)
@@ -282,7 +282,7 @@ static struct dur_ns tcp_deadline(const struct fault *fault, enum fault_step ste
     int64_t time = fault_spec_of(fault)->tcp.time.ns;
     if (step == FAULT_STEP_VERIFY_GONE)
         return (struct dur_ns){base_dur_s(step_slack_s / 2).ns + 2 * time};
-    return (struct dur_ns){talks ? base_dur_s(step_slack_s).ns + 2 * sliced_pieces * time : 0};
+    return (struct dur_ns){talks ? base_dur_s(step_slack_s).ns + time * 2 * sliced_pieces : 0};
 }
 
 const struct fault_ops fault_tcp_ops = {

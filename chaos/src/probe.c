@@ -162,7 +162,7 @@ struct fault_probe *fault_probe_start(struct io_loop *loop, const struct fault_n
     } else {
         io_watch_set(&probe->watch, IO_WRITE);
     }
-    io_timer_start(&probe->timer, probe->over ? (struct dur_ns){0} : plan->patience);
+    io_timer_start(&probe->timer, probe->over ? base_dur_ms(0) : plan->patience);
     return probe;
 }
 

@@ -351,7 +351,7 @@ static const struct scn_field dns_fields[] = {
      AT(dns.server),
      .example = "10.0.0.2",
      .help = "Name server to prove the effect with; without it the first in the target's "
-             "/etc/resolv.conf. Questions to any other are hit as well."},
+             "/etc/resolv.conf, or the host's. Questions to any other are hit as well."},
 };
 static const struct scn_shape dns_shape = {FIELDS(dns_fields)};
 

@@ -35,8 +35,9 @@ enum { AGENT_MAX_DURATION_S = 3600, AGENT_MAX_AFFECTED_PERCENT = 50 }; /* defaul
 struct agent *agent_new(struct io_loop *loop, const struct agent_config *config,
                         struct base_error *err);
 /* Gives up, for this process, every privilege but those of the kinds of fault that this host can
- * have: kill CAP_KILL; partition CAP_SYS_ADMIN and CAP_NET_ADMIN; app none. Files that it reads and
- * writes must be its user's own from then on, also for root. Threads that run already keep theirs.
+ * have: kill CAP_KILL; partition, tcp, http and dns CAP_SYS_ADMIN and CAP_NET_ADMIN; app none.
+ * Files that it reads and writes must be its user's own from then on, also for root. Threads that
+ * run already keep theirs.
  */
 bool agent_confine(const struct agent *agent, struct base_error *err);
 uint16_t agent_port(const struct agent *agent);

@@ -9,9 +9,9 @@
 enum { FAULT_KIND_COUNT = FAULT_DNS + 1 };
 
 /* Whether this host (its kernel, and what this process may do) can have such a fault. false: why
- * names what is missing and what would help. partition finds out by making its rules in a network
- * namespace that exists for this call alone; nothing outside of it is touched. Blocks for some
- * milliseconds. */
+ * names what is missing and what would help. partition, tcp, http and dns find out by making their
+ * rules in a network namespace that exists for this call alone; nothing outside of it is touched.
+ * Blocks for some milliseconds. */
 bool fault_host_can(enum fault_kind kind, struct base_error *why);
 /* Whether this platform offers what such a fault needs. Pure. */
 bool fault_platform_can(enum fault_kind kind, const struct topo *topo, struct base_error *why);
