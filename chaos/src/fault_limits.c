@@ -14,13 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "reply.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "engine.h"
 #include "group.h"
 #include "guard.h"
 #include "limit.h"
+#include "reply.h"
 #include "undo.h"
 
 enum { poll_ms = 20, patience_ms = 300, renew_deadline_s = 1, fds_each = 2 };
