@@ -111,6 +111,8 @@ static const struct scn_field app_fields[] = {
 };
 static const struct scn_shape app_shape = {FIELDS(app_fields)};
 
+/* The argument names a member, which takes no parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 /* Which connections: the first keys of every fault of a proxy. */
 #define ROUTE_FIELDS(kind)                                                                         \
     {.key = "direction",                                                                           \
@@ -132,6 +134,8 @@ static const struct scn_shape app_shape = {FIELDS(app_fields)};
         .max = "65535", .example = "5432",                                                         \
         .help = "Only connections to this port; 0: to that of the service connected to."           \
     }
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct scn_field slicer_fields[] = {
     {.key = "size",

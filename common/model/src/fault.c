@@ -81,6 +81,8 @@ static const struct codec_field app_fields[] = {
     {.key = "errorStatus", .type = CODEC_INT, .min = 500, .max = 599, AT(app.error_status)},
     {.key = "latencyNs", .type = CODEC_NS, AT(app.latency)},
 };
+/* The arguments name members, which take no parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 /* Which connections: the first fields of every fault of a proxy. */
 #define ROUTE_FIELDS(kind)                                                                         \
     {.key = "direction", .type = CODEC_WORD, .words = &sides, AT(kind.route.side)},                \
@@ -103,6 +105,7 @@ static const struct codec_field tcp_fields[] = {
         .key = (word), .type = CODEC_TEXTS, .form = FORM_LINE, AT(http.member.list),               \
         .count_offset = offsetof(struct fault_spec, http.member.count)                             \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 static const struct codec_field http_fields[] = {
     ROUTE_FIELDS(http),
     {.key = "method", .type = CODEC_TEXT_OR_NULL, .form = FORM_METHOD, AT(http.method)},
