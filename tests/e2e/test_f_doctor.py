@@ -10,6 +10,8 @@ from conftest import BIN
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="privileges are taken away from root")
 
+KERNEL = ("partition", "tcp", "http", "dns")
+
 
 def doctor(*prefix):
     done = subprocess.run([*prefix, str(BIN / "squall"), "doctor"], capture_output=True, text=True,
@@ -20,7 +22,7 @@ def doctor(*prefix):
         if rest.strip().startswith("fault "):
             _, kind, *detail = rest.split()
             faults[kind] = (word, " ".join(detail))
-    assert set(faults) == {"kill", "partition", "app"}, done.stdout + done.stderr
+    assert set(faults) == {"kill", "app", *KERNEL}, done.stdout + done.stderr
     return done.returncode, faults
 
 
@@ -35,7 +37,7 @@ dump > "$1/before"; "$2" doctor > "$1/said"; dump > "$1/after"
 @NEEDS_ROOT
 def test_as_root_all_faults_can_be_had():
     _, faults = doctor()
-    assert faults == {"kill": ("ok", ""), "partition": ("ok", ""), "app": ("ok", "")}
+    assert faults == {kind: ("ok", "") for kind in ("kill", "app", *KERNEL)}
 
 
 @NEEDS_ROOT
@@ -52,7 +54,8 @@ def test_looking_leaves_nothing(tmp_path):
 def test_the_missing_capability_is_named(lost, named):
     status, faults = doctor("setpriv", f"--bounding-set=-{lost}")
     assert status == 5
-    assert faults["partition"][0] == "MISSING" and named in faults["partition"][1]
+    for kind in KERNEL:
+        assert faults[kind][0] == "MISSING" and named in faults[kind][1]
     assert faults["kill"][0] == faults["app"][0] == "ok"
 
 
@@ -61,4 +64,5 @@ def test_an_ordinary_user_has_the_faults_that_need_no_kernel():
     status, faults = doctor(*(prefix if os.geteuid() == 0 else []))
     assert status == 5
     assert faults["kill"][0] == faults["app"][0] == "ok"
-    assert faults["partition"][0] == "MISSING" and "CAP_SYS_ADMIN" in faults["partition"][1]
+    for kind in KERNEL:
+        assert faults[kind][0] == "MISSING" and "CAP_SYS_ADMIN" in faults[kind][1]
