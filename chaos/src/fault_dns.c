@@ -279,7 +279,7 @@ static struct dur_ns dns_deadline(const struct fault *fault, enum fault_step ste
     if (step == FAULT_STEP_VERIFY_GONE)
         return base_dur_s(gone_deadline_s);
     bool talks = step == FAULT_STEP_PREPARE || step == FAULT_STEP_VERIFY;
-    return base_dur_ms(talks ? rounds * silence_ms + 2 * patience_ms : 0);
+    return base_dur_ms(talks ? (rounds + 1) * (silence_ms + patience_ms) : 0);
 }
 
 const struct fault_ops fault_dns_ops = {

@@ -117,7 +117,7 @@ static void tcp_ask(const struct fault *fault, const struct redirect_path *path,
         break;
     case FAULT_TOXIC_RESET_TIME:
         plan->enough = 0;
-        plan->patience = (struct dur_ns){spec->tcp.time.ns * 5 / 4 + base_dur_ms(2 * slack_ms).ns};
+        plan->patience = (struct dur_ns){spec->tcp.time.ns * 5 / 4 + base_dur_ms(slack_ms).ns * 2};
         break;
     case FAULT_TOXIC_TIMEOUT:
         if (round == FAULT_STEP_VERIFY)

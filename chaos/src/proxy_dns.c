@@ -225,7 +225,7 @@ static void dns_begin(struct proxy_conn *conn)
     struct dns_state *state = proxy_conn_state(conn);
     for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
         base_buf_init(&state->half[end].in, room + chunk);
-        base_buf_init(&state->half[end].out, 2 * (room + chunk));
+        base_buf_init(&state->half[end].out, (size_t)room * 2 + (size_t)chunk * 2);
     }
     io_timer_init(&state->again, proxy_conn_loop(conn), on_again, conn);
     go_on(conn);

@@ -612,7 +612,7 @@ static void http_begin(struct proxy_conn *conn)
     struct http_state *state = proxy_conn_state(conn);
     for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
         base_buf_init(&state->half[end].in, room + chunk);
-        base_buf_init(&state->half[end].out, 2 * (room + chunk));
+        base_buf_init(&state->half[end].out, (size_t)room * 2 + (size_t)chunk * 2);
         proxy_flow_init(&state->half[end].flow, 0);
     }
     io_timer_init(&state->timer, proxy_conn_loop(conn), on_timer, conn);

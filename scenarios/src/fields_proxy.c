@@ -7,6 +7,8 @@ static const struct scn_word side_list[] = {{"inbound", FAULT_INBOUND},
 static const struct scn_words sides = WORDS(side_list);
 
 #define AT(member) .offset = offsetof(struct scn_fault, member)
+/* The argument names a member, which takes no parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 /* Which connections: the first keys of every fault of a proxy. */
 #define ROUTE_FIELDS(kind)                                                                         \
     {.key = "direction",                                                                           \
@@ -28,6 +30,8 @@ static const struct scn_words sides = WORDS(side_list);
         .max = "65535", .example = "5432",                                                         \
         .help = "Only connections to this port; 0: to that of the service connected to."           \
     }
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct scn_field slicer_fields[] = {
     {.key = "size",

@@ -106,6 +106,8 @@ static const struct codec_field limits_fields[] = {
     {.key = "files", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.files)},
     {.key = "pids", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.pids)},
 };
+/* The arguments name members, which take no parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 /* Which connections: the first fields of every fault of a proxy. */
 #define ROUTE_FIELDS(kind)                                                                         \
     {.key = "direction", .type = CODEC_WORD, .words = &sides, AT(kind.route.side)},                \
@@ -128,6 +130,7 @@ static const struct codec_field tcp_fields[] = {
         .key = (word), .type = CODEC_TEXTS, .form = FORM_LINE, AT(http.member.list),               \
         .count_offset = offsetof(struct fault_spec, http.member.count)                             \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 static const struct codec_field http_fields[] = {
     ROUTE_FIELDS(http),
     {.key = "method", .type = CODEC_TEXT_OR_NULL, .form = FORM_METHOD, AT(http.method)},
