@@ -240,7 +240,7 @@ static double typical_of(const struct fault_impairment *im, const int64_t *value
     if (count > 0)
         memcpy(copy, values, count * sizeof *copy);
     double typical =
-        (double)(im->jitter.ns > 0 ? fault_median(copy, count) : fault_quartile(copy, count));
+        (double)(im->jitter.ns > 0 ? fault_median(copy, count) : fault_decile(copy, count));
     free(copy);
     return typical;
 }

@@ -68,7 +68,8 @@ bool fault_limit_note(struct fault_limit *limit, const struct fault_process *mai
         fault_group_each(group, note_one, &noting);
     if (noting.sys != 0) {
         errno = noting.sys;
-        return base_fail_errno(err, "cannot read the limits of its processes");
+        return base_fail_errno(err, "cannot read the limits of its processes (of another user's "
+                                    "they need CAP_SYS_RESOURCE)");
     }
     if (limit->count == 0 || limit->processes[0].process.start_ticks != main->start_ticks)
         return base_fail(err, BASE_UNAVAILABLE, "process %d has exited", (int)main->pid);

@@ -130,10 +130,10 @@ int64_t fault_median(int64_t *values, size_t count)
     return low + (high - low) / 2;
 }
 
-int64_t fault_quartile(int64_t *values, size_t count)
+int64_t fault_decile(int64_t *values, size_t count)
 {
     if (count == 0)
         return 0;
     qsort(values, count, sizeof *values, by_value);
-    return values[(count - 1) / 4];
+    return values[(count - 1) / 10];
 }

@@ -34,8 +34,8 @@ bool fault_rate_shown(double rate, double miss, size_t asked, size_t answered, s
                       struct fault_interval *expected);
 /* Of count values, which are sorted in place; 0 of none. */
 int64_t fault_median(int64_t *values, size_t count);
-/* The value that a quarter of them does not exceed. A busy machine makes round trips longer, never
+/* The value that a tenth of them does not exceed. A busy machine makes round trips longer, never
  * shorter: this is nearer to what packets meet than the median is. */
-int64_t fault_quartile(int64_t *values, size_t count);
+int64_t fault_decile(int64_t *values, size_t count);
 
 #endif

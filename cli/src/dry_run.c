@@ -14,6 +14,15 @@ static const char *const mechanisms[] = {
         "nftables sets in the target's network namespace; their elements time out in the kernel "
         "after one lease, the table goes with the agent",
     [FAULT_APP] = "the target's own /api/chaos endpoints, with a TTL of one lease",
+    [FAULT_PAUSE] =
+        "the freezer of the target's cgroup, else SIGSTOP; a watchdog thaws at the lease",
+    [FAULT_CPU] = "workers in the target's cgroup, which end by themselves at the lease",
+    [FAULT_MEMORY] = "workers in the target's cgroup, which end by themselves at the lease",
+    [FAULT_NETWORK] =
+        "nftables and queues, or netem, in the target's network namespace; they let packets pass "
+        "after one lease",
+    [FAULT_DISK_FILL] = "a file without a name, which vanishes with the process that holds it",
+    [FAULT_LIMITS] = "limits of the target's processes; a watchdog puts back what was",
 };
 
 static const char *mechanism_of(enum fault_kind kind)

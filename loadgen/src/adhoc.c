@@ -334,7 +334,7 @@ const struct load_option load_options[] = {
     {'H', "header", "LINE", "a header \"Name: value\"; may be repeated", add_header},
     {'m', "method", "NAME", "the method (GET, or POST with a body)", set_method},
     {'b', "body", "TEXT", "the body", set_body},
-    {0, "body-file", "FILE", "the body, from a file of text", set_body_file},
+    {0, "body-file", "FILE", "the body, streamed from disk", set_body_file},
     {0, "seed", "N", "of the schedule: the same seed, the same arrivals (random)", set_seed},
     {0, "hlog", "FILE", "write an HdrHistogram log", set_hlog},
     {0, "source", "LIST", "addresses to connect from: 10.0.0.2,10.0.0.3 (any)", set_sources},
@@ -422,8 +422,8 @@ static bool check_tls(const struct load_tls_spec *tls, struct base_error *err)
     return true;
 }
 
-/* A body is text here (it stands in a plan, which is JSON). */
-static bool read_body(struct load_adhoc *a, struct base_error *err)
+/* Streamed from disk; workers, which have other disks, get it as text (a plan is JSON). */
+static bool apply_body_file(struct load_adhoc *a, struct base_error *err)
 {
     static const size_t body_max = (size_t)16 * 1024 * 1024;
     BASE_AUTO_BUF struct base_buf body;
@@ -432,13 +432,19 @@ static bool read_body(struct load_adhoc *a, struct base_error *err)
         return true;
     if (a->spec.routes[0].body != NULL)
         return base_fail(err, BASE_INVALID, "--body and --body-file exclude each other");
+    if (a->workers == 0) {
+        replace(&a->spec.routes[0].body_file, a->body_path);
+        return true;
+    }
     if (!base_file_read(a->body_path, &body, err)) {
         if (err != NULL)
             err->code = BASE_INVALID;
         return base_fail_context(err, "--body-file");
     }
     if (memchr(body.data, '\0', body.len) != NULL)
-        return base_fail(err, BASE_INVALID, "--body-file: %s is not text: it has a NUL byte",
+        return base_fail(err, BASE_INVALID,
+                         "--body-file: %s is not text (it has a NUL byte): with --workers it "
+                         "stands in their plan",
                          a->body_path);
     replace(&a->spec.routes[0].body, body.data);
     return true;
@@ -451,7 +457,8 @@ static bool apply_url(struct load_adhoc *a, struct base_error *err)
     if (!load_url_parse(a->url, &url, err))
         return false;
     if (route->method == NULL)
-        route->method = base_str_dup(route->body == NULL ? "GET" : "POST");
+        route->method =
+            base_str_dup(route->body == NULL && route->body_file == NULL ? "GET" : "POST");
     replace(&route->path, url.path);
     replace(&a->spec.host, url.authority);
     if (url.tls)
@@ -468,7 +475,7 @@ bool load_adhoc_parse(struct load_adhoc *out, int argc, const char *const *argv,
     struct load_adhoc made;
     set_defaults(&made);
     if (!load_adhoc_take(&made, argc, argv, err) ||
-        (made.url != NULL && (!read_body(&made, err) || !apply_url(&made, err)))) {
+        (made.url != NULL && (!apply_body_file(&made, err) || !apply_url(&made, err)))) {
         load_adhoc_fini(&made);
         return false;
     }

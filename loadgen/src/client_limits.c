@@ -21,6 +21,12 @@ static double utilisation(const struct load_thread *time)
     return share((struct dur_ns){time->cpu.ns + time->waited.ns}, time->span);
 }
 
+enum load_delay load_delay_of(int64_t slept_at, int64_t woke_at, int64_t due, int64_t now)
+{
+    bool asleep = due >= slept_at && due <= woke_at;
+    return asleep && woke_at - due >= now - woke_at ? LOAD_DELAY_TIMER : LOAD_DELAY_BUSY;
+}
+
 void load_busy_add(struct load_busy *busy, const struct load_thread *time)
 {
     load_thread_add(&busy->time, time);

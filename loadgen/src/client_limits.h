@@ -24,6 +24,11 @@ struct load_evidence {
     size_t thread_count;
 };
 
+/* What kept a thread, that last slept between two times, from a request that was due at a third and
+ * is sent now: the timer, if it was asleep then, and more of the delay passed until it woke than
+ * since; otherwise its other work. */
+enum load_delay load_delay_of(int64_t slept_at, int64_t woke_at, int64_t due, int64_t now);
+
 void load_busy_add(struct load_busy *busy, const struct load_thread *time);
 /* LOAD_LIMIT_NONE: the generator was not the limit, *why is NULL. Otherwise the reason with what to
  * do about it, free() it. */

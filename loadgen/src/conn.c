@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -444,20 +445,49 @@ static void keep_rest(struct load_conn *conn)
     conn->bytes = conn->rest;
 }
 
-/* Writes what is left. */
-static void push(struct load_conn *conn)
+/* From the file behind the request's bytes; at constant memory, whatever its size. */
+static ssize_t give_file(struct load_conn *conn)
+{
+    const struct load_request *request = conn->request;
+    struct load_pool *pool = conn->pool;
+    off_t at = (off_t)(conn->written - request->len);
+    if (conn->tls == NULL)
+        return sendfile(conn->fd, request->file, &at, request->total - conn->written);
+    /* What a write fell short of is read again: OpenSSL wants the same bytes. */
+    ssize_t n = pread(request->file, pool->buffer, pool->buffer_len, at);
+    return n > 0 ? load_tls_send(conn->tls, pool->buffer, (size_t)n) : n;
+}
+
+static ssize_t give_next(struct load_conn *conn)
 {
     const struct load_request *request = conn->request;
     ssize_t n;
     do {
-        n = give(conn, conn->bytes + conn->written, request->len - conn->written);
+        n = conn->written < request->len
+                ? give(conn, conn->bytes + conn->written, request->len - conn->written)
+                : give_file(conn);
     } while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != EAGAIN) {
-        broke(conn);
-        return;
-    }
-    conn->written += n > 0 ? (size_t)n : 0;
-    if (conn->written < request->len) {
+    return n;
+}
+
+/* Writes what is left, as much as is taken. */
+static void push(struct load_conn *conn)
+{
+    const struct load_request *request = conn->request;
+    for (;;) {
+        bool head = conn->written < request->len;
+        ssize_t n = give_next(conn);
+        if (n == 0)
+            errno = EIO; /* the file has become shorter */
+        if (n == 0 || (n < 0 && errno != EAGAIN)) {
+            broke(conn);
+            return;
+        }
+        conn->written += n > 0 ? (size_t)n : 0;
+        if (conn->written == request->total)
+            break;
+        if (head && conn->written == request->len)
+            continue;
         conn->blocked = true;
         keep_rest(conn);
         io_watch_set(&conn->watch, IO_READ | IO_WRITE);

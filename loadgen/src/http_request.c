@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http_request.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/text.h"
 
 static const size_t request_max = (size_t)64 * 1024 * 1024;
@@ -110,7 +114,7 @@ static bool check_route(const char *host, const struct load_route *route, struct
 static bool carries_length(const struct load_route *route)
 {
     static const char *const with_body[] = {"POST", "PUT", "PATCH"};
-    if (route->body != NULL)
+    if (route->body != NULL || route->body_file != NULL)
         return true;
     for (size_t i = 0; i < sizeof with_body / sizeof *with_body; i++)
         if (base_str_eq(route->method, with_body[i]))
@@ -165,8 +169,36 @@ static void write_head(struct load_request *request, struct base_buf *buf, const
         base_buf_str(buf, "\r\n");
     }
     if (carries_length(route))
-        base_buf_printf(buf, "Content-Length: %zu\r\n", filled_length(route->body));
+        base_buf_printf(buf, "Content-Length: %zu\r\n",
+                        filled_length(route->body) + request->total);
     base_buf_str(buf, "\r\n");
+}
+
+/* Its size goes into total, to which the bytes before it are added. */
+static bool open_file(struct load_request *request, const struct load_route *route,
+                      struct base_error *err)
+{
+    struct stat about;
+    if (route->body_file == NULL)
+        return true;
+    if (route->body != NULL)
+        return base_fail(err, BASE_INVALID, "route \"%s\": a body and a file for it: give one",
+                         route->name);
+    int file = open(route->body_file, O_RDONLY | O_CLOEXEC);
+    if (file < 0 || fstat(file, &about) != 0) {
+        int error = errno;
+        base_fd_close(&file);
+        return base_fail(err, BASE_INVALID, "route \"%s\": cannot read the body's file %s: %s",
+                         route->name, route->body_file, strerrordesc_np(error));
+    }
+    if (!S_ISREG(about.st_mode)) {
+        base_fd_close(&file);
+        return base_fail(err, BASE_INVALID, "route \"%s\": the body's file %s is no regular file",
+                         route->name, route->body_file);
+    }
+    request->total = (size_t)about.st_size;
+    request->file = file;
+    return true;
 }
 
 bool load_request_build(struct load_request *out, const char *host, const struct load_route *route,
@@ -176,13 +208,17 @@ bool load_request_build(struct load_request *out, const char *host, const struct
         return false;
     BASE_AUTO_BUF struct base_buf buf;
     base_buf_init(&buf, request_max);
-    struct load_request made = {.head = base_str_eq(route->method, "HEAD")};
+    struct load_request made = {.head = base_str_eq(route->method, "HEAD"), .file = -1};
+    if (!open_file(&made, route, err))
+        return false;
     write_head(&made, &buf, host, route);
     if (route->body != NULL)
         fill(&made, &buf, route->body);
     made.len = buf.len;
+    made.total += buf.len;
     made.bytes = base_buf_steal(&buf);
     if (made.bytes == NULL) {
+        base_fd_close(&made.file);
         load_request_fini(&made);
         return base_fail(err, BASE_LIMIT, "route \"%s\": the request exceeds %zu bytes",
                          route->name, request_max);
@@ -208,5 +244,7 @@ void load_request_fini(struct load_request *request)
 {
     free(request->bytes);
     free(request->patches);
+    if (request->bytes != NULL && request->file >= 0) /* a zeroed one has none */
+        base_fd_close(&request->file);
     *request = (struct load_request){0};
 }

@@ -23,11 +23,14 @@ struct load_request {
     size_t len;
     struct load_patch *patches; /* owned */
     size_t patch_count;
-    bool head; /* method HEAD: the response has no body */
+    int file; /* what follows the bytes, read at offsets of its own by every connection; -1: none */
+    size_t total; /* len, and the file's size */
+    bool head;    /* method HEAD: the response has no body */
 };
 
-/* Host, User-Agent, X-Traffic: load and, where there is a body, Content-Length are added unless the
- * route brings its own. BASE_INVALID when a part would break the request's framing. */
+/* Opens the body's file, which must be a regular one. Host, User-Agent, X-Traffic: load and, where
+ * there is a body, Content-Length are added unless the route brings its own. BASE_INVALID when a
+ * part would break the request's framing. */
 bool load_request_build(struct load_request *out, const char *host, const struct load_route *route,
                         struct base_error *err);
 /* Writes the fields into a copy of its bytes. */

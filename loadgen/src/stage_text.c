@@ -26,10 +26,11 @@ bool load_number_parse(const char *text, double *out)
 static bool parse_rate(const char *text, double *out)
 {
     bool zero = base_str_eq(text, "0/s") || base_str_eq(text, "0/m") || base_str_eq(text, "0/h");
-    if (zero)
-        *out = 0;
-    return zero || load_number_parse(text, out) ? *out >= 0 && *out <= LOAD_RATE_MAX
-                                                : base_parse_rate(text, out);
+    double rate = 0;
+    if (!zero && !load_number_parse(text, &rate) && !base_parse_rate(text, &rate))
+        return false;
+    *out = rate;
+    return rate >= 0 && rate <= LOAD_RATE_MAX;
 }
 
 /* "500/s", or "0..500/s", of which the first takes the second's unit unless it has its own. */

@@ -20,13 +20,14 @@ struct load_tls {
     uint64_t handshakes;
     uint64_t resumed;
     char protocol[64];
+    char why[LOAD_TLS_WHY]; /* of the connection that failed last */
 };
 
 struct load_tls_conn {
     SSL *ssl;
     struct load_tls *tls;
     size_t address;
-    char why[LOAD_TLS_WHY];
+    bool distrusted; /* and the reason is in tls->why */
 };
 
 /* --- what went wrong, for people --- */
@@ -77,7 +78,8 @@ static int on_verify(int good, X509_STORE_CTX *store)
         return 1;
     if (error == X509_V_ERR_HOSTNAME_MISMATCH)
         first_names(X509_STORE_CTX_get_current_cert(store), names, sizeof names);
-    (void)snprintf(conn->why, sizeof conn->why,
+    conn->distrusted = true;
+    (void)snprintf(conn->tls->why, sizeof conn->tls->why,
                    "certificate of %.80s is not trusted: %s%s%s: %s, or do not verify (insecure)",
                    conn->tls->spec->server_name, X509_verify_cert_error_string(error),
                    names[0] != '\0' ? ", it is for " : "", names, advice(error));
@@ -90,7 +92,7 @@ static void explain(struct load_tls_conn *conn)
     unsigned long code = ERR_peek_error();
     const char *reason = ERR_reason_error_string(code);
     const char *what = "";
-    if (conn->why[0] != '\0') /* the certificate's */
+    if (conn->distrusted)
         return;
     switch (ERR_GET_REASON(code)) {
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
@@ -107,7 +109,7 @@ static void explain(struct load_tls_conn *conn)
     default:
         break;
     }
-    (void)snprintf(conn->why, sizeof conn->why, "TLS with %.80s failed: %s%s",
+    (void)snprintf(conn->tls->why, sizeof conn->tls->why, "TLS with %.80s failed: %s%s",
                    conn->tls->spec->server_name, reason == NULL ? "unknown error" : reason, what);
 }
 
@@ -280,7 +282,7 @@ enum load_tls_step load_tls_handshake(struct load_tls_conn *conn)
         return LOAD_TLS_WANTS_READ;
     if (error == SSL_ERROR_WANT_WRITE)
         return LOAD_TLS_WANTS_WRITE;
-    if (just_ended(error) && conn->why[0] == '\0')
+    if (just_ended(error) && !conn->distrusted)
         return LOAD_TLS_ENDED;
     explain(conn);
     return LOAD_TLS_FAILED;
@@ -325,5 +327,5 @@ bool load_tls_pending(const struct load_tls_conn *conn)
 
 const char *load_tls_why(const struct load_tls_conn *conn)
 {
-    return conn->why;
+    return conn->tls->why;
 }

@@ -15,7 +15,7 @@
 
 #include "model/load.h"
 
-enum { LOAD_TLS_WHY = 256 };
+enum { LOAD_TLS_WHY = 512 };
 
 struct load_tls;
 struct load_tls_conn;
@@ -47,6 +47,7 @@ ssize_t load_tls_send(struct load_tls_conn *conn, const void *data, size_t len);
 /* Bytes have been read from the socket that load_tls_recv has not looked at: no readiness will be
  * reported for them. */
 bool load_tls_pending(const struct load_tls_conn *conn);
-const char *load_tls_why(const struct load_tls_conn *conn); /* with what to do; "" when nothing */
+/* What was wrong the last time, with what to do; "" when nothing. Until the next failure. */
+const char *load_tls_why(const struct load_tls_conn *conn);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker_core.h"
 
+#include "client_limits.h"
+
 enum {
     DISPATCH_BATCH = 64,      /* arrivals sent before responses are looked at again */
     CONNECTING_AT_ONCE = 256, /* while warming up: a listen queue holds no more as a rule */
@@ -178,7 +180,7 @@ static void launch(struct load_worker *w, struct load_conn *conn, const struct l
     const struct load_request *request = &w->requests[due->route];
     struct load_cell *cell = cell_of(w, due);
     cell->counts.sent++;
-    cell->counts.bytes_out += request->len;
+    cell->counts.bytes_out += request->total;
     load_cell_record(load_shard_cell(shard, due->phase, shard->routes), LOAD_KIND_SCHEDULE,
                      now - due->intended);
     conn->due = *due;
@@ -225,23 +227,26 @@ static bool is_due(const struct load_worker *w, int64_t at)
     return w->pending && w->start + w->next.at <= at;
 }
 
-/* What kept the thread from a request that was due at `from`: its alarm, if it was idle then and
- * still more time passed until it began to send (at `begun`) than since; else its other work. */
-static enum load_delay cause_of(const struct load_worker *w, int64_t from, int64_t begun,
-                                int64_t now)
+static void on_turn(void *ctx)
 {
-    bool at_work = from < w->seen_at || from >= begun;
-    return at_work || begun - from < now - begun ? LOAD_DELAY_BUSY : LOAD_DELAY_TIMER;
+    struct load_worker *w = ctx;
+    int64_t now = base_mono_now().ns;
+    if (!is_due(w, w->woke_at)) {
+        w->slept_at = w->seen_at;
+        w->woke_at = now;
+    }
+    w->seen_at = now;
 }
 
 /* The time from which on the request should have been placed. With a connection at hand, being late
  * is nobody's doing but ours; without one it is ours from when the alarm should have rung. */
-static void note_lateness(struct load_worker *w, int64_t intended, int64_t begun, int64_t now)
+static void note_lateness(struct load_worker *w, int64_t intended, int64_t now)
 {
     bool at_hand = !TAILQ_EMPTY(&w->free_conns);
     int64_t from = at_hand || intended > w->alarm_at ? intended : w->alarm_at;
     if (at_hand || now > from)
-        load_shard_late(load_worker_shard(w), cause_of(w, from, begun, now), now - from);
+        load_shard_late(load_worker_shard(w), load_delay_of(w->slept_at, w->woke_at, from, now),
+                        now - from);
 }
 
 /* Places what is due by `now` and not after `until`, with a bound on what is sent before responses
@@ -249,7 +254,6 @@ static void note_lateness(struct load_worker *w, int64_t intended, int64_t begun
 static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
 {
     int sent = 0;
-    int64_t begun = now;
     while (sent < DISPATCH_BATCH && is_due(w, now < until ? now : until)) {
         struct load_arrival arrival;
         if (!take_next(w, &arrival))
@@ -262,7 +266,7 @@ static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
                                .route = arrival.route,
                                .user = (uint32_t)arrival.number};
         cell_of(w, &due)->counts.intended++;
-        note_lateness(w, intended, begun, now);
+        note_lateness(w, intended, now);
         if (TAILQ_EMPTY(&w->free_conns)) {
             hold(w, &due, now);
             continue;
@@ -463,6 +467,7 @@ bool load_worker_arm(struct load_worker *w, struct base_error *err)
     w->pool.on_refused = on_refused;
     w->pool.on_blocked = on_blocked;
     w->pool.on_opened = on_opened;
+    io_loop_on_turn(w->loop, on_turn, w);
     io_timer_init(&w->sweep, w->loop, on_sweep, w);
     return io_alarm_init(&w->alarm, w->loop, on_alarm, w, err);
 }

@@ -87,8 +87,10 @@ struct load_worker {
     int64_t cpu_mark;
     int64_t span_mark;
     int64_t waited_mark;
-    int schedstat;   /* the thread's; -1: none */
-    int64_t seen_at; /* when the loop last looked at the clock while at work */
+    int schedstat;    /* the thread's; -1: none */
+    int64_t seen_at;  /* when the loop last looked at the clock while at work */
+    int64_t slept_at; /* the last wait for events, from... */
+    int64_t woke_at;  /* ...to; of the one before, while what became due in that is still there */
 };
 
 struct load_worker_setup {

@@ -8,28 +8,30 @@
 #include "judge_internal.h"
 
 /* Of the whole run, or of a phase and route. missing: why there is none; NULL when there is. */
-static struct load_measure of_whole(const struct report *report, const struct plan_threshold *t,
-                                    const char **missing)
+static struct load_measure of_latency(const struct report *report, const struct plan_threshold *t,
+                                      const char **missing)
+{
+    const struct load_counts none = {.intended = 0};
+    struct hdr hdr = {0};
+    bool added = report_histogram(report, t->phase, t->route, "response", &hdr, NULL);
+    struct load_measure out = load_measure(&t->expect, &none, added ? &hdr : NULL, 0);
+    *missing = !added           ? "the histograms cannot be added"
+               : hdr.total == 0 ? "latency.hlog holds no response of it"
+                                : NULL;
+    hdr_fini(&hdr);
+    return out;
+}
+
+static struct load_measure of_counts(const struct report *report, const struct plan_threshold *t,
+                                     const char **missing)
 {
     struct load_counts counts = report_counts(report, t->phase, t->route);
     double seconds = report_phase_seconds(report, t->phase);
-    struct hdr hdr = {0};
-    *missing = NULL;
-    if (!report_histogram(report, t->phase, t->route, "response", &hdr, NULL))
-        *missing = "the histograms cannot be added";
-    struct load_measure out =
-        load_measure(&t->expect, &counts, hdr.counts == NULL ? NULL : &hdr, seconds);
-    bool latency = load_measure_is_latency(t->expect.stat);
-    if (*missing == NULL && latency && hdr.total == 0)
-        *missing = "latency.hlog holds no response of it";
-    else if (!latency && counts.intended == 0)
-        *missing = "load.json counts no request of it";
-    else if (t->expect.stat == EXPECT_RATE && !(seconds > 0))
-        *missing = "it is not known how long it lasted";
-    else if (!latency)
-        *missing = NULL;
-    hdr_fini(&hdr);
-    return out;
+    bool timeless = t->expect.stat == EXPECT_RATE && !(seconds > 0);
+    *missing = counts.intended == 0 ? "load.json counts no request of it"
+               : timeless           ? "it is not known how long it lasted"
+                                    : NULL;
+    return load_measure(&t->expect, &counts, NULL, seconds);
 }
 
 static char *say_measure(const struct plan_threshold *t, const struct load_measure *m,
@@ -62,7 +64,8 @@ static void judge_whole(const struct report *report, const struct plan_threshold
 {
     bool latency = load_measure_is_latency(t->expect.stat);
     const char *missing;
-    struct load_measure m = of_whole(report, t, &missing);
+    struct load_measure m =
+        latency ? of_latency(report, t, &missing) : of_counts(report, t, &missing);
     bool log_whole = report->sources[REPORT_HLOG].state == REPORT_WHOLE;
     struct finding f = {.status = VERDICT_INSUFFICIENT, .value = m.value};
     const char *why = judge_load_void(report, &f.reason);

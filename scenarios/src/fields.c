@@ -126,7 +126,12 @@ static const struct scn_field route_fields[] = {
      .example = "list-users",
      .help = "Names the route in thresholds and reports."},
     {.key = "method", .type = SCN_METHOD, AT(method), .fallback = "GET", .help = "HTTP method."},
-    {.key = "path", .type = SCN_PATH, AT(path), .required = true, .help = "Path with the query."},
+    {.key = "path",
+     .type = SCN_PATH,
+     AT(path),
+     .required = true,
+     .help = "Path with the query; {{seq}} and {{rand}} in it, as in headers and body, differ from "
+             "request to request."},
     {.key = "weight",
      .type = SCN_INTEGER,
      AT(weight),
@@ -145,6 +150,11 @@ static const struct scn_field route_fields[] = {
      AT(body),
      .example = "'{\"name\":\"x\"}'",
      .help = "Request body."},
+    {.key = "bodyFile",
+     .type = SCN_TEXT,
+     AT(body_file),
+     .example = "/var/tmp/upload.bin",
+     .help = "File that is sent as the body, streamed from disk."},
 };
 static const struct scn_shape route_shape = {
     .size = sizeof(struct scn_route), FIELDS(route_fields), .named = true};

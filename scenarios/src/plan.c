@@ -140,6 +140,7 @@ static void plan_routes(struct load_spec *load, const struct scn_load *from)
             .method = base_str_dup(route->method),
             .path = base_str_dup(route->path),
             .body = base_str_dup(route->body),
+            .body_file = base_str_dup(route->body_file),
             .headers = base_calloc(route->header_count, sizeof(char *)),
             .header_count = route->header_count,
             .weight = (uint32_t)route->weight,

@@ -501,7 +501,7 @@ def workers_in(instance):
 def network_fault(targets=("api-11",), peers=("store",), delay_ms=0.0, jitter_ms=0.0, rate=0.0,
                   direction="both", protocol="any", ports=(), distribution="uniform", burst=None,
                   service="api", correlation=0.0, loss=0.0, duplicate=0.0, corrupt=0.0, reorder=0.0,
-                  lease_s=1.5, **more):
+                  lease_s=3.0, **more):
     enter, leave, bad = burst or (0.0, 0.0, 0.0)
     return fault("network", service, list(targets), peers=list(peers), protocol=protocol,
                  ports=[str(p) for p in ports], direction=direction, distribution=distribution,

@@ -13,7 +13,7 @@ from chaos_lab import (GRACE_S, PREFIX, S, SUBNET, Agent, Instance, Platform, al
 from conftest import BIN, wait_until
 from test_f_network import binomial, ping
 
-LEASE_S = 2.0
+LEASE_S = 3.0
 DELAY_MS = 120
 STORE = f"{SUBNET}.12"
 
@@ -54,7 +54,7 @@ def agent(platform, tmp_path):
 
 def delayed(platform):
     pings = ping(platform, address=STORE, count=5)
-    return not pings.answers or pings.typical() > DELAY_MS / 2000
+    return not pings.answers or pings.fastest() > DELAY_MS / 2000
 
 
 def inject(agent, spec):
@@ -92,9 +92,9 @@ def test_delay(agent, platform, direction, ways):
     spec = network_fault(delay_ms=DELAY_MS, direction=direction, lease_s=LEASE_S)
     inject(agent, spec)
     assert "netem" in dump(platform)
-    assert ping(platform, address=STORE, count=15, wait_s=1.0).typical() == pytest.approx(
+    assert ping(platform, address=STORE, count=15, wait_s=1.0).fastest() == pytest.approx(
         DELAY_MS / 1000 * ways, rel=0.2)
-    assert ping(platform, address=f"{SUBNET}.1", count=5).typical() < DELAY_MS / 2000, "no peer"
+    assert ping(platform, address=f"{SUBNET}.1", count=5).fastest() < DELAY_MS / 2000, "no peer"
     revert(agent, spec)
     assert not delayed(platform)
 

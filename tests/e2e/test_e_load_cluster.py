@@ -161,6 +161,8 @@ class Lab:
     def __init__(self, count):
         self.bridge, self.address = f"{PREFIX}b", f"{SUBNET}.1"
         self.spaces = [f"{PREFIX}-{i}" for i in range(count)]
+
+    def build(self):
         sh("ip", "link", "add", self.bridge, "type", "bridge")
         sh("ip", "addr", "add", f"{self.address}/24", "dev", self.bridge)
         sh("ip", "link", "set", self.bridge, "up")
@@ -187,9 +189,9 @@ class Lab:
     def close(self):
         for i, space in enumerate(self.spaces):
             # The kernel takes its time to empty a deleted namespace.
-            subprocess.run(["ip", "link", "del", f"{PREFIX}v{i}"], check=False)
-            subprocess.run(["ip", "netns", "del", space], check=False)
-        subprocess.run(["ip", "link", "del", self.bridge], check=False)
+            subprocess.run(["ip", "link", "del", f"{PREFIX}v{i}"], check=False, capture_output=True)
+            subprocess.run(["ip", "netns", "del", space], check=False, capture_output=True)
+        subprocess.run(["ip", "link", "del", self.bridge], check=False, capture_output=True)
 
 
 @pytest.fixture
@@ -197,7 +199,8 @@ def lab():
     made = []
 
     def make(count):
-        made.append(Lab(count))
+        made.append(Lab(count))  # before it is built: what is there of it is taken away
+        made[-1].build()
         return made[-1]
 
     yield make

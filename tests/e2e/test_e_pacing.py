@@ -58,26 +58,28 @@ def test_coordinated_omission_matches_the_analytic_answer(serve, load):
         assert abs(measured / analytic - 1) < 0.01, (q, measured, analytic)
     service = one.histograms()["steady/home/service"]
     assert sum(n for i, n in service.items() if value_of(i) > 0.5e9) == len(held) == 10
-    assert quantile(service, 0.99) < 0.1 * quantile(response, 0.99)
+    assert quantile(service, 0.95) < 0.3 * quantile(response, 0.95)
 
 
 def test_late_starts_are_noticed_k6_3664_2837(serve, load):
     """The generator is stopped for half a second while it is idle: that is its own lateness, of the
     timer's kind, and no evidence about the target."""
     server = serve()
-    one = load(make_plan([server.port], rate=200, seconds=1.2, connections=200, threads=1))
+    one = load(make_plan([server.port], rate=400, seconds=1.2, connections=400, threads=1))
     one.line("interval")
     one.process.send_signal(signal.SIGSTOP)
     time.sleep(0.5)  # the lateness itself
     one.process.send_signal(signal.SIGCONT)
     code, _ = one.wait()
     result = check_sums(one)
-    assert code == 0 and result["total"]["intended"] == 240 == result["total"]["sent"]
+    assert code == 0 and result["total"]["intended"] == 480 == result["total"]["sent"]
     assert result["clientLimitedBy"] == "lateness"
     assert "not woken in time" in result["clientLimitedWhy"]
     causes = lateness(result)
     assert 0.4 * S < causes["timer_late"]["maxNs"] < 5 * S
-    assert causes["timer_late"]["count"] + causes.get("loop_busy", {"count": 0})["count"] == 240
+    busy = causes.get("loop_busy", {"count": 0, "maxNs": 0})
+    assert causes["timer_late"]["count"] + busy["count"] == 480
+    assert busy["maxNs"] < 0.2 * S, "not what became due in the meantime"
     assert quantile(one.histograms()["steady/home/response"], 1) > 0.4, "users waited that long"
 
 
@@ -92,13 +94,16 @@ def test_waiting_for_a_connection_is_told_apart(serve, load):
 
 
 def test_sending_others_first_is_told_apart(serve, load):
-    """A burst: the first one goes out at once, the others when those before them are sent."""
-    server = serve()
-    one = load.finish(staged([server.port], [stage(0.5, burst=400, every=1)], connections=400,
+    """A burst: the first one goes out at once, the others when those before them are sent. Only
+    where the machine woke the generator later than all that takes, the timer is to blame: then the
+    last was not much later than the one in the middle. (Each case alone: test_limits.c.)"""
+    one = load.finish(staged([serve().port], [stage(0.4, burst=400, every=1)], connections=400,
                              threads=1))
     causes = lateness(check_sums(one))
-    assert causes["loop_busy"]["count"] >= 200
-    assert causes["loop_busy"]["count"] + causes["timer_late"]["count"] == 400
+    busy = causes.get("loop_busy", {"count": 0})["count"]
+    timer = causes["timer_late"]
+    assert busy + timer["count"] == 400
+    assert busy >= 100 or timer["maxNs"] < 1.9 * timer["p50Ns"]
 
 
 def test_a_blocked_send_is_told_apart(load):
@@ -149,20 +154,20 @@ def test_short_runs_are_right_wrk2_117_138(serve, load):
 
 
 def test_no_bursts_and_no_overshoot_h2load_1584(serve, load):
-    """Nobody is ever asked before the time that the schedule says, and gaps are the schedule's. A
-    busy machine may spoil one run; who sends in bursts does so in every one."""
-    even = []
+    """Nobody is ever asked before the time that the schedule says, so there is no overshoot; and
+    half of all requests leave within a quarter of a gap of it: who paces by a clock of 10 ms has
+    them wait for half a tick. A busy machine may spoil one run, but not three."""
+    late = []
     for _ in range(3):
         server, times = noting(serve)
-        result = check_sums(load.finish(make_plan([server.port], rate=200, threads=1)))
-        times.sort()
-        for number, at in enumerate(times):
+        one = load.finish(make_plan([server.port], rate=200, threads=1))
+        result = check_sums(one)
+        for number, at in enumerate(sorted(times)):
             assert at - result["startMonoNs"] >= number * 5_000_000, number
-        gaps = [b - a for a, b in zip(times, times[1:])]
-        even.append(sum(2.5e6 < gap < 7.5e6 for gap in gaps) / len(gaps))
-        if even[-1] > 0.8:
+        late.append(quantile(one.histograms()["steady/-/schedule"], 0.5))
+        if late[-1] < 0.00125:
             return
-    raise AssertionError(even)
+    raise AssertionError(late)
 
 
 def test_the_rate_is_that_of_all_workers_together_hey_140(serve, load):
@@ -174,14 +179,20 @@ def test_the_rate_is_that_of_all_workers_together_hey_140(serve, load):
 
 
 def test_the_rate_does_not_distort_latency_oha_100(serve, load):
-    """A target that takes 20 ms takes 20 ms at whatever rate it is asked."""
+    """A target that takes 20 ms takes 20 ms at whatever rate it is asked. A busy machine may spoil
+    one run; a generator that distorts does so in every one."""
     server = serve(lambda peer, head: server.loop.call_later(0.02, peer.send, OK))
-    median = {}
-    for rate in (20, 400):
-        one = load.finish(make_plan([server.port], rate=rate, seconds=0.5, connections=50))
-        median[rate] = quantile(one.histograms()["steady/home/response"], 0.5)
-    assert 0.019 < median[20] and 0.019 < median[400]
-    assert 0.7 < median[20] / median[400] < 1.4, median
+    seen = []
+    for _ in range(3):
+        median = {}
+        for rate in (20, 200):
+            one = load.finish(make_plan([server.port], rate=rate, seconds=0.5, connections=50))
+            median[rate] = quantile(one.histograms()["steady/home/response"], 0.5)
+            assert median[rate] > 0.019
+        seen.append(median)
+        if 0.7 < median[20] / median[200] < 1.4:
+            return
+    raise AssertionError(seen)
 
 
 def test_percentiles_are_ordered_and_none_is_above_the_maximum_locust_331(serve):
@@ -205,7 +216,7 @@ def test_what_cannot_be_sent_is_said_nighthawk_576(serve, load):
     """A million a second is asked for; what is not sent is counted as such, and the result is no
     evidence."""
     server = serve()
-    one = load.finish(make_plan([server.port], rate=1e6, seconds=0.3, connections=8, timeout=0.5))
+    one = load.finish(make_plan([server.port], rate=1e6, seconds=0.3, connections=8, timeout=2))
     result = check_sums(one)
     assert result["total"]["intended"] == 300_000
     assert result["total"]["missed"] > 100_000

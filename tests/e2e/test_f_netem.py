@@ -6,6 +6,7 @@ IP, so that the agent takes its second backend."""
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -52,9 +53,17 @@ def test_netem_inside_user_mode_linux(tmp_path):
     init.chmod(0o755)
     console = tmp_path / "console"
     with open(console, "wb") as out:
-        subprocess.run([UML, "mem=512M", "rootfstype=hostfs", "rootflags=/", "rw", f"init={init}",
-                        "con=null", "con0=null,fd:1", "quiet", f"uml_dir={tmp_path}/"],
-                       stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=180, check=False)
+        # A session of its own: its kernel is several processes, which end together.
+        kernel = subprocess.Popen([UML, "mem=512M", "rootfstype=hostfs", "rootflags=/", "rw",
+                                   f"init={init}", "con=null", "con0=null,fd:1", "quiet",
+                                   f"uml_dir={tmp_path}/"], stdin=subprocess.DEVNULL, stdout=out,
+                                  stderr=out, start_new_session=True)
+        try:
+            kernel.wait(180)
+        finally:
+            if kernel.poll() is None:
+                os.killpg(kernel.pid, signal.SIGKILL)
+                kernel.wait(10)
     said = console.read_text(errors="replace")
     log = tmp_path / "inside.log"
     assert log.exists(), said

@@ -100,9 +100,9 @@ class Pings:
     def median(self):
         return statistics.median(self.rtts())
 
-    def typical(self):
-        """The first quartile: what else the machine does makes round trips longer, never shorter."""
-        return sorted(self.rtts())[(len(self.answers) - 1) // 4]
+    def fastest(self):
+        """What else the machine does makes round trips longer, never shorter."""
+        return min(self.rtts())
 
     def lost(self):
         return len(self.sent) - len(self.answers)
@@ -124,8 +124,8 @@ def connect_time(platform, name="api-11", peer="store-13", timeout=3.0):
         return time.monotonic() - began
 
 
-def typical_connect(platform, count=9, **more):
-    return sorted(connect_time(platform, **more) for _ in range(count))[(count - 1) // 4]
+def fastest_connect(platform, count=9, **more):
+    return min(connect_time(platform, **more) for _ in range(count))
 
 
 def binomial(n, rate):
@@ -155,16 +155,16 @@ def revert(agent, spec):
 def test_delay_is_one_way_for_each_direction(agent, platform, direction, ways):
     spec = network_fault(delay_ms=60, direction=direction)
     record = inject(agent, spec)
-    assert typical_connect(platform) == pytest.approx(0.06 * ways, rel=0.15)
-    assert ping(platform, count=20).typical() == pytest.approx(0.06 * ways, rel=0.15)
-    assert typical_connect(platform, name="api-12") < 0.03, "the other instance is no target"
-    assert ping(platform, address=f"{SUBNET}.12", count=9).typical() < 0.03, "nor another peer"
+    assert fastest_connect(platform) == pytest.approx(0.06 * ways, rel=0.15)
+    assert ping(platform, count=20).fastest() == pytest.approx(0.06 * ways, rel=0.15)
+    assert fastest_connect(platform, name="api-12") < 0.03, "the other instance is no target"
+    assert ping(platform, address=f"{SUBNET}.12", count=9).fastest() < 0.03, "nor another peer"
     shown = evidence(record, "during")[0]
     assert shown["metric"] == "added to the round trip, icmp to store-13:5432"
     assert float(shown["value"].split("ms")[0]) == pytest.approx(60 * ways, rel=0.1)
     record = revert(agent, spec)
     assert [e["when"] for e in record["evidence"]] == ["before", "during", "after", "after"]
-    assert typical_connect(platform) < 0.03
+    assert fastest_connect(platform) < 0.03
 
 
 def test_an_established_flow_is_delayed_and_survives(agent, platform):
@@ -183,8 +183,8 @@ def test_an_established_flow_is_delayed_and_survives(agent, platform):
         spec = network_fault(delay_ms=50, protocol="tcp", ports=[5432])
         record = inject(agent, spec)
         assert "tcp to" in evidence(record, "during")[0]["metric"]
-        assert sorted(round_trip(b"during") for _ in range(7))[1] == pytest.approx(0.1, rel=0.2)
-        assert ping(platform, count=9).typical() < 0.03, "only TCP with this port"
+        assert min(round_trip(b"during") for _ in range(7)) == pytest.approx(0.1, rel=0.2)
+        assert ping(platform, count=9).fastest() < 0.03, "only TCP with this port"
         revert(agent, spec)
         assert min(round_trip(b"after") for _ in range(7)) < 0.03
 
@@ -192,8 +192,8 @@ def test_an_established_flow_is_delayed_and_survives(agent, platform):
 def test_only_icmp(agent, platform):
     spec = network_fault(delay_ms=40, protocol="icmp")
     inject(agent, spec)
-    assert ping(platform, count=9).typical() == pytest.approx(0.08, rel=0.15)
-    assert typical_connect(platform) < 0.03
+    assert ping(platform, count=9).fastest() == pytest.approx(0.08, rel=0.15)
+    assert fastest_connect(platform) < 0.03
     revert(agent, spec)
 
 
@@ -213,7 +213,7 @@ def test_jitter_spreads_and_reordering_overtakes(agent, platform):
     low, high = binomial(len(rtts), 0.25)
     assert low <= early <= high
     late = sorted(r for r in rtts if r >= 0.03)
-    assert late[len(late) // 4] == pytest.approx(0.06, rel=0.15)
+    assert late[0] == pytest.approx(0.06, rel=0.15)
     revert(agent, spec)
 
 
@@ -285,7 +285,7 @@ def test_without_effect_it_is_ineffective(agent, platform):
 
 @pytest.mark.parametrize("more, words", [
     (dict(delay_ms=20, ports=[80]), "its port is not among the ports"),
-    (dict(delay_ms=700), "give a longer lease"),
+    (dict(delay_ms=1400), "give a longer lease"),
     (dict(loss=0.0005), "cannot be shown in 1500 probes"),
     (dict(), "does nothing"),
     (dict(loss=0.1, burst=(0.1, 0.2, 1.0)), "either loss or lossBursts"),
@@ -476,11 +476,11 @@ def test_beside_a_partition_on_one_target(untouched, agent, platform):
     inject(agent, slow)
     assert agent.post(cut)[0] == 200
     assert cut_off(platform)
-    assert ping(platform, address=f"{SUBNET}.12", count=7).typical() > 0.1
+    assert ping(platform, address=f"{SUBNET}.12", count=7).fastest() > 0.1
     since = time.monotonic()
     agent.kill()
     assert_gone_in_time(platform, since)
-    assert ping(platform, address=f"{SUBNET}.12", count=7).typical() < 0.03
+    assert ping(platform, address=f"{SUBNET}.12", count=7).fastest() < 0.03
     agent.start()
     for spec in (slow, cut):
         assert agent.wait_state(spec, "gone", 10)["end"] == "recovery"

@@ -82,14 +82,14 @@ def test_a_grace_that_never_ends_is_refused(agent):
 def test_a_halt_during_the_grace_leaves_the_process(agent, platform):
     instance = platform.instances["api-12"]
     pid = instance.process.pid
-    spec = kill_fault(["api-12"], number=signal.SIGHUP, grace_s=2.0)
+    spec = kill_fault(["api-12"], number=signal.SIGHUP, grace_s=1.0)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         answer = pool.submit(agent.post, spec)
         wait_until(lambda: agent.get(spec).get("state") == "applying", 2, "it has been asked")
         assert agent.ask("POST", "/v1/halt")[0] == 200
         assert answer.result()[1]["end"] == "halt"
     asked = agent.get(spec)["appliedAtNs"]
-    wait_until(lambda: time.time_ns() > asked + 2.3 * S, 4, "the grace is over")
+    wait_until(lambda: time.time_ns() > asked + 1.3 * S, 4, "the grace is over")
     assert instance.process.pid == pid and instance.process.poll() is None
 
 

@@ -119,6 +119,7 @@ def test_certificate_and_token_together_are_let_in_and_named(agent, platform):
     assert {line["who"] for line in lines} == {"certificate CN=controller,O=squall and token token"}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_old_versions_of_tls_are_refused(agent):
     context = agent.context()
     context.minimum_version = ssl.TLSVersion.TLSv1

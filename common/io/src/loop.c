@@ -42,6 +42,9 @@ _Static_assert((int)IO_READ == (int)EV_READ && (int)IO_WRITE == (int)EV_WRITE, "
 struct io_loop {
     struct ev_loop *ev; /* or: */
     struct direct *direct;
+    struct ev_check turn;
+    void (*on_turn)(void *ctx);
+    void *turn_ctx;
 };
 
 struct io_loop *io_loop_new(struct base_error *err)
@@ -70,6 +73,29 @@ struct io_loop *io_loop_new_direct(struct base_error *err)
     struct io_loop *loop = base_calloc(1, sizeof *loop);
     loop->direct = direct;
     return loop;
+}
+
+static void turn_begins(struct ev_loop *ev, struct ev_check *check, int events)
+{
+    struct io_loop *loop = check->data;
+    (void)ev;
+    (void)events;
+    loop->on_turn(loop->turn_ctx);
+}
+
+void io_loop_on_turn(struct io_loop *loop, void (*on_turn)(void *ctx), void *ctx)
+{
+    if (loop->direct != NULL) {
+        direct_on_turn(loop->direct, on_turn, ctx);
+        return;
+    }
+    loop->on_turn = on_turn;
+    loop->turn_ctx = ctx;
+    ev_check_init(&loop->turn, turn_begins);
+    ev_set_priority(&loop->turn, EV_MAXPRI); /* before what the wait has brought */
+    loop->turn.data = loop;
+    ev_check_start(loop->ev, &loop->turn);
+    ev_unref(loop->ev); /* it alone keeps no loop running */
 }
 
 void io_loop_free(struct io_loop *loop)

@@ -72,6 +72,7 @@ static const struct codec_field route_fields[] = {
     {.key = "method", .type = CODEC_TEXT, .form = FORM_METHOD, AT(method)},
     {.key = "path", .type = CODEC_TEXT, .form = FORM_PATH, AT(path)},
     {.key = "body", .type = CODEC_TEXT_OR_NULL, AT(body)},
+    {.key = "bodyFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(body_file)},
     {.key = "headers",
      .type = CODEC_TEXTS,
      .form = FORM_LINE,

@@ -32,7 +32,7 @@ struct load_adhoc {
     uint16_t redis_port;
     struct dur_ns patience; /* of leader and workers with each other, before the start */
     char *run;              /* NULL: the leader makes up a name */
-    char *body_path;        /* NULL: none; what it holds is in the spec */
+    char *body_path;        /* NULL: none */
     bool json;
     bool quiet;
     struct load_thresholds thresholds;

@@ -43,6 +43,7 @@ struct scn_route {
     char **headers; /* "Name: value" */
     size_t header_count;
     char *body; /* NULL: none */
+    char *body_file;
 };
 
 enum scn_stage_kind { SCN_STAGE_RATE, SCN_STAGE_RAMP, SCN_STAGE_BURST };

@@ -163,22 +163,23 @@ static void median_of_odd_even_and_none(void **state)
     assert_int_equal(fault_median(odd, 0), 0);
 }
 
-static void a_quarter_does_not_exceed_the_quartile(void **state)
+static void a_tenth_does_not_exceed_the_decile(void **state)
 {
     (void)state;
     int64_t values[] = {50, 10, 40, 20, 30};
-    assert_int_equal(fault_quartile(values, 0), 0);
-    assert_int_equal(fault_quartile(values, 1), 50);
-    int64_t again[] = {50, 10, 40, 20, 30};
-    assert_int_equal(fault_quartile(again, 5), 20);
-    int64_t noisy[] = {900, 10, 800, 11, 700, 12, 600, 13};
-    assert_int_equal(fault_quartile(noisy, 8), 11);
+    assert_int_equal(fault_decile(values, 0), 0);
+    assert_int_equal(fault_decile(values, 1), 50);
+    assert_int_equal(fault_decile(values, 5), 10);
+    int64_t noisy[21];
+    for (int i = 0; i < 21; i++)
+        noisy[i] = (i * 8) % 21 < 3 ? 10 + (i * 8) % 21 : 900;
+    assert_int_equal(fault_decile(noisy, 21), 12);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_quarter_does_not_exceed_the_quartile),
+        cmocka_unit_test(a_tenth_does_not_exceed_the_decile),
         cmocka_unit_test(bounds_of_a_known_binomial),
         cmocka_unit_test(no_rate_and_every_request),
         cmocka_unit_test(the_true_rate_is_inside_and_others_are_not),

@@ -451,6 +451,40 @@ static void test_sends_before_the_wake_are_one(void **state)
     io_loop_free(loop);
 }
 
+struct turns {
+    struct io_wake wake;
+    int begun;
+    int begun_before_wake; /* how many had begun when the wake came */
+};
+
+static void on_turn(void *ctx)
+{
+    struct turns *turns = ctx;
+    turns->begun++;
+}
+
+static void on_turns_wake(void *ctx)
+{
+    struct turns *turns = ctx;
+    turns->begun_before_wake = turns->begun;
+    io_wake_fini(&turns->wake);
+}
+
+/* The turn is told before what the wait has brought, and keeps no loop running by itself. */
+static void test_turn_begins_before_its_callbacks(void **state)
+{
+    (void)state;
+    struct io_loop *loop = io_test_loop();
+    struct turns turns = {.begun = 0};
+    struct base_error err;
+    io_loop_on_turn(loop, on_turn, &turns);
+    assert_true(io_wake_init(&turns.wake, loop, on_turns_wake, &turns, &err));
+    io_wake_send(&turns.wake);
+    io_loop_run(loop); /* ends with its last watcher */
+    assert_int_equal(turns.begun_before_wake, 1);
+    io_loop_free(loop);
+}
+
 struct signaled {
     int number;
     bool any;
@@ -663,6 +697,7 @@ int main(void)
         cmocka_unit_test(test_what_is_finished_is_not_told),
         cmocka_unit_test(test_a_nearer_deadline_is_not_missed),
         cmocka_unit_test(test_an_alarm_that_is_always_due_leaves_io_its_turn),
+        cmocka_unit_test(test_turn_begins_before_its_callbacks),
     };
     const struct CMUnitTest signals[] = {cmocka_unit_test(test_signal_arrives_on_the_loop)};
     int wrong = cmocka_run_group_tests_name("signals", signals, NULL, NULL);

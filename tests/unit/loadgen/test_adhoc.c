@@ -89,15 +89,22 @@ static void test_headers_and_bodies(void **state)
     assert_true(fd >= 0 && write(fd, "{}\n", 3) == 3);
     const char *const file[WORDS] = {"load", URL, "-r5", "-D", path};
     adhoc = parse(file);
+    assert_string_equal(adhoc.spec.routes[0].body_file, path);
+    assert_string_equal(adhoc.spec.routes[0].method, "POST");
+    load_adhoc_fini(&adhoc);
+    const char *const shared[WORDS] = {"load",      URL, "-r5",     "-D",         path,
+                                       "--workers", "2", "--redis", "localhost:1"};
+    adhoc = parse(shared);
     assert_string_equal(adhoc.spec.routes[0].body, "{}\n");
+    assert_null(adhoc.spec.routes[0].body_file);
     load_adhoc_fini(&adhoc);
     const char *const both[WORDS] = {"load", URL, "-r5", "-D", path, "-b", "x"};
     expect_refused(both, "exclude each other");
     assert_true(write(fd, "\0", 1) == 1);
-    expect_refused(file, "not text");
+    expect_refused(shared, "not text");
     (void)close(fd);
     (void)unlink(path);
-    expect_refused(file, path);
+    expect_refused(shared, path);
 }
 
 static void test_refuses_with_a_hint(void **state)

@@ -163,6 +163,23 @@ static void test_short_intervals(void **state)
     expect(&evidence, "2.5 s on end");
 }
 
+static void test_causes(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t due, now;
+        enum load_delay cause;
+    } cases[] = {
+        {500, 1000, LOAD_DELAY_TIMER}, /* asleep from 100 to 1000, sent at once */
+        {1000, 1000, LOAD_DELAY_TIMER}, {100, 1800, LOAD_DELAY_TIMER},
+        {500, 1500, LOAD_DELAY_TIMER},  {500, 1501, LOAD_DELAY_BUSY}, /* others were sent first */
+        {1001, 1002, LOAD_DELAY_BUSY}, /* became due while it was at work */
+        {99, 1000, LOAD_DELAY_BUSY},   /* was due before it went to sleep */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(load_delay_of(100, 1000, cases[i].due, cases[i].now), cases[i].cause);
+}
+
 /* What to do depends on what made it late. */
 static void test_lateness_by_cause(void **state)
 {
@@ -186,10 +203,15 @@ static void test_lateness_by_cause(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lateness), cmocka_unit_test(test_lateness_of_a_few),
-        cmocka_unit_test(test_missed),   cmocka_unit_test(test_ports),
-        cmocka_unit_test(test_cpu),      cmocka_unit_test(test_short_intervals),
-        cmocka_unit_test(test_loop),     cmocka_unit_test(test_lateness_by_cause),
+        cmocka_unit_test(test_lateness),
+        cmocka_unit_test(test_lateness_of_a_few),
+        cmocka_unit_test(test_missed),
+        cmocka_unit_test(test_ports),
+        cmocka_unit_test(test_cpu),
+        cmocka_unit_test(test_short_intervals),
+        cmocka_unit_test(test_loop),
+        cmocka_unit_test(test_causes),
+        cmocka_unit_test(test_lateness_by_cause),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

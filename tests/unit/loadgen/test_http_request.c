@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "http_request.h"
 
@@ -33,6 +34,7 @@ static void drop(struct load_route *route)
     free(route->method);
     free(route->path);
     free(route->body);
+    free(route->body_file);
 }
 
 static void expect(struct load_route *route, const char *bytes)
@@ -102,6 +104,35 @@ static void test_fields(void **state)
     drop(&route);
 }
 
+static void test_a_file_as_body(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/load-body-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "12345", 5), 5);
+    close(fd);
+    struct load_route route = route_of("PUT", "/{{seq}}");
+    route.body_file = strdup(path);
+    struct load_request request;
+    struct base_error err;
+    if (!load_request_build(&request, "h", &route, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(request.total, request.len + 5);
+    assert_non_null(strstr(request.bytes, "Content-Length: 5\r\n\r\n"));
+    load_request_fini(&request);
+    route.body = strdup("and one");
+    assert_false(load_request_build(&request, "h", &route, &err));
+    assert_non_null(strstr(err.message, "give one"));
+    free(route.body);
+    route.body = NULL;
+    assert_int_equal(unlink(path), 0);
+    assert_false(load_request_build(&request, "h", &route, &err));
+    assert_int_equal(err.code, BASE_INVALID);
+    assert_non_null(strstr(err.message, path));
+    drop(&route);
+}
+
 static void test_own_headers_win(void **state)
 {
     (void)state;
@@ -164,9 +195,9 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),           cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_own_headers_win), cmocka_unit_test(test_head),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bytes),          cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_a_file_as_body), cmocka_unit_test(test_own_headers_win),
+        cmocka_unit_test(test_head),           cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

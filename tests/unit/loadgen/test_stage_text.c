@@ -59,6 +59,8 @@ static void test_refused(void **state)
         {"30s 5..", "a rate such as"},
         {"30s ..5", "a rate such as"},
         {"30s 1e9", "a rate such as"},
+        {"30s 1000000000/s", "a rate such as"},
+        {"30s 0..9999999999999999999/s", "a rate such as"},
         {"30s nan", "a rate such as"},
         {"30s 5 every 0s", "a burst such as"},
         {"30s 0.5 every 1s", "a burst such as"},

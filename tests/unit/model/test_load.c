@@ -9,8 +9,9 @@
     "'seed':'18446744073709551615','timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':"    \
     "10000000,"                                                                                    \
     "'host':'gateway','targets':[{'address':'10.0.0.3','port':3000}],"                             \
-    "'routes':[{'name':'a','method':'GET','path':'/api/data','body':null,'headers':[],"            \
-    "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}',"                     \
+    "'routes':[{'name':'a','method':'GET','path':'/api/"                                           \
+    "data','body':null,'bodyFile':null,'headers':[],"                                              \
+    "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}','bodyFile':'/f',"     \
     "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady',"             \
     "'tls':{'serverName':'example.org','caFile':'/ca.pem','certFile':'/c.pem','keyFile':'/k.pem'," \
     "'insecure':false},'sources':['127.0.0.2','127.0.0.3']}"
@@ -20,7 +21,8 @@
     "1000000000}],'replayUnit':'ns','durationNs':10000000000,'connections':64,"                    \
     "'threads':2,'seed':1,'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"    \
     "'host':'h','targets':[{'address':'10.0.0.3','port':3000}],"                                   \
-    "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
+    "'routes':[{'name':'a','method':'GET','path':'/"                                               \
+    "','body':null,'bodyFile':null,'headers':[],'weight':1}],"                                     \
     "'firstPhase':'steady','tls':null}"
 #define CLOSED                                                                                     \
     "{'arrivals':'poisson','rate':0.0,'users':{'stages':[{'lengthNs':10,'from':0.0,'to':50.0,"     \
@@ -28,7 +30,8 @@
     "'thinkBNs':2},'durationNs':10,'connections':64,"                                              \
     "'threads':2,'seed':1,'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"    \
     "'host':'h','targets':[{'address':'10.0.0.3','port':3000}],"                                   \
-    "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
+    "'routes':[{'name':'a','method':'GET','path':'/"                                               \
+    "','body':null,'bodyFile':null,'headers':[],'weight':1}],"                                     \
     "'firstPhase':'steady','tls':null}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
@@ -48,8 +51,9 @@
     "'threads':[{'spanNs':3,'cpuNs':2,'waitedNs':1}],"                                             \
     "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n']}"
 
-static const char *const spec_nullable[] = {"body", "stages", "replay",   "replayUnit", "sources",
-                                            "tls",  "caFile", "certFile", "keyFile"};
+static const char *const spec_nullable[] = {"body",       "bodyFile", "stages", "replay",
+                                            "replayUnit", "sources",  "tls",    "caFile",
+                                            "certFile",   "keyFile"};
 CASE(load_spec, struct load_spec, spec_nullable);
 static const char *const interval_nullable[] = {"causes", "parts"};
 CASE(load_interval, struct load_interval, interval_nullable);

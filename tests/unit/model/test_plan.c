@@ -7,7 +7,8 @@
     "{'arrivals':'constant','rate':1.5,'durationNs':10,'connections':1,'threads':0,'seed':7,"      \
     "'timeoutNs':1,'intervalNs':1,'maxLateNs':1,'host':'h','targets':[{'address':'::1','port':1}]" \
     ","                                                                                            \
-    "'routes':[{'name':'a','method':'GET','path':'/','body':null,'headers':[],'weight':1}],"       \
+    "'routes':[{'name':'a','method':'GET','path':'/"                                               \
+    "','body':null,'bodyFile':null,'headers':[],'weight':1}],"                                     \
     "'firstPhase':'steady','tls':null}"
 #define FAULT                                                                                      \
     "{'atNs':2,'after':null,'spec':{'id':'r-1','run':'r','startedNs':7,'name':'lose','kind':'"     \
@@ -44,8 +45,8 @@
                "'scrapeIntervalNs':1000000000}"
 
 static const char *const nullable[] = {
-    "overNs",         "abort",       "contains",      "tls",          "body",
-    "after",          "fault",       "phase",         "route",        "agentUrl",
+    "overNs",         "abort",       "contains",      "tls",          "body",         "bodyFile",
+    "sources",        "after",       "fault",         "phase",        "route",        "agentUrl",
     "agentTokenFile", "agentCaFile", "agentCertFile", "agentKeyFile", "prometheusUrl"};
 CASE(plan, struct plan, nullable);
 
@@ -59,11 +60,11 @@ static void test_every_key_guarded(void **state)
 {
     (void)state;
     static const char *const slo_nullable[] = {
-        "overNs",        "abort",        "contains",       "tls",
-        "body",          "after",        "fault",          "phase",
-        "route",         "agentUrl",     "agentTokenFile", "agentCaFile",
-        "agentCertFile", "agentKeyFile", "prometheusUrl",  "bad",
-        "good"};
+        "overNs",         "abort",       "contains",      "tls",
+        "body",           "bodyFile",    "sources",       "after",
+        "fault",          "phase",       "route",         "agentUrl",
+        "agentTokenFile", "agentCaFile", "agentCertFile", "agentKeyFile",
+        "prometheusUrl",  "bad",         "good"};
     struct json_case of = plan_case;
     of.nullable = slo_nullable;
     of.nullable_count = sizeof slo_nullable / sizeof slo_nullable[0];

@@ -55,9 +55,10 @@ struct load_target {
 struct load_route {
     char *name; /* no '/', ',', space or newline: it becomes part of a tag */
     char *method;
-    char *path;     /* with the query */
-    char *body;     /* NULL: none */
-    char **headers; /* "Name: value" */
+    char *path;      /* with the query */
+    char *body;      /* NULL: none */
+    char *body_file; /* sent as the body, from disk; NULL: none */
+    char **headers;  /* "Name: value" */
     size_t header_count;
     uint32_t weight; /* > 0 */
 };
