@@ -5,6 +5,7 @@ Two services in network namespaces of their own on one bridge, with a hand-writt
 and the squall-gateway of the build for faults inside an application. What is measured is measured
 from the target's namespace, not taken from what the agent says."""
 
+import contextlib
 import ctypes
 import errno
 import http.client
@@ -22,6 +23,7 @@ import time
 import pytest
 
 from conftest import BIN, wait_until
+from services import free_port
 
 PREFIX = f"chat{os.getpid() % 10000}"
 SUBNET = f"10.231.{os.getpid() % 250 + 1}"
@@ -267,6 +269,22 @@ def add_jobs(platform):
 def gateway_command(platform, name, address, port):
     return [str(BIN / "squall-gateway"), "--instance", name, "--listen", f"{address}:{port}",
             "--upstream", "users=127.0.0.1:1", "--admin-token-file", str(platform.admin)]
+
+
+@contextlib.contextmanager
+def two_gateways(folder):
+    """A platform that needs neither namespaces nor root."""
+    made = Platform(folder, "loopback")
+    try:
+        for name in ("gateway-14", "gateway-15"):
+            port = free_port()
+            made.add("gateway", Instance(made.folder, name,
+                                         gateway_command(made, name, "127.0.0.1", port),
+                                         "127.0.0.1", port))
+        made.write()
+        yield made
+    finally:
+        made.stop()
 
 
 def echo_command(address, port):

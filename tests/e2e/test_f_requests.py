@@ -12,24 +12,14 @@ import time
 
 import pytest
 
-from chaos_lab import TOKEN, Agent, Instance, Platform, S, app_fault, gateway_command, injected_share
+from chaos_lab import TOKEN, Agent, S, app_fault, injected_share, two_gateways
 from conftest import run, wait_until
-from services import free_port
 
 
 @pytest.fixture(scope="module", name="platform")
 def _platform(tmp_path_factory):
-    made = Platform(tmp_path_factory.mktemp("requests"), "loopback")
-    try:
-        for name in ("gateway-14", "gateway-15"):
-            port = free_port()
-            made.add("gateway", Instance(made.folder, name,
-                                         gateway_command(made, name, "127.0.0.1", port),
-                                         "127.0.0.1", port))
-        made.write()
+    with two_gateways(tmp_path_factory.mktemp("requests")) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(name="agent")

@@ -12,9 +12,8 @@ import types
 import pytest
 
 from certificates import Authority
-from chaos_lab import (TOKEN, Agent, Instance, Platform, app_fault, gateway_command, injected_share)
+from chaos_lab import TOKEN, Agent, app_fault, injected_share, two_gateways
 from conftest import BIN, run
-from services import free_port
 
 
 @pytest.fixture(scope="module", name="pki")
@@ -32,17 +31,8 @@ def _pki(tmp_path_factory):
 
 @pytest.fixture(scope="module", name="platform")
 def _platform(tmp_path_factory):
-    made = Platform(tmp_path_factory.mktemp("tls"), "loopback")
-    try:
-        for name in ("gateway-14", "gateway-15"):
-            port = free_port()
-            made.add("gateway", Instance(made.folder, name,
-                                         gateway_command(made, name, "127.0.0.1", port),
-                                         "127.0.0.1", port))
-        made.write()
+    with two_gateways(tmp_path_factory.mktemp("tls")) as made:
         yield made
-    finally:
-        made.stop()
 
 
 class TlsAgent(Agent):
