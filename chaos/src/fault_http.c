@@ -69,6 +69,21 @@ static bool check_fields(const struct fault_texts *fields, bool with_value, stru
     return true;
 }
 
+static size_t samples_of(const struct fault_spec *spec)
+{
+    if (spec->http.share >= 1.0)
+        return sample_whole;
+    return fault_sample_size(spec->http.share, miss, sample_least, sample_most);
+}
+
+/* When all of them are answered: those that are hit, one after the other in each of the series. */
+static struct dur_ns shown_after(const struct fault_spec *spec)
+{
+    double hits = (double)samples_of(spec) * spec->http.share;
+    double rounds = hits > REDIRECT_PARALLEL ? hits / REDIRECT_PARALLEL : 1.0;
+    return (struct dur_ns){(int64_t)((double)spec->http.time.ns * rounds)};
+}
+
 static bool check(const struct fault_spec *spec, struct base_error *err)
 {
     const struct action *action = &actions[spec->http.action];
@@ -92,7 +107,9 @@ static bool check(const struct fault_spec *spec, struct base_error *err)
         return base_fail(err, BASE_INVALID, "http: %s takes %s headers to set or remove", name,
                          patches ? "no" : "some");
     return check_fields(&spec->http.headers, true, err) &&
-           check_fields(&spec->http.set, true, err) && check_fields(&spec->http.remove, false, err);
+           check_fields(&spec->http.set, true, err) &&
+           check_fields(&spec->http.remove, false, err) &&
+           redirect_fits_lease(spec, shown_after(spec), err);
 }
 
 static void *http_rules(const struct fault_spec *spec, const struct topo *topo,
@@ -104,13 +121,6 @@ static void *http_rules(const struct fault_spec *spec, const struct topo *topo,
 }
 
 /* --- what is asked --- */
-
-static size_t samples_of(const struct fault_spec *spec)
-{
-    if (spec->http.share >= 1.0)
-        return sample_whole;
-    return fault_sample_size(spec->http.share, miss, sample_least, sample_most);
-}
 
 /* How long a whole body of that size takes when it is slow: the first piece does not wait. */
 static struct dur_ns slow_time(const struct fault_spec *spec, size_t body)

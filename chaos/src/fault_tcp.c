@@ -52,6 +52,26 @@ static const struct fault_route *tcp_route(const struct fault_spec *spec)
     return &spec->tcp.route;
 }
 
+/* When one conversation, as tcp_ask has it, has shown the toxic. */
+static struct dur_ns shown_after(const struct fault_spec *spec)
+{
+    int64_t time = spec->tcp.time.ns;
+    switch (spec->tcp.toxic) {
+    case FAULT_TOXIC_LATENCY:
+    case FAULT_TOXIC_RESET_TIME:
+    case FAULT_TOXIC_SLOW_CLOSE:
+        return spec->tcp.time;
+    case FAULT_TOXIC_SLICER:
+        return (struct dur_ns){time * (sliced_pieces - 1)};
+    case FAULT_TOXIC_TIMEOUT:
+        return base_dur_ms(silence_ms);
+    case FAULT_TOXIC_LIMIT_DATA:
+    case FAULT_TOXIC_RESET_BYTES:
+        break;
+    }
+    return (struct dur_ns){0};
+}
+
 static bool check(const struct fault_spec *spec, struct base_error *err)
 {
     const struct toxic *toxic = &toxics[spec->tcp.toxic];
@@ -67,7 +87,7 @@ static bool check(const struct fault_spec *spec, struct base_error *err)
         return base_fail(err, BASE_INVALID,
                          toxic->time ? "%s takes a time of 1 ms to %d s" : "%s takes no time", name,
                          most_time_s);
-    return true;
+    return redirect_fits_lease(spec, shown_after(spec), err);
 }
 
 static void *tcp_rules(const struct fault_spec *spec, const struct topo *topo,
@@ -103,6 +123,7 @@ static void tcp_ask(const struct fault *fault, const struct redirect_path *path,
     if (round == FAULT_STEP_VERIFY_GONE && fault_is_halted(fault))
         return; /* that it answers again has to do: whoever halts does not wait */
     out->count = toxics[spec->tcp.toxic].samples;
+    out->parallel = out->count; /* in a lease's time, and a late one delays no other */
     switch (spec->tcp.toxic) {
     case FAULT_TOXIC_LATENCY:
         plan->patience.ns += spec->tcp.time.ns;

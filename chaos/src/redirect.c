@@ -10,7 +10,11 @@
 #include "origin.h"
 #include "redirect_paths.h"
 
-enum { retry_after_ms = 100, max_ports = 64 };
+enum {
+    retry_after_ms = 100,
+    max_ports = 64,
+    lease_part = 4 /* a quarter of a lease is for applying */
+};
 
 struct outlet {                /* of one zone: its proxy, and what is sent there */
     struct fault_proxy *proxy; /* NULL: none */
@@ -140,6 +144,20 @@ bool redirect_open(struct fault *fault, const struct redirect_kind *kind, const 
         if (!prepare_zone(fault, topo, i, err))
             return false;
     return true;
+}
+
+bool redirect_fits_lease(const struct fault_spec *spec, struct dur_ns shown, struct base_error *err)
+{
+    char least[BASE_DUR_TEXT];
+    char lease[BASE_DUR_TEXT];
+    if (shown.ns <= spec->lease.ns - spec->lease.ns / lease_part)
+        return true;
+    proxy_probe_time(shown, least);
+    base_dur_format(spec->lease, lease);
+    return base_fail(err, BASE_INVALID,
+                     "%s: its effect takes %s to be measured, too long for a lease of %s; give it "
+                     "a longer lease or a shorter time",
+                     fault_kind_name(spec->kind), least, lease);
 }
 
 const void *redirect_rules(const struct fault *fault)

@@ -62,6 +62,10 @@ struct redirect_kind {
 
 bool redirect_open(struct fault *fault, const struct redirect_kind *kind, const struct topo *topo,
                    struct base_error *err);
+/* Whether the effect, which shows that long after it was asked for, can be measured within the
+ * lease: nobody renews before it is. */
+bool redirect_fits_lease(const struct fault_spec *spec, struct dur_ns shown,
+                         struct base_error *err);
 const void *redirect_rules(const struct fault *fault); /* what the kind's `rules` made */
 bool redirect_reopen(struct fault *fault, const struct redirect_kind *kind, const json_t *undo,
                      struct base_error *err);

@@ -212,7 +212,8 @@ WHAT_MAKES_NO_SENSE_IS_REFUSED = [
     ({"toxic": "limitData", "nbytes": 9, "time_ms": 5}, "takes no time"),
     ({"toxic": "timeout", "direction": "outbound"}, "need `peers`"),
     ({"toxic": "timeout", "peers": ["nobody"]}, "no service"),
-    ({"toxic": "slowClose", "time_ms": 90_000}, "takes a time")]
+    ({"toxic": "slowClose", "time_ms": 90_000}, "takes a time"),
+    ({"toxic": "latency", "time_ms": 9_000}, "too long for a lease of 10s")]
 
 
 def test_what_makes_no_sense_is_refused(agent):
@@ -467,6 +468,8 @@ def test_http_that_makes_no_sense_is_refused(agent):
     for details, words in HTTP_THAT_MAKES_NO_SENSE_IS_REFUSED:
         status, answer = agent.post(http_fault("abort", **{"status": 503, **details}))
         assert 400 <= status < 500 and words in str(answer), (details, answer)
+    status, answer = agent.post(http_fault("delay", timeNs=9 * S))
+    assert status == 400 and "too long for a lease of 10s" in str(answer), answer
 
 
 def test_http_agent_stopped_while_a_request_is_held(agent, platform):
