@@ -164,11 +164,13 @@ static struct dur_ns median_first(const struct proxy_probe_result *results, size
     return (struct dur_ns){answered > 0 ? fault_median(values, answered) : -1};
 }
 
-/* Later than before by the time asked for: 10 % less to 10 % and some milliseconds more. */
+/* As late as asked for, less 10 %, and later than before by more than half of it, since what was
+ * before may have been a busy moment; at most 10 % and some milliseconds more than both. */
 static bool is_late(struct dur_ns value, struct dur_ns before, struct dur_ns asked, bool during,
                     struct redirect_finding *out)
 {
-    struct dur_ns low = {before.ns + asked.ns * 9 / 10};
+    int64_t half = before.ns + asked.ns / 2;
+    struct dur_ns low = {asked.ns * 9 / 10 > half ? asked.ns * 9 / 10 : half};
     struct dur_ns high = {before.ns + asked.ns * 11 / 10 + slack_ms * BASE_NS_PER_MS};
     char text[3][BASE_DUR_TEXT];
     proxy_probe_time(value, text[0]);
