@@ -8,16 +8,15 @@ import http.client
 import re
 import signal
 import socket
-import struct
 import subprocess
 import time
 
 import pytest
 
 from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, all_ok, agent, agent_options, bridge,
-                       evidence, fault, platform, ruleset, sh, tcp_socket)
+                       evidence, platform, ruleset, sh, tcp_socket)
 from conftest import wait_until
-from proxy_lab import RIGHT, ZONE, dns_fault, http_fault, lookup, tcp_fault
+from proxy_lab import MS, RIGHT, ZONE, dns_fault, http_fault, lookup, tcp_fault
 
 pytestmark = NEEDS_ROOT
 LEASE_S = 1.0
