@@ -2,8 +2,8 @@
 /*
  * The bytes of a route's request, built once before the run. Fields that differ from request to
  * request have a fixed width, so that writing them is all there is to do:
- *   {{seq}}   the number of the arrival, 12 digits: of its own for every request of a run, and the
- *             same in every run with the same seed
+ *   {{seq}}   the number of the arrival, or in the closed model of the request (of users who take
+ *             turns), 12 digits: of its own for every request of a run, and the same in every run
  *   {{rand}}  16 random hexadecimal digits
  * in the path, in headers and in the body.
  */

@@ -145,7 +145,7 @@ void load_users_init(struct load_users *users, const struct load_spec *spec,
                      atomic_uint_least64_t *shared, uint32_t share, uint32_t shares)
 {
     uint32_t most = load_users_most(spec);
-    *users = (struct load_users){.spec = spec, .shared = shared};
+    *users = (struct load_users){.spec = spec, .shared = shared, .most = most};
     users->count = most / shares + (share < most % shares);
     users->users = base_calloc(users->count, sizeof *users->users);
     users->heap = base_calloc(users->count, sizeof *users->heap);
@@ -194,6 +194,7 @@ bool load_users_take(struct load_users *users, struct load_arrival *out)
     if (!claim(users))
         return false;
     user->left--;
+    user->begun++;
     users->working++;
     *out = (struct load_arrival){.at = user->ready,
                                  .number = index,
@@ -208,6 +209,12 @@ void load_users_done(struct load_users *users, uint64_t index, int64_t at, bool 
     double least = refused ? (double)refused_pause : 0;
     users->working--;
     think_until(users, (uint32_t)index, (double)at + fmax(think, least));
+}
+
+uint64_t load_users_request(const struct load_users *users, uint64_t index)
+{
+    const struct load_user *user = &users->users[index];
+    return (user->begun - 1) * users->most + user->number;
 }
 
 bool load_users_over(const struct load_users *users)

@@ -28,6 +28,7 @@
 struct load_user {
     int64_t ready; /* ns after the start; thinking only */
     uint64_t left; /* iterations of his own */
+    uint64_t begun;
     struct base_rng thinks;
     struct base_rng picks;
     uint32_t number;
@@ -39,6 +40,7 @@ struct load_users {
     struct load_picker picker;
     struct load_user *users; /* owned; those of this share */
     uint32_t count;
+    uint32_t most;  /* of all shares together, at a time */
     uint32_t *heap; /* owned; those who think, the first to be ready on top */
     uint32_t thinking;
     uint32_t working; /* have a request under way */
@@ -56,6 +58,8 @@ bool load_users_take(struct load_users *users, struct load_arrival *out);
 /* His request ended at that time. refused: it could not be sent at all; without think time he would
  * ask for the next at once, again and again, so he pauses for 10 ms. */
 void load_users_done(struct load_users *users, uint64_t index, int64_t at, bool refused);
+/* Of the request that he is at work on: a number of its own in the run, the same in every run. */
+uint64_t load_users_request(const struct load_users *users, uint64_t index);
 bool load_users_over(const struct load_users *users); /* nobody thinks or works */
 /* The most there are at a time. */
 uint32_t load_users_most(const struct load_spec *spec);

@@ -260,7 +260,8 @@ static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
             continue;
         int64_t intended = w->start + arrival.at;
         struct load_due due = {.intended = intended,
-                               .number = w->next.number,
+                               .number = w->closed ? load_users_request(&w->users, arrival.number)
+                                                   : arrival.number,
                                .answered = w->answered,
                                .phase = phase_at(w, intended),
                                .route = arrival.route,

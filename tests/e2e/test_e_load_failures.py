@@ -213,7 +213,7 @@ def test_no_local_port_is_free(namespace):
         # From other addresses there are as many again.
         third = finish(namespace, aimed("127.0.0.1", rate=100, seconds=0.4, connections=30,
                                         threads=1, sources=["127.0.0.2", "127.0.0.3"]))
-        assert third["total"]["ok"] == 40 and third["notes"] == []
+        assert third["total"]["ok"] == 40 and "notes" not in third
         first.command(type="stop")
         code, _ = first.wait()
         assert code == 0

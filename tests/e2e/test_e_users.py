@@ -76,6 +76,20 @@ def test_iterations_that_are_not_done_in_time_are_no_complete_load(serve, load):
     assert not check_sums(one)["complete"]
 
 
+def test_each_of_their_requests_has_a_number_of_its_own(serve, load):
+    seen = []
+
+    def behave(peer, head):
+        seen.append(int(head.split()[1][1:]))
+        peer.send(OK)
+
+    server = serve(behave)
+    routes = [{"name": "a", "method": "GET", "path": "/{{seq}}", "body": None, "headers": [],
+               "weight": 1}]
+    load.finish(users([server.port], [stage(60, 5)], each=4, threads=2, routes=routes))
+    assert sorted(seen) == list(range(20)), "5 users, 4 requests each"
+
+
 def test_users_of_a_target_that_refuses_do_not_spin(load):
     one = load.finish(users([closed_port()], [stage(1, 5)], timeout=20))
     result = check_sums(one)
