@@ -28,22 +28,27 @@ static void plan_tcp(const struct scn_probe *from, const struct topo_service *se
         };
 }
 
-static void plan_kind(struct planner *planner, const struct scn_probe *from, size_t index,
-                      struct plan_probe *probe)
+static void plan_asking(struct planner *planner, const struct scn_probe *from, size_t index,
+                        struct plan_probe *probe)
 {
-    bool asks_service = from->kind == PLAN_PROBE_HTTP || from->kind == PLAN_PROBE_TCP;
     bool http = from->kind == PLAN_PROBE_HTTP;
     scn_at(&planner->reporter, "spec.probes[%zu].%s.service", index, http ? "http" : "tcp");
-    const struct topo_service *service =
-        asks_service ? planner_service_or_default(planner, from->service) : NULL;
-    if (asks_service && service == NULL)
+    const struct topo_service *service = planner_service_or_default(planner, from->service);
+    if (service == NULL)
         return;
-    if (asks_service && service->instance_count == 0)
+    if (service->instance_count == 0)
         scn_say(&planner->reporter, "\"%s\" has no instances to ask", service->name);
     if (http)
         plan_http(planner, from, service, probe);
-    else if (asks_service)
+    else
         plan_tcp(from, service, probe);
+}
+
+static void plan_kind(struct planner *planner, const struct scn_probe *from, size_t index,
+                      struct plan_probe *probe)
+{
+    if (from->kind == PLAN_PROBE_HTTP || from->kind == PLAN_PROBE_TCP)
+        plan_asking(planner, from, index, probe);
     scn_at(&planner->reporter, "spec.probes[%zu].promql", index);
     if (from->kind == PLAN_PROBE_PROMQL && planner->topo->prometheus_url == NULL)
         scn_say(&planner->reporter, "the target has no Prometheus to ask; name one in "
