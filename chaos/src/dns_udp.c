@@ -58,13 +58,18 @@ static socklen_t length_of(int family)
 
 /* --- a question on its way --- */
 
+static void forget_flow(struct dns_udp *udp, int fd, const struct sockaddr_storage *server)
+{
+    struct sockaddr_storage own = {0};
+    socklen_t len = sizeof own;
+    if (getsockname(fd, (struct sockaddr *)&own, &len) == 0)
+        fault_origin_forget_one(udp->origin, &own, server);
+}
+
 static void question_free(struct question *question)
 {
     struct dns_udp *udp = question->door->udp;
-    struct sockaddr_storage own = {0};
-    socklen_t len = sizeof own;
-    if (getsockname(question->fd, (struct sockaddr *)&own, &len) == 0)
-        fault_origin_forget_one(udp->origin, &own, &question->server);
+    forget_flow(udp, question->fd, &question->server);
     io_watch_fini(&question->watch);
     io_timer_fini(&question->timer);
     base_fd_close(&question->fd);
@@ -108,8 +113,14 @@ static void forward(struct door *door, const struct sockaddr_storage *client,
     if (fd < 0)
         return;
     if (setsockopt(fd, SOL_SOCKET, SO_MARK, &udp->config.mark, sizeof udp->config.mark) < 0 ||
-        connect(fd, (const struct sockaddr *)&to, length_of(door->family)) < 0 ||
-        send(fd, message, len, MSG_DONTWAIT) < 0) {
+        connect(fd, (const struct sockaddr *)&to, length_of(door->family)) < 0) {
+        base_fd_close(&fd);
+        return;
+    }
+    /* A client that is gone may have had the port that is ours now: its flow would lead our
+     * question back to us. */
+    forget_flow(udp, fd, &to);
+    if (send(fd, message, len, MSG_DONTWAIT) < 0) {
         base_fd_close(&fd);
         return;
     }

@@ -506,7 +506,17 @@ def test_dns_answers(agent, platform, zone, answer, address, seen):
     assert lookup(platform, zone, "db.test") == lookup(platform, zone, "db.test", "tcp") == RIGHT
 
 
-def test_dns_share_is_seeded(agent, platform, zone):
+@pytest.fixture
+def few_ports(platform):
+    """So few that the proxy's own questions soon leave from ports that clients had."""
+    setting = "net.ipv4.ip_local_port_range"
+    inside = ["ip", "netns", "exec", platform.instances["api-11"].netns, "sysctl", "-q"]
+    sh(*inside, "-w", f"{setting}=40000 40199")
+    yield
+    sh(*inside, "-w", f"{setting}=32768 60999")
+
+
+def test_dns_share_is_seeded(agent, platform, zone, few_ports):
     def pattern():
         with injected(agent, dns_fault(zone, share=0.3)):
             return [lookup(platform, zone, "db.test", timeout=3) for _ in range(60)]
