@@ -28,33 +28,43 @@ static void plan_tcp(const struct scn_probe *from, const struct topo_service *se
         };
 }
 
-static void plan_asking(struct planner *planner, const struct scn_probe *from, size_t index,
-                        struct plan_probe *probe)
+/* NULL when that was told. */
+static const struct topo_service *service_of(struct planner *planner, const char *name,
+                                             const char *kind, size_t index)
 {
-    bool http = from->kind == PLAN_PROBE_HTTP;
-    scn_at(&planner->reporter, "spec.probes[%zu].%s.service", index, http ? "http" : "tcp");
-    const struct topo_service *service = planner_service_or_default(planner, from->service);
-    if (service == NULL)
-        return;
-    if (service->instance_count == 0)
+    scn_at(&planner->reporter, "spec.probes[%zu].%s.service", index, kind);
+    const struct topo_service *service = planner_service_or_default(planner, name);
+    if (service != NULL && service->instance_count == 0)
         scn_say(&planner->reporter, "\"%s\" has no instances to ask", service->name);
-    if (http)
-        plan_http(planner, from, service, probe);
-    else
-        plan_tcp(from, service, probe);
+    return service;
 }
 
 static void plan_kind(struct planner *planner, const struct scn_probe *from, size_t index,
                       struct plan_probe *probe)
 {
-    if (from->kind == PLAN_PROBE_HTTP || from->kind == PLAN_PROBE_TCP)
-        plan_asking(planner, from, index, probe);
-    scn_at(&planner->reporter, "spec.probes[%zu].promql", index);
-    if (from->kind == PLAN_PROBE_PROMQL && planner->topo->prometheus_url == NULL)
-        scn_say(&planner->reporter, "the target has no Prometheus to ask; name one in "
-                                    "spec.target.prometheus or remove this probe");
-    probe->promql.query = base_str_dup(from->promql.query);
-    probe->exec.command = base_str_dup(from->exec.command);
+    const struct topo_service *service = NULL;
+    switch (from->kind) {
+    case PLAN_PROBE_HTTP:
+        service = service_of(planner, from->service, "http", index);
+        if (service != NULL)
+            plan_http(planner, from, service, probe);
+        return;
+    case PLAN_PROBE_TCP:
+        service = service_of(planner, from->service, "tcp", index);
+        if (service != NULL)
+            plan_tcp(from, service, probe);
+        return;
+    case PLAN_PROBE_PROMQL:
+        scn_at(&planner->reporter, "spec.probes[%zu].promql", index);
+        if (planner->topo->prometheus_url == NULL)
+            scn_say(&planner->reporter, "the target has no Prometheus to ask; name one in "
+                                        "spec.target.prometheus or remove this probe");
+        probe->promql.query = base_str_dup(from->promql.query);
+        return;
+    case PLAN_PROBE_EXEC:
+        probe->exec.command = base_str_dup(from->exec.command);
+        return;
+    }
 }
 
 /* Each time that the fault happens, or any fault does. */

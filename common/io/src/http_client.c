@@ -108,6 +108,24 @@ static enum base_code code_of(CURLcode result, const char **out_advice)
     return BASE_IO;
 }
 
+/* libcurl says how long it tried; the same failure is to read the same every time. */
+static void drop_time(char *detail)
+{
+    static const char before[] = " after ";
+    static const char *const units[] = {" ms", " milliseconds"};
+    char *at = strstr(detail, before);
+    if (at == NULL)
+        return;
+    const char *number = at + strlen(before);
+    const char *unit = number + strspn(number, "0123456789");
+    for (size_t i = 0; unit > number && i < sizeof units / sizeof units[0]; i++) {
+        if (strncmp(unit, units[i], strlen(units[i])) != 0)
+            continue;
+        memmove(at, unit + strlen(units[i]), strlen(unit + strlen(units[i])) + 1);
+        return;
+    }
+}
+
 static void describe_failure(struct io_http_call *call, CURLcode result,
                              struct io_http_response *response)
 {
@@ -120,6 +138,7 @@ static void describe_failure(struct io_http_call *call, CURLcode result,
     enum base_code code = code_of(result, &advice);
     if (advice == plain_advice && strstr(call->what, " http://") == NULL)
         advice = NULL;
+    drop_time(call->detail);
     if (code == BASE_LIMIT && result != CURLE_OUT_OF_MEMORY)
         (void)base_fail(&response->error, code, "%s: the response is larger than %zu bytes",
                         call->what, call->body.max);
