@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -12,6 +13,7 @@
 #include "model/verdict.h"
 
 enum { longest_s = 7 * 24 * 3600 }; /* of --max-duration */
+enum { most_descriptors = 32768 };
 
 static const char usage[] =
     "usage: squall-agent --listen ADDR:PORT [--token-file FILE] --topology FILE --journal DIR\n"
@@ -202,6 +204,18 @@ static void sweep(struct program *program)
                              : "NOT clean: something may still be in place, see above");
 }
 
+/* Proxies hold several descriptors for each connection. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    if (limit.rlim_cur < most_descriptors)
+        limit.rlim_cur =
+            limit.rlim_max < most_descriptors ? limit.rlim_max : (rlim_t)most_descriptors;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* fewer connections then */
+}
+
 static int run(const struct agent_config *given, bool sweeping)
 {
     struct agent_config config = *given;
@@ -251,5 +265,6 @@ int main(int argc, char **argv)
         return EXIT_CODE_PASS;
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    raise_descriptors();
     return run(&config, options.sweep);
 }

@@ -46,6 +46,8 @@ static bool check_ceiling(const struct fault_spec *spec, const struct agent_limi
          spec->kind == FAULT_KILL ? spec->kill.restart_within : (struct dur_ns){0}},
         {"grace", spec->kind == FAULT_KILL ? spec->kill.grace : (struct dur_ns){0}},
         {"latency", spec->kind == FAULT_APP ? spec->app.latency : (struct dur_ns){0}},
+        {"toxic's time", spec->kind == FAULT_TCP ? spec->tcp.time : (struct dur_ns){0}},
+        {"delay", spec->kind == FAULT_HTTP ? spec->http.time : (struct dur_ns){0}},
     };
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         char ceiling[BASE_DUR_TEXT];
@@ -93,17 +95,24 @@ static bool check_targets(const struct fault_spec *spec, const struct topo *topo
     return true;
 }
 
+/* tcp and http redirect the same connections: the one that came first would have them all. */
+static bool hide_each_other(enum fault_kind a, enum fault_kind b)
+{
+    bool proxies = (a == FAULT_TCP || a == FAULT_HTTP) && (b == FAULT_TCP || b == FAULT_HTTP);
+    return a == b || proxies;
+}
+
 static bool check_overlap(const struct fault_spec *spec, const struct fault_spec *const *standing,
                           size_t standing_count, struct base_error *err)
 {
     for (size_t i = 0; i < standing_count; i++) {
-        if (standing[i]->kind != spec->kind)
+        if (!hide_each_other(standing[i]->kind, spec->kind))
             continue;
         for (size_t t = 0; t < spec->target_count; t++)
             if (names(standing[i], spec->targets[t]))
                 return base_fail(err, BASE_LIMIT,
-                                 "fault %s: %s already has the %s fault %s; two of a kind on one "
-                                 "target would hide each other: revert that one first",
+                                 "fault %s: %s already has the %s fault %s; the two would hide "
+                                 "each other on one target: revert that one first",
                                  spec->id, spec->targets[t], fault_kind_name(spec->kind),
                                  standing[i]->id);
     }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static socklen_t fill_address(const struct fault_peer *peer, struct sockaddr_storage *out)
+socklen_t fault_peer_address(const struct fault_peer *peer, struct sockaddr_storage *out)
 {
     *out = (struct sockaddr_storage){0};
     if (peer->family == AF_INET) {
@@ -27,7 +27,7 @@ struct io_connect *fault_connect_start(struct io_loop *loop, const struct fault_
     if (fd < 0)
         return NULL;
     struct sockaddr_storage address;
-    socklen_t len = fill_address(peer, &address);
+    socklen_t len = fault_peer_address(peer, &address);
     return io_connect_start(loop, fd, (const struct sockaddr *)&address, len, patience, on_done,
                             ctx);
 }

@@ -12,5 +12,6 @@ struct io_connect *fault_connect_start(struct io_loop *loop, const struct fault_
                                        const struct fault_peer *peer, struct dur_ns patience,
                                        void (*on_done)(void *ctx, const struct io_connect_result *),
                                        void *ctx, struct base_error *err);
+socklen_t fault_peer_address(const struct fault_peer *peer, struct sockaddr_storage *out);
 
 #endif

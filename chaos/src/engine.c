@@ -33,7 +33,8 @@ const struct fault_ops *fault_ops_of(enum fault_kind kind)
         [FAULT_APP] = &fault_app_ops,         [FAULT_PAUSE] = &fault_pause_ops,
         [FAULT_CPU] = &fault_cpu_ops,         [FAULT_MEMORY] = &fault_memory_ops,
         [FAULT_NETWORK] = &fault_network_ops, [FAULT_DISK_FILL] = &fault_disk_ops,
-        [FAULT_LIMITS] = &fault_limits_ops,
+        [FAULT_LIMITS] = &fault_limits_ops,   [FAULT_TCP] = &fault_tcp_ops,
+        [FAULT_HTTP] = &fault_http_ops,       [FAULT_DNS] = &fault_dns_ops,
     };
     return all[kind];
 }

@@ -71,6 +71,9 @@ extern const struct fault_ops fault_memory_ops;
 extern const struct fault_ops fault_network_ops;
 extern const struct fault_ops fault_disk_ops;
 extern const struct fault_ops fault_limits_ops;
+extern const struct fault_ops fault_tcp_ops;
+extern const struct fault_ops fault_http_ops;
+extern const struct fault_ops fault_dns_ops;
 
 struct fault_netback_ops; /* netback.h */
 

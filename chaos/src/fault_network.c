@@ -67,11 +67,7 @@ static const char *network_means(void)
 
 static bool network_platform(const struct topo *topo, struct base_error *err)
 {
-    return topo->mode == TOPO_NETNS ||
-           base_fail(err, BASE_UNAVAILABLE,
-                     "network needs instances in network namespaces of their own; the platform "
-                     "\"%s\" runs in mode %s (squall up as root makes namespaces)",
-                     topo->name, topo_mode_name(topo->mode));
+    return fault_zone_platform("network", topo, err);
 }
 
 /* --- resolving --- */

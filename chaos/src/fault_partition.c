@@ -8,7 +8,6 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 
-#include "base/cleanup.h"
 #include "base/text.h"
 #include "engine.h"
 #include "nft_host.h"
@@ -35,11 +34,7 @@ struct partition_state {
 
 static bool partition_platform(const struct topo *topo, struct base_error *err)
 {
-    return topo->mode == TOPO_NETNS ||
-           base_fail(err, BASE_UNAVAILABLE,
-                     "partition needs instances in network namespaces of their own; the platform "
-                     "\"%s\" runs in mode %s (squall up as root makes namespaces)",
-                     topo->name, topo_mode_name(topo->mode));
+    return fault_zone_platform("partition", topo, err);
 }
 
 static struct fault_nft_partition rules_of(const struct fault *fault, const struct fault_zone *zone)
@@ -246,33 +241,12 @@ static void partition_revert(struct fault *fault)
     fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
 }
 
-/* false with err when the table is there still, or when nobody can tell. */
-static bool table_is_absent(struct fault *fault, struct fault_zone *zone, struct base_error *err)
-{
-    struct partition_state *state = fault_state_of(fault);
-    bool found = false;
-    BASE_AUTO_FREE char *metric = base_str_printf("nft table inet %s", state->table);
-    if (zone->netns.fd < 0) {
-        fault_evidence(fault, zone->target.name, "after", metric, "network namespace gone",
-                       "absent", true);
-        return true;
-    }
-    if (!fault_zone_has_table(zone, state->table, &found, err))
-        return false;
-    fault_evidence(fault, zone->target.name, "after", metric, found ? "present" : "absent",
-                   "absent", !found);
-    return !found || base_fail(err, BASE_IO,
-                               "%s: table inet %s is still there; remove it with: ip netns exec %s "
-                               "nft delete table inet %s",
-                               zone->target.name, state->table, zone->target.netns, state->table);
-}
-
 static void partition_gone(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
     struct base_error err = {0};
     for (size_t i = 0; i < state->zone_count; i++) {
-        if (!table_is_absent(fault, &state->zones[i], &err)) {
+        if (!fault_zone_absent(fault, &state->zones[i], state->table, &err)) {
             fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
             return;
         }

@@ -51,6 +51,63 @@ bool fault_netns_same(const struct fault_netns *a, const struct fault_netns *b)
     return a->dev == b->dev && a->ino == b->ino;
 }
 
+static bool identify(int fd, struct fault_netns *out, struct base_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return base_fail_errno(err, "cannot look at a network namespace");
+    *out = (struct fault_netns){.fd = fd, .dev = st.st_dev, .ino = st.st_ino};
+    return true;
+}
+
+bool fault_netns_own(struct fault_netns *out, struct base_error *err)
+{
+    int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return base_fail_errno(err, "cannot open our own network namespace");
+    if (identify(fd, out, err))
+        return true;
+    base_fd_close(&fd);
+    return false;
+}
+
+bool fault_netns_enter(const struct fault_netns *netns, struct base_error *err)
+{
+    return setns(netns->fd, CLONE_NEWNET) == 0 ||
+           base_fail_errno(err, "cannot enter the target's network namespace");
+}
+
+struct birth {
+    int fd;
+    int sys;
+};
+
+static void *birth_run(void *arg)
+{
+    struct birth *birth = arg;
+    if (unshare(CLONE_NEWNET) == 0)
+        birth->fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    birth->sys = birth->fd < 0 ? errno : 0;
+    return NULL;
+}
+
+bool fault_netns_new(struct fault_netns *out, struct base_error *err)
+{
+    struct birth birth = {.fd = -1};
+    pthread_t thread;
+    errno = pthread_create(&thread, NULL, birth_run, &birth);
+    if (errno != 0)
+        return base_fail_errno(err, "cannot start a thread to make a network namespace");
+    (void)pthread_join(thread, NULL);
+    errno = birth.sys;
+    if (birth.fd < 0)
+        return base_fail_errno(err, "cannot make a network namespace");
+    if (identify(birth.fd, out, err))
+        return true;
+    base_fd_close(&birth.fd);
+    return false;
+}
+
 struct visit {
     int netns_fd;
     int domain;

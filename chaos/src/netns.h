@@ -21,6 +21,12 @@ struct fault_netns {
 /* Opens path (a bind mount as of `ip netns`, or /proc/PID/ns/net). BASE_DENIED when it is the
  * agent's own namespace: a fault there would hit the host. */
 bool fault_netns_open(const char *path, struct fault_netns *out, struct base_error *err);
+/* A new one, which lasts until it is closed and nothing is inside any more. */
+bool fault_netns_new(struct fault_netns *out, struct base_error *err);
+/* The agent's own: to measure from, never to change. */
+bool fault_netns_own(struct fault_netns *out, struct base_error *err);
+/* The calling thread goes inside, and stays there until it ends. */
+bool fault_netns_enter(const struct fault_netns *netns, struct base_error *err);
 void fault_netns_close(struct fault_netns *netns); /* accepts a zeroed value with fd -1 */
 bool fault_netns_same(const struct fault_netns *a, const struct fault_netns *b);
 /* As socket(2) with SOCK_CLOEXEC, inside; -1 with err. netns NULL: inside a new namespace that

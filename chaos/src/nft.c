@@ -11,30 +11,28 @@
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netfilter/xt_NFQUEUE.h>
 #include <linux/netlink.h>
-#include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "nft_build.h"
 
 enum {
     /* FAULT_MAX_PEERS elements twice, with room for table, chains and rules. */
     batch_bytes = 128 * 1024,
-    /* After conntrack (-200), before anything a host's own firewall does at filter (0). */
-    hook_priority = -150,
     list_tries = 16,
     /* nft(8)'s numbers for ipv4_addr and ipv6_addr, so that `nft list` shows the elements. */
     type_ipv4 = 7,
-    type_ipv6 = 8,
-    type_inet_service = 13,
-    ports_set_id = 3
+    type_ipv6 = 8
 };
-static const char ports_set[] = "ports";
 
 struct fault_nft {
     struct mnl_socket *socket;
@@ -42,27 +40,9 @@ struct fault_nft {
     uint32_t seq;
 };
 
-/* The two address families, alike but for these numbers. */
-static const struct family {
-    int family;
-    uint8_t nfproto;
-    const char *set;
-    uint32_t set_id;
-    uint32_t key_type;
-    uint32_t len;
-    uint32_t source_offset; /* of the source address in the network header */
-    uint32_t destination_offset;
-} families[] = {
-    {AF_INET, NFPROTO_IPV4, "peers4", 1, type_ipv4, 4, 12, 16},
-    {AF_INET6, NFPROTO_IPV6, "peers6", 2, type_ipv6, 16, 8, 24},
-};
-enum { family_count = sizeof families / sizeof *families };
-
-struct batch {
-    struct fault_nft *nft;
-    struct mnl_nlmsg_batch *messages;
-    char *buffer;
-    bool failed; /* out of memory or of room */
+const struct nft_family nft_families[NFT_FAMILIES] = {
+    {AF_INET, NFPROTO_IPV4, {"peers4", 1, type_ipv4, 4, false}, 12, 16},
+    {AF_INET6, NFPROTO_IPV6, {"peers6", 2, type_ipv6, 16, false}, 8, 24},
 };
 
 struct fault_nft *fault_nft_new(const struct fault_netns *netns, struct base_error *err)
@@ -100,13 +80,13 @@ void fault_nft_free(struct fault_nft *nft)
 
 /* --- building one transaction --- */
 
-static void batch_next(struct batch *batch)
+static void batch_next(struct nft_batch *batch)
 {
     if (!mnl_nlmsg_batch_next(batch->messages))
         batch->failed = true; /* the whole must fit into one send to be atomic */
 }
 
-static void batch_init(struct batch *batch, struct fault_nft *nft)
+void nft_batch_init(struct nft_batch *batch, struct fault_nft *nft)
 {
     /* libmnl lets the last message run past the limit, up to the buffer's real end. */
     batch->buffer = base_calloc(2, batch_bytes);
@@ -119,13 +99,13 @@ static void batch_init(struct batch *batch, struct fault_nft *nft)
     batch_next(batch);
 }
 
-static struct nlmsghdr *batch_message(struct batch *batch, uint16_t type, uint16_t flags)
+static struct nlmsghdr *batch_message(struct nft_batch *batch, uint16_t type, uint16_t flags)
 {
     return nftnl_nlmsg_build_hdr(mnl_nlmsg_batch_current(batch->messages), type, NFPROTO_INET,
                                  (uint16_t)(flags | NLM_F_ACK), batch->nft->seq++);
 }
 
-static void batch_fini(struct batch *batch)
+void nft_batch_fini(struct nft_batch *batch)
 {
     if (batch->messages != NULL)
         mnl_nlmsg_batch_stop(batch->messages);
@@ -158,7 +138,7 @@ static int read_replies(struct fault_nft *nft, size_t *acks)
     }
 }
 
-static bool batch_commit(struct batch *batch, struct base_error *err, const char *what)
+bool nft_batch_commit(struct nft_batch *batch, struct base_error *err, const char *what)
 {
     struct fault_nft *nft = batch->nft;
     if (!batch->failed) {
@@ -180,9 +160,21 @@ static bool batch_commit(struct batch *batch, struct base_error *err, const char
     return failed == 0 || base_fail_errno(err, "%s: nf_tables refused", what);
 }
 
+bool nft_batch_commit_removal(struct nft_batch *batch, struct base_error *err, const char *what)
+{
+    struct base_error why = {0};
+    bool ok = nft_batch_commit(batch, &why, what);
+    nft_batch_fini(batch);
+    if (ok || why.sys == ENOENT)
+        return true;
+    if (err != NULL)
+        *err = why;
+    return false;
+}
+
 /* --- objects --- */
 
-static void put_table(struct batch *batch, uint16_t type, const char *name, uint32_t flags)
+void nft_put_table(struct nft_batch *batch, uint16_t type, const char *name, uint32_t flags)
 {
     struct nftnl_table *table = nftnl_table_alloc();
     if (table == NULL) {
@@ -198,7 +190,7 @@ static void put_table(struct batch *batch, uint16_t type, const char *name, uint
     batch_next(batch);
 }
 
-static void put_set(struct batch *batch, const char *table, const struct family *family)
+void nft_put_set(struct nft_batch *batch, const char *table, const struct nft_set *want)
 {
     struct nftnl_set *set = nftnl_set_alloc();
     if (set == NULL) {
@@ -206,51 +198,17 @@ static void put_set(struct batch *batch, const char *table, const struct family 
         return;
     }
     (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
-    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, family->set);
-    nftnl_set_set_u32(set, NFTNL_SET_ID, family->set_id);
+    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, want->name);
+    nftnl_set_set_u32(set, NFTNL_SET_ID, want->id);
     nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_INET);
-    nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, family->key_type);
-    nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, family->len);
-    nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_TIMEOUT);
+    nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, want->key_type);
+    nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, want->key_len);
+    if (!want->lasting)
+        nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_TIMEOUT);
     nftnl_set_nlmsg_build_payload(batch_message(batch, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL),
                                   set);
     nftnl_set_free(set);
     batch_next(batch);
-}
-
-/* Set and elements: they are there as long as the table is. */
-static void put_ports(struct batch *batch, const char *table, const struct fault_nft_queue *queue)
-{
-    struct nftnl_set *set = nftnl_set_alloc();
-    if (set == NULL) {
-        batch->failed = true;
-        return;
-    }
-    (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
-    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, ports_set);
-    nftnl_set_set_u32(set, NFTNL_SET_ID, ports_set_id);
-    nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_INET);
-    nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, type_inet_service);
-    nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, sizeof(uint16_t));
-    nftnl_set_nlmsg_build_payload(batch_message(batch, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL),
-                                  set);
-    batch_next(batch);
-    for (size_t i = 0; i < queue->port_count; i++) {
-        struct nftnl_set_elem *element = nftnl_set_elem_alloc();
-        uint64_t port = 0;
-        if (element == NULL || !base_parse_u64(queue->ports[i], &port)) {
-            nftnl_set_elem_free(element);
-            batch->failed = true;
-            break;
-        }
-        uint16_t key = htons((uint16_t)port);
-        (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, &key, sizeof key);
-        nftnl_set_elem_add(set, element);
-    }
-    nftnl_set_elems_nlmsg_build_payload(batch_message(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE),
-                                        set);
-    batch_next(batch);
-    nftnl_set_free(set);
 }
 
 static bool seen_before(const struct fault_peers *peers, size_t index)
@@ -261,10 +219,23 @@ static bool seen_before(const struct fault_peers *peers, size_t index)
     return false;
 }
 
-/* Fills the family's set; or, as NFT_MSG_DELSETELEM without elements, empties it. */
-static void put_elements(struct batch *batch, uint16_t type, const char *table,
-                         const struct family *family, const struct fault_peers *peers,
-                         struct dur_ns timeout)
+static void add_element(struct nft_batch *batch, struct nftnl_set *set, const struct nft_set *to,
+                        const void *key, struct dur_ns timeout)
+{
+    struct nftnl_set_elem *element = nftnl_set_elem_alloc();
+    if (element == NULL) {
+        batch->failed = true;
+        return;
+    }
+    int64_t ms = base_dur_to_ms(timeout);
+    (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, key, to->key_len);
+    if (!to->lasting) /* 0 would mean "for ever" */
+        nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_TIMEOUT, ms > 0 ? (uint64_t)ms : 1);
+    nftnl_set_elem_add(set, element);
+}
+
+void nft_put_keys(struct nft_batch *batch, const char *table, const struct nft_set *to,
+                  const void *keys, size_t stride, size_t count, struct dur_ns timeout)
 {
     struct nftnl_set *set = nftnl_set_alloc();
     if (set == NULL) {
@@ -272,33 +243,32 @@ static void put_elements(struct batch *batch, uint16_t type, const char *table,
         return;
     }
     (void)nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
-    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, family->set);
-    size_t count = 0;
-    for (size_t i = 0; type == NFT_MSG_NEWSETELEM && i < peers->count; i++) {
-        const struct fault_peer *peer = &peers->list[i];
-        if (peer->family != family->family || seen_before(peers, i))
-            continue;
-        struct nftnl_set_elem *element = nftnl_set_elem_alloc();
-        if (element == NULL) {
-            batch->failed = true;
-            break;
-        }
-        int64_t ms = base_dur_to_ms(timeout);
-        (void)nftnl_set_elem_set(element, NFTNL_SET_ELEM_KEY, peer->address, family->len);
-        /* 0 would mean "for ever" */
-        nftnl_set_elem_set_u64(element, NFTNL_SET_ELEM_TIMEOUT, ms > 0 ? (uint64_t)ms : 1);
-        nftnl_set_elem_add(set, element);
-        count++;
-    }
-    if (count > 0 || type == NFT_MSG_DELSETELEM) {
-        uint16_t create = type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0;
-        nftnl_set_elems_nlmsg_build_payload(batch_message(batch, type, create), set);
-        batch_next(batch);
-    }
+    (void)nftnl_set_set_str(set, NFTNL_SET_NAME, to->name);
+    for (size_t i = 0; i < count; i++)
+        add_element(batch, set, to, (const char *)keys + i * stride, timeout);
+    nftnl_set_elems_nlmsg_build_payload(count > 0
+                                            ? batch_message(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE)
+                                            : batch_message(batch, NFT_MSG_DELSETELEM, 0),
+                                        set);
+    batch_next(batch);
     nftnl_set_free(set);
 }
 
-static void put_chain(struct batch *batch, const char *table, const char *name, uint32_t hook)
+void nft_put_peers(struct nft_batch *batch, const char *table, const struct nft_family *family,
+                   const struct fault_peers *peers, struct dur_ns timeout)
+{
+    unsigned char(*keys)[sizeof peers->list->address] = base_calloc(peers->count + 1, sizeof *keys);
+    size_t count = 0;
+    for (size_t i = 0; i < peers->count; i++)
+        if (peers->list[i].family == family->family && !seen_before(peers, i))
+            memcpy(keys[count++], peers->list[i].address, sizeof *keys);
+    if (count > 0)
+        nft_put_keys(batch, table, &family->peers, keys, sizeof *keys, count, timeout);
+    free(keys);
+}
+
+void nft_put_chain(struct nft_batch *batch, const char *table, const char *name, const char *type,
+                   uint32_t hook, int32_t priority)
 {
     struct nftnl_chain *chain = nftnl_chain_alloc();
     if (chain == NULL) {
@@ -307,9 +277,9 @@ static void put_chain(struct batch *batch, const char *table, const char *name, 
     }
     (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, table);
     (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, name);
-    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, "filter");
+    (void)nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, type);
     nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, hook);
-    nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, hook_priority);
+    nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, priority);
     nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
     nftnl_chain_nlmsg_build_payload(
         batch_message(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL), chain);
@@ -319,7 +289,8 @@ static void put_chain(struct batch *batch, const char *table, const char *name, 
 
 /* --- rules --- */
 
-static struct nftnl_expr *add_expr(struct batch *batch, struct nftnl_rule *rule, const char *name)
+static struct nftnl_expr *add_expr(struct nft_batch *batch, struct nftnl_rule *rule,
+                                   const char *name)
 {
     struct nftnl_expr *expr = nftnl_expr_alloc(name);
     if (expr == NULL)
@@ -329,8 +300,8 @@ static struct nftnl_expr *add_expr(struct batch *batch, struct nftnl_rule *rule,
     return expr;
 }
 
-static void compare(struct batch *batch, struct nftnl_rule *rule, uint32_t op, const void *value,
-                    uint32_t len)
+static void compare(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t op,
+                    const void *value, uint32_t len)
 {
     struct nftnl_expr *cmp = add_expr(batch, rule, "cmp");
     if (cmp == NULL)
@@ -341,18 +312,7 @@ static void compare(struct batch *batch, struct nftnl_rule *rule, uint32_t op, c
         batch->failed = true;
 }
 
-static void match_meta(struct batch *batch, struct nftnl_rule *rule, uint32_t key,
-                       const void *value, uint32_t len)
-{
-    struct nftnl_expr *meta = add_expr(batch, rule, "meta");
-    if (meta == NULL)
-        return;
-    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_KEY, key);
-    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_DREG, NFT_REG_1);
-    compare(batch, rule, NFT_CMP_EQ, value, len);
-}
-
-static void load_payload(struct batch *batch, struct nftnl_rule *rule, uint32_t base,
+static void load_payload(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t base,
                          uint32_t offset, uint32_t len)
 {
     struct nftnl_expr *payload = add_expr(batch, rule, "payload");
@@ -364,27 +324,145 @@ static void load_payload(struct batch *batch, struct nftnl_rule *rule, uint32_t 
     nftnl_expr_set_u32(payload, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
 }
 
-static void look_up(struct batch *batch, struct nftnl_rule *rule, const char *set, uint32_t id)
+static void look_up(struct nft_batch *batch, struct nftnl_rule *rule, const struct nft_set *set,
+                    bool absent)
 {
     struct nftnl_expr *lookup = add_expr(batch, rule, "lookup");
     if (lookup == NULL)
         return;
     nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
-    (void)nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, set);
-    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SET_ID, id);
+    (void)nftnl_expr_set_str(lookup, NFTNL_EXPR_LOOKUP_SET, set->name);
+    nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_SET_ID, set->id);
+    if (absent)
+        nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 }
 
-static void match_peer(struct batch *batch, struct nftnl_rule *rule, const struct family *family,
-                       uint32_t offset)
+static void load_meta(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t key)
 {
-    match_meta(batch, rule, NFT_META_NFPROTO, &family->nfproto, sizeof family->nfproto);
-    load_payload(batch, rule, NFT_PAYLOAD_NETWORK_HEADER, offset, family->len);
-    look_up(batch, rule, family->set, family->set_id);
+    struct nftnl_expr *meta = add_expr(batch, rule, "meta");
+    if (meta == NULL)
+        return;
+    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_KEY, key);
+    nftnl_expr_set_u32(meta, NFTNL_EXPR_META_DREG, NFT_REG_1);
 }
 
-enum ending { END_DROP, END_RESET, END_PROHIBITED };
+void nft_match_meta(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t key,
+                    const void *value, uint32_t len)
+{
+    load_meta(batch, rule, key);
+    compare(batch, rule, NFT_CMP_EQ, value, len);
+}
 
-static void verdict(struct batch *batch, struct nftnl_rule *rule, uint32_t value)
+void nft_match_peer(struct nft_batch *batch, struct nftnl_rule *rule,
+                    const struct nft_family *family, uint32_t offset)
+{
+    nft_match_meta(batch, rule, NFT_META_NFPROTO, &family->nfproto, sizeof family->nfproto);
+    load_payload(batch, rule, NFT_PAYLOAD_NETWORK_HEADER, offset, family->peers.key_len);
+    look_up(batch, rule, &family->peers, false);
+}
+
+static void load_ct(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t key)
+{
+    struct nftnl_expr *ct = add_expr(batch, rule, "ct");
+    if (ct == NULL)
+        return;
+    nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_KEY, key);
+    nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+}
+
+static void load(struct nft_batch *batch, struct nftnl_rule *rule, enum nft_field field)
+{
+    if (field == NFT_FIELD_SPORT || field == NFT_FIELD_DPORT) {
+        /* TCP and UDP alike: RFC 9293 3.1, RFC 768 */
+        load_payload(batch, rule, NFT_PAYLOAD_TRANSPORT_HEADER, field == NFT_FIELD_SPORT ? 0 : 2,
+                     sizeof(uint16_t));
+        return;
+    }
+    if (field == NFT_FIELD_CT_MARK || field == NFT_FIELD_CT_STATUS)
+        load_ct(batch, rule, field == NFT_FIELD_CT_MARK ? NFT_CT_MARK : NFT_CT_STATUS);
+    else
+        load_meta(batch, rule, field == NFT_FIELD_MARK ? NFT_META_MARK : NFT_META_L4PROTO);
+}
+
+void nft_match_direction(struct nft_batch *batch, struct nftnl_rule *rule, bool reply)
+{
+    const uint8_t direction = reply ? IP_CT_DIR_REPLY : IP_CT_DIR_ORIGINAL;
+    load_ct(batch, rule, NFT_CT_DIRECTION);
+    compare(batch, rule, NFT_CMP_EQ, &direction, sizeof direction);
+}
+
+static void mask_bits(struct nft_batch *batch, struct nftnl_rule *rule, const void *mask,
+                      uint32_t len)
+{
+    static const uint32_t zero = 0;
+    struct nftnl_expr *bitwise = add_expr(batch, rule, "bitwise");
+    if (bitwise == NULL)
+        return;
+    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+    nftnl_expr_set_u32(bitwise, NFTNL_EXPR_BITWISE_LEN, len);
+    if (nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_MASK, mask, len) < 0 ||
+        nftnl_expr_set(bitwise, NFTNL_EXPR_BITWISE_XOR, &zero, len) < 0)
+        batch->failed = true;
+}
+
+void nft_match_u32(struct nft_batch *batch, struct nftnl_rule *rule, enum nft_field field,
+                   uint32_t mask, uint32_t value, bool other)
+{
+    load(batch, rule, field);
+    mask_bits(batch, rule, &mask, sizeof mask);
+    compare(batch, rule, other ? NFT_CMP_NEQ : NFT_CMP_EQ, &value, sizeof value);
+}
+
+void nft_match_transport(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t offset,
+                         uint8_t mask, uint8_t value)
+{
+    load_payload(batch, rule, NFT_PAYLOAD_TRANSPORT_HEADER, offset, 1);
+    mask_bits(batch, rule, &mask, sizeof mask);
+    compare(batch, rule, NFT_CMP_EQ, &value, sizeof value);
+}
+
+void nft_match_set(struct nft_batch *batch, struct nftnl_rule *rule, enum nft_field field,
+                   const struct nft_set *set, bool absent)
+{
+    load(batch, rule, field);
+    look_up(batch, rule, set, absent);
+}
+
+static void load_value(struct nft_batch *batch, struct nftnl_rule *rule, const void *value,
+                       uint32_t len)
+{
+    struct nftnl_expr *immediate = add_expr(batch, rule, "immediate");
+    if (immediate == NULL)
+        return;
+    nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_DREG, NFT_REG_1);
+    if (nftnl_expr_set(immediate, NFTNL_EXPR_IMM_DATA, value, len) < 0)
+        batch->failed = true;
+}
+
+void nft_mark_connection(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t mark)
+{
+    load_value(batch, rule, &mark, sizeof mark);
+    struct nftnl_expr *ct = add_expr(batch, rule, "ct");
+    if (ct == NULL)
+        return;
+    nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
+    nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_SREG, NFT_REG_1);
+}
+
+void nft_redirect_to(struct nft_batch *batch, struct nftnl_rule *rule, uint16_t port)
+{
+    uint16_t wire = htons(port);
+    load_value(batch, rule, &wire, sizeof wire);
+    struct nftnl_expr *redirect = add_expr(batch, rule, "redir");
+    if (redirect == NULL)
+        return;
+    nftnl_expr_set_u32(redirect, NFTNL_EXPR_REDIR_REG_PROTO_MIN, NFT_REG_1);
+    nftnl_expr_set_u32(redirect, NFTNL_EXPR_REDIR_REG_PROTO_MAX, NFT_REG_1);
+    nftnl_expr_set_u32(redirect, NFTNL_EXPR_REDIR_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+}
+
+static void verdict(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t value)
 {
     struct nftnl_expr *immediate = add_expr(batch, rule, "immediate");
     if (immediate == NULL)
@@ -393,19 +471,19 @@ static void verdict(struct batch *batch, struct nftnl_rule *rule, uint32_t value
     nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_VERDICT, value);
 }
 
-static void end_rule(struct batch *batch, struct nftnl_rule *rule, enum ending ending)
+void nft_end_rule(struct nft_batch *batch, struct nftnl_rule *rule, enum nft_ending ending)
 {
     static const uint8_t tcp = IPPROTO_TCP;
-    if (ending == END_DROP) {
-        verdict(batch, rule, NF_DROP);
+    if (ending == NFT_END_ACCEPT || ending == NFT_END_DROP) {
+        verdict(batch, rule, ending == NFT_END_DROP ? NF_DROP : NF_ACCEPT);
         return;
     }
-    if (ending == END_RESET)
-        match_meta(batch, rule, NFT_META_L4PROTO, &tcp, sizeof tcp);
+    if (ending == NFT_END_RESET)
+        nft_match_meta(batch, rule, NFT_META_L4PROTO, &tcp, sizeof tcp);
     struct nftnl_expr *reject = add_expr(batch, rule, "reject");
     if (reject == NULL)
         return;
-    if (ending == END_RESET) {
+    if (ending == NFT_END_RESET) {
         nftnl_expr_set_u32(reject, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_TCP_RST);
     } else {
         nftnl_expr_set_u32(reject, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
@@ -413,92 +491,9 @@ static void end_rule(struct batch *batch, struct nftnl_rule *rule, enum ending e
     }
 }
 
-static struct nftnl_rule *rule_new(struct batch *batch, const char *table, const char *chain)
-{
-    struct nftnl_rule *rule = nftnl_rule_alloc();
-    if (rule == NULL) {
-        batch->failed = true;
-        return NULL;
-    }
-    (void)nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
-    (void)nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
-    nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
-    return rule;
-}
-
-static void rule_put(struct batch *batch, struct nftnl_rule *rule)
-{
-    nftnl_rule_nlmsg_build_payload(
-        batch_message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND), rule);
-    nftnl_rule_free(rule);
-    batch_next(batch);
-}
-
-static void put_rule(struct batch *batch, const char *table, const char *chain,
-                     const struct family *family, uint32_t offset, enum ending ending)
-{
-    struct nftnl_rule *rule = rule_new(batch, table, chain);
-    if (rule == NULL)
-        return;
-    match_peer(batch, rule, family, offset);
-    end_rule(batch, rule, ending);
-    rule_put(batch, rule);
-}
-
-/* A reset made by the output chain reaches the local socket over the loopback device, with the
- * peer's address as its source: the input chain would swallow it. No peer's own packet comes in
- * there. */
-static void put_loopback_exception(struct batch *batch, const char *table)
-{
-    static const uint16_t loopback = ARPHRD_LOOPBACK;
-    struct nftnl_rule *rule = rule_new(batch, table, "input");
-    if (rule == NULL)
-        return;
-    match_meta(batch, rule, NFT_META_IIFTYPE, &loopback, sizeof loopback);
-    verdict(batch, rule, NF_ACCEPT);
-    rule_put(batch, rule);
-}
-
-/* Likewise the answers that the input chain sends to a peer pass through the output chain: resets
- * and ICMP "destination unreachable". */
-static const struct answer {
-    uint8_t protocol;
-    uint32_t offset; /* in the transport header */
-    uint8_t mask;
-    uint8_t value;
-} answers[] = {
-    {IPPROTO_TCP, 13, 0x04, 0x04},   /* RFC 9293, 3.1: the flag RST */
-    {IPPROTO_ICMP, 0, 0xff, 3},      /* RFC 792 */
-    {IPPROTO_ICMPV6, 0, 0xff, 0x01}, /* RFC 4443, 3.1 */
-};
-
-static void put_answer_exception(struct batch *batch, const char *table,
-                                 const struct answer *answer)
-{
-    static const uint8_t zero = 0;
-    struct nftnl_rule *rule = rule_new(batch, table, "output");
-    if (rule == NULL)
-        return;
-    match_meta(batch, rule, NFT_META_L4PROTO, &answer->protocol, sizeof answer->protocol);
-    load_payload(batch, rule, NFT_PAYLOAD_TRANSPORT_HEADER, answer->offset, 1);
-    struct nftnl_expr *mask = add_expr(batch, rule, "bitwise");
-    if (mask != NULL) {
-        nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-        nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
-        nftnl_expr_set_u32(mask, NFTNL_EXPR_BITWISE_LEN, 1);
-        nftnl_expr_set_u8(mask, NFTNL_EXPR_BITWISE_MASK, answer->mask);
-        nftnl_expr_set_u8(mask, NFTNL_EXPR_BITWISE_XOR, zero);
-    }
-    compare(batch, rule, NFT_CMP_EQ, &answer->value, 1);
-    verdict(batch, rule, NF_ACCEPT);
-    rule_put(batch, rule);
-}
-
-/* --- into a queue --- */
-
 /* The target of x_tables, as `iptables -j NFQUEUE --queue-bypass` has it: the kernel's own queue
  * expression is less often there. */
-static void end_in_queue(struct batch *batch, struct nftnl_rule *rule, uint16_t number)
+void nft_end_in_queue(struct nft_batch *batch, struct nftnl_rule *rule, uint16_t number)
 {
     struct nftnl_expr *target = add_expr(batch, rule, "target");
     struct xt_NFQ_info_v3 *info = calloc(1, sizeof *info);
@@ -515,186 +510,65 @@ static void end_in_queue(struct batch *batch, struct nftnl_rule *rule, uint16_t 
     (void)nftnl_expr_set(target, NFTNL_EXPR_TG_INFO, info, sizeof *info);
 }
 
-static void put_queue_rule(struct batch *batch, const struct fault_nft_partition *partition,
-                           const struct family *family, bool output, uint8_t protocol,
-                           int port_offset)
+struct nftnl_rule *nft_rule_new(struct nft_batch *batch, const char *table, const char *chain)
 {
-    struct nftnl_rule *rule = rule_new(batch, partition->table, output ? "output" : "input");
-    if (rule == NULL)
-        return;
-    match_peer(batch, rule, family, output ? family->destination_offset : family->source_offset);
-    if (protocol != 0)
-        match_meta(batch, rule, NFT_META_L4PROTO, &protocol, sizeof protocol);
-    if (port_offset >= 0) {
-        load_payload(batch, rule, NFT_PAYLOAD_TRANSPORT_HEADER, (uint32_t)port_offset,
-                     sizeof(uint16_t));
-        look_up(batch, rule, ports_set, ports_set_id);
+    struct nftnl_rule *rule = nftnl_rule_alloc();
+    if (rule == NULL) {
+        batch->failed = true;
+        return NULL;
     }
-    end_in_queue(batch, rule, partition->queue->number);
-    rule_put(batch, rule);
+    (void)nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
+    (void)nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
+    nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
+    return rule;
 }
 
-/* One rule for what the protocol alone says; with ports one for each end that may have them: both
- * TCP and UDP start with source and destination. */
-static void put_queue_rules(struct batch *batch, const struct fault_nft_partition *partition,
-                            const struct family *family, bool output)
+void nft_rule_put(struct nft_batch *batch, struct nftnl_rule *rule)
 {
-    const struct fault_nft_queue *queue = partition->queue;
-    uint8_t icmp = family->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-    if (queue->port_count == 0) {
-        uint8_t protocol = queue->protocol == FAULT_PROTOCOL_TCP    ? IPPROTO_TCP
-                           : queue->protocol == FAULT_PROTOCOL_ICMP ? icmp
-                                                                    : 0;
-        put_queue_rule(batch, partition, family, output, protocol, -1);
-        return;
-    }
-    for (int offset = 0; offset <= 2; offset += 2) {
-        put_queue_rule(batch, partition, family, output, IPPROTO_TCP, offset);
-        if (queue->protocol == FAULT_PROTOCOL_ANY)
-            put_queue_rule(batch, partition, family, output, IPPROTO_UDP, offset);
-    }
+    nftnl_rule_nlmsg_build_payload(
+        batch_message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND), rule);
+    nftnl_rule_free(rule);
+    batch_next(batch);
 }
 
-static void put_queue_direction(struct batch *batch, const struct fault_nft_partition *partition,
-                                bool output)
-{
-    const char *chain = output ? "output" : "input";
-    put_chain(batch, partition->table, chain, output ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN);
-    struct nftnl_rule *own = rule_new(batch, partition->table, chain);
-    if (own == NULL)
-        return;
-    match_meta(batch, own, NFT_META_MARK, &partition->queue->mark, sizeof partition->queue->mark);
-    verdict(batch, own, NF_ACCEPT);
-    rule_put(batch, own);
-    for (size_t i = 0; i < family_count; i++)
-        put_queue_rules(batch, partition, &families[i], output);
-}
-
-static void put_direction(struct batch *batch, const struct fault_nft_partition *partition,
-                          bool output)
-{
-    const char *chain = output ? "output" : "input";
-    bool rejects = partition->action == FAULT_REJECT;
-    if (partition->queue != NULL) {
-        put_queue_direction(batch, partition, output);
-        return;
-    }
-    put_chain(batch, partition->table, chain, output ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN);
-    if (!output)
-        put_loopback_exception(batch, partition->table);
-    for (size_t i = 0; output && rejects && i < sizeof answers / sizeof *answers; i++)
-        put_answer_exception(batch, partition->table, &answers[i]);
-    for (size_t i = 0; i < family_count; i++) {
-        const struct family *family = &families[i];
-        uint32_t offset = output ? family->destination_offset : family->source_offset;
-        if (!rejects) {
-            put_rule(batch, partition->table, chain, family, offset, END_DROP);
-            continue;
-        }
-        put_rule(batch, partition->table, chain, family, offset, END_RESET);
-        put_rule(batch, partition->table, chain, family, offset, END_PROHIBITED);
-    }
-}
-
-/* --- the calls --- */
-
-static bool make(struct fault_nft *nft, const struct fault_nft_partition *partition,
-                 struct dur_ns timeout, enum fault_nft_part upto, struct base_error *err)
-{
-    struct batch batch;
-    batch_init(&batch, nft);
-    put_table(&batch, NFT_MSG_NEWTABLE, partition->table,
-              upto >= FAULT_NFT_OWNER ? NFT_TABLE_F_OWNER : 0);
-    for (size_t i = 0; upto >= FAULT_NFT_TIMEOUTS && i < family_count; i++) {
-        put_set(&batch, partition->table, &families[i]);
-        put_elements(&batch, NFT_MSG_NEWSETELEM, partition->table, &families[i], partition->peers,
-                     timeout);
-    }
-    if (upto >= FAULT_NFT_TIMEOUTS && partition->queue != NULL && partition->queue->port_count > 0)
-        put_ports(&batch, partition->table, partition->queue);
-    if (upto >= FAULT_NFT_DROP && partition->direction != FAULT_INGRESS)
-        put_direction(&batch, partition, true);
-    if (upto >= FAULT_NFT_DROP && partition->direction != FAULT_EGRESS)
-        put_direction(&batch, partition, false);
-    bool ok = batch_commit(&batch, err, "making the partition's table");
-    batch_fini(&batch);
-    return ok;
-}
-
-bool fault_nft_apply(struct fault_nft *nft, const struct fault_nft_partition *partition,
-                     struct dur_ns timeout, struct base_error *err)
-{
-    return make(nft, partition, timeout, FAULT_NFT_QUEUE, err);
-}
-
-bool fault_nft_try(struct fault_nft *nft, enum fault_nft_part upto, struct base_error *err)
-{
-    static const char *const names[FAULT_NFT_PARTS] = {
-        [FAULT_NFT_TABLE] = "table",       [FAULT_NFT_OWNER] = "owner",
-        [FAULT_NFT_TIMEOUTS] = "timeouts", [FAULT_NFT_DROP] = "drop",
-        [FAULT_NFT_REJECT] = "reject",     [FAULT_NFT_QUEUE] = "queue",
-    };
-    char echo_port[] = "7";
-    char *const ports[] = {echo_port};
-    const struct fault_nft_queue queue = {
-        .protocol = FAULT_PROTOCOL_ANY, .ports = ports, .port_count = 1};
-    struct fault_peer list[] = {{.family = AF_INET, .text = "a"},
-                                {.family = AF_INET6, .text = "b"}};
-    const struct fault_peers peers = {.list = list, .count = 2};
-    const struct fault_nft_partition partition = {
-        .table = names[upto],
-        .action = upto == FAULT_NFT_REJECT ? FAULT_REJECT : FAULT_DROP,
-        .direction = FAULT_BOTH,
-        .peers = &peers,
-        .queue = upto == FAULT_NFT_QUEUE ? &queue : NULL,
-    };
-    return make(nft, &partition, base_dur_s(1), upto, err);
-}
-
-bool fault_nft_renew(struct fault_nft *nft, const struct fault_nft_partition *partition,
-                     struct dur_ns timeout, struct base_error *err)
-{
-    struct batch batch;
-    batch_init(&batch, nft);
-    for (size_t i = 0; i < family_count; i++) {
-        /* Emptying does not mind elements that have just timed out; deleting them by name would. */
-        put_elements(&batch, NFT_MSG_DELSETELEM, partition->table, &families[i], partition->peers,
-                     timeout);
-        put_elements(&batch, NFT_MSG_NEWSETELEM, partition->table, &families[i], partition->peers,
-                     timeout);
-    }
-    bool ok = batch_commit(&batch, err, "renewing the partition's timeouts");
-    batch_fini(&batch);
-    return ok;
-}
-
-static bool commit_removal(struct batch *batch, struct base_error *err, const char *what)
-{
-    struct base_error why = {0};
-    bool ok = batch_commit(batch, &why, what);
-    batch_fini(batch);
-    if (ok || why.sys == ENOENT)
-        return true;
-    if (err != NULL)
-        *err = why;
-    return false;
-}
+/* --- the calls that all tables have in common --- */
 
 bool fault_nft_empty(struct fault_nft *nft, const char *table, struct base_error *err)
 {
-    struct batch batch;
-    batch_init(&batch, nft);
-    for (size_t i = 0; i < family_count; i++)
-        put_elements(&batch, NFT_MSG_DELSETELEM, table, &families[i], NULL, (struct dur_ns){0});
-    return commit_removal(&batch, err, "emptying the sets of a table");
+    struct nft_batch batch;
+    nft_batch_init(&batch, nft);
+    for (size_t i = 0; i < NFT_FAMILIES; i++)
+        nft_put_keys(&batch, table, &nft_families[i].peers, NULL, 0, 0, (struct dur_ns){0});
+    return nft_batch_commit_removal(&batch, err, "emptying the sets of a table");
 }
 
 bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err)
 {
-    struct batch batch;
-    batch_init(&batch, nft);
-    put_table(&batch, NFT_MSG_DELTABLE, table, 0);
-    return commit_removal(&batch, err, "removing the partition's table");
+    struct nft_batch batch;
+    nft_batch_init(&batch, nft);
+    nft_put_table(&batch, NFT_MSG_DELTABLE, table, 0);
+    return nft_batch_commit_removal(&batch, err, "removing a table");
+}
+
+bool fault_nft_forget(struct fault_nft *nft, uint32_t mark, struct base_error *err)
+{
+    size_t acks = 0;
+    char buffer[256];
+    (void)read_replies(nft, &acks);
+    struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+    header->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
+    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+    header->nlmsg_seq = nft->seq++;
+    struct nfgenmsg *family = mnl_nlmsg_put_extra_header(header, sizeof *family);
+    family->nfgen_family = AF_UNSPEC;
+    family->version = NFNETLINK_V0;
+    mnl_attr_put_u32(header, CTA_MARK, htonl(mark));
+    mnl_attr_put_u32(header, CTA_MARK_MASK, UINT32_MAX);
+    if (mnl_socket_sendto(nft->socket, header, header->nlmsg_len) < 0)
+        return base_fail_errno(err, "cannot talk to conntrack");
+    int failed = read_replies(nft, &acks);
+    errno = failed;
+    return failed == 0 || base_fail_errno(err, "conntrack refused to forget");
 }
 
 struct listing {

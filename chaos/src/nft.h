@@ -62,6 +62,35 @@ bool fault_nft_renew(struct fault_nft *nft, const struct fault_nft_partition *pa
 /* The rules match nothing any more, but are there: when a chain goes, the kernel drops every packet
  * that waits in a queue of the namespace. A table that is not there is fine. */
 bool fault_nft_empty(struct fault_nft *nft, const char *table, struct base_error *err);
+/*
+ * Sends new connections of a target through a proxy of ours in its namespace, and holds what the
+ * proxy has to a lease without it: a packet of a proxied connection that comes in when the elements
+ * have timed out is answered with a reset, and TCP keepalive, which the kernel sends for a process
+ * that is stopped, sees to it that one comes in every second (nft_redirect.c).
+ */
+struct fault_nft_redirect {
+    const char *table;
+    enum fault_side side;
+    const struct fault_peers *peers; /* inbound: whose connections, outbound: to whom; none: all */
+    const uint16_t *ports;           /* as the client says them */
+    size_t port_count;
+    uint16_t tcp[2]; /* where the proxy listens for IPv4 and for IPv6; 0: it does not */
+    uint16_t udp[2];
+    uint32_t mark; /* the proxy's own sockets have it (SO_MARK): FAULT_NFT_MARK | a number of its
+                      own */
+};
+#define FAULT_NFT_MARK      UINT32_C(0x53510000)
+#define FAULT_NFT_MARK_MASK UINT32_C(0xffff0000) /* what is ours, of whatever fault */
+
+bool fault_nft_redirect(struct fault_nft *nft, const struct fault_nft_redirect *redirect,
+                        struct dur_ns timeout, struct base_error *err);
+bool fault_nft_redirect_renew(struct fault_nft *nft, const struct fault_nft_redirect *redirect,
+                              struct dur_ns timeout, struct base_error *err);
+/* New connections go their own way; what the proxy has stays. No table: fine. */
+bool fault_nft_redirect_stop(struct fault_nft *nft, const struct fault_nft_redirect *redirect,
+                             struct base_error *err);
+/* Conntrack's memory of connections with this mark: a later packet of one is looked at anew. */
+bool fault_nft_forget(struct fault_nft *nft, uint32_t mark, struct base_error *err);
 /* A table that is not there (any more) is fine. */
 bool fault_nft_remove(struct fault_nft *nft, const char *table, struct base_error *err);
 /* Calls each with every table of family inet whose name starts with prefix; with one more than

@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "zone.h"
 
+#include "base/cleanup.h"
 #include "base/text.h"
+#include "engine.h"
 #include "undo.h"
+
+bool fault_zone_platform(const char *kind, const struct topo *topo, struct base_error *err)
+{
+    return topo->mode == TOPO_NETNS ||
+           base_fail(err, BASE_UNAVAILABLE,
+                     "%s needs instances in network namespaces of their own; the platform \"%s\" "
+                     "runs in mode %s (squall up as root makes namespaces)",
+                     kind, topo->name, topo_mode_name(topo->mode));
+}
 
 bool fault_zone_open(struct fault_zone *zone, const struct topo *topo, const char *name,
                      char *const *peers, size_t peer_count, struct base_error *err)
@@ -12,7 +23,8 @@ bool fault_zone_open(struct fault_zone *zone, const struct topo *topo, const cha
     if (zone->target.netns == NULL)
         return base_fail(err, BASE_UNAVAILABLE, "%s has no network namespace of its own", name);
     return fault_netns_open(zone->target.netns, &zone->netns, err) &&
-           fault_peers_resolve(topo, peers, peer_count, zone->target.address, &zone->peers, err);
+           (peer_count == 0 ||
+            fault_peers_resolve(topo, peers, peer_count, zone->target.address, &zone->peers, err));
 }
 
 void fault_zone_fini(struct fault_zone *zone)
@@ -77,6 +89,26 @@ bool fault_zone_has_table(struct fault_zone *zone, const char *table, bool *out,
         return base_fail_context(err, "%s", zone->target.name);
     *out = search.found;
     return true;
+}
+
+bool fault_zone_absent(struct fault *fault, struct fault_zone *zone, const char *table,
+                       struct base_error *err)
+{
+    bool found = false;
+    BASE_AUTO_FREE char *metric = base_str_printf("nft table inet %s", table);
+    if (zone->netns.fd < 0) {
+        fault_evidence(fault, zone->target.name, "after", metric, "network namespace gone",
+                       "absent", true);
+        return true;
+    }
+    if (!fault_zone_has_table(zone, table, &found, err))
+        return false;
+    fault_evidence(fault, zone->target.name, "after", metric, found ? "present" : "absent",
+                   "absent", !found);
+    return !found || base_fail(err, BASE_IO,
+                               "%s: table inet %s is still there; remove it with: ip netns exec %s "
+                               "nft delete table inet %s",
+                               zone->target.name, table, zone->target.netns, table);
 }
 
 json_t *fault_zone_to_json(const struct fault_zone *zone, const char *table)

@@ -8,6 +8,8 @@
 
 #include "nft.h"
 
+struct fault; /* engine.h */
+
 struct fault_zone {
     struct fault_target target;
     struct fault_netns netns; /* fd -1: the namespace exists no more */
@@ -15,7 +17,10 @@ struct fault_zone {
     struct fault_peers peers;
 };
 
-/* The zone is zeroed but for netns.fd -1; on failure it holds what fault_zone_fini frees. */
+/* Whether the platform's instances have namespaces of their own. Pure. */
+bool fault_zone_platform(const char *kind, const struct topo *topo, struct base_error *err);
+/* The zone is zeroed but for netns.fd -1; on failure it holds what fault_zone_fini frees. Without
+ * names of peers it has none. */
 bool fault_zone_open(struct fault_zone *zone, const struct topo *topo, const char *name,
                      char *const *peers, size_t peer_count, struct base_error *err);
 void fault_zone_fini(struct fault_zone *zone);
@@ -29,6 +34,9 @@ bool fault_zone_is_current(const struct fault_zone *zone, const char *what, stru
 /* false with err when the kernel does not tell; true also when the namespace is gone. */
 bool fault_zone_has_table(struct fault_zone *zone, const char *table, bool *out,
                           struct base_error *err);
+/* Writes evidence of it; false with err when the table is there still, or when nobody can tell. */
+bool fault_zone_absent(struct fault *fault, struct fault_zone *zone, const char *table,
+                       struct base_error *err);
 
 json_t *fault_zone_to_json(const struct fault_zone *zone, const char *table);
 /* As fault_zone_open; a namespace that is gone, or another one in its place, leaves netns.fd -1. */

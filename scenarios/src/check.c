@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules between the fields of a scenario that hold on any platform. */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
@@ -202,6 +203,69 @@ static void check_limits(struct scn_reporter *reporter, const struct scn_fault *
         scn_say(reporter, "does nothing, expected files, pids or both");
 }
 
+static void check_route(struct scn_reporter *reporter, const struct scn_fault *fault,
+                        const struct scn_route_of *route, size_t i)
+{
+    const char *kind = fault_kind_name(fault->kind);
+    scn_at(reporter, "spec.faults[%zu].%s.peers", i, kind);
+    if (route->side == FAULT_OUTBOUND && route->peer_count == 0 && !scn_spoiled(reporter))
+        scn_say(reporter, "outbound connections need peers: the services connected to");
+    for (size_t k = 0; k < route->peer_count; k++) {
+        if (!base_str_eq(route->peers[k], fault->service))
+            continue;
+        scn_at(reporter, "spec.faults[%zu].%s.peers[%zu]", i, kind, k);
+        scn_say(reporter, "\"%s\" is the target itself, expected other services", fault->service);
+    }
+}
+
+static void check_http(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    static const char *const safe[] = {"GET", "HEAD", "OPTIONS"};
+    bool changes = fault->http.method != NULL;
+    for (size_t k = 0; k < sizeof safe / sizeof *safe; k++)
+        changes = changes && !base_str_eq(fault->http.method, safe[k]);
+    scn_at(reporter, "spec.faults[%zu].http.percent", i);
+    if (fault->http.share <= 0)
+        scn_say(reporter, "hits nothing, expected more than 0%%");
+    scn_at(reporter, "spec.faults[%zu].http.pathPrefix", i);
+    if (fault->http.path != NULL && fault->http.path_prefix != NULL)
+        scn_say(reporter, "path is given, too, expected one of the two");
+    scn_at(reporter, "spec.faults[%zu].http.path", i);
+    if (fault->http.path != NULL && changes)
+        scn_say(reporter,
+                "the effect on %s would be measured by such requests, which change things, "
+                "expected pathPrefix",
+                fault->http.method);
+    if (fault->http.path != NULL && strchr(fault->http.path, '?') != NULL)
+        scn_say(reporter, "expected a path without a query");
+    scn_at(reporter, "spec.faults[%zu].http.patch", i);
+    if (fault->http.action == FAULT_HTTP_PATCH &&
+        fault->http.set_count + fault->http.remove_count == 0)
+        scn_say(reporter, "does nothing, expected set, remove or both");
+}
+
+static bool is_address(const char *text)
+{
+    struct in6_addr ignored;
+    return inet_pton(AF_INET, text, &ignored) == 1 || inet_pton(AF_INET6, text, &ignored) == 1;
+}
+
+static void check_dns(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    bool wrong = fault->dns.answer == FAULT_DNS_ADDRESS;
+    scn_at(reporter, "spec.faults[%zu].dns.percent", i);
+    if (fault->dns.share <= 0)
+        scn_say(reporter, "hits nothing, expected more than 0%%");
+    scn_at(reporter, "spec.faults[%zu].dns.address", i);
+    if (wrong && (fault->dns.address == NULL || !is_address(fault->dns.address)))
+        scn_say(reporter, "expected the IPv4 or IPv6 address to answer with");
+    if (!wrong && fault->dns.address != NULL)
+        scn_say(reporter, "makes sense only with answer: address");
+    scn_at(reporter, "spec.faults[%zu].dns.server", i);
+    if (fault->dns.server != NULL && !is_address(fault->dns.server))
+        scn_say(reporter, "expected an IPv4 or IPv6 address");
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     check_breakable(reporter);
@@ -223,6 +287,14 @@ static void check_faults(struct scn_reporter *reporter)
             check_network(reporter, fault, i);
         if (fault->kind == FAULT_LIMITS)
             check_limits(reporter, fault, i);
+        if (fault->kind == FAULT_TCP)
+            check_route(reporter, fault, &fault->tcp.route, i);
+        if (fault->kind == FAULT_HTTP) {
+            check_route(reporter, fault, &fault->http.route, i);
+            check_http(reporter, fault, i);
+        }
+        if (fault->kind == FAULT_DNS)
+            check_dns(reporter, fault, i);
         if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
             scn_at(reporter, "spec.faults[%zu].select.percent", i);
             scn_say(reporter, "selects nothing, expected more than 0%%");

@@ -231,7 +231,8 @@ static char *decode_header(struct decoder *decoder, const struct scn_entry *entr
         return NULL;
     }
     if (reserved_header(entry->key)) {
-        problem(decoder, entry->mark, "%s is set by the load generator, remove it", entry->key);
+        problem(decoder, entry->mark, "%s is set by the load generator or the service, remove it",
+                entry->key);
         return NULL;
     }
     decode_scalar(decoder, entry->value, &item, &value);

@@ -507,6 +507,23 @@ static const struct scn_field fault_fields[] = {
      .shape = &limits_shape,
      .choice = FAULT_LIMITS + 1,
      .help = "Lets the targets run out of files or processes."},
+    {.key = "tcp",
+     .type = SCN_OBJECT,
+     .shape = &scn_tcp_shape,
+     .choice = FAULT_TCP + 1,
+     .help = "What a bad proxy does to TCP connections; those that are open are reset when the "
+             "fault begins and when it ends."},
+    {.key = "http",
+     .type = SCN_OBJECT,
+     .shape = &scn_http_shape,
+     .choice = FAULT_HTTP + 1,
+     .help = "What a bad proxy does to HTTP/1.1 requests that match; open connections are reset "
+             "as with tcp."},
+    {.key = "dns",
+     .type = SCN_OBJECT,
+     .shape = &scn_dns_shape,
+     .choice = FAULT_DNS + 1,
+     .help = "What the targets are answered when they ask for names, over UDP and TCP."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

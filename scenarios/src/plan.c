@@ -35,9 +35,12 @@ void planner_skip(struct planner *planner, const char *name, char *why)
 
 bool planner_leaves_out(const struct planner *planner, const struct scn_fault *fault)
 {
-    bool kernel = fault->kind == FAULT_PARTITION || fault->kind == FAULT_CPU ||
-                  fault->kind == FAULT_MEMORY || fault->kind == FAULT_NETWORK;
-    return planner->options->without_kernel_faults && kernel;
+    static const bool kernel[FAULT_DNS + 1] = {
+        [FAULT_PARTITION] = true, [FAULT_CPU] = true, [FAULT_MEMORY] = true,
+        [FAULT_NETWORK] = true,   [FAULT_TCP] = true, [FAULT_HTTP] = true,
+        [FAULT_DNS] = true,
+    };
+    return planner->options->without_kernel_faults && kernel[fault->kind];
 }
 
 /* ---- target ---- */

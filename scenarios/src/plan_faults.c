@@ -199,7 +199,33 @@ static void check_peers(struct planner *planner, const struct scn_fault *fault, 
     }
 }
 
+static void check_route(struct planner *planner, const struct scn_fault *fault,
+                        const struct scn_route_of *route, size_t index)
+{
+    const char *kind = fault_kind_name(fault->kind);
+    for (size_t i = 0; i < route->peer_count; i++) {
+        scn_at(&planner->reporter, "spec.faults[%zu].%s.peers[%zu]", index, kind, i);
+        planner_service(planner, route->peers[i]);
+    }
+}
+
 /* ---- one fault ---- */
+
+static char **copy_texts(char *const *texts, size_t count)
+{
+    char **copy = base_calloc(count, sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = base_str_dup(texts[i]);
+    return copy;
+}
+
+static void fill_route(const struct scn_route_of *route, struct fault_route *out)
+{
+    out->side = route->side;
+    out->port = (int)route->port;
+    out->peer_count = route->peer_count;
+    out->peers = copy_texts(route->peers, route->peer_count);
+}
 
 static void fill_partition(const struct scn_fault *fault, struct fault_spec *spec)
 {
@@ -235,14 +261,6 @@ static void check_network_peers(struct planner *planner, const struct scn_fault 
     }
 }
 
-static char **copy_texts(char *const *texts, size_t count)
-{
-    char **copy = base_calloc(count, sizeof *copy);
-    for (size_t i = 0; i < count; i++)
-        copy[i] = base_str_dup(texts[i]);
-    return copy;
-}
-
 static void fill_network(const struct planner *planner, const struct scn_fault *fault,
                          struct fault_spec *spec)
 {
@@ -263,6 +281,41 @@ static void fill_disk(struct planner *planner, const struct scn_fault *fault, si
     spec->disk.path = base_str_printf("%s/%s", state != NULL ? state : "", fault->disk.folder);
     spec->disk.bytes = fault->disk.by == SCN_DISK_SIZE ? (int64_t)fault->disk.size : 0;
     spec->disk.left = fault->disk.by == SCN_DISK_LEFT ? fault->disk.left : 0;
+}
+
+static struct fault_texts texts_of(char *const *texts, size_t count)
+{
+    return (struct fault_texts){.list = copy_texts(texts, count), .count = count};
+}
+
+static void fill_http(const struct planner *planner, const struct scn_fault *fault,
+                      struct fault_spec *spec)
+{
+    fill_route(&fault->http.route, &spec->http.route);
+    spec->http.method = base_str_dup(fault->http.method);
+    spec->http.path = base_str_dup(fault->http.path);
+    spec->http.path_prefix = base_str_dup(fault->http.path_prefix);
+    spec->http.headers = texts_of(fault->http.headers, fault->http.header_count);
+    spec->http.share = fault->http.share;
+    spec->http.seed = seed_of(planner->seed, fault->name) >> 1; /* as JSON numbers go */
+    spec->http.action = fault->http.action;
+    spec->http.status = (int)fault->http.status;
+    spec->http.body = base_str_dup(fault->http.body);
+    spec->http.time = fault->http.time;
+    spec->http.bytes = (uint64_t)fault->http.bytes;
+    spec->http.set = texts_of(fault->http.set, fault->http.set_count);
+    spec->http.remove = texts_of(fault->http.remove, fault->http.remove_count);
+}
+
+static void fill_dns(const struct planner *planner, const struct scn_fault *fault,
+                     struct fault_spec *spec)
+{
+    spec->dns.names = texts_of(fault->dns.names, fault->dns.name_count);
+    spec->dns.share = fault->dns.share;
+    spec->dns.seed = seed_of(planner->seed, fault->name) >> 1;
+    spec->dns.answer = fault->dns.answer;
+    spec->dns.address = base_str_dup(fault->dns.address);
+    spec->dns.server = base_str_dup(fault->dns.server);
 }
 
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
@@ -310,6 +363,23 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         need_supervisor(planner, fault, service, index);
         spec->limits.files = fault->limits.files;
         spec->limits.pids = fault->limits.pids;
+        break;
+    case FAULT_TCP:
+        need_netns(planner, service, index);
+        check_route(planner, fault, &fault->tcp.route, index);
+        fill_route(&fault->tcp.route, &spec->tcp.route);
+        spec->tcp.toxic = fault->tcp.toxic;
+        spec->tcp.bytes = (uint64_t)fault->tcp.bytes;
+        spec->tcp.time = fault->tcp.time;
+        break;
+    case FAULT_HTTP:
+        need_netns(planner, service, index);
+        check_route(planner, fault, &fault->http.route, index);
+        fill_http(planner, fault, spec);
+        break;
+    case FAULT_DNS:
+        need_netns(planner, service, index);
+        fill_dns(planner, fault, spec);
         break;
     }
 }

@@ -4,12 +4,14 @@ there, how it is kept from being applied to the second of two targets. A new kin
 row of KINDS."""
 
 import contextlib
+import http.client
 import time
 
 from chaos_lab import (Instance, answers, app_fault, connects, cpu_fault, cut_off, disk_fault,
                        echo_command, files_limit, fillers, group_mount, injected_share, kill_fault, limits_fault, memory_fault, partition_fault,
                        pause_fault, sh, workers_in)
 from conftest import wait_until
+from proxy_lab import RIGHT, dns_fault, http_fault, lookup, tcp_fault
 
 # A service whose /api/chaos is broken: it answers like any other, but takes no fault.
 BROKEN = """
@@ -145,11 +147,8 @@ class Partition(Kind):
 
     @contextlib.contextmanager
     def second_refuses(self, platform, spec):
-        """A table of that name is in the way. The kernel refuses it to the owner of another."""
-        inside = ["ip", "netns", "exec", platform.instances[self.pair[1]].netns, "nft"]
-        table = ["table", "inet", f"squall_{spec['id']}"]
-        sh(*inside, "add", *table)
-        yield  # the agent's revert takes it along
+        table_in_the_way(platform, self.pair[1], spec)
+        yield
 
 
 class App(Kind):
@@ -263,6 +262,75 @@ class Pids(Kind):
         return (effect.target.groups[1] / "pids.max").read_text() == "max\n"
 
 
+def table_in_the_way(platform, name, spec):
+    """The kernel refuses a table of that name to the owner of another; the agent's revert takes it
+    along."""
+    inside = ["ip", "netns", "exec", platform.instances[name].netns, "nft"]
+    sh(*inside, "add", "table", "inet", f"squall_{spec['id']}")
+
+
+class Proxied(Kind):
+    """Gone is who is served as before; nobody answers in place of a proxy that is stopped."""
+    words = "refused"
+
+    def right(self, effect):
+        raise NotImplementedError
+
+    def gone(self, effect):
+        try:
+            return self.right(effect)
+        except (OSError, http.client.HTTPException):
+            return False
+
+    @contextlib.contextmanager
+    def second_refuses(self, platform, spec):
+        table_in_the_way(platform, self.pair[1], spec)
+        yield
+
+
+def status_of(instance, timeout):
+    connection = http.client.HTTPConnection(instance.address, instance.port, timeout=timeout)
+    try:
+        connection.request("GET", "/api/nothing")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+class Tcp(Proxied):
+    target = "web-17"
+    pair = ("web-17", "web-18")
+
+    def spec(self, lab, targets, **times):
+        return tcp_fault("latency", time_ms=500, targets=targets, service="web", **times)
+
+    def right(self, effect):
+        return status_of(effect.target, 0.25) == 404
+
+
+class Http(Proxied):
+    target = "web-18"
+    pair = ("web-18", "web-17")
+
+    def spec(self, lab, targets, **times):
+        return {**http_fault("abort", targets=targets, status=418, **times), "service": "web"}
+
+    def right(self, effect):
+        return status_of(effect.target, 0.25) == 404
+
+
+class Dns(Proxied):
+    target = "api-11"
+    pair = ("api-11", "api-12")
+
+    def spec(self, lab, targets, **times):
+        return dns_fault(lab.name_server, targets=targets, **times)
+
+    def right(self, effect):
+        return lookup(effect.lab, effect.lab.name_server, "db.test", instance=effect.target.name,
+                      timeout=0.2) == RIGHT
+
+
 KINDS = {
     "kill": Kill(),
     "partition": Partition(),
@@ -276,4 +344,7 @@ KINDS = {
     "diskFill": DiskFill(),
     "limits (files)": Files(),
     **({"limits (pids)": Pids()} if group_mount("pids") is not None else {}),
+    "tcp": Tcp(),
+    "http": Http(),
+    "dns": Dns(),
 }

@@ -41,6 +41,7 @@ listener = socket.create_server((sys.argv[1], int(sys.argv[2])))
 def echo(connection):
     while data := connection.recv(4096):
         connection.sendall(data)
+    connection.close()
 while True:
     connection, _ = listener.accept()
     threading.Thread(target=echo, args=(connection,), daemon=True).start()
@@ -55,8 +56,8 @@ def start_ticks(pid):
     return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
 
 
-def tcp_socket(netns):
-    """A TCP socket made inside a namespace, by a thread that ends there."""
+def tcp_socket(netns, kind=socket.SOCK_STREAM):
+    """A socket, of TCP unless said otherwise, made inside a namespace, by a thread that ends there."""
     made = queue.Queue()
 
     def visit():
@@ -64,7 +65,7 @@ def tcp_socket(netns):
             with open(f"/run/netns/{netns}", "rb") as place:
                 libc = ctypes.CDLL(None, use_errno=True)
                 assert libc.setns(place.fileno(), 0x40000000) == 0, ctypes.get_errno()
-        made.put(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        made.put(socket.socket(socket.AF_INET, kind))
 
     thread = threading.Thread(target=visit)
     thread.start()

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """squall fault apply|list|revert and --dry-run, on real services with a real agent."""
 
+import http.client
 import json
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -82,6 +84,40 @@ def test_it_is_kept_beyond_its_lease_and_reverted_by_a_signal(agent, platform, t
     assert "during" in hand.text() and "after" in hand.text(), "evidence is shown"
     record = next(r for r in records(agent) if r["id"] == hand.id())
     assert (record["state"], record["end"]) == ("gone", "request")
+
+
+def echo_time(platform, name):
+    instance = platform.instances[name]
+    with socket.create_connection((instance.address, instance.port), timeout=5) as sock:
+        began = time.monotonic()
+        sock.sendall(b"hello")
+        assert sock.recv(5) == b"hello"
+        return time.monotonic() - began
+
+
+def status_of(platform, name):
+    instance = platform.instances[name]
+    connection = http.client.HTTPConnection(instance.address, instance.port, timeout=5)
+    connection.request("GET", "/api/nothing")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("words, bent", [
+    (["tcp", "api", "latency=400ms"], lambda *at: echo_time(*at) > 0.35),
+    (["http", "gateway", "abort={status: 418}"], lambda *at: status_of(*at) == 418)])
+def test_a_fault_of_a_proxy_is_kept_and_reverted(agent, platform, tmp_path, words, bent):
+    hand = ByHand(agent, tmp_path, *words, "--for", "60s", "--lease", "2s").wait_for("active")
+    (target,) = next(r for r in records(agent) if r["id"] == hand.id())["targets"]
+    end = time.monotonic() + 3  # longer than a lease: only renewal keeps it
+    while time.monotonic() < end:
+        assert bent(platform, target)
+    hand.process.send_signal(signal.SIGINT)
+    assert hand.end() == 0, hand.text()
+    assert not bent(platform, target)
+    assert "during" in hand.text() and "after" in hand.text(), "evidence is shown"
 
 
 @NEEDS_ROOT

@@ -8,8 +8,10 @@ import pytest
 
 from conftest import BIN
 
-KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "network", "diskFill", "limits"}
-NETNS_KINDS = {"partition", "network"}  # what needs a table in a network namespace
+KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "network", "diskFill", "limits",
+         "tcp", "http", "dns"}
+# What needs a table in a network namespace.
+NETNS_KINDS = {"partition", "network", "tcp", "http", "dns"}
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="privileges are taken away from root")
 
 

@@ -21,9 +21,10 @@ import pytest
 
 from chaos_kinds import KINDS
 from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Instance, app_fault,
-                       bridge, echo_command, group_mount, kill_fault, make_namespace,
-                       partition_fault, platform, sh, unshared_mounts)
+                       bridge, connects, echo_command, gateway_command, group_mount, kill_fault,
+                       make_namespace, partition_fault, platform, sh, unshared_mounts)
 from conftest import BIN, ROOT, wait_until
+from proxy_lab import ZONE
 
 pytestmark = NEEDS_ROOT
 # All kinds are measured at once, within a lease; a sanitizer makes each of them slower.
@@ -115,8 +116,25 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def machine(platform):
-    made = Machine(platform)
+def web(platform, bridge):
+    """Two more services of HTTP in namespaces, and a name server that every instance reaches."""
+    for number in (17, 18):
+        name, address = f"web-{number}", f"{SUBNET}.{number}"
+        platform.add("web", Instance(platform.folder, name,
+                                     gateway_command(platform, name, address, 3000), address, 3000,
+                                     make_namespace(platform, bridge, number)))
+    platform.write()
+    platform.name_server = f"{SUBNET}.1"
+    process = subprocess.Popen([sys.executable, "-c", ZONE, platform.name_server])
+    wait_until(lambda: connects(None, platform.name_server, 53), 10, "the name server listens")
+    yield platform
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def machine(web):
+    made = Machine(web)
     yield made
     made.close()
 

@@ -40,10 +40,11 @@ enum { AGENT_MAX_DURATION_S = 3600, AGENT_MAX_AFFECTED_PERCENT = 50 }; /* defaul
 struct agent *agent_new(struct io_loop *loop, const struct agent_config *config,
                         struct base_error *err);
 /* Gives up, for this process, every privilege but those of the kinds of fault that this host can
- * have: kill and pause CAP_KILL; partition CAP_SYS_ADMIN and CAP_NET_ADMIN; network these and
- * CAP_NET_RAW; limits CAP_SYS_RESOURCE; app, cpu, memory and diskFill none; and CAP_SYS_PTRACE when
- * the topology has instances that must be found in /proc. Files that it reads and writes must be
- * its user's own from then on, also for root. Threads that run already keep theirs.
+ * have: kill and pause CAP_KILL; partition, tcp, http and dns CAP_SYS_ADMIN and CAP_NET_ADMIN;
+ * network these and CAP_NET_RAW; limits CAP_SYS_RESOURCE; app, cpu, memory and diskFill none; and
+ * CAP_SYS_PTRACE when the topology has instances that must be found in /proc. Files that it reads
+ * and writes must be its user's own from then on, also for root. Threads that run already keep
+ * theirs.
  */
 bool agent_confine(const struct agent *agent, struct base_error *err);
 uint16_t agent_port(const struct agent *agent);

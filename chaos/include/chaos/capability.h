@@ -6,12 +6,12 @@
 #include "model/fault.h"
 #include "model/topology.h"
 
-enum { FAULT_KIND_COUNT = FAULT_LIMITS + 1 };
+enum { FAULT_KIND_COUNT = FAULT_DNS + 1 };
 
 /* Whether this host (its kernel, and what this process may do) can have such a fault. false: why
- * names what is missing and what would help. partition and network find out by making their rules
- * in a network namespace that exists for this call alone; nothing outside of it is touched. Blocks
- * for some milliseconds. */
+ * names what is missing and what would help. partition, network, tcp, http and dns find out by
+ * making their rules in a network namespace that exists for this call alone; nothing outside of it
+ * is touched. Blocks for some milliseconds. */
 bool fault_host_can(enum fault_kind kind, struct base_error *why);
 /* By what this host does it, where hosts differ; "" otherwise. Blocks as above. */
 const char *fault_host_means(enum fault_kind kind);

@@ -11,7 +11,8 @@ static const char *const kind_names[] = {
     [FAULT_APP] = "app",         [FAULT_PAUSE] = "pause",
     [FAULT_CPU] = "cpu",         [FAULT_MEMORY] = "memory",
     [FAULT_NETWORK] = "network", [FAULT_DISK_FILL] = "diskFill",
-    [FAULT_LIMITS] = "limits",
+    [FAULT_LIMITS] = "limits",   [FAULT_TCP] = "tcp",
+    [FAULT_HTTP] = "http",       [FAULT_DNS] = "dns",
 };
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
@@ -21,6 +22,33 @@ static const struct codec_words actions = CODEC_WORDS(action_names);
 static const char *const direction_names[] = {
     [FAULT_BOTH] = "both", [FAULT_INGRESS] = "ingress", [FAULT_EGRESS] = "egress"};
 const struct codec_words model_directions = CODEC_WORDS(direction_names);
+
+static const char *const side_names[] = {
+    [FAULT_INBOUND] = "inbound", [FAULT_OUTBOUND] = "outbound"};
+static const struct codec_words sides = CODEC_WORDS(side_names);
+
+static const char *const toxic_names[] = {
+    [FAULT_TOXIC_LATENCY] = "latency",       [FAULT_TOXIC_SLICER] = "slicer",
+    [FAULT_TOXIC_LIMIT_DATA] = "limitData",  [FAULT_TOXIC_RESET_BYTES] = "resetAfterBytes",
+    [FAULT_TOXIC_RESET_TIME] = "resetAfter", [FAULT_TOXIC_TIMEOUT] = "timeout",
+    [FAULT_TOXIC_SLOW_CLOSE] = "slowClose",
+};
+static const struct codec_words toxics = CODEC_WORDS(toxic_names);
+
+static const char *const http_action_names[] = {
+    [FAULT_HTTP_ABORT] = "abort",        [FAULT_HTTP_DELAY] = "delay",
+    [FAULT_HTTP_SLOW_BODY] = "slowBody", [FAULT_HTTP_TRUNCATE] = "truncate",
+    [FAULT_HTTP_PATCH] = "patch",
+};
+static const struct codec_words http_actions = CODEC_WORDS(http_action_names);
+
+static const char *const dns_answer_names[] = {
+    [FAULT_DNS_NXDOMAIN] = "nxdomain",
+    [FAULT_DNS_SERVFAIL] = "servfail",
+    [FAULT_DNS_TIMEOUT] = "timeout",
+    [FAULT_DNS_ADDRESS] = "address",
+};
+static const struct codec_words dns_answers = CODEC_WORDS(dns_answer_names);
 
 static const char *const state_names[] = {
     [FAULT_REQUESTED] = "requested", [FAULT_APPLYING] = "applying",
@@ -78,6 +106,60 @@ static const struct codec_field limits_fields[] = {
     {.key = "files", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.files)},
     {.key = "pids", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.pids)},
 };
+/* The arguments name members, which take no parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
+/* Which connections: the first fields of every fault of a proxy. */
+#define ROUTE_FIELDS(kind)                                                                         \
+    {.key = "direction", .type = CODEC_WORD, .words = &sides, AT(kind.route.side)},                \
+        {.key = "peers",                                                                           \
+         .type = CODEC_TEXTS,                                                                      \
+         .form = FORM_NAME,                                                                        \
+         AT(kind.route.peers),                                                                     \
+         .count_offset = offsetof(struct fault_spec, kind.route.peer_count)},                      \
+    {                                                                                              \
+        .key = "port", .type = CODEC_INT, .max = UINT16_MAX, AT(kind.route.port)                   \
+    }
+static const struct codec_field tcp_fields[] = {
+    ROUTE_FIELDS(tcp),
+    {.key = "toxic", .type = CODEC_WORD, .words = &toxics, AT(tcp.toxic)},
+    {.key = "bytes", .type = CODEC_U64, AT(tcp.bytes)},
+    {.key = "timeNs", .type = CODEC_NS, AT(tcp.time)},
+};
+#define TEXTS_FIELD(word, member)                                                                  \
+    {                                                                                              \
+        .key = (word), .type = CODEC_TEXTS, .form = FORM_LINE, AT(http.member.list),               \
+        .count_offset = offsetof(struct fault_spec, http.member.count)                             \
+    }
+/* NOLINTEND(bugprone-macro-parentheses) */
+static const struct codec_field http_fields[] = {
+    ROUTE_FIELDS(http),
+    {.key = "method", .type = CODEC_TEXT_OR_NULL, .form = FORM_METHOD, AT(http.method)},
+    {.key = "path", .type = CODEC_TEXT_OR_NULL, .form = FORM_PATH, AT(http.path)},
+    {.key = "pathPrefix", .type = CODEC_TEXT_OR_NULL, .form = FORM_PATH, AT(http.path_prefix)},
+    TEXTS_FIELD("headers", headers),
+    {.key = "share", .type = CODEC_REAL, .range = RANGE_SHARE, AT(http.share)},
+    {.key = "seed", .type = CODEC_U64, AT(http.seed)},
+    {.key = "action", .type = CODEC_WORD, .words = &http_actions, AT(http.action)},
+    {.key = "status", .type = CODEC_INT, .max = 599, AT(http.status)},
+    {.key = "body", .type = CODEC_TEXT_OR_NULL, AT(http.body)},
+    {.key = "timeNs", .type = CODEC_NS, AT(http.time)},
+    {.key = "bytes", .type = CODEC_U64, AT(http.bytes)},
+    TEXTS_FIELD("set", set),
+    TEXTS_FIELD("remove", remove),
+};
+static const struct codec_field dns_fields[] = {
+    {.key = "names",
+     .type = CODEC_TEXTS,
+     .form = FORM_NAME,
+     .min = 1,
+     AT(dns.names.list),
+     .count_offset = offsetof(struct fault_spec, dns.names.count)},
+    {.key = "share", .type = CODEC_REAL, .range = RANGE_SHARE, AT(dns.share)},
+    {.key = "seed", .type = CODEC_U64, AT(dns.seed)},
+    {.key = "answer", .type = CODEC_WORD, .words = &dns_answers, AT(dns.answer)},
+    {.key = "address", .type = CODEC_TEXT_OR_NULL, AT(dns.address)},
+    {.key = "server", .type = CODEC_TEXT_OR_NULL, AT(dns.server)},
+};
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
         .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
@@ -91,6 +173,9 @@ static const struct codec_shape cpu_shape = VARIANT("cpu", cpu_fields);
 static const struct codec_shape memory_shape = VARIANT("memory", memory_fields);
 static const struct codec_shape disk_shape = VARIANT("diskFill", disk_fields);
 static const struct codec_shape limits_shape = VARIANT("limits", limits_fields);
+static const struct codec_shape tcp_shape = VARIANT("tcp", tcp_fields);
+static const struct codec_shape http_shape = VARIANT("http", http_fields);
+static const struct codec_shape dns_shape = VARIANT("dns", dns_fields);
 static const struct codec_shape *const variants[] = {
     [FAULT_KILL] = &kill_shape,
     [FAULT_PARTITION] = &partition_shape,
@@ -101,6 +186,9 @@ static const struct codec_shape *const variants[] = {
     [FAULT_NETWORK] = &model_network_shape,
     [FAULT_DISK_FILL] = &disk_shape,
     [FAULT_LIMITS] = &limits_shape,
+    [FAULT_TCP] = &tcp_shape,
+    [FAULT_HTTP] = &http_shape,
+    [FAULT_DNS] = &dns_shape,
 };
 
 static const struct codec_field spec_fields[] = {
@@ -229,6 +317,16 @@ void fault_record_add_evidence(struct fault_record *record, const char *target, 
 const char *fault_kind_name(enum fault_kind kind)
 {
     return codec_word(&kinds, kind);
+}
+
+const char *fault_toxic_name(enum fault_toxic toxic)
+{
+    return codec_word(&toxics, toxic);
+}
+
+const char *fault_http_action_name(enum fault_http_action action)
+{
+    return codec_word(&http_actions, action);
 }
 
 const char *fault_state_name(enum fault_state state)

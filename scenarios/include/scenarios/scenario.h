@@ -139,6 +139,14 @@ struct scn_select {
     double up_to;   /* 0..1 */
 };
 
+/* Which connections of the targets go through a proxy. */
+struct scn_route_of {
+    enum fault_side side;
+    char **peers;
+    size_t peer_count;
+    int64_t port; /* 0: that of whoever is connected to */
+};
+
 struct scn_fault {
     char *name;
     struct dur_ns at;       /* after the load's start, or after the end of `after` */
@@ -194,6 +202,38 @@ struct scn_fault {
         int64_t files; /* -1: as it is */
         int64_t pids;
     } limits;
+    struct {
+        struct scn_route_of route;
+        enum fault_toxic toxic;
+        int64_t bytes;
+        struct dur_ns time;
+    } tcp;
+    struct {
+        struct scn_route_of route;
+        char *method;
+        char *path;
+        char *path_prefix;
+        char **headers; /* "Name: value" */
+        size_t header_count;
+        double share; /* 0..1 */
+        enum fault_http_action action;
+        int64_t status;
+        char *body;
+        struct dur_ns time;
+        int64_t bytes;
+        char **set; /* "Name: value" */
+        size_t set_count;
+        char **remove;
+        size_t remove_count;
+    } http;
+    struct {
+        char **names;
+        size_t name_count;
+        double share; /* 0..1 */
+        enum fault_dns_answer answer;
+        char *address;
+        char *server;
+    } dns;
 };
 
 struct scn_probe {

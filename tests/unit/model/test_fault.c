@@ -27,6 +27,17 @@
     "'duplicate':0.0,'corrupt':0.05,'reorder':0.1,'rateBits':0.0,'seed':7}}"
 #define DISK   HEAD("diskFill") "'diskFill':{'path':'/s/x','bytes':0,'left':0.1}}"
 #define LIMITS HEAD("limits") "'limits':{'files':0,'pids':-1}}"
+#define ROUTE  "'direction':'outbound','peers':['postgres'],'port':5432"
+#define TCP    HEAD("tcp") "'tcp':{" ROUTE ",'toxic':'slicer','bytes':10,'timeNs':1000000}}"
+#define HTTP                                                                                       \
+    HEAD("http")                                                                                   \
+    "'http':{" ROUTE ",'method':'GET','path':'/api/users','pathPrefix':'/api/','headers':"         \
+    "['X-Who: me'],'share':0.5,'seed':7,'action':'abort','status':503,'body':'no','timeNs':0,"     \
+    "'bytes':0,'set':['A: b'],'remove':['C']}}"
+#define DNS                                                                                        \
+    HEAD("dns")                                                                                    \
+    "'dns':{'names':['db.test'],'share':0.5,'seed':7,'answer':'address','address':'192.0.2.1',"    \
+    "'server':'10.0.0.2'}}"
 
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
@@ -35,7 +46,8 @@
     "'evidence':[{'target':'users-1','when':'during','metric':'process alive','value':'no',"       \
     "'expected':'no','ok':true,'atNs':3}]}"
 
-static const char *const spec_nullable[] = {"-"};
+static const char *const spec_nullable[] = {"method", "path",    "pathPrefix",
+                                            "body",   "address", "server"};
 CASE(fault_spec, struct fault_spec, spec_nullable);
 static const char *const record_nullable[] = {"error", "value", "expected"};
 CASE(fault_record, struct fault_record, record_nullable);
@@ -52,6 +64,9 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, NETWORK);
     assert_round_trip(&fault_spec_case, DISK);
     assert_round_trip(&fault_spec_case, LIMITS);
+    assert_round_trip(&fault_spec_case, TCP);
+    assert_round_trip(&fault_spec_case, HTTP);
+    assert_round_trip(&fault_spec_case, DNS);
     assert_round_trip(&fault_record_case, RECORD);
 }
 
@@ -67,6 +82,9 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, NETWORK);
     assert_every_key_guarded(&fault_spec_case, DISK);
     assert_every_key_guarded(&fault_spec_case, LIMITS);
+    assert_every_key_guarded(&fault_spec_case, TCP);
+    assert_every_key_guarded(&fault_spec_case, HTTP);
+    assert_every_key_guarded(&fault_spec_case, DNS);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -118,6 +136,18 @@ static void test_bad_values(void **state)
         {DISK, {"diskFill/left", "-0.1"}},
         {LIMITS, {"limits/files", "-2"}},
         {LIMITS, {"limits/pids", "-2"}},
+        {TCP, {"tcp/direction", "'ingress'"}},
+        {TCP, {"tcp/port", "65536"}},
+        {TCP, {"tcp/toxic", "'slow'"}},
+        {TCP, {"tcp/bytes", "-1"}},
+        {HTTP, {"http/method", "'get'"}},
+        {HTTP, {"http/path", "'x'"}},
+        {HTTP, {"http/share", "1.1"}},
+        {HTTP, {"http/status", "600"}},
+        {HTTP, {"http/set", "['A: b\\r\\nC: d']"}},
+        {HTTP, {"http/action", "'drop'"}},
+        {DNS, {"dns/names", "[]"}},
+        {DNS, {"dns/answer", "'refused'"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,

@@ -61,6 +61,43 @@ static void test_a_kind_without_keys_and_a_number_to_select(void **state)
     plan_fini(&plan);
 }
 
+static void assert_by_hand(const char *kind, const char *const *details, size_t count,
+                           struct plan *plan)
+{
+    const struct scn_fault_words words = {.kind = kind,
+                                          .service = "users",
+                                          .duration = "5s",
+                                          .details = details,
+                                          .detail_count = count};
+    char *complaints_of = NULL;
+    if (!fault_planned(&words, plan, &complaints_of))
+        fail_msg("%s: %s", kind, complaints_of);
+    free(complaints_of);
+}
+
+static void test_faults_of_a_proxy(void **state)
+{
+    (void)state;
+    static const char *const tcp[] = {"slicer={size: 5, delay: 10ms}", "port=80"};
+    static const char *const http[] = {"abort={status: 503}", "pathPrefix=/api/", "percent=20%"};
+    static const char *const dns[] = {"names=[db.test, '*.far.test']", "answer=servfail"};
+    struct plan plan;
+    assert_by_hand("tcp", tcp, 2, &plan);
+    assert_int_equal(plan.faults[0].spec.tcp.toxic, FAULT_TOXIC_SLICER);
+    assert_int_equal(plan.faults[0].spec.tcp.bytes, 5);
+    assert_int_equal(plan.faults[0].spec.tcp.route.port, 80);
+    plan_fini(&plan);
+    assert_by_hand("http", http, 3, &plan);
+    assert_int_equal(plan.faults[0].spec.http.status, 503);
+    assert_string_equal(plan.faults[0].spec.http.path_prefix, "/api/");
+    assert_true(plan.faults[0].spec.http.share == 0.2);
+    plan_fini(&plan);
+    assert_by_hand("dns", dns, 2, &plan);
+    assert_int_equal(plan.faults[0].spec.dns.answer, FAULT_DNS_SERVFAIL);
+    assert_string_equal(plan.faults[0].spec.dns.names.list[1], "*.far.test");
+    plan_fini(&plan);
+}
+
 /* Nothing that a word holds becomes a key, a line or another document. */
 static void test_words_stay_words(void **state)
 {
@@ -127,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_become_one_fault),
         cmocka_unit_test(test_a_kind_without_keys_and_a_number_to_select),
+        cmocka_unit_test(test_faults_of_a_proxy),
         cmocka_unit_test(test_words_stay_words),
         cmocka_unit_test(test_every_kind_says_what_it_is),
     };

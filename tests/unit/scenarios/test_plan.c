@@ -579,6 +579,44 @@ static void test_network(void **state)
     topo_fini(&topo);
 }
 
+static void test_proxy_faults_are_planned(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}",
+                          "http: {path: /api/users, percent: 20%, headers: {X-Who: me}, "
+                          "peers: [gateway], port: 80, abort: {status: 503, body: \"no\"}}");
+    struct plan plan = planned(text, &topo, &plain);
+    const struct fault_spec *spec = &plan.faults[0].spec;
+    assert_int_equal(spec->kind, FAULT_HTTP);
+    assert_string_equal(spec->http.path, "/api/users");
+    assert_null(spec->http.path_prefix);
+    assert_string_equal(spec->http.headers.list[0], "X-Who: me");
+    assert_string_equal(spec->http.route.peers[0], "gateway");
+    assert_true(spec->http.route.port == 80 && spec->http.route.side == FAULT_INBOUND);
+    assert_true(spec->http.action == FAULT_HTTP_ABORT && spec->http.status == 503);
+    uint64_t seed = spec->http.seed;
+    plan_fini(&plan);
+    struct scn_plan_options other = {.run = "r", .seed_given = true, .seed = 2};
+    plan = planned(text, &topo, &other);
+    assert_true(plan.faults[0].spec.http.seed != seed);
+    plan_fini(&plan);
+    free(text);
+    text = replaced(SAMPLE, "kill: {}", "tcp: {slicer: {size: 5, delay: 10ms}, peers: [redis]}");
+    char *list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].tcp.peers[0]: no service \"redis\"");
+    free(list);
+    free(text);
+    topo_fini(&topo);
+    topo = platform(TOPO_LOOPBACK);
+    text = replaced(SAMPLE, "kill: {}", "dns: {names: [a.b]}");
+    list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].dns: needs a network namespace");
+    free(list);
+    free(text);
+    topo_fini(&topo);
+}
+
 static void test_kernel_faults_need_root(void **state)
 {
     (void)state;
@@ -805,6 +843,7 @@ int main(void)
         cmocka_unit_test(test_one_instance_cannot_have_two_faults_at_once),
         cmocka_unit_test(test_faults_at_one_time_share_the_cap),
         cmocka_unit_test(test_network),
+        cmocka_unit_test(test_proxy_faults_are_planned),
         cmocka_unit_test(test_kernel_faults_need_root),
         cmocka_unit_test(test_missing_agent_and_prometheus),
         cmocka_unit_test(test_options),

@@ -39,6 +39,19 @@ static void test_one_fault_follows_another(void **state)
                     "b@18+4<a a@5+10 c@22+1<b", "steady@0 a@5! after-a@15 b@18! c@22! after-c@23");
 }
 
+/* That of a proxy as any other. */
+static void test_a_proxy_fault_repeats_and_is_followed(void **state)
+{
+    (void)state;
+    assert_timeline(
+        ONE("a", "at: 5s, for: 4s, repeat: {times: 2, every: 10s}", "tcp: {latency: 100ms}")
+            ONE("b", "at: 1s, for: 2s, after: a", "dns: {names: [a.test]}")
+                ONE("c", "at: 1s, for: 2s, after: b", "http: {abort: {status: 503}}"),
+        "a-1@5+4 a-2@15+4<a-1 b@20+2<a-2 c@23+2<b",
+        "steady@0 a-1@5! after-a-1@9 a-2@15! after-a-2@19 b@20! after-b@22 c@23! "
+        "after-c@25");
+}
+
 static void test_a_fault_repeats(void **state)
 {
     (void)state;
@@ -75,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_fault_follows_another),
         cmocka_unit_test(test_a_fault_repeats),
+        cmocka_unit_test(test_a_proxy_fault_repeats_and_is_followed),
         cmocka_unit_test(test_a_fault_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

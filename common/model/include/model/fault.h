@@ -17,7 +17,10 @@ enum fault_kind {
     FAULT_MEMORY,
     FAULT_NETWORK,
     FAULT_DISK_FILL,
-    FAULT_LIMITS
+    FAULT_LIMITS,
+    FAULT_TCP,
+    FAULT_HTTP,
+    FAULT_DNS
 };
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
@@ -55,6 +58,49 @@ struct fault_network {
 };
 
 enum { FAULT_MAX_PORTS = 64 };
+
+/* Which connections of the target a proxy fault is about. */
+enum fault_side { FAULT_INBOUND, FAULT_OUTBOUND };
+struct fault_route {
+    enum fault_side side;
+    char **peers; /* names of services, or addresses: inbound from whom (none: from anybody),
+                   * outbound to whom (at least one) */
+    size_t peer_count;
+    int port; /* 0: the target's own, outbound: each peer's own */
+};
+/* What befalls them; answers are the bytes that the server sends. */
+enum fault_toxic {
+    FAULT_TOXIC_LATENCY,     /* answers are `time` late */
+    FAULT_TOXIC_SLICER,      /* answers come in pieces of `bytes`, `time` apart */
+    FAULT_TOXIC_LIMIT_DATA,  /* closed after `bytes` of answers */
+    FAULT_TOXIC_RESET_BYTES, /* reset after `bytes` of answers */
+    FAULT_TOXIC_RESET_TIME,  /* reset `time` after they were opened */
+    FAULT_TOXIC_TIMEOUT,     /* accepted, never answered; closed after `time`, 0: never */
+    FAULT_TOXIC_SLOW_CLOSE   /* the server's close arrives `time` late */
+};
+enum { FAULT_TOXIC_COUNT = FAULT_TOXIC_SLOW_CLOSE + 1 };
+
+/* What befalls requests that match. */
+enum fault_http_action {
+    FAULT_HTTP_ABORT,     /* answered with `status` and `body`, never forwarded */
+    FAULT_HTTP_DELAY,     /* forwarded `time` later */
+    FAULT_HTTP_SLOW_BODY, /* the answer's body comes with `bytes` a second */
+    FAULT_HTTP_TRUNCATE,  /* the connection is closed after `bytes` of the answer's body */
+    FAULT_HTTP_PATCH      /* header fields of the answer are removed, then set */
+};
+enum { FAULT_HTTP_ACTIONS = FAULT_HTTP_PATCH + 1 };
+struct fault_texts {
+    char **list;
+    size_t count;
+};
+
+/* What is answered to questions for names that match. */
+enum fault_dns_answer {
+    FAULT_DNS_NXDOMAIN, /* there is no such name */
+    FAULT_DNS_SERVFAIL, /* the server cannot tell */
+    FAULT_DNS_TIMEOUT,  /* nothing */
+    FAULT_DNS_ADDRESS   /* `address`, whatever the name's own is */
+};
 
 struct fault_spec {
     char *id;               /* unique over all runs: <run id>-<n> */
@@ -106,6 +152,36 @@ struct fault_spec {
             int64_t files; /* soft limit on open files of each process; -1: left alone */
             int64_t pids;  /* pids.max of the control group; -1: left alone */
         } limits;
+        struct {
+            struct fault_route route;
+            enum fault_toxic toxic;
+            uint64_t bytes;
+            struct dur_ns time;
+        } tcp;
+        struct {
+            struct fault_route route;
+            char *method;               /* NULL: any */
+            char *path;                 /* exactly, without the query; NULL: any */
+            char *path_prefix;          /* NULL: any */
+            struct fault_texts headers; /* "Name: value": all of them must be there */
+            double share;               /* of the requests that match, 0..1 */
+            uint64_t seed;              /* decides which */
+            enum fault_http_action action;
+            int status;
+            char *body; /* NULL: none */
+            struct dur_ns time;
+            uint64_t bytes;
+            struct fault_texts set;    /* "Name: value" */
+            struct fault_texts remove; /* names */
+        } http;
+        struct {
+            struct fault_texts names; /* "db.example.com"; "*.example.com": all under it */
+            double share;             /* of the questions for them, 0..1 */
+            uint64_t seed;            /* decides which */
+            enum fault_dns_answer answer;
+            char *address; /* FAULT_DNS_ADDRESS; else NULL */
+            char *server;  /* address of the name server to measure with; NULL: the target's own */
+        } dns;
     };
 };
 
@@ -187,6 +263,8 @@ bool fault_has_burst(const struct fault_impairment *impairment);
 
 /* Enum <-> lower-case word ("kill", "active", "lease"). Parsing an unknown word is false. */
 const char *fault_kind_name(enum fault_kind kind);
+const char *fault_toxic_name(enum fault_toxic toxic); /* as in scenarios: "limitData" */
+const char *fault_http_action_name(enum fault_http_action action); /* "slowBody" */
 const char *fault_state_name(enum fault_state state);
 const char *fault_end_name(enum fault_end end);
 bool fault_kind_parse(const char *word, enum fault_kind *out);

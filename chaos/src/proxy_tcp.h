@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The driver of the kind tcp: one toxic, for every connection. */
+#ifndef CHAOS_PROXY_TCP_H
+#define CHAOS_PROXY_TCP_H
+
+#include "model/fault.h"
+#include "proxy.h"
+
+struct proxy_tcp_rules {
+    enum fault_toxic toxic;
+    uint64_t bytes;
+    struct dur_ns time;
+};
+
+extern const struct proxy_driver proxy_tcp_driver; /* its rules: struct proxy_tcp_rules */
+
+#endif
