@@ -91,7 +91,7 @@ static void put_counters(struct base_buf *out, const struct load_collector *c)
 {
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
         put_head(out, counters[i].name, "counter", counters[i].help);
-        for (struct cell_at at = {NULL}; next_cell(c, true, &at);) {
+        for (struct cell_at at = {.cell = NULL}; next_cell(c, true, &at);) {
             base_buf_printf(out, "%s{", counters[i].name);
             put_labels(out, c, at.phase, at.route);
             base_buf_printf(
@@ -113,7 +113,7 @@ static void put_outcome(struct base_buf *out, const struct load_collector *c,
 static void put_outcomes(struct base_buf *out, const struct load_collector *c)
 {
     put_head(out, "squall_load_requests_total", "counter", "Requests that ended, by outcome.");
-    for (struct cell_at at = {NULL}; next_cell(c, true, &at);) {
+    for (struct cell_at at = {.cell = NULL}; next_cell(c, true, &at);) {
         put_outcome(out, c, &at, "ok", at.cell->counts.ok);
         for (int i = 0; i < LOAD_FAIL_COUNT; i++)
             put_outcome(out, c, &at, load_failure_name((enum load_failure)i),
@@ -151,7 +151,7 @@ static void put_histograms(struct base_buf *out, const struct load_collector *c,
                            const char *help, enum load_kind kind)
 {
     put_head(out, name, "histogram", help);
-    for (struct cell_at at = {NULL}; next_cell(c, kind != LOAD_KIND_SCHEDULE, &at);)
+    for (struct cell_at at = {.cell = NULL}; next_cell(c, kind != LOAD_KIND_SCHEDULE, &at);)
         if (at.cell->histograms[kind].counts != NULL)
             put_histogram(out, c, name, &at, &at.cell->histograms[kind]);
 }

@@ -220,8 +220,10 @@ static bool name_peer(SSL *ssl, const char *name)
     unsigned char bytes[sizeof(struct in6_addr)];
     if (inet_pton(AF_INET, name, bytes) == 1 || inet_pton(AF_INET6, name, bytes) == 1)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
+    /* The name is copied, though its type says otherwise. */
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
+    return SSL_set_tlsext_host_name(ssl, (char *)(uintptr_t)name) == 1 &&
+           SSL_set1_host(ssl, name) == 1;
 }
 
 struct load_tls_conn *load_tls_open(struct load_tls *tls, int fd, size_t address)

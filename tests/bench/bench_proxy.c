@@ -31,7 +31,7 @@ static const char request[] = "GET /api/other?limit=10 HTTP/1.1\r\nHost: bench\r
 static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                              "Content-Length: 16\r\n\r\n{\"data\":[1,2,3]}";
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     (void)fprintf(stderr, "bench_proxy: %s: %s\n", what, strerror(errno));
     exit(1);

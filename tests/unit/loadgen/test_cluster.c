@@ -54,8 +54,8 @@ static void test_names(void **state)
                                       "a:b",
                                       "a\n",
                                       "ä",
-                                      "1234567890123456789012345678901234567890123456789012345678"
-                                      "9012345"};
+                                      ("1234567890123456789012345678901234567890123456789012345678"
+                                       "9012345")};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(load_cluster_run_valid(bad[i]));
 }

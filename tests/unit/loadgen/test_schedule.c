@@ -257,8 +257,9 @@ static long double area_until(const struct load_spec *spec, int64_t t)
         const struct load_stage *stage = &spec->stages[i];
         int64_t part = t < stage->length.ns ? t : stage->length.ns;
         long double share = (long double)part / (long double)stage->length.ns;
-        long double there = stage->from + (stage->to - (long double)stage->from) * share;
-        area += (stage->from + there) / 2 * ((long double)part / 1e9L);
+        long double from = (long double)stage->from;
+        long double there = from + ((long double)stage->to - from) * share;
+        area += (from + there) / 2 * ((long double)part / 1e9L);
         t -= part;
     }
     return area;
