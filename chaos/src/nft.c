@@ -496,18 +496,14 @@ void nft_end_rule(struct nft_batch *batch, struct nftnl_rule *rule, enum nft_end
 void nft_end_in_queue(struct nft_batch *batch, struct nftnl_rule *rule, uint16_t number)
 {
     struct nftnl_expr *target = add_expr(batch, rule, "target");
-    struct xt_NFQ_info_v3 *info = calloc(1, sizeof *info);
-    if (target == NULL || info == NULL) {
-        free(info);
-        batch->failed = true;
+    if (target == NULL)
         return;
-    }
+    struct xt_NFQ_info_v3 *info = base_calloc(1, sizeof *info);
     *info =
         (struct xt_NFQ_info_v3){.queuenum = number, .queues_total = 1, .flags = NFQ_FLAG_BYPASS};
     (void)nftnl_expr_set_str(target, NFTNL_EXPR_TG_NAME, "NFQUEUE");
     nftnl_expr_set_u32(target, NFTNL_EXPR_TG_REV, 3);
-    /* The expression owns the info, and frees it. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-    (void)nftnl_expr_set(target, NFTNL_EXPR_TG_INFO, info, sizeof *info);
+    (void)nftnl_expr_set(target, NFTNL_EXPR_TG_INFO, info, sizeof *info); /* which frees it */
 }
 
 struct nftnl_rule *nft_rule_new(struct nft_batch *batch, const char *table, const char *chain)
