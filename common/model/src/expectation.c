@@ -187,7 +187,7 @@ static void copy_word(char out[static WORD_MAX_TEXT], const char *text, size_t l
     (void)snprintf(out, WORD_MAX_TEXT, "%.*s%s", (int)(fits ? len : 20), text, fits ? "" : "...");
 }
 
-bool expectation_parse(const char *text, struct expectation *out, struct base_error *err)
+static bool parse(const char *text, struct expectation *out, struct base_error *err)
 {
     struct expectation parsed = {.quantile = 0};
     char word[WORD_MAX_TEXT];
@@ -219,21 +219,6 @@ bool expectation_parse(const char *text, struct expectation *out, struct base_er
     }
     *out = parsed;
     return true;
-}
-
-bool expectation_holds(const struct expectation *expectation, double measured)
-{
-    switch (expectation->op) {
-    case EXPECT_LT:
-        return measured < expectation->value;
-    case EXPECT_LE:
-        return measured <= expectation->value;
-    case EXPECT_GT:
-        return measured > expectation->value;
-    case EXPECT_GE:
-        return measured >= expectation->value;
-    }
-    return false;
 }
 
 /* The shortest decimal with which `scale` times the number reads back as the same double. */
@@ -282,6 +267,39 @@ void expectation_format(const struct expectation *expectation, char out[static E
     /* Both numbers are at most some 20 digits long: what would be cut is never there. */
     (void)snprintf(out, EXPECT_TEXT, "%.14s%.20s %s %.24s", stats[expectation->stat].word, number,
                    ops[expectation->op], value);
+}
+
+/* A plan keeps the text, so what the text cannot say exactly is not taken. */
+bool expectation_parse(const char *text, struct expectation *out, struct base_error *err)
+{
+    struct expectation parsed;
+    struct expectation kept;
+    char said[EXPECT_TEXT];
+    if (!parse(text, &parsed, err))
+        return false;
+    expectation_format(&parsed, said);
+    if (!parse(said, &kept, NULL) || kept.value != parsed.value || kept.quantile != parsed.quantile)
+        return base_fail(err, BASE_INVALID,
+                         "\"%.60s\" has a number that is too large, too small or too long to be "
+                         "kept exactly",
+                         text);
+    *out = parsed;
+    return true;
+}
+
+bool expectation_holds(const struct expectation *expectation, double measured)
+{
+    switch (expectation->op) {
+    case EXPECT_LT:
+        return measured < expectation->value;
+    case EXPECT_LE:
+        return measured <= expectation->value;
+    case EXPECT_GT:
+        return measured > expectation->value;
+    case EXPECT_GE:
+        return measured >= expectation->value;
+    }
+    return false;
 }
 
 static void trim_zeros(char *number)

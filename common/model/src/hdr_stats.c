@@ -62,8 +62,10 @@ int64_t hdr_value_at_quantile(const struct hdr *hdr, double quantile)
 {
     if (hdr->total == 0)
         return 0;
+    if (quantile >= 1)
+        return hdr_max(hdr); /* beyond 2^53 values the unit in the last place is several of them */
     bool lowest = !(quantile > 0);
-    int64_t rank = lowest ? 1 : rank_of(quantile > 1 ? 1 : quantile, hdr->total);
+    int64_t rank = lowest ? 1 : rank_of(quantile, hdr->total);
     int64_t seen = 0;
     for (int32_t i = 0; i < hdr->counts_len; i++) {
         seen += hdr->counts[i];

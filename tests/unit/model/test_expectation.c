@@ -117,6 +117,8 @@ static void test_parse_refuses(void **state)
         {"p(99 < 1s", "at character 1"},
         {"p(-1) < 1s", "at character 1"},
         {"count > 99999999999999999999", "expected a whole number"},
+        {"rate > 333333333333333333333333333333333333333333333333335/m", "too large"},
+        {"rate > 0.00000000000000000000000000000000012345/s", "too small"},
         /* Cut at 63 characters these would mean something. */
         {"count >= 0000000000000000000000000000000000000000000000000000000000000000000001000000",
          "expected a whole number such as 1000, found \"00000000000000000000...\""},

@@ -234,6 +234,10 @@ static void test_record_n(void **state)
     assert_int_equal(hdr.total, INT64_MAX);
     assert_int_equal(hdr_count_at(&hdr, 9), INT64_MAX - 3);
     assert_int_equal(hdr_value_at_quantile(&hdr, 1), 9);
+    hdr_reset(&hdr);
+    hdr_record_n(&hdr, 5, INT64_MAX - 1);
+    hdr_record_n(&hdr, 9, 1); /* a double does not tell these totals apart */
+    assert_int_equal(hdr_value_at_quantile(&hdr, 1), 9);
     hdr_fini(&hdr);
 }
 
