@@ -225,7 +225,7 @@ static bool parse(const char *text, struct expectation *out, struct base_error *
 static void shortest(double number, double scale, char out[static 32])
 {
     for (int digits = 1; digits <= 17; digits++) {
-        double back;
+        double back = 0;
         (void)snprintf(out, 32, "%.*g", digits, number * scale);
         /* A unit cannot follow an exponent, so that form does not count as readable. */
         if (strpbrk(out, "eE") == NULL && base_parse_double(out, &back) && back / scale == number)
@@ -272,8 +272,8 @@ void expectation_format(const struct expectation *expectation, char out[static E
 /* A plan keeps the text, so what the text cannot say exactly is not taken. */
 bool expectation_parse(const char *text, struct expectation *out, struct base_error *err)
 {
-    struct expectation parsed;
-    struct expectation kept;
+    struct expectation parsed = {.quantile = 0};
+    struct expectation kept = {.quantile = 0};
     char said[EXPECT_TEXT];
     if (!parse(text, &parsed, err))
         return false;
