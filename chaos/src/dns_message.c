@@ -48,9 +48,10 @@ static bool read_name(const unsigned char *data, size_t len, size_t *at, char ou
     size_t i = *at;
     while (i < len && data[i] != 0) {
         size_t label = data[i++];
-        if (label > max_label || label > len - i || used + label + 2 > DNS_NAME_TEXT)
+        size_t dot = used > 0 ? 1 : 0;
+        if (label > max_label || label > len - i || used + dot + label >= DNS_NAME_TEXT)
             return false;
-        if (used > 0)
+        if (dot > 0)
             out[used++] = '.';
         for (size_t k = 0; k < label; k++) {
             if (!is_plain(data[i + k]))

@@ -10,8 +10,9 @@
 
 enum {
     DNS_MESSAGE_MAX = 65535,
-    DNS_NAME_TEXT = 256, /* "db.example.com", in lower case, and a NUL */
-    DNS_QUERY_MAX = 12 + 255 + 4,
+    DNS_NAME_WIRE = 255, /* a name's most bytes in a message (RFC 1035, section 3.1) */
+    DNS_NAME_TEXT = DNS_NAME_WIRE - 2 + 1, /* "db.example.com", in lower case, and a NUL */
+    DNS_QUERY_MAX = 12 + DNS_NAME_WIRE + 4,
     DNS_ANSWER_MAX = DNS_QUERY_MAX + 12 + 16,
     DNS_TYPE_A = 1,
     DNS_TYPE_AAAA = 28,

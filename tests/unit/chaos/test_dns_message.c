@@ -65,6 +65,43 @@ static void what_is_no_plain_question_is_left_alone(void **state)
     }
 }
 
+/* A query for a name of `text` letters and dots (labels of 63 letters, and one of the rest). */
+static size_t ask_for_length(size_t text, unsigned char *query)
+{
+    size_t at = 12;
+    memset(query, 0, at);
+    query[5] = 1;
+    for (size_t left = text + 1; left > 0;) {
+        size_t label = left > 64 ? 63 : left - 1;
+        query[at] = (unsigned char)label;
+        memset(query + at + 1, 'a', label);
+        at += label + 1;
+        left -= label + 1;
+    }
+    static const unsigned char rest[] = {0, 0, 1, 0, 1};
+    memcpy(query + at, rest, sizeof rest);
+    return at + sizeof rest;
+}
+
+static void a_name_has_at_most_255_bytes_in_a_message(void **state)
+{
+    static const struct dns_address address = {.family = AF_INET6, .bytes = {0x20, 1}};
+    unsigned char query[512];
+    unsigned char made[DNS_ANSWER_MAX];
+    struct dns_question question;
+    (void)state;
+    size_t len = ask_for_length(253, query);
+    assert_int_equal(len, DNS_QUERY_MAX);
+    assert_true(dns_question_parse(query, len, &question));
+    assert_int_equal(question.end, DNS_QUERY_MAX);
+    assert_int_equal(strlen(question.name), 253);
+    query[len - 3] = DNS_TYPE_AAAA;
+    assert_true(dns_question_parse(query, len, &question));
+    assert_int_equal(dns_answer_make(query, &question, DNS_NOERROR, &address, made), sizeof made);
+    for (size_t text = 254; text < 258; text++)
+        assert_false(dns_question_parse(query, ask_for_length(text, query), &question));
+}
+
 static void names_match_patterns(void **state)
 {
     (void)state;
@@ -99,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_question_is_read_and_answered),
         cmocka_unit_test(what_is_no_plain_question_is_left_alone),
+        cmocka_unit_test(a_name_has_at_most_255_bytes_in_a_message),
         cmocka_unit_test(names_match_patterns),
         cmocka_unit_test(answers_with_records_that_lie_are_refused),
     };
