@@ -177,7 +177,7 @@ class Instance:
     def stop(self):
         self.stopping = True
         self.restart = False
-        if self.process.poll() is None:
+        if self.process is not None and self.process.poll() is None:
             self.process.kill()
         self.keeper.join(10)
 
@@ -266,8 +266,8 @@ def add_jobs(platform):
                                       port, groups=groups))
 
 
-def gateway_command(platform, name, address, port):
-    return [str(BIN / "squall-gateway"), "--instance", name, "--listen", f"{address}:{port}",
+def gateway_command(platform, name, address, port, programs=BIN):
+    return [str(programs / "squall-gateway"), "--instance", name, "--listen", f"{address}:{port}",
             "--upstream", "users=127.0.0.1:1", "--admin-token-file", str(platform.admin)]
 
 
@@ -334,8 +334,10 @@ def platform(bridge, tmp_path_factory):
 
 
 class Agent:
-    def __init__(self, platform, folder, *extra, user=None, token=True, listen="127.0.0.1:0"):
+    def __init__(self, platform, folder, *extra, user=None, token=True, listen="127.0.0.1:0",
+                 programs=BIN):
         self.platform, self.folder, self.user = platform, folder, user
+        self.program = str(programs / "squall-agent")
         self.listen = listen
         self.journal = folder / "journal"
         self.token_file = folder / "token"
@@ -354,7 +356,7 @@ class Agent:
         before = self.log_file.stat().st_size if self.log_file.exists() else 0
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, str(BIN / "squall-agent"), "--listen", self.listen, "--token-file",
+                [*self.prefix, self.program, "--listen", self.listen, "--token-file",
                  str(self.token_file), *self.options(), *self.extra],
                 stdout=log, stderr=log, user=self.user)
 
@@ -403,7 +405,7 @@ class Agent:
         return self.process.wait(30)
 
     def sweep(self):
-        return subprocess.run([str(BIN / "squall-agent"), "--sweep", *self.options()],
+        return subprocess.run([self.program, "--sweep", *self.options()],
                               capture_output=True, text=True, timeout=60, check=False,
                               user=self.user)
 

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import queue
+import shutil
 import signal
 import socket
 import subprocess
@@ -839,13 +840,14 @@ def free_port():
 
 def test_without_root_kill_and_app_work_and_partition_says_why(open_folder):
     user = 65534 if os.geteuid() == 0 else None
+    programs = pathlib.Path(shutil.copytree(BIN, open_folder / "bin"))  # BIN may be root's only
     platform = Platform(open_folder, "loopback")
-    agent = Agent(platform, open_folder, user=user)
+    agent = Agent(platform, open_folder, user=user, programs=programs)
     try:
         for name in ("gateway-1", "gateway-2"):
             port = free_port()
             platform.add("gateway", Instance(open_folder, name, gateway_command(
-                platform, name, "127.0.0.1", port), "127.0.0.1", port, user=user))
+                platform, name, "127.0.0.1", port, programs), "127.0.0.1", port, user=user))
         platform.write()
         agent.start()
         kinds = agent.ask("GET", "/v1/health")[1]["kinds"]

@@ -121,7 +121,9 @@ def test_a_crash_loop_stops_with_its_lease(agent, platform):
 @pytest.mark.parametrize("name, means", zip(JOBS, ["cgroup.events", "freezer.state", "process"]))
 def test_pause_silences_and_wakes(agent, platform, name, means):
     instance = platform.instances[name]
-    assert instance.group is not None or means == "process", "no such freezer on this kernel"
+    if means == "freezer.state" and group_mount("freezer") is None:
+        pytest.skip("no cgroup v1 freezer controller")
+    assert instance.group is not None or means == "process", "no cgroup v2"
     spec = pause_fault([name])
     status, record = agent.post(spec)
     assert (status, record["state"]) == (200, "active"), record
