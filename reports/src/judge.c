@@ -69,10 +69,10 @@ const char *judge_load_void(const struct report *report, enum verdict_reason *re
 static void judge_sent(const struct report *report, struct finding *finding, const char **why)
 {
     const struct load_counts *total = &report->load.total;
-    if (total->intended > 0 && total->ok == 0) {
+    if (total->ok == 0) {
         finding->status = VERDICT_INSUFFICIENT;
         finding->reason = REASON_NO_DATA;
-        *why = "not one of them succeeded";
+        *why = total->intended == 0 ? "none was ever due" : "not one of them succeeded";
     } else if ((double)total->missed > report->plan.max_missed * (double)total->intended) {
         finding->status = VERDICT_FAIL;
         finding->reason = REASON_NOT_MET;

@@ -179,6 +179,25 @@ static void load_that_proves_nothing(void **state)
     world_fini(&w);
 }
 
+/* A rate so low that nothing came due, or a target that answered nobody: the faults met no load. */
+static void load_without_an_answer_proves_nothing(void **state)
+{
+    (void)state;
+    static const struct load_counts cases[] = {
+        {.intended = 0},
+        {.intended = 10, .sent = 10, .failed = {[LOAD_FAIL_CONNECT] = 10}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world w;
+        world_init(&w);
+        w.report.load.total = cases[i];
+        w.report.hist_count = 0;
+        expect(&w, VERDICT_LOAD, "load", VERDICT_INSUFFICIENT, REASON_NO_DATA,
+               EXIT_CODE_INSUFFICIENT);
+        world_fini(&w);
+    }
+}
+
 struct fault_case {
     enum fault_state state;
     enum fault_end end;
@@ -448,6 +467,7 @@ int main(void)
         cmocka_unit_test(thresholds),
         cmocka_unit_test(missing_numbers_never_pass),
         cmocka_unit_test(load_that_proves_nothing),
+        cmocka_unit_test(load_without_an_answer_proves_nothing),
         cmocka_unit_test(faults),
         cmocka_unit_test(a_fault_that_was_active_may_still_fail),
         cmocka_unit_test(percentages_do_not_round_failures_away),
