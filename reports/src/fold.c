@@ -165,7 +165,8 @@ static void fold_documents(struct report *report,
 }
 
 /* The log has no mark of its end. Cut between two lines it looks whole; but load.json counts what
- * was recorded. A thousandth is left for requests that were under way when both were written. */
+ * was recorded. A thousandth is left for requests that were under way when both were written. More
+ * than was counted is nobody's record: of two runs, or of one twice. */
 static void check_log_against_counts(struct report *report)
 {
     if (!report->have_load || report->sources[REPORT_HLOG].state != REPORT_WHOLE)
@@ -175,11 +176,15 @@ static void check_log_against_counts(struct report *report)
         if (strcmp(report->hists[i].kind, "response") == 0)
             logged += (uint64_t)report->hists[i].hdr.total;
     }
-    double counted = (double)report->load.total.ok;
-    if ((double)logged < counted * 0.999 - 1)
+    uint64_t counted = report->load.total.ok;
+    if ((double)logged < (double)counted * 0.999 - 1)
         fold_state(report, REPORT_HLOG, REPORT_PARTIAL,
                    "holds %llu of the %llu responses that load.json counts: its end is missing",
-                   (unsigned long long)logged, (unsigned long long)report->load.total.ok);
+                   (unsigned long long)logged, (unsigned long long)counted);
+    else if (logged > counted)
+        fold_state(report, REPORT_HLOG, REPORT_DAMAGED,
+                   "holds %llu responses, but load.json counts only %llu",
+                   (unsigned long long)logged, (unsigned long long)counted);
 }
 
 /* When the window of the load is not in load.json, the timeline still tells it. */

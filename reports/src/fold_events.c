@@ -63,8 +63,7 @@ static struct mono_ns mono_of(const json_t *line)
 
 static void on_steady(struct report *report, const json_t *line)
 {
-    const json_t *ok = json_object_get(line, "ok");
-    report->course.steady_failed = json_is_false(ok);
+    report->course.steady_failed = !json_is_true(json_object_get(line, "ok"));
 }
 
 static void on_load_started(struct report *report, const json_t *line)

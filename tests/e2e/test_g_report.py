@@ -164,6 +164,15 @@ def test_log_cut_between_lines_is_noticed_by_its_counts(tmp_path):
     assert "1000 of the 2000 responses" in objective(made, "run", "evidence")["measured"]
 
 
+def test_log_that_holds_more_than_was_counted_is_damage(tmp_path):
+    made = rundir.RunDir(tmp_path / "r").write()
+    lines = (made / "latency.hlog").read_text().splitlines(keepends=True)
+    twice = next(line for line in lines if "/response," in line)
+    (made / "latency.hlog").write_text("".join(lines + [twice]))
+    assert report(made).returncode == 5
+    assert "load.json counts only 2000" in objective(made, "run", "evidence")["measured"]
+
+
 def test_prometheus_that_died_half_way_is_insufficient(tmp_path):
     made = rundir.RunDir(tmp_path / "r")
     for entry in made.queries["queries"]:
@@ -207,7 +216,7 @@ def test_the_generator_s_requests_must_be_seen(tmp_path, sent, code):
     made = rundir.RunDir(tmp_path / "r")
     made.load["total"] = rundir.counts(sent)
     made.plan["thresholds"] = []
-    made.hlog[0][3][2_000_000] += max(sent - 2000, 0)
+    made.hlog = [("steady/list/response", rundir.START_S, 10, {2_000_000: sent})]
     assert report(made.write()).returncode == code
     if code:
         assert objective(made.path, "slo", "available")["reason"] == "counts_differ"
@@ -288,9 +297,14 @@ def test_more_answers_than_are_read_prove_nothing(tmp_path):
 def test_load_that_met_nobody_or_was_not_sent(tmp_path):
     made = rundir.RunDir(tmp_path / "r")
     made.plan["thresholds"] = []
+    made.load["total"] = rundir.counts(0)
+    logged, made.hlog = made.hlog, []
+    assert report(made.write()).returncode == 3
+    assert "none was ever due" in objective(made.path, "load", "load")["measured"]
     made.load["total"] = rundir.counts(0, {"connect": 2000})
     assert report(made.write()).returncode == 3
     assert "not one of them succeeded" in objective(made.path, "load", "load")["measured"]
+    made.hlog = logged
     made.load["total"] = dict(rundir.counts(2000), intended=2100, missed=100)
     assert report(made.write()).returncode == 1
     assert objective(made.path, "load", "load")["status"] == "fail"

@@ -267,33 +267,6 @@ static void every_reason_has_advice(void **state)
     }
 }
 
-/* Every prefix of a timeline folds without a crash, and only the whole one counts as finished. */
-static void every_cut_of_a_timeline_folds(void **state)
-{
-    (void)state;
-    static const char whole[] =
-        "{\"type\":\"run.started\",\"wallNs\":1,\"monoNs\":1}\n"
-        "{\"type\":\"fault.active\",\"wallNs\":2,\"monoNs\":2,\"id\":\"r-1\",\"name\":\"f\"}\n"
-        "{\"type\":\"run.finished\",\"wallNs\":3,\"monoNs\":3,\"unclean\":false}\n";
-    for (size_t len = 0; len < sizeof whole; len++) {
-        struct report_bytes files[REPORT_FILE_COUNT] = {{0}};
-        struct report report;
-        struct verdict verdict;
-        files[REPORT_EVENTS].data = base_str_ndup(whole, len);
-        files[REPORT_EVENTS].len = len;
-        report_fold(files, &report);
-        report_judge(&report, &verdict);
-        bool complete = len == sizeof whole - 1;
-        assert_int_equal(report.course.finished, complete);
-        assert_int_equal(report.sources[REPORT_EVENTS].state,
-                         complete ? REPORT_WHOLE : REPORT_PARTIAL);
-        assert_int_not_equal(verdict.exit_code, EXIT_CODE_PASS);
-        verdict_fini(&verdict);
-        report_fini(&report);
-        free(files[REPORT_EVENTS].data);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,7 +278,6 @@ int main(void)
         cmocka_unit_test(summary_is_ascii_aligned_and_narrow),
         cmocka_unit_test(one_cause_is_told_once),
         cmocka_unit_test(every_reason_has_advice),
-        cmocka_unit_test(every_cut_of_a_timeline_folds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
