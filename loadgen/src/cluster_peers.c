@@ -62,8 +62,42 @@ static void check_peer(struct load_peers *peers, uint32_t index)
                            peer->result.client_limited_why);
 }
 
-static void add_peer(struct load_result *result, const struct load_peer *peer)
+static bool says(const struct load_result *result, const char *note)
 {
+    for (size_t i = 0; i < result->note_count; i++)
+        if (base_str_eq(result->notes[i], note))
+            return true;
+    return false;
+}
+
+static bool all_say(const struct load_peers *peers, const char *note)
+{
+    for (uint32_t i = 0; i < peers->count; i++)
+        if (peers->all[i].finished && !says(&peers->all[i].result, note))
+            return false;
+    return true;
+}
+
+/* What all of them say is said once; anything else by whom it came from. */
+static void add_notes(struct load_result *result, const struct load_peers *peers, uint32_t index)
+{
+    const struct load_result *one = &peers->all[index].result;
+    for (size_t i = 0; i < one->note_count; i++) {
+        bool common = all_say(peers, one->notes[i]);
+        if (common && says(result, one->notes[i]))
+            continue;
+        result->notes =
+            base_reallocarray(result->notes, result->note_count + 1, sizeof *result->notes);
+        result->notes[result->note_count++] =
+            common ? base_str_dup(one->notes[i])
+                   : base_str_printf("worker %u (%s): %s", index, load_peer_name(peers, index),
+                                     one->notes[i]);
+    }
+}
+
+static void add_peer(struct load_result *result, const struct load_peers *peers, uint32_t index)
+{
+    const struct load_peer *peer = &peers->all[index];
     const struct load_result *one = &peer->result;
     load_counts_add(&result->total, &peer->counts);
     if (!peer->finished) {
@@ -71,6 +105,10 @@ static void add_peer(struct load_result *result, const struct load_peer *peer)
         return;
     }
     load_cluster_add_parts(result, one);
+    load_cluster_add_tls(&result->tls, &one->tls);
+    add_notes(result, peers, index);
+    if (result->client_limited_by == LOAD_LIMIT_NONE)
+        result->client_limited_by = one->client_limited_by;
     result->complete = result->complete && one->complete;
     result->cpu.ns += one->cpu.ns;
     if (one->scheduled.ns > result->scheduled.ns)
@@ -104,7 +142,7 @@ bool load_peers_conclude(struct load_peers *peers, const struct load_spec *spec,
     result->start_mono = start->mono;
     result->end = start->wall;
     for (uint32_t i = 0; i < peers->count; i++) {
-        add_peer(result, &peers->all[i]);
+        add_peer(result, peers, i);
         check_peer(peers, i);
     }
     result->end_mono = base_mono_add(start->mono, (struct dur_ns){result->end.ns - start->wall.ns});

@@ -36,6 +36,30 @@ void load_cluster_interval_fini(struct load_cluster_interval *interval)
     *interval = (struct load_cluster_interval){.response.counts = NULL};
 }
 
+struct parts {
+    struct load_part **list;
+    size_t *count;
+};
+
+static struct load_part *find_part(const struct parts *parts, const struct load_part *like)
+{
+    struct load_part *list = *parts->list;
+    for (size_t i = 0; i < *parts->count; i++)
+        if (base_str_eq(list[i].phase, like->phase) && base_str_eq(list[i].route, like->route))
+            return &list[i];
+    *parts->list = base_reallocarray(list, *parts->count + 1, sizeof *list);
+    struct load_part *made = &(*parts->list)[(*parts->count)++];
+    *made =
+        (struct load_part){.phase = base_str_dup(like->phase), .route = base_str_dup(like->route)};
+    return made;
+}
+
+static void add_parts(const struct parts *whole, const struct load_part *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        load_counts_add(&find_part(whole, &parts[i])->counts, &parts[i].counts);
+}
+
 struct adding {
     struct load_cluster_interval *interval;
     struct base_error *err;
@@ -69,6 +93,8 @@ bool load_cluster_interval_add(struct load_cluster_interval *interval,
     int64_t one_end = one->start.ns + one->length.ns;
     sum->start.ns = one->start.ns < sum->start.ns ? one->start.ns : sum->start.ns;
     sum->length.ns = (first || one_end > end ? one_end : end) - sum->start.ns;
+    const struct parts parts = {&sum->parts, &sum->part_count};
+    add_parts(&parts, one->parts, one->part_count);
     load_counts_add(&sum->counts, &one->counts);
     sum->in_flight += one->in_flight;
     return true;
@@ -85,23 +111,20 @@ struct load_interval load_cluster_interval_take(struct load_cluster_interval *in
     return taken;
 }
 
-static struct load_part *find_part(struct load_result *whole, const struct load_part *like)
-{
-    for (size_t i = 0; i < whole->part_count; i++)
-        if (base_str_eq(whole->parts[i].phase, like->phase) &&
-            base_str_eq(whole->parts[i].route, like->route))
-            return &whole->parts[i];
-    whole->parts = base_reallocarray(whole->parts, whole->part_count + 1, sizeof *whole->parts);
-    struct load_part *made = &whole->parts[whole->part_count++];
-    *made =
-        (struct load_part){.phase = base_str_dup(like->phase), .route = base_str_dup(like->route)};
-    return made;
-}
-
 void load_cluster_add_parts(struct load_result *whole, const struct load_result *one)
 {
-    for (size_t i = 0; i < one->part_count; i++)
-        load_counts_add(&find_part(whole, &one->parts[i])->counts, &one->parts[i].counts);
+    const struct parts parts = {&whole->parts, &whole->part_count};
+    add_parts(&parts, one->parts, one->part_count);
+}
+
+void load_cluster_add_tls(struct load_tls_result *whole, const struct load_tls_result *one)
+{
+    if (whole->verified == NULL)
+        whole->verified = base_str_dup(one->verified);
+    if (whole->protocol == NULL)
+        whole->protocol = base_str_dup(one->protocol);
+    whole->handshakes += one->handshakes;
+    whole->resumed += one->resumed;
 }
 
 uint64_t load_cluster_scheduled(const struct load_spec *spec)

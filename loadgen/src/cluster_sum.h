@@ -13,7 +13,7 @@ uint64_t load_cluster_slot(const struct load_interval *interval, struct wall_ns 
 
 /* The intervals of one slot, of those workers that have sent theirs. */
 struct load_cluster_interval {
-    struct load_interval sum; /* without percentiles until finished; owns its phase */
+    struct load_interval sum; /* without percentiles until finished; owned */
     struct hdr response;
     struct hdr late;
 };
@@ -24,11 +24,12 @@ void load_cluster_interval_fini(struct load_cluster_interval *interval); /* acce
 bool load_cluster_interval_add(struct load_cluster_interval *interval,
                                const struct load_interval *one, const char *log, size_t len,
                                struct base_error *err);
-/* Fills in the percentiles and gives the sum away (its phase to be freed by its taker). */
+/* Fills in the percentiles and gives the sum away (load_interval_fini it). */
 struct load_interval load_cluster_interval_take(struct load_cluster_interval *interval);
 
 /* Adds a worker's parts to those of the whole, by phase and route. */
 void load_cluster_add_parts(struct load_result *whole, const struct load_result *one);
+void load_cluster_add_tls(struct load_tls_result *whole, const struct load_tls_result *one);
 /* How many requests are due by the schedule: what all shares together must have intended. */
 uint64_t load_cluster_scheduled(const struct load_spec *spec);
 

@@ -118,10 +118,16 @@ static char *log_of(const char *tag, int64_t value, int64_t count)
 static void test_intervals_add_up(void **state)
 {
     (void)state;
-    static char phase[] = "load";
+    static char phase[] = "load", url[] = "url";
+    static struct load_part parts[] = {{phase, url, {.sent = 10, .ok = 10}}};
     struct load_cluster_interval sum;
     struct base_error err;
-    struct load_interval one = {.start = {2000}, .length = {100}, .phase = phase, .in_flight = 3};
+    struct load_interval one = {.start = {2000},
+                                .length = {100},
+                                .phase = phase,
+                                .in_flight = 3,
+                                .parts = parts,
+                                .part_count = 1};
     one.counts = (struct load_counts){.sent = 10, .ok = 10};
     assert_true(load_cluster_interval_init(&sum, NULL));
     char *fast = log_of("load/url/response", 1000, 10);
@@ -148,6 +154,9 @@ static void test_intervals_add_up(void **state)
     assert_int_equal(all.counts.failed[0], 5);
     assert_int_equal(all.counts.missed, 2);
     assert_int_equal(all.in_flight, 12);
+    assert_int_equal(all.part_count, 1);
+    assert_string_equal(all.parts[0].route, "url");
+    assert_int_equal(all.parts[0].counts.ok, 40);
     assert_string_equal(all.phase, "load");
     assert_true(all.p50.ns > 8900000 && all.p99.ns > 8900000 && all.max.ns > 8900000);
     assert_true(all.late_p99.ns > 69000 && all.late_p99.ns < 71000);

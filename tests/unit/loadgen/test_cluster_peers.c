@@ -91,6 +91,43 @@ static void test_two_halves_are_a_whole(void **state)
     fini(&sum);
 }
 
+static void note(struct load_result *result, const char *text)
+{
+    result->notes = base_reallocarray(result->notes, result->note_count + 1, sizeof *result->notes);
+    result->notes[result->note_count++] = base_str_dup(text);
+}
+
+/* That certificates were not verified, and what failed where, is no less so with several hosts. */
+static void test_what_weakens_the_evidence_is_said(void **state)
+{
+    (void)state;
+    struct sum sum = two_good_ones();
+    for (int i = 0; i < WORKERS; i++) {
+        struct load_result *one = &sum.peers.all[i].result;
+        one->tls = (struct load_tls_result){.verified = base_str_dup("nothing"),
+                                            .protocol = base_str_dup("TLSv1.3"),
+                                            .handshakes = 5,
+                                            .resumed = 2};
+        note(one, "INSECURE");
+    }
+    note(&sum.peers.all[1].result, "connect (refused): 3 requests failed");
+    sum.peers.all[1].result.client_limited = true;
+    sum.peers.all[1].result.client_limited_by = LOAD_LIMIT_CPU;
+    sum.peers.all[1].result.client_limited_why = base_str_dup("busy");
+    conclude(&sum);
+    const struct load_result *result = &sum.result;
+    assert_string_equal(result->tls.verified, "nothing");
+    assert_string_equal(result->tls.protocol, "TLSv1.3");
+    assert_int_equal(result->tls.handshakes, 10);
+    assert_int_equal(result->tls.resumed, 4);
+    assert_int_equal(result->note_count, 2);
+    assert_string_equal(result->notes[0], "INSECURE");
+    assert_string_equal(result->notes[1],
+                        "worker 1 (host-1:7): connect (refused): 3 requests failed");
+    assert_int_equal(result->client_limited_by, LOAD_LIMIT_CPU);
+    fini(&sum);
+}
+
 static void expect_trouble(struct sum *sum, const char *told)
 {
     conclude(sum);
@@ -156,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_halves_are_a_whole),
+        cmocka_unit_test(test_what_weakens_the_evidence_is_said),
         cmocka_unit_test(test_what_does_not_add_up),
         cmocka_unit_test(test_who_is_lost_leaves_a_hole),
     };
