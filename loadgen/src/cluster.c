@@ -11,14 +11,16 @@ const struct dur_ns load_cluster_ttl = {3600 * BASE_NS_PER_S};
 const struct dur_ns load_cluster_alive = {5 * BASE_NS_PER_S};
 const struct dur_ns load_cluster_patience = {2 * BASE_NS_PER_S};
 
-char *load_cluster_key(const char *run, enum load_cluster_key key)
+char *load_cluster_key(const char *run, const char *id, enum load_cluster_key key)
 {
     static const char *const names[LOAD_CLUSTER_KEYS] = {
         [LOAD_CLUSTER_PLAN] = "plan",     [LOAD_CLUSTER_ALIVE] = "alive",
         [LOAD_CLUSTER_JOINED] = "joined", [LOAD_CLUSTER_UP] = "up",
         [LOAD_CLUSTER_DOWN] = "down",
     };
-    return base_str_printf("squall:%s:%s", run, names[key]);
+    if (key == LOAD_CLUSTER_PLAN)
+        return base_str_printf("squall:%s:%s", run, names[key]);
+    return base_str_printf("squall:%s:%s:%s", run, id, names[key]);
 }
 
 bool load_cluster_run_valid(const char *run)

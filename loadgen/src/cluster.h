@@ -2,9 +2,10 @@
 /*
  * What the leader and the workers of a distributed run say to each other through Redis
  * (docs/adr/0006-distributed-load.md). All keys begin "squall:<run>:" and are gone an hour after
- * they were written last.
+ * they were written last. All but the plan go on with an id that the plan holds: what is left of a
+ * run, a worker that was stopped among it, has nothing to do with a later one of the same name.
  *
- *   plan     leader sets: {"workers": n, "spec": {...struct load_spec...}}
+ *   plan     leader sets: {"id": word, "workers": n, "spec": {...struct load_spec...}}
  *   alive    leader sets again and again, for some seconds: without it, workers stop
  *   joined   workers count themselves: the number a worker gets less one is its index
  *   up       stream of workers' messages, each with "worker" (its index) and "type":
@@ -27,7 +28,8 @@ enum load_cluster_key {
     LOAD_CLUSTER_DOWN,
     LOAD_CLUSTER_KEYS
 };
-char *load_cluster_key(const char *run, enum load_cluster_key key); /* free() it */
+/* id: of the plan, which itself has none. free() it. */
+char *load_cluster_key(const char *run, const char *id, enum load_cluster_key key);
 /* 1 to 64 letters, digits, '-', '_' or '.'. */
 bool load_cluster_run_valid(const char *run);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "cluster.h"
 #include "cluster_peers.h"
@@ -32,6 +33,7 @@ struct load_leader {
     struct load_leader_config config;
     struct load_leader_events events;
     struct load_redis *redis;
+    char id[BASE_ID_TEXT]; /* of this run, whatever its name */
     char *keys[LOAD_CLUSTER_KEYS];
     char *last;   /* message of a worker */
     size_t heard; /* messages, for the present turn */
@@ -111,7 +113,7 @@ static bool hear_joined(struct load_leader *leader, uint32_t index, const json_t
     struct load_peer *peer = &leader->peers.all[index];
     struct dur_ns rtt;
     if (!model_get_text(message, "joined", "name", &peer->name, err) ||
-        !model_get_dur(message, "joined", "rttNs", &rtt, err))
+        !model_get_i64(message, "joined", "rttNs", 0, load_cluster_patience.ns, &rtt.ns, err))
         return false;
     leader->slowest.ns = rtt.ns > leader->slowest.ns ? rtt.ns : leader->slowest.ns;
     leader->events.on_joined(leader->events.run.ctx, peer->name, index);
@@ -425,8 +427,9 @@ static void on_poll(void *ctx)
 static bool publish(struct load_leader *leader, struct base_error *err)
 {
     bool made = false;
-    json_t *plan = json_pack("{s:I, s:o}", "workers", (json_int_t)leader->config.workers, "spec",
-                             load_spec_to_json(leader->spec));
+    json_t *plan =
+        json_pack("{s:s, s:I, s:o}", "id", leader->id, "workers",
+                  (json_int_t)leader->config.workers, "spec", load_spec_to_json(leader->spec));
     BASE_AUTO_FREE char *text = model_json_dump_line(plan);
     json_decref(plan);
     /* Alive first: a worker that finds the plan looks for it. */
@@ -479,8 +482,9 @@ struct load_leader *load_leader_start(struct io_loop *loop, const struct load_sp
     leader->began = base_mono_now();
     leader->merge = load_merge_new();
     load_peers_init(&leader->peers, config->workers);
+    base_random_id(leader->id);
     for (int i = 0; i < LOAD_CLUSTER_KEYS; i++)
-        leader->keys[i] = load_cluster_key(config->run, (enum load_cluster_key)i);
+        leader->keys[i] = load_cluster_key(config->run, leader->id, (enum load_cluster_key)i);
     io_timer_init(&leader->poll, loop, on_poll, leader);
     leader->redis = load_redis_connect(config->host, config->port, load_cluster_patience, err);
     if (leader->redis == NULL || !learn_clock(leader, err) || !publish(leader, err)) {

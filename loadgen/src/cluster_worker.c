@@ -194,17 +194,22 @@ static void on_poll(void *ctx)
 
 /* --- joining --- */
 
-static bool read_plan(struct load_member *member, const char *text, struct base_error *err)
+static bool read_plan(struct load_member *member, const char *run, const char *text,
+                      struct base_error *err)
 {
     uint64_t workers;
+    BASE_AUTO_FREE char *id = NULL;
     json_t *plan = model_json_parse(text, strlen(text), "the plan", err);
     const json_t *spec = plan == NULL ? NULL : model_get_object(plan, "plan", "spec", err);
     bool good = spec != NULL && model_get_u64(plan, "plan", "workers", UINT32_MAX, &workers, err) &&
+                model_get_text(plan, "plan", "id", &id, err) &&
                 load_spec_from_json(spec, &member->spec, err);
     json_decref(plan);
     if (!good)
         return false;
     member->workers = (uint32_t)workers;
+    for (int i = 0; i < LOAD_CLUSTER_KEYS; i++)
+        member->keys[i] = load_cluster_key(run, id, (enum load_cluster_key)i);
     return true;
 }
 
@@ -213,12 +218,13 @@ static bool fetch_plan(struct load_member *member, const char *run, struct dur_n
                        struct base_error *err)
 {
     struct mono_ns deadline = base_mono_add(base_mono_now(), patience);
+    BASE_AUTO_FREE char *key = load_cluster_key(run, NULL, LOAD_CLUSTER_PLAN);
     for (;;) {
         BASE_AUTO_FREE char *text = NULL;
-        if (!load_redis_get(member->redis, member->keys[LOAD_CLUSTER_PLAN], &text, err))
+        if (!load_redis_get(member->redis, key, &text, err))
             return false;
         if (text != NULL)
-            return read_plan(member, text, err);
+            return read_plan(member, run, text, err);
         if (!base_mono_before(base_mono_now(), deadline))
             return base_fail(err, BASE_INVALID, "there is no run \"%s\": is the leader started?",
                              run);
@@ -305,8 +311,6 @@ struct load_member *load_member_join(struct io_loop *loop, const char *host, uin
     member->events = *events;
     member->log_fd = -1;
     io_timer_init(&member->poll, loop, on_poll, member);
-    for (int i = 0; i < LOAD_CLUSTER_KEYS; i++)
-        member->keys[i] = load_cluster_key(run, (enum load_cluster_key)i);
     member->redis = load_redis_connect(host, port, load_cluster_patience, err);
     if (member->redis == NULL || !join(member, run, patience, err)) {
         load_member_free(member);

@@ -109,7 +109,8 @@ bool load_redis_time(struct load_redis *redis, struct wall_ns *out, struct base_
         reply->element[0]->type != REDIS_REPLY_STRING ||
         reply->element[1]->type != REDIS_REPLY_STRING ||
         !base_parse_i64(reply->element[0]->str, &s) ||
-        !base_parse_i64(reply->element[1]->str, &us) || s < 0 || s > INT32_MAX * INT64_C(4))
+        !base_parse_i64(reply->element[1]->str, &us) || s < 0 || s > INT32_MAX * INT64_C(4) ||
+        us < 0 || us >= BASE_NS_PER_S / BASE_NS_PER_US)
         return unexpected(redis, "TIME", err);
     out->ns = s * BASE_NS_PER_S + us * BASE_NS_PER_US;
     return true;

@@ -43,7 +43,7 @@ bool load_redis_receive(struct load_redis *redis, const char *stream, char **las
                         bool (*on_message)(void *ctx, const char *text, size_t len,
                                            struct base_error *err),
                         void *ctx, struct base_error *err);
-/* Drops what is in the stream up to and with `last`. */
+/* Drops what is in the stream before `last`. */
 bool load_redis_trim(struct load_redis *redis, const char *stream, const char *last,
                      struct base_error *err);
 bool load_redis_drop(struct load_redis *redis, const char *key, struct base_error *err);

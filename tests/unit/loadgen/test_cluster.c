@@ -45,9 +45,12 @@ static void test_the_clock_is_as_good_as_the_fastest_answer(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    char *key = load_cluster_key("a-1", LOAD_CLUSTER_UP);
-    assert_string_equal(key, "squall:a-1:up");
-    free(key);
+    char *plan = load_cluster_key("a-1", NULL, LOAD_CLUSTER_PLAN);
+    char *up = load_cluster_key("a-1", "77", LOAD_CLUSTER_UP);
+    assert_string_equal(plan, "squall:a-1:plan");
+    assert_string_equal(up, "squall:a-1:77:up");
+    free(plan);
+    free(up);
     assert_true(load_cluster_run_valid("Nightly_2026-11.26"));
     static const char *const bad[] = {"",
                                       "a b",
