@@ -153,6 +153,25 @@ static inline struct plan planned(const char *text, const struct topo *topo,
     return plan;
 }
 
+/* Why it cannot be planned; fails when it can. free() it. */
+static inline char *refused(const char *text, const struct topo *topo,
+                            const struct scn_plan_options *options)
+{
+    struct scn_scenario scenario = parsed(text);
+    struct scn_problems problems = {.items = NULL};
+    struct plan plan;
+    struct plan untouched;
+    memset(&plan, 0xA5, sizeof plan);
+    memset(&untouched, 0xA5, sizeof untouched);
+    if (scn_plan(&scenario, topo, options, &plan, &problems))
+        fail_msg("planned: %s", text);
+    assert_memory_equal(&plan, &untouched, sizeof plan);
+    char *list = scn_problems_text(&problems);
+    scn_problems_fini(&problems);
+    scn_scenario_fini(&scenario);
+    return list;
+}
+
 static const struct scn_plan_options plain = {.run = "r1"};
 
 /* "steady@0 lose@2! after-lose@4": where each phase begins, with a mark on those of a fault. */

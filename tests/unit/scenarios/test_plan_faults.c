@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each kind of fault becomes, and what the platform cannot take. */
+#include "fixture.h"
+
+#include <signal.h>
+
+/* A grace is for those who are asked: SIGTERM, unless the scenario says what to ask with. */
+static void test_grace_asks_with_sigterm(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kill;
+        int number;
+    } cases[] = {{"kill: {grace: 1s}", SIGTERM},
+                 {"kill: {grace: 1s, signal: SIGINT}", SIGINT},
+                 {"kill: {every: 1s}", SIGKILL}};
+    struct topo topo = platform(TOPO_NETNS);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = replaced(SAMPLE, "kill: {}", cases[i].kill);
+        struct plan plan = planned(text, &topo, &plain);
+        assert_int_equal(plan.faults[0].spec.kill.signal, cases[i].number);
+        assert_int_equal(plan.faults[0].spec.kill.grace.ns + plan.faults[0].spec.kill.every.ns,
+                         BASE_NS_PER_S);
+        plan_fini(&plan);
+        free(text);
+    }
+    topo_fini(&topo);
+}
+
+static void test_pause_needs_a_process(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}", "pause: {}");
+    struct plan plan = planned(text, &topo, &plain);
+    assert_int_equal(plan.faults[0].spec.kind, FAULT_PAUSE);
+    plan_fini(&plan);
+    for (size_t s = 0; s < topo.service_count; s++) {
+        for (size_t i = 0; i < topo.services[s].instance_count; i++) {
+            struct topo_instance *instance = &topo.services[s].instances[i];
+            free(instance->status_file);
+            free(instance->cgroup);
+            instance->status_file = instance->cgroup = NULL;
+        }
+    }
+    char *list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].pause: needs to know the control group or the process");
+    free(list);
+    free(text);
+    topo_fini(&topo);
+}
+
+/* Changes to the sample that this platform does not go along with. */
+static const struct {
+    const char *old;
+    const char *new_text;
+    const char *complaint;
+} bad[] = {
+    {"service: gateway\n", "service: gatewy\n",
+     "s.yaml:7:14: spec.load.service: no service \"gatewy\", did you mean \"gateway\"?"},
+    {"[{name: ready}]", "[{name: ready, service: cache}]",
+     "s.yaml:13:37: spec.steadyState.checks[0].service: no service \"cache\", expected one of "
+     "gateway, users, postgres, prometheus"},
+    {"for: 2s, service: users", "for: 2s, service: userz", "no service \"userz\", did you mean"},
+    {"from: [postgres]", "from: [redis]",
+     "s.yaml:16:71: spec.faults[1].partition.from[0]: no service \"redis\""},
+    {"kill: {}", "network: {peers: [postgres, redis], delay: 1ms}",
+     "s.yaml:15:81: spec.faults[0].network.peers[1]: no service \"redis\""},
+    {"kill: {}", "kill: {}, select: all",
+     "s.yaml:15:7: spec.faults[0].maxAffected: 4 of 4 instances of \"users\" would be hit, more "
+     "than the 50% allowed; select fewer or raise maxAffected"},
+    {"kill: {}", "kill: {}, select: {percent: 75%}", "3 of 4 instances"},
+    {"kill: {}", "kill: {}, select: {randomMaxPercent: 75%}", "3 of 4 instances"},
+    {"kill: {}", "kill: {}, select: {randomMaxPercent: 10%}", "10% of the 4 instances"},
+    {"kill: {}", "kill: {}, select: {percent: 10%}",
+     "s.yaml:15:71: spec.faults[0].select: 10% of the 4 instances of \"users\" is none"},
+    {"kill: {}", "kill: {}, select: {count: 5}", "5 instances are asked for, but \"users\" has 4"},
+    {"service: users, kill", "service: postgres, kill", "1 of 1 instances of \"postgres\""},
+    {"service: users, kill", "service: prometheus, kill",
+     "spec.faults[0].maxAffected: \"prometheus\" observes the platform; without it a run can "
+     "prove nothing. Give maxAffected to hit it all the same"},
+    {"service: users, kill: {}", "service: postgres, maxAffected: 100%, app: {latency: 1s}",
+     "spec.faults[0].app: \"postgres\" has no endpoints that inject errors or latency"},
+    {"{service: gateway}}\n", "{service: edge}}\n",
+     "spec.slos[0].availability.service: no service \"edge\""},
+    {"  duration: 20s", "  duration: 20s\n  target: {name: other}",
+     "s.yaml:6:11: spec.target: asks for the sandbox \"other\", but this one is \"default\""},
+};
+
+static void test_what_the_platform_refuses(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    size_t wrong = 0;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char *text = replaced(SAMPLE, bad[i].old, bad[i].new_text);
+        char *list = refused(text, &topo, &plain);
+        if (strstr(list, bad[i].complaint) == NULL) {
+            print_error("%s -> %s\n%sexpected: %s\n\n", bad[i].old, bad[i].new_text, list,
+                        bad[i].complaint);
+            wrong++;
+        }
+        free(list);
+        free(text);
+    }
+    assert_int_equal(wrong, 0);
+    topo_fini(&topo);
+}
+
+#define NETWORK_A                                                                                  \
+    "network: {peers: [postgres, gateway-1, '10.0.0.9:80'], ports: [5432, 80], delay: 100ms, "     \
+    "jitter: 10ms, correlation: 25%, distribution: normal, direction: egress, "                    \
+    "lossBursts: {enter: 1%, leave: 25%}}"
+
+static void test_network(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}", NETWORK_A);
+    struct plan plan = planned(text, &topo, &plain);
+    const struct fault_network *network = &plan.faults[0].spec.network;
+    const struct fault_impairment *im = &network->impairment;
+    assert_int_equal(plan.faults[0].spec.kind, FAULT_NETWORK);
+    assert_int_equal(network->peer_count, 3);
+    assert_string_equal(network->peers[1], "gateway-1");
+    assert_string_equal(network->peers[2], "10.0.0.9:80");
+    assert_int_equal(network->port_count, 2);
+    assert_string_equal(network->ports[0], "5432");
+    assert_int_equal(network->direction, FAULT_EGRESS);
+    assert_int_equal(im->delay.ns, 100 * BASE_NS_PER_MS);
+    assert_int_equal(im->distribution, FAULT_NORMAL);
+    assert_true(im->correlation > 0.249 && im->correlation < 0.251);
+    assert_true(im->burst.enter > 0.0099 && im->burst.leave > 0.249 && im->burst.loss > 0.999);
+    assert_true(im->rate <= 0.0 && im->loss <= 0.0);
+    /* The chances are the plan's: the same seed, the same chances, and another for another fault.
+     */
+    struct plan again = planned(text, &topo, &plain);
+    assert_true(network->seed != 0 && network->seed == again.faults[0].spec.network.seed);
+    json_t *json = plan_to_json(&plan);
+    struct plan read;
+    struct base_error err;
+    if (!plan_from_json(json, &read, &err))
+        fail_msg("%s", err.message);
+    assert_true(read.faults[0].spec.network.seed == network->seed);
+    json_decref(json);
+    plan_fini(&read);
+    plan_fini(&again);
+    plan_fini(&plan);
+    topo_fini(&topo);
+    topo = platform(TOPO_LOOPBACK);
+    char *list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].network: needs a network namespace");
+    free(list);
+    struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
+    plan = planned(text, &topo, &without);
+    assert_string_equal(plan.skipped[0].name, "lose");
+    assert_contains(plan.skipped[0].why, "network needs kernel privileges");
+    plan_fini(&plan);
+    free(text);
+    topo_fini(&topo);
+}
+
+static void test_proxy_faults_are_planned(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}",
+                          "http: {path: /api/users, percent: 20%, headers: {X-Who: me}, "
+                          "peers: [gateway], port: 80, abort: {status: 503, body: \"no\"}}");
+    struct plan plan = planned(text, &topo, &plain);
+    const struct fault_spec *spec = &plan.faults[0].spec;
+    assert_int_equal(spec->kind, FAULT_HTTP);
+    assert_string_equal(spec->http.path, "/api/users");
+    assert_null(spec->http.path_prefix);
+    assert_string_equal(spec->http.headers.list[0], "X-Who: me");
+    assert_string_equal(spec->http.route.peers[0], "gateway");
+    assert_true(spec->http.route.port == 80 && spec->http.route.side == FAULT_INBOUND);
+    assert_true(spec->http.action == FAULT_HTTP_ABORT && spec->http.status == 503);
+    uint64_t seed = spec->http.seed;
+    plan_fini(&plan);
+    struct scn_plan_options other = {.run = "r", .seed_given = true, .seed = 2};
+    plan = planned(text, &topo, &other);
+    assert_true(plan.faults[0].spec.http.seed != seed);
+    plan_fini(&plan);
+    free(text);
+    text = replaced(SAMPLE, "kill: {}", "tcp: {slicer: {size: 5, delay: 10ms}, peers: [redis]}");
+    char *list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].tcp.peers[0]: no service \"redis\"");
+    free(list);
+    free(text);
+    topo_fini(&topo);
+    topo = platform(TOPO_LOOPBACK);
+    text = replaced(SAMPLE, "kill: {}", "dns: {names: [a.b]}");
+    list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].dns: needs a network namespace");
+    free(list);
+    free(text);
+    topo_fini(&topo);
+}
+
+static void test_kernel_faults_need_root(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_LOOPBACK);
+    char *list = refused(SAMPLE, &topo, &plain);
+    assert_contains(list, "s.yaml:16:63: spec.faults[1].partition: needs a network namespace, "
+                          "which \"users-1\" has none of (target \"default\" is loopback): bring "
+                          "the sandbox up as root, or leave this fault out with "
+                          "--without-kernel-faults");
+    free(list);
+    struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
+    struct plan plan = planned(SAMPLE, &topo, &without);
+    assert_int_equal(plan.fault_count, 2);
+    assert_string_equal(plan.faults[1].spec.id, "r1-2");
+    assert_phases(&plan, "steady@0 lose@2! after-lose@4 err@10! after-err@12");
+    /* What was left out is named: the fault and both thresholds that lost their phase. */
+    assert_int_equal(plan.skipped_count, 3);
+    assert_string_equal(plan.skipped[0].name, "cut");
+    assert_contains(plan.skipped[0].why, "--without-kernel-faults");
+    assert_string_equal(plan.skipped[1].name, "cut-holds");
+    assert_contains(plan.skipped[1].why, "\"cut\"");
+    assert_string_equal(plan.skipped[2].name, "after");
+    assert_int_equal(plan.threshold_count, 1);
+    plan_fini(&plan);
+    topo_fini(&topo);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_grace_asks_with_sigterm),
+        cmocka_unit_test(test_pause_needs_a_process),
+        cmocka_unit_test(test_what_the_platform_refuses),
+        cmocka_unit_test(test_network),
+        cmocka_unit_test(test_proxy_faults_are_planned),
+        cmocka_unit_test(test_kernel_faults_need_root),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
