@@ -1,48 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The runner against a world in memory: see world.h. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/text.h"
-#include "world.h"
-
-static const int64_t START = 1000 * BASE_NS_PER_S;
-static const int64_t SECOND = BASE_NS_PER_S;
-
-/* The promise of scenarios/run.h, whatever happened: NULL, or how it was broken. */
-static const char *broken_promise(const struct world *world)
-{
-    const struct run_outcome *outcome = run_get_outcome(world->run);
-    if (!run_finished(world->run) || world->finished_at == 0)
-        return "the run does not end";
-    if (world->load_running)
-        return "the load outlives the run";
-    if (world->renewals_after_revert > 0)
-        return "a fault is renewed that was asked to go";
-    for (size_t i = 0; i < WORLD_FAULTS; i++) {
-        const struct world_fault *fault = &world->faults[i];
-        /* A clean end means measured gone, not merely expired with nobody looking. */
-        if (!outcome->unclean && fault->applied && fault->record.state != FAULT_GONE)
-            return "a fault is not known to be gone, and the run calls itself clean";
-    }
-    /* However it ended: by the lease and two seconds after the last sign of life, nothing. */
-    if (world_any_in_force(world, world->finished_at + 5 * SECOND))
-        return "a fault outlives its lease";
-    return NULL;
-}
-
-static void assert_promise(const struct world *world)
-{
-    const char *broken = broken_promise(world);
-    if (broken != NULL)
-        fail_msg("%s", broken);
-}
+#include "promise.h"
 
 static void all_well(void **state)
 {
@@ -308,62 +266,6 @@ static void the_abort_condition_waits_for_its_window(void **state)
     world_fini(&world);
 }
 
-static void a_fault_without_effect_ends_the_run(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world);
-    world.ineffective[0] = true;
-    world_run(&world);
-    assert_promise(&world);
-    assert_int_equal(run_get_outcome(world.run)->aborted, RUN_ABORT_FAULT);
-    assert_int_equal(world_count(&world, "fault.active"), 0);
-    world_fini(&world);
-}
-
-static void a_refused_fault_ends_the_run(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world);
-    world.refused[1] = true;
-    world_run(&world);
-    assert_promise(&world);
-    assert_int_equal(run_get_outcome(world.run)->aborted, RUN_ABORT_FAULT);
-    assert_int_equal(world_count(&world, "fault.failed"), 1);
-    assert_false(run_get_outcome(world.run)->unclean);
-    world_fini(&world);
-}
-
-static void a_halt_between_two_faults_is_a_halt(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world);
-    world.refused[1] = true;
-    world.halted = true;
-    world_run(&world);
-    assert_promise(&world);
-    assert_int_equal(run_get_outcome(world.run)->aborted, RUN_ABORT_HALT);
-    assert_int_equal(world_count(&world, "fault.requested"), 2);
-    assert_false(run_get_outcome(world.run)->unclean);
-    world_fini(&world);
-}
-
-static void a_stuck_fault_is_unclean(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world);
-    world.stuck[0] = true;
-    world_run(&world);
-    assert_promise(&world);
-    assert_true(run_get_outcome(world.run)->unclean);
-    assert_int_equal(world_count(&world, "fault.stuck"), 1);
-    assert_int_equal(world_count(&world, "fault.requested"), 1);
-    world_fini(&world);
-}
-
 static void halt_from_elsewhere_is_understood(void **state)
 {
     (void)state;
@@ -391,152 +293,6 @@ static void prometheus_that_hangs_does_not_hang_the_run(void **state)
 }
 
 /* Everything at once, at random: the promise holds all the same. */
-/* Puts a fault on this instance and behind that other fault; NULL: neither. */
-static void bind_fault(struct world *world, size_t fault, const char *target, const char *after)
-{
-    struct plan_fault *planned = &world->plan.faults[fault];
-    if (target != NULL) {
-        planned->spec.targets = base_calloc(1, sizeof *planned->spec.targets);
-        planned->spec.targets[0] = base_str_dup(target);
-        planned->spec.target_count = 1;
-    }
-    planned->after = base_str_dup(after);
-}
-
-/* b is due when a ends, and a needs its time to be measured gone. */
-static void assert_b_waits_for_a(struct world *world)
-{
-    world->plan.faults[1].at = base_dur_s(13);
-    world_run(world);
-    assert_promise(world);
-    assert_int_equal(run_get_outcome(world->run)->aborted, RUN_NOT_ABORTED);
-    assert_int_equal(world_count(world, "fault.gone"), 3);
-    assert_true(world->faults[0].reverted_at > 0);
-    assert_true(world->faults[1].applied_at > world->faults[0].reverted_at);
-    world_fini(world);
-}
-
-static void a_fault_waits_for_the_one_that_it_follows(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world);
-    bind_fault(&world, 1, NULL, "a");
-    assert_b_waits_for_a(&world);
-}
-
-static void a_fault_waits_for_its_target(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world);
-    bind_fault(&world, 0, "users-1", NULL);
-    bind_fault(&world, 1, "users-1", NULL);
-    assert_b_waits_for_a(&world);
-}
-
-/* What begins when nobody is there to suffer proves nothing. */
-static void a_fault_that_waited_for_longer_than_the_load_fails_the_run(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world);
-    bind_fault(&world, 1, NULL, "a");
-    world.plan.faults[1].at = base_dur_s(13);
-    bind_fault(&world, 2, NULL, "b");
-    world.plan.load.duration = base_dur_s(12);
-    world_run(&world);
-    assert_promise(&world);
-    assert_int_equal(run_get_outcome(world.run)->aborted, RUN_ABORT_FAULT);
-    assert_int_equal(world_count(&world, "fault.requested"), 1);
-    world_fini(&world);
-}
-
-enum { BEFORE, DURING, CONTINUOUS, AFTER };
-
-/* One probe of each mode, asked each second; `during` the fault b, from 15 s to 23 s. */
-static void add_probes(struct plan *plan)
-{
-    static const enum plan_probe_mode modes[WORLD_PROBES] = {[BEFORE] = PLAN_PROBE_BEFORE,
-                                                             [DURING] = PLAN_PROBE_DURING,
-                                                             [CONTINUOUS] = PLAN_PROBE_CONTINUOUS,
-                                                             [AFTER] = PLAN_PROBE_AFTER};
-    plan->probes = base_calloc(WORLD_PROBES, sizeof *plan->probes);
-    plan->probe_count = WORLD_PROBES;
-    for (size_t i = 0; i < WORLD_PROBES; i++)
-        plan->probes[i] = (struct plan_probe){.name = base_str_dup(plan_probe_mode_name(modes[i])),
-                                              .mode = modes[i],
-                                              .kind = PLAN_PROBE_EXEC,
-                                              .every = base_dur_s(1),
-                                              .timeout = base_dur_s(1),
-                                              .within = base_dur_s(12)};
-    plan->probes[DURING].faults = base_calloc(1, sizeof(char *));
-    plan->probes[DURING].faults[0] = base_str_dup("b");
-    plan->probes[DURING].fault_count = 1;
-}
-
-static void each_probe_is_asked_in_its_time(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world);
-    add_probes(&world.plan);
-    world_run(&world);
-    assert_promise(&world);
-    assert_int_equal(run_get_outcome(world.run)->aborted, RUN_NOT_ABORTED);
-    const int64_t load = world.load_started_at;
-    assert_true(world.probed[BEFORE] > 2 && world.probed_last[BEFORE] < load);
-    assert_in_range(world.probed[CONTINUOUS], 39, 41);
-    assert_true(world.probed_first[CONTINUOUS] >= load);
-    assert_true(world.probed_last[CONTINUOUS] <= world.load_ended_at);
-    assert_in_range(world.probed[DURING], 7, 9);
-    assert_true(world.probed_first[DURING] >= load + 15 * SECOND);
-    assert_true(world.probed_last[DURING] <= load + 23 * SECOND + SECOND / 2);
-    assert_int_equal(world.probed[AFTER], 1); /* it held at once */
-    assert_true(world.probed_first[AFTER] >= world.load_ended_at);
-    /* Each answered the same all the time. */
-    assert_int_equal(world_count(&world, "probe.changed"), 3);
-    world_fini(&world);
-}
-
-static void what_comes_after_is_waited_for_but_not_for_ever(void **state)
-{
-    (void)state;
-    static const struct {
-        int64_t fails_until, least, most;
-    } cases[] = {{50, 5, 9}, {3000, 12, 13}};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct world world;
-        world_init(&world);
-        add_probes(&world.plan);
-        world.probe_fails_from = 38 * SECOND;
-        world.probe_fails_until = cases[i].fails_until * SECOND;
-        world_run(&world);
-        assert_promise(&world);
-        assert_int_equal(run_get_outcome(world.run)->aborted, RUN_NOT_ABORTED);
-        assert_in_range(world.probed[AFTER], cases[i].least, cases[i].most);
-        assert_true(world.finished_at < world.load_ended_at + 16 * SECOND);
-        world_fini(&world);
-    }
-}
-
-static void what_comes_before_must_hold(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world);
-    add_probes(&world.plan);
-    world.probe_fails_from = 0;
-    world.probe_fails_until = 3000 * SECOND;
-    world_run(&world);
-    assert_promise(&world);
-    const struct run_outcome *outcome = run_get_outcome(world.run);
-    assert_int_equal(outcome->aborted, RUN_ABORT_GUARD);
-    assert_non_null(strstr(outcome->why, "before: refused"));
-    assert_int_equal(world_count(&world, "load.started"), 0);
-    world_fini(&world);
-}
-
 static void anything_may_happen(void **state)
 {
     (void)state;
@@ -593,18 +349,8 @@ int main(void)
         cmocka_unit_test(a_generator_that_ignores_stop_is_killed),
         cmocka_unit_test(no_steady_state_no_experiment),
         cmocka_unit_test(the_abort_condition_waits_for_its_window),
-        cmocka_unit_test(a_fault_without_effect_ends_the_run),
-        cmocka_unit_test(a_refused_fault_ends_the_run),
-        cmocka_unit_test(a_halt_between_two_faults_is_a_halt),
-        cmocka_unit_test(a_stuck_fault_is_unclean),
         cmocka_unit_test(halt_from_elsewhere_is_understood),
         cmocka_unit_test(prometheus_that_hangs_does_not_hang_the_run),
-        cmocka_unit_test(a_fault_waits_for_the_one_that_it_follows),
-        cmocka_unit_test(a_fault_waits_for_its_target),
-        cmocka_unit_test(a_fault_that_waited_for_longer_than_the_load_fails_the_run),
-        cmocka_unit_test(each_probe_is_asked_in_its_time),
-        cmocka_unit_test(what_comes_after_is_waited_for_but_not_for_ever),
-        cmocka_unit_test(what_comes_before_must_hold),
         cmocka_unit_test(anything_may_happen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
