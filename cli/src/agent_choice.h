@@ -19,6 +19,21 @@ struct agent_choice {
     "  --agent URL         its agent, with --token-file FILE and, for https://, --ca FILE,\n"      \
     "                      --cert FILE, --key FILE; else as the topology says\n"
 
+/* Rows of a table of options (options.h). The formatter takes their braces for those of blocks. */
+/* clang-format off */
+#define AGENT_CHOICE_OPTIONS(choice)                                                               \
+    {"name", .text = &(choice)->name},                                                             \
+    {"state", .text = &(choice)->state},                                                           \
+    {"topology", .text = &(choice)->topology},                                                     \
+    AGENT_OPTIONS(&(choice)->agent)
+#define AGENT_OPTIONS(agent)                                                                       \
+    {"agent", .text = &(agent)->url},                                                              \
+    {"token-file", .text = &(agent)->token_file},                                                  \
+    {"ca", .text = &(agent)->tls.ca},                                                              \
+    {"cert", .text = &(agent)->tls.cert},                                                          \
+    {"key", .text = &(agent)->tls.key}
+/* clang-format on */
+
 /* The platform; an exit code after a complaint, or -1. */
 int agent_choice_platform(const struct agent_choice *choice, struct topo *out);
 /* The agent: of the options, or else of the topology, which is then read when *topo is still

@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "dry_run.h"
 #include "model/control.h"
+#include "options.h"
 #include "scenario_file.h"
 #include "scenarios/fault_session.h"
 #include "scenarios/fault_words.h"
@@ -44,103 +45,6 @@ struct fault_options {
     char **rest; /* words that are no options */
     int rest_count;
 };
-
-enum option_id {
-    OPT_NAME = 256,
-    OPT_STATE,
-    OPT_TOPOLOGY,
-    OPT_AGENT,
-    OPT_TOKEN,
-    OPT_CA,
-    OPT_CERT,
-    OPT_KEY,
-    OPT_FOR,
-    OPT_LEASE,
-    OPT_SELECT,
-    OPT_MAX,
-    OPT_SEED,
-    OPT_DRY,
-    OPT_ALL,
-    OPT_JSON
-};
-
-static const struct option long_options[] = {
-    {"name", required_argument, NULL, OPT_NAME},
-    {"state", required_argument, NULL, OPT_STATE},
-    {"topology", required_argument, NULL, OPT_TOPOLOGY},
-    {"agent", required_argument, NULL, OPT_AGENT},
-    {"token-file", required_argument, NULL, OPT_TOKEN},
-    {"ca", required_argument, NULL, OPT_CA},
-    {"cert", required_argument, NULL, OPT_CERT},
-    {"key", required_argument, NULL, OPT_KEY},
-    {"for", required_argument, NULL, OPT_FOR},
-    {"lease", required_argument, NULL, OPT_LEASE},
-    {"select", required_argument, NULL, OPT_SELECT},
-    {"max-affected", required_argument, NULL, OPT_MAX},
-    {"seed", required_argument, NULL, OPT_SEED},
-    {"dry-run", no_argument, NULL, OPT_DRY},
-    {"all", no_argument, NULL, OPT_ALL},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
-
-/* Where the text of an option goes; NULL for those without one. */
-static const char **text_at(struct fault_options *options, int option)
-{
-    struct control_agent *agent = &options->choice.agent;
-    const struct {
-        int option;
-        const char **text;
-    } texts[] = {
-        {OPT_NAME, &options->choice.name},
-        {OPT_STATE, &options->choice.state},
-        {OPT_TOPOLOGY, &options->choice.topology},
-        {OPT_AGENT, &agent->url},
-        {OPT_TOKEN, &agent->token_file},
-        {OPT_CA, &agent->tls.ca},
-        {OPT_CERT, &agent->tls.cert},
-        {OPT_KEY, &agent->tls.key},
-        {OPT_FOR, &options->words.duration},
-        {OPT_LEASE, &options->words.lease},
-        {OPT_SELECT, &options->words.select},
-        {OPT_MAX, &options->words.max_affected},
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (texts[i].option == option)
-            return texts[i].text;
-    return NULL;
-}
-
-/* An exit code, or -1 to go on. */
-static int take_option(int option, struct fault_options *options)
-{
-    const char **text = text_at(options, option);
-    if (text != NULL) {
-        *text = optarg;
-        return -1;
-    }
-    switch (option) {
-    case OPT_SEED:
-        if (base_parse_u64(optarg, &options->seed) && options->seed <= INT64_MAX)
-            return -1;
-        return cli_usage("fault: --seed %s is not a whole number below 2^63", optarg);
-    case OPT_DRY:
-        options->dry_run = true;
-        return -1;
-    case OPT_ALL:
-        options->all = true;
-        return -1;
-    case OPT_JSON:
-        options->json = true;
-        return -1;
-    case 'h':
-        (void)fputs(help, stdout);
-        return EXIT_CODE_PASS;
-    default:
-        return cli_usage("fault: see squall fault --help");
-    }
-}
 
 /* --- apply --- */
 
@@ -362,13 +266,20 @@ static int with_agent(const struct fault_options *options,
 int cmd_fault(int argc, char **argv)
 {
     struct fault_options options = {.seed = 1};
-    int option;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        int code = take_option(option, &options);
-        if (code >= 0)
-            return code;
-    }
+    const struct cli_option table[] = {
+        AGENT_CHOICE_OPTIONS(&options.choice),
+        {"for", .text = &options.words.duration},
+        {"lease", .text = &options.words.lease},
+        {"select", .text = &options.words.select},
+        {"max-affected", .text = &options.words.max_affected},
+        {"seed", .seed = &options.seed},
+        {"dry-run", .flag = &options.dry_run},
+        {"all", .flag = &options.all},
+        {"json", .flag = &options.json},
+    };
+    int code = cli_options_take(argc, argv, help, table, sizeof table / sizeof table[0]);
+    if (code >= 0)
+        return code;
     if (optind >= argc)
         return cli_usage("fault: apply, list or revert? see squall fault --help");
     const char *verb = argv[optind];

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* squall halt: every agent that this machine knows of reverts everything, now. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent_choice.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli.h"
 #include "model/topology.h"
+#include "options.h"
 #include "sandbox/sandbox.h"
 #include "scenarios/halt.h"
 
@@ -88,22 +89,18 @@ static int halt_all(struct halt_list *list)
     return clean ? EXIT_CODE_PASS : EXIT_CODE_UNCLEAN;
 }
 
-struct halt_choice {
-    const char *name, *state, *agent, *token;
-    struct io_tls_files tls;
-};
-
-static int find_agents(const struct halt_choice *choice, struct halt_list *list)
+static int find_agents(const struct agent_choice *choice, struct halt_list *list)
 {
     struct base_error err;
-    if ((choice->agent == NULL) != (choice->token == NULL))
+    const struct control_agent *agent = &choice->agent;
+    if ((agent->url == NULL) != (agent->token_file == NULL))
         return cli_usage("halt: --agent and --token-file need each other");
-    if (choice->agent != NULL && (choice->name != NULL || choice->state != NULL))
+    if (agent->url != NULL && (choice->name != NULL || choice->state != NULL))
         return cli_usage(
             "halt: --agent names one agent; --name and --state choose among sandboxes");
-    if (choice->agent != NULL) {
+    if (agent->url != NULL) {
         list->agents[list->count++] = (struct halt_agent){
-            .url = choice->agent, .token_file = choice->token, .tls = choice->tls};
+            .url = agent->url, .token_file = agent->token_file, .tls = agent->tls};
     } else if (!sandbox_each_topology(choice->state, choice->name, add_sandbox, list, &err)) {
         return cli_fail(EXIT_CODE_ERROR, &err);
     }
@@ -117,38 +114,16 @@ static int find_agents(const struct halt_choice *choice, struct halt_list *list)
 
 int cmd_halt(int argc, char **argv)
 {
-    static const struct option options[] = {{"name", required_argument, NULL, 'n'},
-                                            {"state", required_argument, NULL, 's'},
-                                            {"agent", required_argument, NULL, 'a'},
-                                            {"token-file", required_argument, NULL, 't'},
-                                            {"ca", required_argument, NULL, 'c'},
-                                            {"cert", required_argument, NULL, 'e'},
-                                            {"key", required_argument, NULL, 'k'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    struct halt_choice choice = {0};
-    int option;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option == 'h') {
-            (void)fputs(help, stdout);
-            return EXIT_CODE_PASS;
-        }
-        const char **field = option == 'n'   ? &choice.name
-                             : option == 's' ? &choice.state
-                             : option == 'a' ? &choice.agent
-                             : option == 't' ? &choice.token
-                             : option == 'c' ? &choice.tls.ca
-                             : option == 'e' ? &choice.tls.cert
-                             : option == 'k' ? &choice.tls.key
-                                             : NULL;
-        if (field == NULL)
-            return cli_usage("halt: see squall halt --help");
-        *field = optarg;
-    }
-    if (optind < argc)
-        return cli_usage("halt: \"%s\" was not expected", argv[optind]);
+    struct agent_choice choice = {.name = NULL};
+    const struct cli_option table[] = {
+        {"name", .text = &choice.name},
+        {"state", .text = &choice.state},
+        AGENT_OPTIONS(&choice.agent),
+    };
+    int code = cli_options_only(argc, argv, help, table, sizeof table / sizeof table[0]);
+    if (code >= 0)
+        return code;
     BASE_AUTO_FREE struct halt_list *list = base_calloc(1, sizeof *list);
-    int code = find_agents(&choice, list);
+    code = find_agents(&choice, list);
     return code >= 0 ? code : halt_all(list);
 }

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/text.h"
 #include "cli.h"
+#include "options.h"
 #include "run_one.h"
 #include "scenario_file.h"
 
@@ -35,70 +35,6 @@ static int worse(int a, int b)
             return order[i];
     }
     return EXIT_CODE_PASS;
-}
-
-enum choice {
-    OPT_OUT = 1,
-    OPT_TARGET,
-    OPT_TOPOLOGY,
-    OPT_STATE,
-    OPT_SEED,
-    OPT_WITHOUT,
-    OPT_DRY_RUN,
-    OPT_QUIET,
-    OPT_HELP
-};
-
-static const struct option long_options[] = {
-    {"out", required_argument, NULL, OPT_OUT},
-    {"target", required_argument, NULL, OPT_TARGET},
-    {"topology", required_argument, NULL, OPT_TOPOLOGY},
-    {"state", required_argument, NULL, OPT_STATE},
-    {"seed", required_argument, NULL, OPT_SEED},
-    {"without-kernel-faults", no_argument, NULL, OPT_WITHOUT},
-    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
-    {"quiet", no_argument, NULL, OPT_QUIET},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-/* An exit code, or -1 to go on. */
-static int take_option(int option, struct run_options *options)
-{
-    switch (option) {
-    case OPT_OUT:
-        options->out = optarg;
-        return *optarg != '\0' ? -1 : cli_usage("run: --out needs the name of a folder");
-    case OPT_TARGET:
-        options->target = optarg;
-        return -1;
-    case OPT_TOPOLOGY:
-        options->topology = optarg;
-        return -1;
-    case OPT_STATE:
-        options->state = optarg;
-        return -1;
-    case OPT_SEED:
-        options->seed_given = true;
-        if (base_parse_u64(optarg, &options->seed) && options->seed <= INT64_MAX)
-            return -1;
-        return cli_usage("run: --seed %s is not a whole number below 2^63", optarg);
-    case OPT_WITHOUT:
-        options->without_kernel_faults = true;
-        return -1;
-    case OPT_DRY_RUN:
-        options->dry_run = true;
-        return -1;
-    case OPT_QUIET:
-        options->quiet = true;
-        return -1;
-    case OPT_HELP:
-    case 'h':
-        (void)fputs(help, stdout);
-        return EXIT_CODE_PASS;
-    default:
-        return cli_usage("run: see squall run --help");
-    }
 }
 
 /* Every mistake of every file is known before anything is touched. */
@@ -133,13 +69,21 @@ static int run_files(char **files, int count, const struct run_options *options)
 int cmd_run(int argc, char **argv)
 {
     struct run_options options = {.out = "squall-runs"};
-    int option;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
-        int code = take_option(option, &options);
-        if (code >= 0)
-            return code;
-    }
+    const struct cli_option table[] = {
+        {"out", .text = &options.out},
+        {"target", .text = &options.target},
+        {"topology", .text = &options.topology},
+        {"state", .text = &options.state},
+        {"seed", .seed = &options.seed, .given = &options.seed_given},
+        {"without-kernel-faults", .flag = &options.without_kernel_faults},
+        {"dry-run", .flag = &options.dry_run},
+        {"quiet", .flag = &options.quiet},
+    };
+    int code = cli_options_take(argc, argv, help, table, sizeof table / sizeof table[0]);
+    if (code >= 0)
+        return code;
+    if (*options.out == '\0')
+        return cli_usage("run: --out needs the name of a folder");
     if (optind >= argc)
         return cli_usage("run: which scenario? usage: squall run FILE...");
     if (options.topology != NULL && options.target != NULL)
