@@ -47,3 +47,12 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture
 def is_root():
     return os.geteuid() == 0
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    """A platform for all tests of a file that ask for it."""
+    from experiment import start_sandbox, stop_sandbox  # which begins with this file
+    box = start_sandbox()
+    yield box
+    stop_sandbox(box)

@@ -5,7 +5,7 @@ import json
 import time
 
 from conftest import run
-from test_e_load import OK, check_sums, load, make_plan, serve  # noqa: F401 (fixtures)
+from load_lab import OK, check_sums, load, make_plan, serve  # noqa: F401 (fixtures)
 
 S = 10**9
 

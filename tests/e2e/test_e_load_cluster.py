@@ -17,7 +17,7 @@ import pytest
 
 from conftest import BIN, run, wait_until
 from services import free_port
-from test_e_load import read_hlog, total
+from load_lab import read_hlog, total
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 PREFIX = f"sqlc{os.getpid() % 100000}"

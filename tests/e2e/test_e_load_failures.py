@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import run, wait_until
-from test_e_load import (OK, Load, check_sums, closed_port, load, make_plan,  # noqa: F401
+from load_lab import (OK, Load, check_sums, closed_port, load, make_plan,  # noqa: F401
                          serve, failed)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")

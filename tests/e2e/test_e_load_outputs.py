@@ -25,7 +25,7 @@ import pytest
 from conftest import BIN, run, wait_until
 from services import free_port
 from test_a_hdr_interop import assert_same, ours, theirs  # noqa: F401 (fixtures)
-from test_e_load import OK, fill_up, quantile, read_hlog, serve, total  # noqa: F401 (fixture)
+from load_lab import OK, fill_up, quantile, read_hlog, serve, small_disk, total  # noqa: F401
 
 QUICK = ("-c", "4", "-t", "1", "--interval", "100ms", "--arrivals", "constant")
 
@@ -107,13 +107,8 @@ def test_files_appear_when_they_are_whole(serve, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["--hlog", "--csv", "--hgrm"])
-def test_disk_full_names_the_file(serve, tmp_path, is_root, option):
-    if not is_root:
-        pytest.skip("mounting a small file system needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "squall-e2e-outputs", disk], check=True)
-    try:
+def test_disk_full_names_the_file(serve, tmp_path, option):
+    with small_disk(tmp_path, "64k") as disk:
         server = serve()
         file = disk / "out"
         with start(url_of(server), "-r", "200", "-d", "1.5" if option == "--hgrm" else "60", *QUICK,
@@ -124,8 +119,6 @@ def test_disk_full_names_the_file(serve, tmp_path, is_root, option):
         assert one.returncode == 5, told
         assert f"cannot write {file}" in told and "space" in told
         assert names(disk) == ["filler"]
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_results_that_cannot_be_printed_are_an_error(serve):
@@ -349,13 +342,8 @@ def test_the_terminal_is_left_as_it_was(serve, terminal, number):
     assert "\x1b" not in last  # plain lines at most: no frame after the first signal
 
 
-def test_an_error_is_told_below_the_view(serve, terminal, tmp_path, is_root):
-    if not is_root:
-        pytest.skip("mounting a small file system needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "squall-e2e-view", disk], check=True)
-    try:
+def test_an_error_is_told_below_the_view(serve, terminal, tmp_path):
+    with small_disk(tmp_path, "64k") as disk:
         one = terminal((url_of(serve()), "-r", "50", "-d", "60", *QUICK, "--interval", "20ms", "--csv",
                         disk / "a.csv"), 80)
         wait_until(lambda: len(frames_of(one.seen)) > 3, 20, "frames")
@@ -365,8 +353,6 @@ def test_an_error_is_told_below_the_view(serve, terminal, tmp_path, is_root):
         screen = Screen(1000)
         screen.feed(one.seen)
         assert screen.text().startswith("squall: cannot write ") and screen.text().count("\n") == 1
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 @pytest.mark.parametrize("how", ["dumb", "quiet"])

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import BIN, run, wait_until
 from services import free_port
-from test_e_load import check_sums, load, make_plan, quantile, total  # noqa: F401 (a fixture)
+from load_lab import check_sums, load, make_plan, quantile, total  # noqa: F401 (a fixture)
 from tls_lab import Authority, Nginx
 
 CLOSING = "keepalive_requests 5;"

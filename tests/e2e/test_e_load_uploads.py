@@ -11,7 +11,7 @@ import zlib
 
 import pytest
 
-from test_e_load import OK, check_sums, load, make_plan  # noqa: F401 (a fixture)
+from load_lab import OK, check_sums, load, make_plan  # noqa: F401 (a fixture)
 from tls_lab import Authority
 
 GIB = 1 << 30

@@ -10,7 +10,7 @@ import time
 
 from conftest import run
 from test_e_arrivals import S, noting, stage, staged
-from test_e_load import (OK, check_sums, load, make_plan, quantile, serve,  # noqa: F401
+from load_lab import (OK, check_sums, load, make_plan, quantile, serve,  # noqa: F401
                          total, value_of)
 
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from conftest import run
-from test_e_load import OK, decode, quantile, serve  # noqa: F401
+from load_lab import OK, decode, quantile, serve  # noqa: F401
 
 
 @pytest.fixture(name="moody")

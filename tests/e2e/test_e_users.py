@@ -5,7 +5,7 @@ import json
 
 from conftest import run
 from test_e_arrivals import S, noting, stage
-from test_e_load import (OK, check_sums, closed_port, failed, load, make_plan, quantile,  # noqa: F401
+from load_lab import (OK, check_sums, closed_port, failed, load, make_plan, quantile,  # noqa: F401
                          serve)
 
 

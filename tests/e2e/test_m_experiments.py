@@ -11,16 +11,9 @@ import time
 import pytest
 
 from conftest import ROOT, run, wait_until
-from experiment import FAULTS, JUDGED, Experiment, needs_root, start_sandbox, stop_sandbox
+from experiment import FAULTS, JUDGED, Experiment, needs_root
 
 pytestmark = needs_root
-
-
-@pytest.fixture(scope="module", name="sandbox")
-def _sandbox():
-    box = start_sandbox()
-    yield box
-    stop_sandbox(box)
 
 
 def test_a_whole_experiment_passes_and_is_reproduced_offline(sandbox, tmp_path):

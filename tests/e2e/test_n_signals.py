@@ -11,16 +11,9 @@ import time
 import pytest
 
 from conftest import wait_until
-from experiment import FAULTS, Experiment, needs_root, start_sandbox, stop_sandbox
+from experiment import FAULTS, Experiment, needs_root
 
 pytestmark = needs_root
-
-
-@pytest.fixture(scope="module", name="sandbox")
-def _sandbox():
-    box = start_sandbox()
-    yield box
-    stop_sandbox(box)
 
 
 QUICK = {kind: fault.replace("at: 3s, for: 6s", "at: 1s, for: 2s")

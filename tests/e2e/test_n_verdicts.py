@@ -6,18 +6,10 @@ import os
 import signal
 import time
 
-import pytest
 
-from experiment import FAULTS, Experiment, needs_root, start_sandbox, stop_sandbox
+from experiment import FAULTS, Experiment, needs_root
 
 pytestmark = needs_root
-
-
-@pytest.fixture(scope="module", name="sandbox")
-def _sandbox():
-    box = start_sandbox()
-    yield box
-    stop_sandbox(box)
 
 
 def objectives(one, source):

@@ -12,16 +12,9 @@ import time
 import pytest
 
 from conftest import run, wait_until
-from experiment import FAULTS, LEASE_S, Experiment, needs_root, start_sandbox, stop_sandbox
+from experiment import FAULTS, LEASE_S, Experiment, needs_root
 
 pytestmark = needs_root
-
-
-@pytest.fixture(scope="module", name="sandbox")
-def _sandbox():
-    box = start_sandbox()
-    yield box
-    stop_sandbox(box)
 
 
 @pytest.mark.parametrize("kind", ["app", "partition"])

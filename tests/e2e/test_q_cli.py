@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from conftest import BIN, ROOT, run, wait_until
-from experiment import FAULTS, Experiment, needs_root, start_sandbox, stop_sandbox
+from experiment import FAULTS, Experiment, needs_root
 
 FIRST = ROOT / "scenarios/catalog/first.yaml"
 
@@ -195,13 +195,6 @@ def test_a_reader_that_stops_reading_does_not_stop_the_run(port, tmp_path):
 
 
 # --- with a sandbox of its own ---
-
-
-@pytest.fixture(scope="module", name="sandbox")
-def _sandbox():
-    box = start_sandbox()
-    yield box
-    stop_sandbox(box)
 
 
 @needs_root
