@@ -6,7 +6,6 @@ import os
 import signal
 import time
 
-
 from experiment import FAULTS, Experiment, needs_root
 
 pytestmark = needs_root
