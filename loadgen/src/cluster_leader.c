@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "cluster.h"
 #include "cluster_peers.h"
-#include "cluster_sum.h"
+#include "cluster_slots.h"
 #include "loadgen/merge.h"
 #include "redis.h"
 
@@ -46,9 +46,7 @@ struct load_leader {
     struct mono_ns revived;
     struct wall_ns start;
     struct mono_ns start_mono;
-    struct load_cluster_interval *open; /* slots that some workers have not sent yet */
-    size_t open_count;
-    size_t closed; /* slots; open[i] is number closed + i */
+    struct load_slots slots;
     struct load_result result;
     struct load_merge *merge;
     struct io_timer poll;
@@ -139,22 +137,6 @@ static bool hear_alive(struct load_leader *leader, uint32_t index, const json_t 
     return true;
 }
 
-static bool open_up_to(struct load_leader *leader, uint64_t slot, struct base_error *err)
-{
-    static const uint64_t ahead_max = 100000;
-    if (slot >= leader->closed + ahead_max)
-        return base_fail(err, BASE_CORRUPT, "an interval that lies %" PRIu64 " ahead",
-                         slot - leader->closed);
-    while (leader->closed + leader->open_count <= slot) {
-        leader->open =
-            base_reallocarray(leader->open, leader->open_count + 1, sizeof *leader->open);
-        if (!load_cluster_interval_init(&leader->open[leader->open_count], err))
-            return false;
-        leader->open_count++;
-    }
-    return true;
-}
-
 static bool take_interval(struct load_leader *leader, uint32_t index, uint64_t number,
                           const struct load_interval *interval, const char *log,
                           struct base_error *err)
@@ -167,10 +149,7 @@ static bool take_interval(struct load_leader *leader, uint32_t index, uint64_t n
     if (interval->start.ns > time_max || interval->length.ns > time_max)
         return base_fail(err, BASE_CORRUPT, "an interval outside of all calendars");
     uint64_t slot = load_cluster_slot(interval, leader->start, leader->spec->interval);
-    slot = slot < leader->closed ? leader->closed : slot; /* a short one at the end */
-    if (!open_up_to(leader, slot, err) ||
-        !load_cluster_interval_add(&leader->open[slot - leader->closed], interval, log, strlen(log),
-                                   err))
+    if (!load_slots_add(&leader->slots, &slot, interval, log, strlen(log), err))
         return false;
     if (!base_buf_str(&peer->log, log))
         return base_fail(err, BASE_LIMIT, "its histograms exceed %zu bytes", peer->log.max);
@@ -294,16 +273,9 @@ static bool all_sent(const struct load_leader *leader, uint64_t slot)
     return true;
 }
 
-static void close_first(struct load_leader *leader)
+static void take_slot(struct load_leader *leader, struct load_interval interval)
 {
     struct load_result *result = &leader->result;
-    struct load_interval interval = load_cluster_interval_take(&leader->open[0]);
-    load_cluster_interval_fini(&leader->open[0]);
-    leader->open_count--;
-    leader->closed++;
-    memmove(leader->open, leader->open + 1, leader->open_count * sizeof *leader->open);
-    if (interval.phase == NULL) /* all of them had longer ones */
-        return;
     interval.start_mono =
         base_mono_add(leader->start_mono, (struct dur_ns){interval.start.ns - leader->start.ns});
     result->intervals =
@@ -314,8 +286,10 @@ static void close_first(struct load_leader *leader)
 
 static void close_intervals(struct load_leader *leader)
 {
-    while (leader->open_count > 0 && all_sent(leader, leader->closed))
-        close_first(leader);
+    struct load_interval interval;
+    while (leader->slots.count > 0 && all_sent(leader, leader->slots.closed))
+        if (load_slots_close(&leader->slots, &interval))
+            take_slot(leader, interval);
 }
 
 /* --- the end --- */
@@ -539,9 +513,7 @@ void load_leader_free(struct load_leader *leader)
         drop_keys(leader);
     load_redis_free(leader->redis);
     load_peers_fini(&leader->peers);
-    for (size_t i = 0; i < leader->open_count; i++)
-        load_cluster_interval_fini(&leader->open[i]);
-    free(leader->open);
+    load_slots_fini(&leader->slots);
     for (int i = 0; i < LOAD_CLUSTER_KEYS; i++)
         free(leader->keys[i]);
     free(leader->last);

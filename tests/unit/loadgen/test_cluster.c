@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "cluster.h"
-#include "cluster_sum.h"
+#include "cluster_slots.h"
 #include "model/hlog.h"
 #include "schedule.h"
 
@@ -188,6 +188,39 @@ static void test_slots_are_by_time(void **state)
     }
 }
 
+/* A worker left two intervals out and sent a longer one; another one's last comes too late for its
+ * own place. Nothing is lost, and nothing that is closed changes. */
+static void test_slots_close_in_their_order(void **state)
+{
+    (void)state;
+    static char phase[] = "load";
+    struct load_slots slots = {.count = 0};
+    struct load_interval closed = {.phase = NULL};
+    struct base_error err;
+    struct load_interval one = {.phase = phase, .length = {3}, .counts = {.ok = 7}};
+    uint64_t slot = 2;
+    assert_true(load_slots_add(&slots, &slot, &one, "", 0, &err));
+    assert_int_equal(slot, 2);
+    assert_int_equal(slots.count, 3);
+    assert_false(load_slots_close(&slots, &closed));
+    assert_false(load_slots_close(&slots, &closed));
+    assert_null(closed.phase);
+    slot = 1;
+    one.counts.ok = 2;
+    assert_true(load_slots_add(&slots, &slot, &one, "", 0, &err));
+    assert_int_equal(slot, 2);
+    assert_true(load_slots_close(&slots, &closed));
+    assert_int_equal(closed.counts.ok, 9);
+    load_interval_fini(&closed);
+    slot = 1000000;
+    assert_false(load_slots_add(&slots, &slot, &one, "", 0, &err));
+    assert_int_equal(err.code, BASE_CORRUPT);
+    assert_int_equal(slots.count, 0);
+    slot = 3;
+    assert_true(load_slots_add(&slots, &slot, &one, "", 0, &err));
+    load_slots_fini(&slots); /* with what is still open */
+}
+
 static void test_parts_add_up(void **state)
 {
     (void)state;
@@ -212,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_shares_make_the_whole),
         cmocka_unit_test(test_intervals_add_up),
         cmocka_unit_test(test_slots_are_by_time),
+        cmocka_unit_test(test_slots_close_in_their_order),
         cmocka_unit_test(test_parts_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
