@@ -11,7 +11,7 @@
  *   up       stream of workers' messages, each with "worker" (its index) and "type":
  *            joined {"name", "rttNs"}, ready, alive,
  *            interval {"number", "interval", "log": lines of a histogram log},
- *            finished {"result"}, failed {"message"}
+ *            finished {"result" without its intervals}, failed {"message"}
  *   down     stream of the leader's: go {"startNs": on Redis' clock}, stop
  */
 #ifndef LOAD_CLUSTER_H

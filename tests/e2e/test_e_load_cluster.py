@@ -75,6 +75,7 @@ class Target:
 class Redis:
     def __init__(self, folder, addresses):
         self.port = free_port()
+        self.listeners = []
         self.log = open(folder / "redis.log", "ab")
         self.process = subprocess.Popen(
             ["redis-server", "--port", str(self.port), "--bind", *addresses, "--save", "",
@@ -86,9 +87,19 @@ class Redis:
         return subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True,
                               text=True, timeout=10, check=False).stdout.strip()
 
+    def overhear(self, folder):
+        """All that is said to it from now on, as a file."""
+        file = folder / "overheard"
+        with open(file, "wb") as out:
+            self.listeners.append(subprocess.Popen(["redis-cli", "-p", str(self.port), "MONITOR"],
+                                                   stdout=out))
+        wait_until(lambda: file.read_text().startswith("OK"), 15, "MONITOR")
+        return file
+
     def close(self):
-        self.process.kill()
-        self.process.wait()
+        for one in (*self.listeners, self.process):
+            one.kill()
+            one.wait()
         self.log.close()
 
 
@@ -234,6 +245,7 @@ def test_k6_operator_413_one_merged_result(spread, tmp_path):
     generator: counts, histograms by interval, percentiles."""
     place, cluster = spread(WORKERS)
     log = tmp_path / "all.hlog"
+    overheard = cluster.redis.overhear(tmp_path)
     leader = cluster.lead("--json", "--hlog", log, rate=60, seconds=3)
     workers = []
     for i in range(WORKERS):
@@ -252,6 +264,9 @@ def test_k6_operator_413_one_merged_result(spread, tmp_path):
     assert ends == sorted(ends)
     assert result["latency"]["response"]["count"] == 180
     assert total(read_hlog(log.read_text())["load/url/response"]) == 180
+    ends = [line for line in overheard.read_text().splitlines() if r'\"type\":\"finished\"' in line]
+    assert len(ends) == WORKERS
+    assert all(r'\"intervals\":[]' in line for line in ends), "a day of them is too much at once"
     # Arrival k of the whole is due at k / 60 s and worker k mod 3 sends it: the workers take turns.
     times = {place.peer(i): [] for i in range(WORKERS)}
     for at, peer in cluster.target.seen:
