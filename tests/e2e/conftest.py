@@ -13,13 +13,16 @@ BIN = pathlib.Path(os.environ.get("SQUALL_BIN", ROOT / "build" / "release" / "bi
 
 
 def wait_until(condition, deadline_s, what):
-    """Polls condition() until it is truthy and returns that value; fails after deadline_s."""
+    """Polls condition() until it is truthy and returns that value; fails when a look that began
+    after deadline_s was in vain. One that began before and took longer, on a busy machine, proves
+    nothing."""
     end = time.monotonic() + deadline_s
     while True:
+        last = time.monotonic() > end
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        if last:
             pytest.fail(f"not within {deadline_s} s: {what}")
         time.sleep(0.02)
 

@@ -6,7 +6,7 @@ import json
 from conftest import run
 from test_e_arrivals import S, noting, stage
 from load_lab import (OK, check_sums, closed_port, failed, load, make_plan, quantile,  # noqa: F401
-                         serve)
+                      serve)
 
 
 def users(ports, stages, think="none", a=0.0, b=0.0, iterations=0, each=0, **more):

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -26,9 +25,7 @@ def test_the_agent_dies_during_a_fault(sandbox, tmp_path, kind, death):
     assert sandbox.in_force(kind)
     pid = sandbox.agent_pid()
     os.kill(pid, death)
-    start = time.monotonic()
     wait_until(lambda: not sandbox.in_force(kind), LEASE_S + 2, "fault to be gone by lease + 2 s")
-    assert time.monotonic() - start <= LEASE_S + 2
     if death == signal.SIGSTOP:
         wait_until(lambda: one.events("agent.lost"), 20, "the run to notice a silent agent")
         os.kill(pid, signal.SIGCONT)
