@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum load_parse { LOAD_PARSE_MORE, LOAD_PARSE_DONE, LOAD_PARSE_BAD };
+#include "parse.h"
 
 enum {
     LOAD_RESPONSE_HEAD_MAX = 65536, /* status line and headers, or trailers, in bytes */

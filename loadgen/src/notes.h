@@ -3,7 +3,7 @@
 #ifndef LOAD_NOTES_H
 #define LOAD_NOTES_H
 
-#include "conn.h"
+#include "driver.h"
 
 /* The worst that a run's pools met, added up. */
 struct load_troubles {

@@ -25,7 +25,8 @@ struct load_run {
     struct load_events events;
     atomic_uint_least64_t iterations; /* left for all users of the closed model */
     struct load_replay replay;        /* empty when the spec names none */
-    struct load_request *requests;
+    const struct load_driver *driver;
+    void *prepared; /* by the driver */
     struct load_address *addresses;
     struct load_address *sources;
     struct load_worker *workers;
@@ -268,8 +269,7 @@ static void report_connections(struct load_run *run)
     for (uint32_t i = 0; i < run->worker_count; i++) {
         const struct load_pool *pool = &run->workers[i].pool;
         load_troubles_add(&troubles, pool);
-        if (pool->tls != NULL)
-            load_tls_count(pool->tls, &result->tls);
+        run->driver->count_tls(pool, &result->tls);
     }
     load_notes_write(result, &spec->tls, &troubles);
 }
@@ -390,11 +390,9 @@ static bool prepare_sources(struct load_run *run, struct base_error *err)
 static bool prepare(struct load_run *run, struct base_error *err)
 {
     const struct load_spec *spec = run->spec;
-    run->requests = base_calloc(spec->route_count, sizeof *run->requests);
     run->addresses = base_calloc(spec->target_count, sizeof *run->addresses);
-    for (size_t i = 0; i < spec->route_count; i++)
-        if (!load_request_build(&run->requests[i], spec->host, &spec->routes[i], err))
-            return false;
+    if (!run->driver->prepare(spec, &run->prepared, err))
+        return false;
     for (size_t i = 0; i < spec->target_count; i++)
         if (!load_address_parse(&spec->targets[i], i, &run->addresses[i], err))
             return false;
@@ -415,7 +413,8 @@ static bool start_workers(struct load_run *run, uint32_t threads, struct base_er
             .spec = run->spec,
             .iterations = run->spec->closed.iterations > 0 ? &run->iterations : NULL,
             .replay = run->spec->replay ? &run->replay : NULL,
-            .requests = run->requests,
+            .driver = run->driver,
+            .prepared = run->prepared,
             .addresses = run->addresses,
             .sources = run->sources,
             .index = i,
@@ -457,6 +456,7 @@ struct load_run *load_run_start_share(struct io_loop *loop, const struct load_sp
     struct load_run *run = base_calloc(1, sizeof *run);
     run->loop = loop;
     run->spec = spec;
+    run->driver = load_driver_of(spec);
     run->share = share;
     run->events = *events;
     run->cpu_before = process_cpu();
@@ -536,9 +536,7 @@ void load_run_free(struct load_run *run)
     io_wake_fini(&run->wake);
     io_timer_fini(&run->tick);
     load_collector_fini(&run->collector);
-    for (size_t i = 0; run->requests != NULL && i < run->spec->route_count; i++)
-        load_request_fini(&run->requests[i]);
-    free(run->requests);
+    run->driver->discard(run->prepared);
     free(run->addresses);
     load_replay_fini(&run->replay);
     free(run->sources);

@@ -165,7 +165,7 @@ static void on_sweep(void *ctx)
     struct load_conn *conn;
     while ((conn = TAILQ_FIRST(&w->in_flight)) != NULL &&
            now - conn->sent_at >= w->spec->timeout.ns)
-        load_conn_abort(conn, now);
+        w->pool.driver->abort(conn, now);
     drop_expired(w, now);
     sweep_again(w, now);
     check_over(w);
@@ -177,16 +177,15 @@ static void launch(struct load_worker *w, struct load_conn *conn, const struct l
                    int64_t now)
 {
     struct load_shard *shard = load_worker_shard(w);
-    const struct load_request *request = &w->requests[due->route];
     struct load_cell *cell = cell_of(w, due);
     cell->counts.sent++;
-    cell->counts.bytes_out += request->total;
     load_cell_record(load_shard_cell(shard, due->phase, shard->routes), LOAD_KIND_SCHEDULE,
                      now - due->intended);
     conn->due = *due;
     TAILQ_INSERT_TAIL(&w->in_flight, conn, link);
     start_sweep(w, w->spec->timeout);
-    load_conn_send(conn, request, now);
+    conn->sent_at = now;
+    w->pool.driver->send(conn);
 }
 
 /* There is no free connection. */
@@ -287,7 +286,7 @@ static void cut(struct load_worker *w, int64_t now)
 {
     struct load_conn *conn;
     while ((conn = TAILQ_FIRST(&w->in_flight)) != NULL)
-        load_conn_abort(conn, now);
+        w->pool.driver->abort(conn, now);
     const struct load_due *due;
     while ((due = load_waiting_head(&w->waiting)) != NULL) {
         give_up(w, due, now);
@@ -323,7 +322,7 @@ static void warm_up(struct load_worker *w)
         return;
     w->opening = true;
     while (w->opened < w->pool.count && w->opened - w->pool.settled < CONNECTING_AT_ONCE)
-        load_conn_open(&w->conns[w->opened++]);
+        w->pool.driver->open(load_worker_conn(w, w->opened++));
     w->opening = false;
     if (w->pool.settled == w->pool.count)
         report_warm(w);
@@ -370,6 +369,7 @@ static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome 
     load_worker_shard(w)->last_end = outcome->at;
     w->seen_at = outcome->at;
     cell->counts.bytes_in += outcome->bytes_in;
+    cell->counts.bytes_out += outcome->bytes_out;
     int64_t response = outcome->at - conn->due.intended;
     if (outcome->ok) {
         cell->counts.ok++;

@@ -15,7 +15,7 @@
 
 #include <pthread.h>
 
-#include "conn.h"
+#include "driver.h"
 #include "recorder.h"
 #include "schedule.h"
 #include "users.h"
@@ -54,7 +54,6 @@ struct load_worker {
 
     /* Below: the worker's thread only. */
     const struct load_spec *spec;
-    const struct load_request *requests;
     struct io_loop *loop;
     struct load_schedule schedule; /* open model */
     struct load_users users;       /* closed model */
@@ -78,7 +77,7 @@ struct load_worker {
     size_t segment_count;
     size_t segment; /* in force at the last arrival */
     struct load_pool pool;
-    struct load_conn *conns;
+    char *conns; /* pool.count of them, of pool.driver->conn_size each: load_worker_conn */
     size_t opened;
     struct load_conn_list free_conns; /* longest free first */
     struct load_conn_list in_flight;  /* longest sent first */
@@ -95,9 +94,10 @@ struct load_worker {
 
 struct load_worker_setup {
     const struct load_spec *spec;
-    const struct load_replay *replay;     /* NULL: none */
-    atomic_uint_least64_t *iterations;    /* left for all users; NULL: no bound */
-    const struct load_request *requests;  /* one a route */
+    const struct load_replay *replay;  /* NULL: none */
+    atomic_uint_least64_t *iterations; /* left for all users; NULL: no bound */
+    const struct load_driver *driver;
+    const void *prepared;                 /* by the driver */
     const struct load_address *addresses; /* one a target */
     const struct load_address *sources;   /* NULL when there are none */
     uint32_t index;

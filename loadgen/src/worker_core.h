@@ -18,4 +18,9 @@ static inline struct load_shard *load_worker_shard(struct load_worker *worker)
     return &worker->shards[worker->active];
 }
 
+static inline struct load_conn *load_worker_conn(const struct load_worker *worker, size_t index)
+{
+    return (struct load_conn *)(void *)(worker->conns + index * worker->pool.driver->conn_size);
+}
+
 #endif

@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "worker_core.h"
 
-enum { RECEIVE_BYTES = 65536, WAITING_MAX = 1 << 20 };
+enum { WAITING_MAX = 1 << 20 };
 
 static const int nice_level = -10;
 static const int64_t slice = 100 * BASE_NS_PER_US; /* the shortest there is */
@@ -79,12 +79,17 @@ static void obey_swap(struct load_worker *w)
     io_wake_send(w->reader);
 }
 
+static void fini_conns(struct load_worker *w)
+{
+    for (size_t i = 0; i < w->pool.count; i++)
+        w->pool.driver->fini(load_worker_conn(w, i));
+}
+
 static void obey_quit(struct load_worker *w)
 {
     close_account(w);
     w->over = true;
-    for (size_t i = 0; i < w->pool.count; i++)
-        load_conn_fini(&w->conns[i]);
+    fini_conns(w);
     io_loop_stop(w->loop);
 }
 
@@ -171,46 +176,41 @@ static void *work(void *arg)
     return NULL;
 }
 
+static void setup_conn(struct load_worker *w, const struct load_worker_setup *setup)
+{
+    const struct load_spec *spec = setup->spec;
+    size_t number = setup->first + w->pool.count;
+    struct load_conn *conn = load_worker_conn(w, w->pool.count++);
+    conn->pool = &w->pool;
+    conn->address = &setup->addresses[number % spec->target_count];
+    if (spec->source_count > 0) /* each target from each of them */
+        conn->source = &setup->sources[number / spec->target_count % spec->source_count];
+    w->pool.driver->init(conn);
+}
+
 static bool setup_pool(struct load_worker *w, const struct load_worker_setup *setup,
                        struct base_error *err)
 {
-    const struct load_spec *spec = setup->spec;
-    int64_t timeout = spec->timeout.ns;
-    w->pool = (struct load_pool){
-        .loop = w->loop,
-        .buffer = base_calloc(RECEIVE_BYTES, 1),
-        .buffer_len = RECEIVE_BYTES,
-        .memos = base_calloc(spec->route_count, sizeof(struct load_memo)),
-        .patched = base_calloc(spec->route_count, sizeof(char *)),
-        .connect_limit = {timeout < connect_limit ? timeout : connect_limit},
-        .refusal = LOAD_CAUSE_CONNECT_TIMEOUT, /* as long as none failed they are under way */
-    };
-    for (size_t i = 0; i < spec->route_count; i++) {
-        const struct load_request *request = &setup->requests[i];
-        if (request->patch_count == 0)
-            continue;
-        w->pool.patched[i] = base_calloc(request->len, 1);
-        memcpy(w->pool.patched[i], request->bytes, request->len);
-    }
-    base_rng_seed(&w->pool.rng, spec->seed + setup->index);
-    w->conns = base_calloc(setup->conns, sizeof *w->conns);
-    for (uint32_t i = 0; i < setup->conns; i++) {
-        size_t number = setup->first + i;
-        const struct load_address *source = NULL;
-        if (spec->source_count > 0) /* each target from each of them */
-            source = &setup->sources[number / spec->target_count % spec->source_count];
-        load_conn_init(&w->conns[i], &w->pool, &setup->addresses[number % spec->target_count],
-                       source);
-    }
-    if (spec->tls.server_name != NULL)
-        w->pool.tls = load_tls_new(&spec->tls, spec->target_count, err);
-    return spec->tls.server_name == NULL || w->pool.tls != NULL;
+    int64_t timeout = setup->spec->timeout.ns;
+    w->pool.spec = setup->spec;
+    w->pool.loop = w->loop;
+    w->pool.connect_limit = (struct dur_ns){timeout < connect_limit ? timeout : connect_limit};
+    w->pool.refusal = LOAD_CAUSE_CONNECT_TIMEOUT; /* as long as none failed they are under way */
+    base_rng_seed(&w->pool.rng, setup->spec->seed + setup->index);
+    if (!w->pool.driver->pool_init(&w->pool, setup->prepared, err))
+        return false;
+    w->conns = base_calloc(setup->conns, w->pool.driver->conn_size);
+    for (uint32_t i = 0; i < setup->conns; i++)
+        setup_conn(w, setup);
+    return true;
 }
 
 static void setup_plain(struct load_worker *w, const struct load_worker_setup *setup)
 {
-    *w = (struct load_worker){
-        .schedstat = -1, .spec = setup->spec, .requests = setup->requests, .reader = setup->reader};
+    *w = (struct load_worker){.schedstat = -1,
+                              .spec = setup->spec,
+                              .pool = {.driver = setup->driver},
+                              .reader = setup->reader};
     TAILQ_INIT(&w->free_conns);
     TAILQ_INIT(&w->in_flight);
     load_waiting_init(&w->waiting, WAITING_MAX);
@@ -286,15 +286,9 @@ void load_worker_fini(struct load_worker *worker)
 {
     if (worker->spec == NULL)
         return;
-    for (size_t i = 0; worker->conns != NULL && i < worker->pool.count; i++)
-        load_conn_fini(&worker->conns[i]);
+    fini_conns(worker);
     free(worker->conns);
-    load_tls_free(worker->pool.tls);
-    free(worker->pool.buffer);
-    free(worker->pool.memos);
-    for (size_t i = 0; worker->pool.patched != NULL && i < worker->spec->route_count; i++)
-        free(worker->pool.patched[i]);
-    free(worker->pool.patched);
+    worker->pool.driver->pool_fini(&worker->pool);
     io_timer_fini(&worker->sweep);
     io_alarm_fini(&worker->alarm);
     io_wake_fini(&worker->wake);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "driver.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "stream.h"
+
+const struct load_driver *load_driver_of(const struct load_spec *spec)
+{
+    (void)spec;
+    return &load_http1_driver;
+}
+
+void load_conn_settle(struct load_conn *conn, bool reached)
+{
+    struct load_pool *pool = conn->pool;
+    if (!conn->settled)
+        pool->settled++;
+    conn->settled = true;
+    if (conn->unreachable && reached)
+        pool->unreachable--;
+    else if (!conn->unreachable && !reached)
+        pool->unreachable++;
+    conn->unreachable = !reached;
+}
+
+void load_conn_note_refusal(struct load_conn *conn, enum load_cause cause, const char *why)
+{
+    struct load_pool *pool = conn->pool;
+    struct load_refusals *refusals = &pool->refusals[cause];
+    pool->refusal = cause;
+    if (refusals->attempts++ == 0)
+        refusals->address = conn->address;
+    if (cause == LOAD_CAUSE_NO_PORT || cause == LOAD_CAUSE_NO_DESCRIPTOR)
+        pool->out_of_ports++;
+    if (cause == LOAD_CAUSE_TLS && pool->tls_why[0] == '\0' && why != NULL)
+        (void)snprintf(pool->tls_why, sizeof pool->tls_why, "%s", why);
+}
+
+enum load_cause load_cause_of_errno(int error)
+{
+    switch (error) {
+    case ECONNREFUSED:
+        return LOAD_CAUSE_REFUSED;
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return LOAD_CAUSE_UNREACHABLE;
+    case ETIMEDOUT:
+        return LOAD_CAUSE_CONNECT_TIMEOUT;
+    case ECONNRESET:
+        return LOAD_CAUSE_CONNECT_RESET;
+    case EADDRNOTAVAIL: /* connect(2): every local port towards this target is taken */
+        return LOAD_CAUSE_NO_PORT;
+    case EMFILE:
+    case ENFILE:
+        return LOAD_CAUSE_NO_DESCRIPTOR;
+    default:
+        return LOAD_CAUSE_OTHER;
+    }
+}

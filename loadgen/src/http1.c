@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP/1.1 on a stream. */
+#include "http_memo.h"
+#include "protocol.h"
+
+_Static_assert(sizeof(struct load_response) <= LOAD_PARSER_MAX, "it lies in the connection");
+
+static bool build(struct load_request *out, const struct load_spec *spec,
+                  const struct load_route *route, struct base_error *err)
+{
+    return load_request_build(out, spec->host, route, err);
+}
+
+static void start(void *parser, const struct load_request *request)
+{
+    load_response_start(parser, request->head);
+}
+
+static enum load_parse feed(void *parser, void *memory, const char *data, size_t len, size_t *used)
+{
+    return load_response_feed_memo(parser, memory, data, len, used);
+}
+
+static enum load_parse eof(void *parser)
+{
+    return load_response_eof(parser);
+}
+
+static bool judge(const void *parser, struct load_outcome *outcome)
+{
+    const struct load_response *response = parser;
+    load_outcome_status(outcome, response->status);
+    return !response->close;
+}
+
+const struct load_protocol load_http1_protocol = {
+    .memory_size = sizeof(struct load_memo),
+    .build = build,
+    .start = start,
+    .feed = feed,
+    .eof = eof,
+    .judge = judge,
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The native engine: a protocol (protocol.h) over TCP connections of our own, with or without TLS,
+ * one request at a time on each. The hot path
+ * is one send and one recv; the epoll registration is made when the connection is established and
+ * not touched again unless a send would block.
+ *
+ * Design notes. A connection is one state (table in stream.c) and carries one request at most.
+ *
+ * A connection that answered before it was lost is opened again at once; one that was lost before
+ * its first answer, or could not be made, waits (backoff.h). So a target that accepts and resets
+ * cannot spin.
+ *
+ * Over TLS the handshake is a state of its own, within the connect limit; after it the same code
+ * runs, with the record layer in between. An alert before the first answer is a failed attempt to
+ * connect: with TLS 1.3 a server refuses a client's certificate after the client's handshake ended.
+ */
+#ifndef LOAD_STREAM_H
+#define LOAD_STREAM_H
+
+#include "driver.h"
+
+extern const struct load_driver load_http1_driver;
+
+#endif

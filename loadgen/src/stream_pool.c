@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream_pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* One for each route; threads share it. */
+struct requests {
+    const struct load_protocol *protocol;
+    size_t count;
+    struct load_request *list;
+};
+
+void load_stream_discard(void *prepared)
+{
+    struct requests *requests = prepared;
+    if (requests == NULL)
+        return;
+    for (size_t i = 0; i < requests->count; i++)
+        load_request_fini(&requests->list[i]);
+    free(requests->list);
+    free(requests);
+}
+
+bool load_stream_prepare(const struct load_protocol *protocol, const struct load_spec *spec,
+                         void **prepared, struct base_error *err)
+{
+    struct requests *requests = base_calloc(1, sizeof *requests);
+    requests->protocol = protocol;
+    requests->count = spec->route_count;
+    requests->list = base_calloc(spec->route_count, sizeof *requests->list);
+    for (size_t i = 0; i < spec->route_count; i++) {
+        if (!protocol->build(&requests->list[i], spec, &spec->routes[i], err)) {
+            load_stream_discard(requests);
+            return false;
+        }
+    }
+    *prepared = requests;
+    return true;
+}
+
+static void copy_patched(struct load_stream_pool *own)
+{
+    for (size_t i = 0; i < own->routes; i++) {
+        const struct load_request *request = &own->requests[i];
+        if (request->patch_count == 0)
+            continue;
+        own->patched[i] = base_calloc(request->len, 1);
+        memcpy(own->patched[i], request->bytes, request->len);
+    }
+}
+
+bool load_stream_pool_init(struct load_pool *pool, const void *prepared, struct base_error *err)
+{
+    const struct load_spec *spec = pool->spec;
+    const struct requests *requests = prepared;
+    struct load_stream_pool *own = base_calloc(1, sizeof *own);
+    *own = (struct load_stream_pool){
+        .protocol = requests->protocol,
+        .requests = requests->list,
+        .routes = requests->count,
+        .memories = base_calloc(requests->count, requests->protocol->memory_size + 1),
+        .patched = base_calloc(requests->count, sizeof *own->patched),
+        .buffer = base_calloc(LOAD_STREAM_BUFFER, 1)};
+    pool->engine = own;
+    copy_patched(own);
+    if (spec->tls.server_name != NULL)
+        own->tls = load_tls_new(&spec->tls, spec->target_count, err);
+    return spec->tls.server_name == NULL || own->tls != NULL;
+}
+
+void load_stream_pool_fini(struct load_pool *pool)
+{
+    struct load_stream_pool *own = pool->engine;
+    if (own == NULL)
+        return;
+    load_tls_free(own->tls);
+    for (size_t i = 0; i < own->routes; i++)
+        free(own->patched[i]);
+    free(own->patched);
+    free(own->memories);
+    free(own->buffer);
+    free(own);
+    pool->engine = NULL;
+}
+
+void load_stream_count_tls(const struct load_pool *pool, struct load_tls_result *out)
+{
+    const struct load_stream_pool *own = pool->engine;
+    if (own->tls != NULL)
+        load_tls_count(own->tls, out);
+}

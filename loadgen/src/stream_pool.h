@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the streams of one thread share, and what those of all threads do. */
+#ifndef LOAD_STREAM_POOL_H
+#define LOAD_STREAM_POOL_H
+
+#include "protocol.h"
+
+enum { LOAD_STREAM_BUFFER = 65536 };
+
+struct load_stream_pool {
+    const struct load_protocol *protocol;
+    const struct load_request *requests; /* one a route; all threads' */
+    size_t routes;
+    char *memories; /* one a route, of protocol->memory_size each */
+    char **patched; /* one a route: a copy of its request to write fields into, or NULL */
+    char *buffer;   /* for recv, LOAD_STREAM_BUFFER; parsers keep no bytes, so one serves all */
+    struct load_tls *tls; /* NULL: plain */
+};
+
+/* As in struct load_driver. */
+bool load_stream_prepare(const struct load_protocol *protocol, const struct load_spec *spec,
+                         void **prepared, struct base_error *err);
+void load_stream_discard(void *prepared);
+bool load_stream_pool_init(struct load_pool *pool, const void *prepared, struct base_error *err);
+void load_stream_pool_fini(struct load_pool *pool);
+void load_stream_count_tls(const struct load_pool *pool, struct load_tls_result *out);
+
+#endif
