@@ -44,7 +44,7 @@ bool load_source_check(const struct load_address *source, const char *text,
                        struct base_error *err)
 {
     for (size_t i = 0; i < target_count; i++)
-        if (targets[i].storage.ss_family != source->storage.ss_family)
+        if (targets[i].len > 0 && targets[i].storage.ss_family != source->storage.ss_family)
             return base_fail(err, BASE_INVALID,
                              "source address %s and a target are not both IPv4 or both IPv6", text);
     BASE_AUTO_FD int fd = socket(source->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

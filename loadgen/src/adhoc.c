@@ -322,6 +322,35 @@ static bool set_out(struct load_adhoc *a, const char *value)
     return true;
 }
 
+static bool set_engine(struct load_adhoc *a, const char *value)
+{
+    return load_engine_parse(value, &a->spec.engine) && a->spec.engine != LOAD_ENGINE_AUTO;
+}
+
+static bool set_http2(struct load_adhoc *a, const char *value)
+{
+    (void)value;
+    a->spec.http2 = true;
+    return true;
+}
+
+static bool set_streams(struct load_adhoc *a, const char *value)
+{
+    return set_u32(value, &a->spec.streams) && a->spec.streams <= LOAD_STREAMS_MAX;
+}
+
+static bool set_proxy(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.proxy, value);
+    return *value != '\0';
+}
+
+static bool set_unix_socket(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.unix_socket, value);
+    return *value != '\0';
+}
+
 #define INDENT "                           "
 
 const struct load_option load_options[] = {
@@ -386,6 +415,13 @@ const struct load_option load_options[] = {
     {0, "run", "ID", "with --workers or --join: the run's name (made up)", set_run},
     {0, "patience", "SECS", "until leader and workers have found each other (60)", set_patience},
     {0, "join", "HOST:PORT", "be a worker of the run --run ID, by that Redis", set_join},
+    {0, "engine", "NAME",
+     "what sends: native or curl (native, unless one of the\n" INDENT "next four needs curl)",
+     set_engine},
+    {0, "http2", NULL, "speak HTTP/2: over TLS by ALPN, else with prior knowledge", set_http2},
+    {0, "streams", "N", "of HTTP/2, at once on each connection (1)", set_streams},
+    {'x', "proxy", "URL", "connect through it: http://, https://, socks5://HOST:PORT", set_proxy},
+    {0, "unix-socket", "PATH", "connect to this socket instead of the URL's host", set_unix_socket},
 };
 const size_t load_option_count = sizeof load_options / sizeof *load_options;
 _Static_assert(sizeof load_options / sizeof *load_options <= LOAD_OPTIONS_MAX,
@@ -450,6 +486,25 @@ static bool apply_body_file(struct load_adhoc *a, struct base_error *err)
     return true;
 }
 
+/* Somebody else connects to the URL's host, or nobody does: its name is as good as an address. */
+static bool take_host(const struct load_url *url, struct load_spec *spec)
+{
+    spec->targets = base_calloc(1, sizeof *spec->targets);
+    spec->targets[0] = (struct load_target){.address = base_str_dup(url->host), .port = url->port};
+    spec->target_count = 1;
+    return true;
+}
+
+static bool find_targets(const struct load_url *url, struct load_spec *spec, struct base_error *err)
+{
+    const char *conflict = load_spec_engine_conflict(spec);
+    if (conflict != NULL)
+        return base_fail(err, BASE_INVALID, "%s", conflict);
+    if (spec->proxy != NULL || spec->unix_socket != NULL)
+        return take_host(url, spec);
+    return load_url_resolve(url, &spec->targets, &spec->target_count, err);
+}
+
 static bool apply_url(struct load_adhoc *a, struct base_error *err)
 {
     struct load_url url;
@@ -463,8 +518,7 @@ static bool apply_url(struct load_adhoc *a, struct base_error *err)
     replace(&a->spec.host, url.authority);
     if (url.tls)
         replace(&a->spec.tls.server_name, url.host);
-    bool good = check_tls(&a->spec.tls, err) &&
-                load_url_resolve(&url, &a->spec.targets, &a->spec.target_count, err);
+    bool good = check_tls(&a->spec.tls, err) && find_targets(&url, &a->spec, err);
     load_url_fini(&url);
     return good;
 }

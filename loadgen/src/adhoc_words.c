@@ -8,9 +8,15 @@ static const struct {
     const char *ours;
     const char *whose;
 } same[] = {
-    {"R", "rate", "wrk2"},           {"T", "timeout", "wrk"},  {"L", "latency", "wrk2"},
-    {"u_latency", "latency", "wrk"}, {"z", "duration", "hey"}, {"X", "method", "curl"},
+    {"R", "rate", "wrk2"},
+    {"T", "timeout", "wrk"},
+    {"L", "latency", "wrk2"},
+    {"u_latency", "latency", "wrk"},
+    {"z", "duration", "hey"},
+    {"X", "method", "curl"},
     {"D", "body-file", "hey"},
+    {"max-concurrent-streams", "streams", "h2load"},
+    {"http2-prior-knowledge", "http2", "curl"},
 };
 enum { SAME = sizeof same / sizeof *same };
 

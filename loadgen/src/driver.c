@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "curl.h"
 #include "stream.h"
 
 const struct load_driver *load_driver_of(const struct load_spec *spec)
 {
-    (void)spec;
-    return &load_http1_driver;
+    return load_spec_needs_curl(spec) ? &load_curl_driver : &load_http1_driver;
 }
 
 void load_conn_settle(struct load_conn *conn, bool reached)
@@ -42,6 +42,7 @@ enum load_cause load_cause_of_errno(int error)
 {
     switch (error) {
     case ECONNREFUSED:
+    case ENOENT: /* unix(7): there is no such socket */
         return LOAD_CAUSE_REFUSED;
     case EHOSTUNREACH:
     case ENETUNREACH:

@@ -52,6 +52,7 @@ struct load_pool {
     struct io_loop *loop;
     struct dur_ns connect_limit;
     struct base_rng rng;
+    size_t connections; /* on the wire; count is more where each of them has several streams */
     size_t count;
     size_t settled;     /* connections whose first attempt has ended */
     size_t established; /* idle or with a request */
@@ -85,6 +86,7 @@ struct load_conn {
 struct load_driver {
     const char *name;
     size_t conn_size; /* of a connection, whose head is a struct load_conn */
+    bool resolves;    /* targets may be names where somebody else connects to them: a proxy */
 
     /* What all threads read while they run; before there are any. BASE_INVALID for what this engine
      * cannot send. */

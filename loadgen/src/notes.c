@@ -30,6 +30,11 @@ static const char *const advice[LOAD_CAUSE_COUNT] = {
                          "crashes and limits in its log",
     [LOAD_CAUSE_CLOSED] = "the target closed the connection before the whole response: look for "
                           "crashes, or for a keep-alive shorter than its clients'",
+    [LOAD_CAUSE_DNS] = "the name did not resolve: is it right, and does its name server answer?",
+    [LOAD_CAUSE_PROXY] = "the proxy did not connect: look into its log for what it refuses, or "
+                         "cannot reach",
+    [LOAD_CAUSE_NOT_HTTP2] = "the target answered by another HTTP than was asked for: does it "
+                             "offer h2 (ALPN) on this port?",
 };
 
 void load_troubles_add(struct load_troubles *troubles, const struct load_pool *pool)

@@ -341,6 +341,9 @@ static bool check_spec(const struct load_spec *spec, struct base_error *err)
         return base_fail(err, BASE_INVALID, "duration and timeout must be above 0");
     if (spec->interval.ns < 10 * BASE_NS_PER_MS)
         return base_fail(err, BASE_INVALID, "interval must be 10 ms or more");
+    const char *conflict = load_spec_engine_conflict(spec);
+    if (conflict != NULL)
+        return base_fail(err, BASE_INVALID, "%s", conflict);
     if (spec->connections == 0 || spec->target_count == 0 || spec->route_count == 0)
         return base_fail(err, BASE_INVALID,
                          "at least one connection, one target and one route are needed");
@@ -393,9 +396,12 @@ static bool prepare(struct load_run *run, struct base_error *err)
     run->addresses = base_calloc(spec->target_count, sizeof *run->addresses);
     if (!run->driver->prepare(spec, &run->prepared, err))
         return false;
-    for (size_t i = 0; i < spec->target_count; i++)
-        if (!load_address_parse(&spec->targets[i], i, &run->addresses[i], err))
+    for (size_t i = 0; i < spec->target_count; i++) {
+        run->addresses[i].number = i;
+        bool name = run->driver->resolves && (spec->proxy != NULL || spec->unix_socket != NULL);
+        if (!name && !load_address_parse(&spec->targets[i], i, &run->addresses[i], err))
             return false;
+    }
     return prepare_sources(run, err) &&
            (spec->replay == NULL ||
             load_replay_read(spec->replay, spec->replay_unit, &run->replay, err));

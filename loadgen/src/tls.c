@@ -212,6 +212,15 @@ void load_tls_count(const struct load_tls *tls, struct load_tls_result *out)
         out->protocol = base_str_dup(tls->protocol);
 }
 
+void load_tls_count_foreign(void *ssl, struct load_tls_result *out)
+{
+    SSL *of = ssl;
+    out->handshakes++;
+    out->resumed += SSL_session_reused(of) == 1;
+    if (out->protocol == NULL)
+        out->protocol = base_str_printf("%s %s", SSL_get_version(of), SSL_get_cipher_name(of));
+}
+
 /* --- one connection --- */
 
 /* RFC 6066 section 3: no literal addresses in SNI; the certificate must have them as such. */

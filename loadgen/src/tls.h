@@ -35,6 +35,9 @@ void load_tls_free(struct load_tls *tls); /* accepts NULL; after its connections
 /* Adds what happened so far to out, which is for one run. */
 void load_tls_count(const struct load_tls *tls, struct load_tls_result *out);
 
+/* The same for a handshake that another library (libcurl) has made with OpenSSL: ssl is its SSL. */
+void load_tls_count_foreign(void *ssl, struct load_tls_result *out);
+
 /* On a connected socket, which stays the caller's. NULL: out of memory. address: which of the
  * target's, for sessions. */
 struct load_tls_conn *load_tls_open(struct load_tls *tls, int fd, size_t address);

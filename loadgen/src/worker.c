@@ -383,7 +383,8 @@ static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome 
             cell->counts.failed[outcome->failure]++;
         load_cell_record(cell, LOAD_KIND_FAILED, response);
     }
-    release(w, &conn->due, outcome->at, false);
+    bool refused = !outcome->ok && outcome->failure == LOAD_FAIL_CONNECT;
+    release(w, &conn->due, outcome->at, refused);
     if (w->draining)
         check_over(w);
 }

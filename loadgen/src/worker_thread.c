@@ -176,10 +176,15 @@ static void *work(void *arg)
     return NULL;
 }
 
+static uint32_t streams_of(const struct load_spec *spec)
+{
+    return spec->streams > 1 ? spec->streams : 1;
+}
+
 static void setup_conn(struct load_worker *w, const struct load_worker_setup *setup)
 {
     const struct load_spec *spec = setup->spec;
-    size_t number = setup->first + w->pool.count;
+    size_t number = setup->first + w->pool.count / streams_of(spec);
     struct load_conn *conn = load_worker_conn(w, w->pool.count++);
     conn->pool = &w->pool;
     conn->address = &setup->addresses[number % spec->target_count];
@@ -194,13 +199,15 @@ static bool setup_pool(struct load_worker *w, const struct load_worker_setup *se
     int64_t timeout = setup->spec->timeout.ns;
     w->pool.spec = setup->spec;
     w->pool.loop = w->loop;
+    w->pool.connections = setup->conns;
     w->pool.connect_limit = (struct dur_ns){timeout < connect_limit ? timeout : connect_limit};
     w->pool.refusal = LOAD_CAUSE_CONNECT_TIMEOUT; /* as long as none failed they are under way */
     base_rng_seed(&w->pool.rng, setup->spec->seed + setup->index);
     if (!w->pool.driver->pool_init(&w->pool, setup->prepared, err))
         return false;
-    w->conns = base_calloc(setup->conns, w->pool.driver->conn_size);
-    for (uint32_t i = 0; i < setup->conns; i++)
+    uint32_t count = setup->conns * streams_of(setup->spec);
+    w->conns = base_calloc(count, w->pool.driver->conn_size);
+    for (uint32_t i = 0; i < count; i++)
         setup_conn(w, setup);
     return true;
 }

@@ -2,6 +2,7 @@
 /* Rules between the fields that say when requests are due. */
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "check_load.h"
 
 /* Keys that go with one kind of stage only. */
@@ -85,8 +86,35 @@ static void check_users(struct scn_reporter *reporter)
         check_sum(reporter, "spec.load.users.stages", sum);
 }
 
+/* What has to do with the way requests take. */
+static void check_engine(struct scn_reporter *reporter)
+{
+    const struct scn_scenario *scenario = reporter->scenario;
+    const struct scn_load *load = &scenario->load;
+    char name[] = "whatever it is";
+    bool secure =
+        scenario->target.url_count > 0 && base_str_starts(scenario->target.urls[0], "https:");
+    const struct load_spec spec = {
+        .connections = (uint32_t)load->connections,
+        .engine = load->engine,
+        .http2 = load->http2,
+        .streams = (uint32_t)load->streams,
+        .proxy = load->proxy,
+        .unix_socket = load->unix_socket,
+        .source_count = load->source_count,
+        .tls.server_name = secure ? name : NULL,
+    };
+    const char *conflict = load_spec_engine_conflict(&spec);
+    scn_at(reporter, "spec.load");
+    if (conflict != NULL)
+        scn_say(reporter, "%s", conflict);
+}
+
 void scn_check_arrivals(struct scn_reporter *reporter)
 {
+    scn_at(reporter, "spec.target");
+    if (!scn_spoiled(reporter))
+        check_engine(reporter);
     scn_at(reporter, "spec.load.stages");
     if (reporter->scenario->load.source == SCN_LOAD_STAGES && !scn_spoiled(reporter))
         check_stages(reporter);

@@ -18,6 +18,9 @@ static const struct scn_words target_kinds = WORDS(target_kind_list);
 static const struct scn_word arrivals_list[] = {{"poisson", LOAD_POISSON},
                                                 {"constant", LOAD_CONSTANT}};
 static const struct scn_words arrivals = WORDS(arrivals_list);
+static const struct scn_word engines_list[] = {
+    {"auto", LOAD_ENGINE_AUTO}, {"native", LOAD_ENGINE_NATIVE}, {"curl", LOAD_ENGINE_CURL}};
+static const struct scn_words engines = WORDS(engines_list);
 static const struct scn_word verify_list[] = {{"full", SCN_VERIFY_FULL}, {"none", SCN_VERIFY_NONE}};
 static const struct scn_words verify = WORDS(verify_list);
 
@@ -260,6 +263,35 @@ static const struct scn_field load_fields[] = {
      .count_offset = offsetof(struct scn_load, source_count),
      .most = 256,
      .help = "Addresses of this machine to connect from, when one has too few ports."},
+    {.key = "engine",
+     .type = SCN_WORD,
+     .words = &engines,
+     AT(engine),
+     .fallback = "auto",
+     .help = "What sends: native (HTTP/1.1) or curl; auto is native unless http2, proxy or "
+             "unixSocket need another."},
+    {.key = "http2",
+     .type = SCN_BOOLEAN,
+     AT(http2),
+     .fallback = "false",
+     .help = "Speak HTTP/2; a target that does not has failed."},
+    {.key = "streams",
+     .type = SCN_INTEGER,
+     AT(streams),
+     .fallback = "1",
+     .min = "1",
+     .max = "1000",
+     .help = "Of HTTP/2: requests at once on each connection."},
+    {.key = "proxy",
+     .type = SCN_TEXT,
+     AT(proxy),
+     .example = "http://127.0.0.1:3128",
+     .help = "Proxy to connect through: http://, https:// or socks5://HOST:PORT."},
+    {.key = "unixSocket",
+     .type = SCN_TEXT,
+     AT(unix_socket),
+     .example = "/run/app.sock",
+     .help = "Unix socket that is connected to instead of the targets."},
 };
 static const struct scn_shape load_shape = {FIELDS(load_fields), .choice_of = "a schedule",
                                             .choice_offset = offsetof(struct scn_load, source)};

@@ -150,6 +150,15 @@ static void plan_routes(struct load_spec *load, const struct scn_load *from)
     }
 }
 
+static void plan_engine(struct load_spec *load, const struct scn_load *from)
+{
+    load->engine = from->engine;
+    load->http2 = from->http2;
+    load->streams = from->http2 || from->streams > 1 ? (uint32_t)from->streams : 0;
+    load->proxy = base_str_dup(from->proxy);
+    load->unix_socket = base_str_dup(from->unix_socket);
+}
+
 static void plan_load(struct planner *planner)
 {
     const struct scn_load *from = &planner->scenario->load;
@@ -176,6 +185,7 @@ static void plan_load(struct planner *planner)
         load->sources[i] = base_str_dup(from->sources[i]);
     plan_targets(load, service);
     plan_routes(load, from);
+    plan_engine(load, from);
 }
 
 /* ---- steady state ---- */

@@ -42,7 +42,7 @@ done
 # several subsystems of the kernel, each of which has its own
 declare -A adapter=(
     [ev.h]="common/io/src/loop.c"
-    [curl/curl.h]="common/io/src/http_client.c"
+    [curl/curl.h]="common/io/src/http_client.c loadgen/src/curl.c loadgen/src/curl_easy.c loadgen/src/curl_outcome.c"
     [microhttpd.h]="common/io/src/http_server.c"
     [openssl/]="common/io/src/digest.c loadgen/src/tls.c"
     [gnutls/]="common/io/src/tls_peer.c"

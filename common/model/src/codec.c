@@ -257,7 +257,7 @@ static bool check_keys(const struct codec_shape *shape, const json_t *json, cons
         names[count++] = "version";
     for (size_t i = 0; i < shape->field_count && count < CODEC_COUNT(names); i++)
         names[count++] = field_key(&shape->fields[i], value);
-    const struct codec_words words = {names, count};
+    const struct codec_words words = {.names = names, .count = count};
     for (void *it = json_object_iter((json_t *)(uintptr_t)json); it != NULL;
          it = json_object_iter_next((json_t *)(uintptr_t)json, it)) {
         const char *key = json_object_iter_key(it);

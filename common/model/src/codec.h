@@ -54,6 +54,7 @@ enum codec_range {
 struct codec_words {
     const char *const *names; /* by enum value */
     size_t count;
+    size_t early; /* counts by words behind so many may be left out, as older files do; 0: none */
 };
 
 struct codec_shape;
@@ -86,7 +87,7 @@ struct codec_shape {
 #define CODEC_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define CODEC_WORDS(table)                                                                         \
     {                                                                                              \
-        (table), CODEC_COUNT(table)                                                                \
+        .names = (table), .count = CODEC_COUNT(table)                                              \
     }
 #define CODEC_FIELDS(table) .fields = (table), .field_count = CODEC_COUNT(table)
 

@@ -269,6 +269,9 @@ static bool get_counts(const json_t *object, const char *where, const struct cod
     (void)snprintf(inner, sizeof inner, "%s.%s", where, field->key);
     uint64_t *out = codec_at(field, base);
     for (size_t i = 0; i < field->words->count; i++) {
+        bool late = field->words->early > 0 && i >= field->words->early;
+        if (late && json_object_get(counts, field->words->names[i]) == NULL)
+            continue;
         if (!model_get_u64(counts, inner, field->words->names[i], UINT64_MAX, &out[i], err))
             return false;
     }

@@ -18,6 +18,10 @@ static const char *const think_names[] = {[LOAD_THINK_NONE] = "none",
                                           [LOAD_THINK_LOGNORMAL] = "lognormal"};
 static const struct codec_words thinks = CODEC_WORDS(think_names);
 
+static const char *const engine_names[] = {
+    [LOAD_ENGINE_AUTO] = "auto", [LOAD_ENGINE_NATIVE] = "native", [LOAD_ENGINE_CURL] = "curl"};
+static const struct codec_words engines = CODEC_WORDS(engine_names);
+
 static const char *const delay_names[] = {[LOAD_DELAY_TIMER] = "timer_late",
                                           [LOAD_DELAY_BUSY] = "loop_busy",
                                           [LOAD_DELAY_NO_CONNECTION] = "no_free_connection",
@@ -35,10 +39,11 @@ static const char *const failure_names[] = {
     [LOAD_FAIL_CONNECT] = "connect",   [LOAD_FAIL_TIMEOUT] = "timeout",
     [LOAD_FAIL_RESET] = "reset",       [LOAD_FAIL_PROTOCOL] = "protocol",
     [LOAD_FAIL_HTTP_4XX] = "http_4xx", [LOAD_FAIL_HTTP_5XX] = "http_5xx",
-    [LOAD_FAIL_STATUS] = "status",
+    [LOAD_FAIL_STATUS] = "status",     [LOAD_FAIL_DNS] = "dns",
 };
 _Static_assert(CODEC_COUNT(failure_names) == LOAD_FAIL_COUNT, "one word for each failure");
-static const struct codec_words failures = CODEC_WORDS(failure_names);
+static const struct codec_words failures = {
+    .names = failure_names, .count = LOAD_FAIL_COUNT, .early = LOAD_FAIL_DNS};
 
 static const char *const cause_names[] = {
     [LOAD_CAUSE_REFUSED] = "refused",
@@ -53,9 +58,13 @@ static const char *const cause_names[] = {
     [LOAD_CAUSE_STALLED] = "stalled",
     [LOAD_CAUSE_RESET] = "reset",
     [LOAD_CAUSE_CLOSED] = "closed",
+    [LOAD_CAUSE_DNS] = "dns",
+    [LOAD_CAUSE_PROXY] = "proxy",
+    [LOAD_CAUSE_NOT_HTTP2] = "not_http2",
 };
 _Static_assert(CODEC_COUNT(cause_names) == LOAD_CAUSE_COUNT, "one word for each cause");
-static const struct codec_words causes = CODEC_WORDS(cause_names);
+static const struct codec_words causes = {
+    .names = cause_names, .count = LOAD_CAUSE_COUNT, .early = LOAD_CAUSE_DNS};
 
 #define AT(member) .offset = offsetof(struct load_target, member)
 static const struct codec_field target_fields[] = {
@@ -208,6 +217,15 @@ static const struct codec_field spec_fields[] = {
      .optional = true,
      AT(sources),
      .count_offset = offsetof(struct load_spec, source_count)},
+    {.key = "engine", .type = CODEC_WORD, .optional = true, .words = &engines, AT(engine)},
+    {.key = "http2", .type = CODEC_BOOL, .optional = true, AT(http2)},
+    {.key = "streams", .type = CODEC_U32, .optional = true, AT(streams)},
+    {.key = "proxy", .type = CODEC_TEXT_OR_NULL, .optional = true, .form = FORM_LINE, AT(proxy)},
+    {.key = "unixSocket",
+     .type = CODEC_TEXT_OR_NULL,
+     .optional = true,
+     .form = FORM_LINE,
+     AT(unix_socket)},
 };
 #undef AT
 
@@ -252,6 +270,9 @@ static bool check_spec(const void *value, const char *where, struct base_error *
     if ((spec->tls.cert_file == NULL) != (spec->tls.key_file == NULL))
         return base_fail(err, BASE_INVALID, "%s.tls: a client has certFile and keyFile, or neither",
                          where);
+    const char *conflict = load_spec_engine_conflict(spec);
+    if (conflict != NULL)
+        return base_fail(err, BASE_INVALID, "%s: %s", where, conflict);
     for (size_t i = 0; i < spec->route_count; i++) {
         for (size_t k = 0; k < i; k++) {
             if (base_str_eq(spec->routes[i].name, spec->routes[k].name))
@@ -479,7 +500,7 @@ uint64_t load_counts_unserved(const struct load_counts *counts)
 
 uint64_t load_counts_delivered(const struct load_counts *counts)
 {
-    return counts->sent - counts->failed[LOAD_FAIL_CONNECT];
+    return counts->sent - counts->failed[LOAD_FAIL_CONNECT] - counts->failed[LOAD_FAIL_DNS];
 }
 
 const char *load_failure_name(enum load_failure failure)
@@ -498,6 +519,8 @@ enum load_failure load_cause_failure(enum load_cause cause)
         return LOAD_FAIL_TIMEOUT;
     if (cause == LOAD_CAUSE_RESET || cause == LOAD_CAUSE_CLOSED)
         return LOAD_FAIL_RESET;
+    if (cause == LOAD_CAUSE_DNS)
+        return LOAD_FAIL_DNS;
     return LOAD_FAIL_CONNECT;
 }
 
@@ -519,6 +542,15 @@ const char *load_limit_name(enum load_limit value)
 const char *load_think_name(enum load_think value)
 {
     return codec_word(&thinks, value);
+}
+
+bool load_engine_parse(const char *word, enum load_engine *out)
+{
+    size_t value;
+    if (!codec_word_parse(&engines, word, &value))
+        return false;
+    *out = (enum load_engine)value;
+    return true;
 }
 
 const char *load_unit_name(enum load_unit value)

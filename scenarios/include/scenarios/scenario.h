@@ -107,6 +107,11 @@ struct scn_load {
     size_t route_count;
     char **sources; /* addresses to connect from */
     size_t source_count;
+    enum load_engine engine;
+    bool http2;
+    int64_t streams;
+    char *proxy;       /* NULL: none */
+    char *unix_socket; /* NULL: none */
 };
 
 struct scn_check {

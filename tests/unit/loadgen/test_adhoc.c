@@ -107,6 +107,38 @@ static void test_headers_and_bodies(void **state)
     expect_refused(shared, path);
 }
 
+static void test_other_ways(void **state)
+{
+    (void)state;
+    const char *const through[WORDS] = {
+        "load",    "https://no.such.name:444/a", "-r5", "-x", "http://p:3128",
+        "--http2", "--max-concurrent-streams=7"};
+    struct load_adhoc adhoc = parse(through);
+    assert_string_equal(adhoc.spec.proxy, "http://p:3128");
+    assert_true(adhoc.spec.http2);
+    assert_int_equal(adhoc.spec.streams, 7);
+    assert_int_equal(adhoc.spec.target_count, 1);
+    assert_string_equal(adhoc.spec.targets[0].address, "no.such.name");
+    assert_int_equal(adhoc.spec.targets[0].port, 444);
+    assert_int_equal(adhoc.spec.engine, LOAD_ENGINE_AUTO);
+    assert_true(load_spec_needs_curl(&adhoc.spec));
+    load_adhoc_fini(&adhoc);
+    const char *const local[WORDS] = {"load", "http://no.such.name/", "-r5", "--unix-socket", "/s"};
+    adhoc = parse(local);
+    assert_string_equal(adhoc.spec.unix_socket, "/s");
+    assert_string_equal(adhoc.spec.targets[0].address, "no.such.name");
+    load_adhoc_fini(&adhoc);
+    const char *const chosen[WORDS] = {"load", URL, "-r5", "--engine", "curl"};
+    adhoc = parse(chosen);
+    assert_true(load_spec_needs_curl(&adhoc.spec));
+    assert_string_equal(adhoc.spec.targets[0].address, "127.0.0.1");
+    load_adhoc_fini(&adhoc);
+    const char *const plain[WORDS] = {"load", URL, "-r5"};
+    adhoc = parse(plain);
+    assert_false(load_spec_needs_curl(&adhoc.spec));
+    load_adhoc_fini(&adhoc);
+}
+
 static void test_refuses_with_a_hint(void **state)
 {
     (void)state;
@@ -133,6 +165,13 @@ static void test_refuses_with_a_hint(void **state)
         {{"load", URL}, "a rate is needed"},
         {{"load", "-r5"}, "a URL is needed"},
         {{"load", URL, URL, "-r5"}, "a second"},
+        {{"load", URL, "-r5", "--engine", "fast"}, "native or curl"},
+        {{"load", URL, "-r5", "--engine", "auto"}, "native or curl"},
+        {{"load", URL, "-r5", "--http2"}, "over TLS only"},
+        {{"load", URL, "-r5", "--streams", "1001"}, "--streams"},
+        {{"load", URL, "-r5", "--streams", "4"}, "only HTTP/2"},
+        {{"load", URL, "-r5", "--engine", "native", "-x", "http://p:1"}, "choose \"curl\""},
+        {{"load", URL, "-r5", "--unix-socket", "/s", "-x", "http://p:1"}, "exclude each other"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect_refused(cases[i].words, cases[i].told);
@@ -157,9 +196,8 @@ static void test_help_names_every_word(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_load_in_many_words),
-        cmocka_unit_test(test_headers_and_bodies),
-        cmocka_unit_test(test_refuses_with_a_hint),
+        cmocka_unit_test(test_one_load_in_many_words), cmocka_unit_test(test_headers_and_bodies),
+        cmocka_unit_test(test_refuses_with_a_hint),    cmocka_unit_test(test_other_ways),
         cmocka_unit_test(test_help_names_every_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

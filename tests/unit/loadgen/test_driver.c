@@ -61,6 +61,7 @@ static void test_causes_of_errno(void **state)
         {EMFILE, LOAD_CAUSE_NO_DESCRIPTOR},
         {ENFILE, LOAD_CAUSE_NO_DESCRIPTOR},
         {EACCES, LOAD_CAUSE_OTHER},
+        {ENOENT, LOAD_CAUSE_REFUSED},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         assert_int_equal(load_cause_of_errno(table[i].error), table[i].cause);

@@ -14,7 +14,8 @@
     "'weight':1},{'name':'b','method':'POST','path':'/api/users','body':'{}','bodyFile':'/f',"     \
     "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady',"             \
     "'tls':{'serverName':'example.org','caFile':'/ca.pem','certFile':'/c.pem','keyFile':'/k.pem'," \
-    "'insecure':false},'sources':['127.0.0.2','127.0.0.3']}"
+    "'insecure':false},'sources':['127.0.0.2','127.0.0.3'],"                                       \
+    "'engine':'curl','http2':true,'streams':8,'proxy':'http://p:3128'}"
 #define STAGED                                                                                     \
     "{'arrivals':'constant','rate':0.0,'stages':[{'lengthNs':4000000000,'from':0.0,'to':500.5,"    \
     "'burst':0,'everyNs':0},{'lengthNs':6000000000,'from':0.0,'to':0.0,'burst':50,'everyNs':"      \
@@ -35,9 +36,10 @@
     "'firstPhase':'steady','tls':null}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
-    "'http_4xx':0,'http_5xx':1,'status':0},'causes':{'refused':1,'unreachable':0,"                 \
+    "'http_4xx':0,'http_5xx':1,'status':0,'dns':0},'causes':{'refused':1,'unreachable':0,"         \
     "'connect_timeout':0,'connect_reset':0,'no_port':0,'no_descriptor':0,'tls':0,'other':0,"       \
-    "'silent':0,'stalled':0,'reset':0,'closed':0},'missed':1,'bytesIn':100,'bytesOut':200}"
+    "'silent':0,'stalled':0,'reset':0,'closed':0,'dns':0,'proxy':0,'not_http2':0},'missed':1,'"    \
+    "bytesIn':100,'bytesOut':200}"
 #define INTERVAL                                                                                   \
     "{'startNs':1,'startMonoNs':2,'lengthNs':1000000000,'phase':'steady','counts':" COUNTS         \
     ",'inFlight':1,'p50Ns':1,'p99Ns':2,'maxNs':3,'lateP99Ns':4,'parts':[{'phase':'steady','route'" \
@@ -51,21 +53,15 @@
     "'threads':[{'spanNs':3,'cpuNs':2,'waitedNs':1}],"                                             \
     "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n']}"
 
-static const char *const spec_nullable[] = {"body",       "bodyFile", "stages", "replay",
-                                            "replayUnit", "sources",  "tls",    "caFile",
-                                            "certFile",   "keyFile"};
+static const char *const spec_nullable[] = {
+    "body",     "bodyFile", "stages", "replay", "replayUnit", "sources", "tls",       "caFile",
+    "certFile", "keyFile",  "engine", "http2",  "streams",    "proxy",   "unixSocket"};
 CASE(load_spec, struct load_spec, spec_nullable);
-static const char *const interval_nullable[] = {"causes", "parts"};
+static const char *const interval_nullable[] = {"causes", "parts", "dns", "proxy", "not_http2"};
 CASE(load_interval, struct load_interval, interval_nullable);
-static const char *const result_nullable[] = {"clientLimitedWhy",
-                                              "clientLimitedBy",
-                                              "parts",
-                                              "lateness",
-                                              "threads",
-                                              "causes",
-                                              "tls",
-                                              "protocol",
-                                              "notes"};
+static const char *const result_nullable[] = {
+    "clientLimitedWhy", "clientLimitedBy", "parts", "lateness", "threads",  "causes", "tls",
+    "protocol",         "notes",           "dns",   "proxy",    "not_http2"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)
@@ -113,6 +109,11 @@ static void test_bad_values(void **state)
         {"routes/0/weight", "0"},
         {"routes/1/headers", "['A: b\\r\\nC: d']"},
         {"host", "'a\\nb'"},
+        {"engine", "'fast'"},
+        {"engine", "'native'"},
+        {"streams", "1001"},
+        {"http2", "false"},
+        {"proxy", "'a\\nb'"},
         {"firstPhase", "''"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -171,7 +172,8 @@ static void test_counts(void **state)
     struct load_counts all = {.sent = 100};
     for (size_t i = 0; i < LOAD_FAIL_COUNT; i++)
         all.failed[i] = i + 1;
-    assert_int_equal(load_counts_delivered(&all), 100 - (LOAD_FAIL_CONNECT + 1));
+    assert_int_equal(load_counts_delivered(&all),
+                     100 - (LOAD_FAIL_CONNECT + 1) - (LOAD_FAIL_DNS + 1));
     assert_int_equal(load_counts_unserved(&all),
                      load_counts_failed(&all) - (LOAD_FAIL_HTTP_4XX + 1) - (LOAD_FAIL_STATUS + 1));
 }

@@ -90,7 +90,21 @@ static void test_external_over_tls(void **state)
     assert_null(plan.load.tls.ca_file);
     assert_int_equal(plan.load.source_count, 2);
     assert_string_equal(plan.load.sources[1], "127.0.0.3");
+    assert_int_equal(plan.load.engine, LOAD_ENGINE_AUTO);
+    assert_false(plan.load.http2);
+    assert_int_equal(plan.load.streams, 0);
     plan_fini(&plan);
+    from = replaced(text, "    rate:",
+                    "    http2: true\n    streams: 8\n    engine: curl\n"
+                    "    proxy: http://p:1\n    rate:");
+    plan = planned(from, &topo, &plain);
+    assert_int_equal(plan.load.engine, LOAD_ENGINE_CURL);
+    assert_true(plan.load.http2);
+    assert_int_equal(plan.load.streams, 8);
+    assert_string_equal(plan.load.proxy, "http://p:1");
+    assert_null(plan.load.unix_socket);
+    plan_fini(&plan);
+    free(from);
     topo_fini(&topo);
     scn_scenario_fini(&scenario);
     free(lax);

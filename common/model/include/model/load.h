@@ -91,6 +91,14 @@ struct load_tls_spec {
     bool insecure;     /* certificates are not verified */
 };
 
+/* What sends the requests. */
+enum load_engine {
+    LOAD_ENGINE_AUTO,   /* native, unless what is asked for needs another */
+    LOAD_ENGINE_NATIVE, /* HTTP/1.1 over connections of our own */
+    LOAD_ENGINE_CURL    /* libcurl */
+};
+enum { LOAD_STREAMS_MAX = 1000 };
+
 struct load_spec {
     enum load_arrivals arrivals;
     double rate; /* requests a second over all connections; 0 with stages or a replay */
@@ -116,6 +124,11 @@ struct load_spec {
     struct load_tls_spec tls;
     char **sources; /* addresses of this machine to connect from, in turn; none: the kernel's */
     size_t source_count;
+    enum load_engine engine;
+    bool http2;
+    uint32_t streams;  /* of HTTP/2, at once on each connection; 0: one */
+    char *proxy;       /* URL; NULL: none */
+    char *unix_socket; /* path of the socket that is connected to instead; NULL: none */
 };
 
 /* Why a request failed. One table gives the words ("connect", "http_5xx"...). */
@@ -127,6 +140,7 @@ enum load_failure {
     LOAD_FAIL_HTTP_4XX,
     LOAD_FAIL_HTTP_5XX,
     LOAD_FAIL_STATUS, /* any other unexpected status */
+    LOAD_FAIL_DNS,    /* a name did not resolve while the load ran */
     LOAD_FAIL_COUNT
 };
 
@@ -145,6 +159,9 @@ enum load_cause {
     LOAD_CAUSE_STALLED,         /* timeout: the response had begun */
     LOAD_CAUSE_RESET,           /* reset: by a RST, or a broken TLS stream */
     LOAD_CAUSE_CLOSED,          /* reset: closed in order, but before the response was whole */
+    LOAD_CAUSE_DNS,             /* dns: that is all there is to it */
+    LOAD_CAUSE_PROXY,           /* connect: the proxy would not or could not */
+    LOAD_CAUSE_NOT_HTTP2,       /* connect: the target speaks another HTTP */
     LOAD_CAUSE_COUNT
 };
 
@@ -252,6 +269,10 @@ struct load_result {
 bool load_spec_from_json(const json_t *json, struct load_spec *out, struct base_error *err);
 json_t *load_spec_to_json(const struct load_spec *spec);
 void load_spec_fini(struct load_spec *spec);
+/* Why this engine cannot do what the spec asks of it, with what to do; NULL: it can. */
+const char *load_spec_engine_conflict(const struct load_spec *spec);
+/* What only libcurl has is asked for, or libcurl itself. */
+bool load_spec_needs_curl(const struct load_spec *spec);
 void load_spec_add_stage(struct load_spec *spec, const struct load_stage *stage);
 /* A staircase from ramp->from to ramp->to, both of them steps; steps > 0, and no more than the
  * ramp's nanoseconds. */
@@ -282,6 +303,7 @@ bool load_arrivals_parse(const char *word, enum load_arrivals *out);
 const char *load_delay_name(enum load_delay cause);
 const char *load_limit_name(enum load_limit limit);
 const char *load_think_name(enum load_think think);
+bool load_engine_parse(const char *word, enum load_engine *out);
 const char *load_unit_name(enum load_unit unit);
 bool load_unit_parse(const char *word, enum load_unit *out);
 

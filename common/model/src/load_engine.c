@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which engine can send what. */
+#include "model/load.h"
+
+static bool wants_curl(const struct load_spec *spec)
+{
+    return spec->http2 || spec->proxy != NULL || spec->unix_socket != NULL;
+}
+
+bool load_spec_needs_curl(const struct load_spec *spec)
+{
+    return spec->engine == LOAD_ENGINE_CURL || wants_curl(spec);
+}
+
+const char *load_spec_engine_conflict(const struct load_spec *spec)
+{
+    if (spec->engine == LOAD_ENGINE_NATIVE && wants_curl(spec))
+        return "the engine \"native\" speaks HTTP/1.1 over TCP alone: for http2, a proxy or a unix "
+               "socket leave the engine out, or choose \"curl\"";
+    /* libcurl 7.88 cannot send a second request on such a connection (CURLE_HTTP2). */
+    if (spec->http2 && spec->tls.server_name == NULL)
+        return "http2 is spoken over TLS only: expected an https:// URL beside it";
+    if (spec->streams > 1 && !spec->http2)
+        return "streams: only HTTP/2 has several on one connection, expected http2 beside it";
+    if (spec->streams > LOAD_STREAMS_MAX)
+        return "streams: expected 1 to 1000 on each connection";
+    if ((uint64_t)spec->streams * spec->connections > 1000000)
+        return "streams: more than a million on all connections together";
+    if (spec->proxy != NULL && spec->unix_socket != NULL)
+        return "a proxy and a unix socket exclude each other: give one";
+    if (spec->unix_socket != NULL && spec->source_count > 0)
+        return "sources: a unix socket is connected to from no address";
+    return NULL;
+}

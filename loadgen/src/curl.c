@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "curl.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "curl_slot.h"
+
+/* One for each route; threads share it. */
+struct requests {
+    size_t count;
+    struct load_curl_request *list;
+};
+
+#define TO(state) (1U << LOAD_CURL_##state)
+static const unsigned moves[LOAD_CURL_STATES] = {
+    [LOAD_CURL_COLD] = TO(READY) | TO(CLOSED),
+    [LOAD_CURL_READY] = TO(BUSY) | TO(CLOSED),
+    [LOAD_CURL_BUSY] = TO(READY) | TO(RESTING) | TO(CLOSED),
+    [LOAD_CURL_RESTING] = TO(READY) | TO(CLOSED),
+    [LOAD_CURL_CLOSED] = 0,
+};
+
+/* The one function that changes a slot's state. */
+static void move(struct load_curl_slot *slot, enum load_curl_state to)
+{
+    if ((moves[slot->state] & 1U << to) == 0)
+        abort(); /* a bug here, and going on would count requests wrongly */
+    slot->own->active += (to == LOAD_CURL_BUSY) - (slot->state == LOAD_CURL_BUSY);
+    slot->state = to;
+}
+
+/* --- the end of a request --- */
+
+/* The request is over: the easy handle is free for the next. */
+static void end(struct load_curl_slot *slot, struct load_outcome *outcome)
+{
+    struct load_pool *pool = slot->head.pool;
+    struct load_curl *own = slot->own;
+    (void)curl_multi_remove_handle(own->multi, slot->easy);
+    move(slot, outcome->answered ? LOAD_CURL_READY : LOAD_CURL_RESTING);
+    pool->on_end(pool->ctx, &slot->head, outcome);
+    if (outcome->answered) {
+        pool->on_ready(pool->ctx, &slot->head, outcome->at);
+        return;
+    }
+    TAILQ_INSERT_TAIL(&own->resting, slot, rest);
+    io_timer_start(&own->turn, (struct dur_ns){0});
+}
+
+static void collect(struct load_curl *own)
+{
+    CURLMsg *message;
+    int left;
+    if (own->collecting)
+        return;
+    own->collecting = true;
+    while ((message = curl_multi_info_read(own->multi, &left)) != NULL) {
+        CURLcode result = message->data.result; /* the message dies with its handle's removal */
+        char *private = NULL;
+        struct load_outcome outcome = {.at = base_mono_now().ns};
+        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+        struct load_curl_slot *slot = (struct load_curl_slot *)(void *)private;
+
+        load_curl_judge(slot, (int)result, &outcome);
+        end(slot, &outcome);
+    }
+    own->collecting = false;
+}
+
+static void on_turn(void *ctx)
+{
+    struct load_curl *own = ctx;
+    struct load_pool *pool = own->pool;
+    struct load_curl_slots rested = TAILQ_HEAD_INITIALIZER(rested);
+    TAILQ_CONCAT(&rested, &own->resting, rest);
+    struct load_curl_slot *slot;
+    collect(own);
+    while ((slot = TAILQ_FIRST(&rested)) != NULL) {
+        TAILQ_REMOVE(&rested, slot, rest);
+        move(slot, LOAD_CURL_READY);
+        pool->on_ready(pool->ctx, &slot->head, base_mono_now().ns);
+    }
+}
+
+static void act(struct load_curl *own, curl_socket_t fd, int events)
+{
+    int running;
+    (void)curl_multi_socket_action(own->multi, fd, events, &running);
+    collect(own);
+}
+
+static void on_timer(void *ctx)
+{
+    act(ctx, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void on_descriptor(void *ctx, int fd, unsigned events)
+{
+    act(ctx, fd,
+        ((events & IO_READ) != 0 ? CURL_CSELECT_IN : 0) |
+            ((events & IO_WRITE) != 0 ? CURL_CSELECT_OUT : 0));
+}
+
+/* --- libcurl's callbacks --- */
+
+static int on_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of_socket)
+{
+    struct load_curl *own = ctx;
+    (void)easy;
+    (void)of_socket;
+    unsigned events = what == CURL_POLL_REMOVE ? 0
+                                               : ((what & CURL_POLL_IN) != 0 ? IO_READ : 0U) |
+                                                     ((what & CURL_POLL_OUT) != 0 ? IO_WRITE : 0U);
+    load_watches_set(&own->watches, fd, events);
+    return 0;
+}
+
+static int on_timeout(CURLM *multi, long ms, void *ctx)
+{
+    struct load_curl *own = ctx;
+    (void)multi;
+    if (ms < 0)
+        io_timer_stop(&own->timer);
+    else
+        io_timer_start(&own->timer, base_dur_ms(ms));
+    return 0;
+}
+
+/* --- setting up an easy handle --- */
+
+/* --- the row --- */
+
+static void curl_open(struct load_conn *conn)
+{
+    struct load_curl_slot *slot = load_curl_slot_of(conn);
+    struct load_pool *pool = conn->pool;
+    move(slot, LOAD_CURL_READY);
+    load_conn_settle(conn, true); /* as far as is known */
+    pool->on_ready(pool->ctx, conn, base_mono_now().ns);
+}
+
+static void curl_send(struct load_conn *conn)
+{
+    struct load_curl_slot *slot = load_curl_slot_of(conn);
+    struct load_curl *own = slot->own;
+    int running = 0;
+    if (slot->easy == NULL)
+        load_curl_easy_make(slot);
+    load_curl_easy_fill(slot);
+    slot->first_at = 0;
+    slot->file_at = 0;
+    slot->socket_error = 0;
+    slot->sending = false;
+    slot->again = false;
+    slot->why[0] = '\0';
+    move(slot, LOAD_CURL_BUSY);
+    (void)curl_multi_add_handle(own->multi, slot->easy);
+    /* Sends at once, without a turn of the loop. */
+    (void)curl_multi_socket_action(own->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    if (!own->collecting && running < own->active)
+        io_timer_start(&own->turn, (struct dur_ns){0});
+}
+
+static void curl_abort(struct load_conn *conn, int64_t now)
+{
+    struct load_curl_slot *slot = load_curl_slot_of(conn);
+    struct load_outcome outcome = {.at = now};
+    load_curl_judge_late(slot, &outcome);
+    end(slot, &outcome);
+}
+
+static void curl_init(struct load_conn *conn)
+{
+    load_curl_slot_of(conn)->own = conn->pool->engine;
+}
+
+static void curl_fini(struct load_conn *conn)
+{
+    struct load_curl_slot *slot = load_curl_slot_of(conn);
+    if (slot->state == LOAD_CURL_CLOSED)
+        return;
+    if (slot->state == LOAD_CURL_BUSY)
+        (void)curl_multi_remove_handle(slot->own->multi, slot->easy);
+    if (slot->state == LOAD_CURL_RESTING)
+        TAILQ_REMOVE(&slot->own->resting, slot, rest);
+    curl_easy_cleanup(slot->easy);
+    curl_slist_free_all(slot->headers);
+    curl_slist_free_all(slot->connect_to);
+    free(slot->copy);
+    move(slot, LOAD_CURL_CLOSED);
+}
+
+static void discard(void *prepared)
+{
+    struct requests *requests = prepared;
+    if (requests == NULL)
+        return;
+    for (size_t i = 0; i < requests->count; i++)
+        load_curl_request_fini(&requests->list[i]);
+    free(requests->list);
+    free(requests);
+    curl_global_cleanup();
+}
+
+static bool prepare(const struct load_spec *spec, void **prepared, struct base_error *err)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return base_fail(err, BASE_LIMIT, "libcurl cannot be initialised");
+    struct requests *requests = base_calloc(1, sizeof *requests);
+    requests->count = spec->route_count;
+    requests->list = base_calloc(spec->route_count, sizeof *requests->list);
+    for (size_t i = 0; i < spec->route_count; i++) {
+        if (!load_curl_request_build(&requests->list[i], spec, &spec->routes[i], err)) {
+            discard(requests);
+            return false;
+        }
+    }
+    *prepared = requests;
+    return true;
+}
+
+static bool make_multi(struct load_curl *own, struct base_error *err)
+{
+    const struct load_pool *pool = own->pool;
+    long streams = pool->spec->streams > 1 ? (long)pool->spec->streams : 1;
+    own->multi = curl_multi_init();
+    if (own->multi == NULL)
+        return base_fail(err, BASE_LIMIT, "out of memory for libcurl");
+    CURLM *multi = own->multi;
+    (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_wanted);
+    (void)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, own);
+    (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+    (void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, own);
+    /* By default it follows the handles that were added, and throws warm connections away. */
+    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)pool->connections);
+    (void)curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, streams);
+    return true;
+}
+
+/* libcurl would find out with the first connection that a file cannot be used. */
+static bool check_tls(const struct load_tls_spec *spec, struct base_error *err)
+{
+    struct load_tls *tls = spec->server_name == NULL ? NULL : load_tls_new(spec, 0, err);
+    load_tls_free(tls);
+    return spec->server_name == NULL || tls != NULL;
+}
+
+static bool pool_init(struct load_pool *pool, const void *prepared, struct base_error *err)
+{
+    const struct requests *requests = prepared;
+    struct load_curl *own = base_calloc(1, sizeof *own);
+    *own = (struct load_curl){.pool = pool,
+                              .requests = requests->list,
+                              .routes = requests->count,
+                              .headers = base_calloc(requests->count, sizeof *own->headers)};
+    pool->engine = own;
+    own->watches = (struct load_watches){.loop = pool->loop, .ctx = own, .on_ready = on_descriptor};
+    TAILQ_INIT(&own->resting);
+    io_timer_init(&own->timer, pool->loop, on_timer, own);
+    io_timer_init(&own->turn, pool->loop, on_turn, own);
+    for (size_t i = 0; i < own->routes; i++) {
+        const struct load_curl_request *request = &own->requests[i];
+        if (!request->moving_head)
+            own->headers[i] = load_curl_headers(request, request->whole.bytes);
+        if (!request->moving_head && own->headers[i] == NULL)
+            return base_fail(err, BASE_LIMIT, "out of memory for request headers");
+    }
+    return check_tls(&pool->spec->tls, err) && make_multi(own, err);
+}
+
+static void pool_fini(struct load_pool *pool)
+{
+    struct load_curl *own = pool->engine;
+    if (own == NULL)
+        return;
+    curl_multi_cleanup(own->multi); /* closes sockets */
+    load_watches_fini(&own->watches);
+    io_timer_fini(&own->timer);
+    io_timer_fini(&own->turn);
+    for (size_t i = 0; i < own->routes; i++)
+        curl_slist_free_all(own->headers[i]);
+    free(own->headers);
+    free(own->tls.protocol);
+    free(own);
+    pool->engine = NULL;
+}
+
+static void count_tls(const struct load_pool *pool, struct load_tls_result *out)
+{
+    const struct load_curl *own = pool->engine;
+    out->handshakes += own->tls.handshakes;
+    out->resumed += own->tls.resumed;
+    if (out->protocol == NULL)
+        out->protocol = base_str_dup(own->tls.protocol);
+}
+
+const struct load_driver load_curl_driver = {
+    .name = "curl",
+    .conn_size = sizeof(struct load_curl_slot),
+    .resolves = true,
+    .prepare = prepare,
+    .discard = discard,
+    .pool_init = pool_init,
+    .pool_fini = pool_fini,
+    .count_tls = count_tls,
+    .init = curl_init,
+    .open = curl_open,
+    .send = curl_send,
+    .abort = curl_abort,
+    .fini = curl_fini,
+};

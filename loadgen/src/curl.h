@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The libcurl engine, for what the native one does not speak: HTTP/2, proxies, unix sockets. One
+ * multi handle for each thread, on the thread's own loop.
+ *
+ * Design notes. A connection of the worker is an easy handle here, used again for every request:
+ * one of HTTP/1.1's requests, or one of HTTP/2's streams. On which of its connections libcurl sends
+ * it, libcurl decides; it never has more than the spec's, since no more requests are in flight than
+ * these can carry. It opens them when requests need them, not before the load starts, and a request
+ * waits for its connection within its own time.
+ *
+ * libcurl sends a request again when an idle connection turns out to be dead. That would hide a
+ * failure that the native engine counts, so the second attempt is refused (on_request).
+ *
+ * Callbacks of libcurl only note what happened; what ended is collected outside of them, for the
+ * worker may send from inside on_end and on_ready. What comes without an answer rests until the
+ * loop's next turn: a target that refuses at once cannot keep the thread from everything else.
+ */
+#ifndef LOAD_CURL_H
+#define LOAD_CURL_H
+
+#include "driver.h"
+
+extern const struct load_driver load_curl_driver;
+
+#endif

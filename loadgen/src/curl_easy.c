@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an easy handle is told, and what it tells while it works: these callbacks only note it. */
+#include <curl/curl.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "curl_slot.h"
+
+_Static_assert(LOAD_CURL_WHY >= CURL_ERROR_SIZE, "libcurl writes as much");
+
+/* Idle connections are kept as long as they live: whether the target closes them is its affair. */
+static const long idle_for_ever = 1000000;
+
+static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct load_curl_slot *slot = ctx;
+    (void)purpose;
+    int fd = socket(address->family, address->socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                    address->protocol);
+    bool bound = slot->head.source == NULL || address->family == AF_UNIX || fd < 0 ||
+                 load_address_bind(fd, slot->head.source);
+    slot->socket_error = fd < 0 || !bound ? errno : 0;
+    if (!bound)
+        (void)close(fd);
+    return slot->socket_error != 0 ? CURL_SOCKET_BAD : fd;
+}
+
+static int on_close(void *ctx, curl_socket_t fd)
+{
+    struct load_curl *own = ctx;
+    load_watches_forget(&own->watches, fd);
+    return close(fd);
+}
+
+static void note_opened(struct load_curl_slot *slot)
+{
+    curl_off_t resolved = 0, connected = 0, shaken = 0;
+    struct load_pool *pool = slot->head.pool;
+    (void)curl_easy_getinfo(slot->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
+    (void)curl_easy_getinfo(slot->easy, CURLINFO_CONNECT_TIME_T, &connected);
+    (void)curl_easy_getinfo(slot->easy, CURLINFO_APPCONNECT_TIME_T, &shaken);
+    int64_t tls = shaken > connected ? (shaken - connected) * BASE_NS_PER_US : -1;
+    pool->on_opened(pool->ctx, (struct dur_ns){(connected - resolved) * BASE_NS_PER_US},
+                    (struct dur_ns){tls});
+    const struct curl_tlssessioninfo *session = NULL;
+    if (pool->spec->tls.server_name != NULL &&
+        curl_easy_getinfo(slot->easy, CURLINFO_TLS_SSL_PTR, &session) == CURLE_OK &&
+        session->backend == CURLSSLBACKEND_OPENSSL && session->internals != NULL)
+        load_tls_count_foreign(session->internals, &slot->own->tls);
+}
+
+/* A connection, new or used before, is there, and the request is about to be sent over it. */
+static int on_request(void *ctx, char *peer, char *local, int peer_port, int local_port)
+{
+    struct load_curl_slot *slot = ctx;
+    long connects = 0;
+    (void)peer;
+    (void)local;
+    (void)peer_port;
+    (void)local_port;
+    slot->again = slot->sending;
+    if (slot->again)
+        return CURL_PREREQFUNC_ABORT;
+    slot->sending = true;
+    if (curl_easy_getinfo(slot->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK && connects > 0)
+        note_opened(slot);
+    return CURL_PREREQFUNC_OK;
+}
+
+static size_t on_head(char *data, size_t size, size_t count, void *ctx)
+{
+    struct load_curl_slot *slot = ctx;
+    (void)data;
+    if (slot->first_at == 0)
+        slot->first_at = base_mono_now().ns;
+    return size * count;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *ctx)
+{
+    (void)data;
+    (void)ctx;
+    return size * count;
+}
+
+static size_t on_upload(char *data, size_t size, size_t count, void *ctx)
+{
+    struct load_curl_slot *slot = ctx;
+    ssize_t n = pread(slot->request->whole.file, data, size * count, slot->file_at);
+    if (n <= 0)
+        return CURL_READFUNC_ABORT;
+    slot->file_at += n;
+    return (size_t)n;
+}
+
+static void set_handlers(struct load_curl_slot *slot)
+{
+    CURL *easy = slot->easy;
+    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
+    (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, slot->why);
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_head);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot);
+    (void)curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
+    (void)curl_easy_setopt(easy, CURLOPT_READDATA, slot);
+    (void)curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+    (void)curl_easy_setopt(easy, CURLOPT_PREREQDATA, slot);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, slot);
+    /* Connections outlive the easy handle that opened them. */
+    (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, slot->own);
+}
+
+static void set_tls(CURL *easy, const struct load_tls_spec *tls)
+{
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
+    /* Debian's default has the system's authorities beside those of a file that is named. */
+    (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+    if (tls->ca_file != NULL) {
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
+        (void)curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, tls->ca_file);
+    }
+    if (tls->cert_file != NULL) {
+        (void)curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
+        (void)curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key_file);
+    }
+}
+
+static void set_way(struct load_curl_slot *slot)
+{
+    const struct load_pool *pool = slot->head.pool;
+    const struct load_spec *spec = pool->spec;
+    CURL *easy = slot->easy;
+    long version = !spec->http2                    ? CURL_HTTP_VERSION_1_1
+                   : spec->tls.server_name != NULL ? CURL_HTTP_VERSION_2TLS
+                                                   : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
+    (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, spec->http2 ? 1L : 0L);
+    /* "": whatever the environment says. */
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY, spec->proxy == NULL ? "" : spec->proxy);
+    (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    if (spec->unix_socket != NULL)
+        (void)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, spec->unix_socket);
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                           (long)(pool->connect_limit.ns / BASE_NS_PER_MS + 1));
+    (void)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, idle_for_ever);
+    set_tls(easy, &spec->tls);
+}
+
+static const struct load_target *target_of(const struct load_curl_slot *slot)
+{
+    return &slot->head.pool->spec->targets[slot->head.address->number];
+}
+
+static bool has_colon(const char *host)
+{
+    return strchr(host, ':') != NULL; /* IPv6: needs brackets */
+}
+
+/* The name in the URL is the one that the certificate must have; the connection goes to the
+ * target's address all the same. */
+static void set_url(struct load_curl_slot *slot, const char *bytes)
+{
+    const struct load_spec *spec = slot->head.pool->spec;
+    const struct load_target *target = target_of(slot);
+    const char *name = spec->tls.server_name;
+    const char *host = name == NULL ? target->address : name;
+    bool v6 = has_colon(host);
+    const struct load_span *path = &slot->request->path;
+    BASE_AUTO_FREE char *url =
+        base_str_printf("%s://%s%s%s:%u%.*s", name == NULL ? "http" : "https", v6 ? "[" : "", host,
+                        v6 ? "]" : "", target->port, (int)path->len, bytes + path->at);
+    (void)curl_easy_setopt(slot->easy, CURLOPT_URL, url);
+}
+
+static bool add_line(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*list, line);
+    if (longer != NULL)
+        *list = longer;
+    return longer != NULL;
+}
+
+/* A header without a value is written "Name;": "Name:" leaves one of libcurl's own out. */
+static char *line_of(const char *text, size_t len)
+{
+    size_t colon = (size_t)((const char *)memchr(text, ':', len) - text);
+    size_t value = colon + 1;
+    while (value < len && (text[value] == ' ' || text[value] == '\t'))
+        value++;
+    return value == len ? base_str_printf("%.*s;", (int)colon, text) : base_str_ndup(text, len);
+}
+
+/* The request's lines and nothing of libcurl's own. NULL: out of memory. */
+struct curl_slist *load_curl_headers(const struct load_curl_request *request, const char *bytes)
+{
+    static const char *const unwanted[] = {"Accept:", "Content-Type:", "Expect:"};
+    enum { UNWANTED = sizeof unwanted / sizeof *unwanted };
+    bool given[UNWANTED] = {false};
+    struct curl_slist *list = NULL;
+    bool good = true;
+    for (size_t i = 0; i < request->line_count; i++) {
+        const char *text = bytes + request->lines[i].at;
+        BASE_AUTO_FREE char *line = line_of(text, request->lines[i].len);
+        for (size_t k = 0; k < UNWANTED; k++)
+            given[k] |= strncasecmp(text, unwanted[k], strlen(unwanted[k])) == 0;
+        good = good && add_line(&list, line);
+    }
+    for (size_t k = 0; k < UNWANTED; k++)
+        good = good && (given[k] || add_line(&list, unwanted[k]));
+    if (good)
+        return list;
+    curl_slist_free_all(list);
+    return NULL;
+}
+
+static void set_body(struct load_curl_slot *slot, const char *bytes)
+{
+    const struct load_curl_request *request = slot->request;
+    bool file = request->whole.file >= 0;
+    curl_off_t size = (curl_off_t)(request->whole.total - request->body.at);
+    (void)curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDS, file ? NULL : bytes + request->body.at);
+    (void)curl_easy_setopt(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE, size);
+}
+
+static void set_method(struct load_curl_slot *slot)
+{
+    const struct load_curl_request *request = slot->request;
+    (void)curl_easy_setopt(slot->easy, CURLOPT_HTTPGET, 1L); /* undoes what another route set */
+    if (request->whole.head)
+        (void)curl_easy_setopt(slot->easy, CURLOPT_NOBODY, 1L);
+    if (request->has_body)
+        (void)curl_easy_setopt(slot->easy, CURLOPT_POST, 1L);
+    (void)curl_easy_setopt(slot->easy, CURLOPT_CUSTOMREQUEST,
+                           request->whole.head && !request->has_body ? NULL : request->method);
+}
+
+/* The easy handle sent another route's request before, or none. */
+static void take_up(struct load_curl_slot *slot, const struct load_curl_request *request)
+{
+    struct load_curl *own = slot->own;
+    slot->request = request;
+    free(slot->copy);
+    slot->copy = NULL;
+    if (request->whole.patch_count > 0) {
+        slot->copy = base_calloc(request->whole.len, 1);
+        memcpy(slot->copy, request->whole.bytes, request->whole.len);
+    }
+    set_method(slot);
+    if (!request->moving_head) {
+        set_url(slot, request->whole.bytes);
+        (void)curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER,
+                               own->headers[request - own->requests]);
+    }
+    if (request->has_body)
+        set_body(slot, slot->copy != NULL ? slot->copy : request->whole.bytes);
+}
+
+static void fill_in(struct load_curl_slot *slot)
+{
+    const struct load_curl_request *request = slot->request;
+    struct load_pool *pool = slot->head.pool;
+    if (slot->copy == NULL)
+        return;
+    load_request_patch(&request->whole, slot->copy, slot->head.due.number, &pool->rng);
+    if (!request->moving_head)
+        return;
+    set_url(slot, slot->copy);
+    struct curl_slist *headers = load_curl_headers(request, slot->copy);
+    (void)curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, headers);
+    curl_slist_free_all(slot->headers);
+    slot->headers = headers;
+}
+
+void load_curl_easy_make(struct load_curl_slot *slot)
+{
+    const struct load_spec *spec = slot->head.pool->spec;
+    const struct load_target *target = target_of(slot);
+    slot->easy = curl_easy_init();
+    if (slot->easy == NULL)
+        abort(); /* as base_calloc does */
+    set_handlers(slot);
+    set_way(slot);
+    if (spec->tls.server_name == NULL || spec->unix_socket != NULL ||
+        base_str_eq(spec->tls.server_name, target->address))
+        return;
+    bool v6 = has_colon(target->address);
+    BASE_AUTO_FREE char *way =
+        base_str_printf("::%s%s%s:%u", v6 ? "[" : "", target->address, v6 ? "]" : "", target->port);
+    slot->connect_to = curl_slist_append(NULL, way);
+    (void)curl_easy_setopt(slot->easy, CURLOPT_CONNECT_TO, slot->connect_to);
+}
+
+void load_curl_easy_fill(struct load_curl_slot *slot)
+{
+    const struct load_curl_request *request = &slot->own->requests[slot->head.due.route];
+    if (slot->request != request)
+        take_up(slot, request);
+    fill_in(slot);
+}
