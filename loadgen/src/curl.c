@@ -13,6 +13,17 @@ struct requests {
     struct load_curl_request *list;
 };
 
+/* Over HTTP/1.1 all connections of a thread have one multi handle. Each of HTTP/2's has its own: a
+ * multi handle opens as many as it likes when requests come faster than connections (7.88), and
+ * here no more are in flight than the one can carry. */
+struct thread {
+    struct load_curl *list;
+    size_t count;
+    size_t slots_each;
+    struct curl_slist **headers;
+    size_t routes;
+};
+
 #define TO(state) (1U << LOAD_CURL_##state)
 static const unsigned moves[LOAD_CURL_STATES] = {
     [LOAD_CURL_COLD] = TO(READY) | TO(CLOSED),
@@ -128,8 +139,6 @@ static int on_timeout(CURLM *multi, long ms, void *ctx)
     return 0;
 }
 
-/* --- setting up an easy handle --- */
-
 /* --- the row --- */
 
 static void curl_open(struct load_conn *conn)
@@ -173,7 +182,9 @@ static void curl_abort(struct load_conn *conn, int64_t now)
 
 static void curl_init(struct load_conn *conn)
 {
-    load_curl_slot_of(conn)->own = conn->pool->engine;
+    struct thread *thread = conn->pool->engine;
+    size_t number = conn->pool->count - 1; /* this one is counted already */
+    load_curl_slot_of(conn)->own = &thread->list[number / thread->slots_each];
 }
 
 static void curl_fini(struct load_conn *conn)
@@ -221,10 +232,15 @@ static bool prepare(const struct load_spec *spec, void **prepared, struct base_e
     return true;
 }
 
-static bool make_multi(struct load_curl *own, struct base_error *err)
+/* connections: that it may keep. */
+static bool make_multi(struct load_curl *own, size_t connections, struct base_error *err)
 {
-    const struct load_pool *pool = own->pool;
-    long streams = pool->spec->streams > 1 ? (long)pool->spec->streams : 1;
+    own->watches =
+        (struct load_watches){.loop = own->pool->loop, .ctx = own, .on_ready = on_descriptor};
+    TAILQ_INIT(&own->resting);
+    io_timer_init(&own->timer, own->pool->loop, on_timer, own);
+    io_timer_init(&own->turn, own->pool->loop, on_turn, own);
+    uint32_t streams = own->pool->spec->streams;
     own->multi = curl_multi_init();
     if (own->multi == NULL)
         return base_fail(err, BASE_LIMIT, "out of memory for libcurl");
@@ -234,8 +250,9 @@ static bool make_multi(struct load_curl *own, struct base_error *err)
     (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout);
     (void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, own);
     /* By default it follows the handles that were added, and throws warm connections away. */
-    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)pool->connections);
-    (void)curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, streams);
+    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)connections);
+    (void)curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
+                            streams > 1 ? (long)streams : 1L);
     return true;
 }
 
@@ -247,53 +264,78 @@ static bool check_tls(const struct load_tls_spec *spec, struct base_error *err)
     return spec->server_name == NULL || tls != NULL;
 }
 
+static bool make_headers(struct thread *thread, const struct requests *requests,
+                         struct base_error *err)
+{
+    thread->routes = requests->count;
+    thread->headers = base_calloc(requests->count, sizeof *thread->headers);
+    for (size_t i = 0; i < requests->count; i++) {
+        const struct load_curl_request *request = &requests->list[i];
+        if (request->moving_head)
+            continue;
+        thread->headers[i] = load_curl_headers(request, request->whole.bytes);
+        if (thread->headers[i] == NULL)
+            return base_fail(err, BASE_LIMIT, "out of memory for request headers");
+    }
+    return true;
+}
+
 static bool pool_init(struct load_pool *pool, const void *prepared, struct base_error *err)
 {
     const struct requests *requests = prepared;
-    struct load_curl *own = base_calloc(1, sizeof *own);
-    *own = (struct load_curl){.pool = pool,
-                              .requests = requests->list,
-                              .routes = requests->count,
-                              .headers = base_calloc(requests->count, sizeof *own->headers)};
-    pool->engine = own;
-    own->watches = (struct load_watches){.loop = pool->loop, .ctx = own, .on_ready = on_descriptor};
-    TAILQ_INIT(&own->resting);
-    io_timer_init(&own->timer, pool->loop, on_timer, own);
-    io_timer_init(&own->turn, pool->loop, on_turn, own);
-    for (size_t i = 0; i < own->routes; i++) {
-        const struct load_curl_request *request = &own->requests[i];
-        if (!request->moving_head)
-            own->headers[i] = load_curl_headers(request, request->whole.bytes);
-        if (!request->moving_head && own->headers[i] == NULL)
-            return base_fail(err, BASE_LIMIT, "out of memory for request headers");
+    const struct load_spec *spec = pool->spec;
+    struct thread *thread = base_calloc(1, sizeof *thread);
+    size_t count = spec->http2 ? pool->connections : 1;
+    size_t kept = spec->http2 ? 1 : pool->connections;
+    pool->engine = thread;
+    thread->slots_each = spec->http2 ? (spec->streams > 1 ? spec->streams : 1) : kept;
+    thread->list = base_calloc(count, sizeof *thread->list);
+    if (!check_tls(&spec->tls, err) || !make_headers(thread, requests, err))
+        return false;
+    for (; thread->count < count; thread->count++) {
+        struct load_curl *own = &thread->list[thread->count];
+        *own = (struct load_curl){
+            .pool = pool, .requests = requests->list, .headers = thread->headers};
+        if (!make_multi(own, kept, err))
+            return false;
     }
-    return check_tls(&pool->spec->tls, err) && make_multi(own, err);
+    return true;
 }
 
-static void pool_fini(struct load_pool *pool)
+static void fini_multi(struct load_curl *own)
 {
-    struct load_curl *own = pool->engine;
-    if (own == NULL)
-        return;
     curl_multi_cleanup(own->multi); /* closes sockets */
     load_watches_fini(&own->watches);
     io_timer_fini(&own->timer);
     io_timer_fini(&own->turn);
-    for (size_t i = 0; i < own->routes; i++)
-        curl_slist_free_all(own->headers[i]);
-    free(own->headers);
     free(own->tls.protocol);
-    free(own);
+}
+
+static void pool_fini(struct load_pool *pool)
+{
+    struct thread *thread = pool->engine;
+    if (thread == NULL)
+        return;
+    for (size_t i = 0; i < thread->count; i++)
+        fini_multi(&thread->list[i]);
+    for (size_t i = 0; i < thread->routes; i++)
+        curl_slist_free_all(thread->headers[i]);
+    free(thread->headers);
+    free(thread->list);
+    free(thread);
     pool->engine = NULL;
 }
 
 static void count_tls(const struct load_pool *pool, struct load_tls_result *out)
 {
-    const struct load_curl *own = pool->engine;
-    out->handshakes += own->tls.handshakes;
-    out->resumed += own->tls.resumed;
-    if (out->protocol == NULL)
-        out->protocol = base_str_dup(own->tls.protocol);
+    const struct thread *thread = pool->engine;
+    for (size_t i = 0; i < thread->count; i++) {
+        const struct load_tls_result *tls = &thread->list[i].tls;
+        out->handshakes += tls->handshakes;
+        out->resumed += tls->resumed;
+        if (out->protocol == NULL)
+            out->protocol = base_str_dup(tls->protocol);
+    }
 }
 
 const struct load_driver load_curl_driver = {

@@ -54,10 +54,18 @@ static bool refused_late(const struct load_curl_slot *slot, CURLcode result)
     return result == CURLE_RECV_ERROR && connects > 0 && strstr(slot->why, "alert") != NULL;
 }
 
+/* Idle when the request was sent, the connection ended without a byte: libcurl wanted to send it
+ * again, could not, or had done so too often. */
+static bool hung_up(const struct load_curl_slot *slot, CURLcode result)
+{
+    return slot->again || result == CURLE_SEND_FAIL_REWIND ||
+           (result == CURLE_SEND_ERROR && strstr(slot->why, "Connection died") != NULL);
+}
+
 /* LOAD_CAUSE_COUNT: what came was not HTTP. */
 static enum load_cause cause_of_end(const struct load_curl_slot *slot, CURLcode result)
 {
-    if (slot->again || result == CURLE_SEND_FAIL_REWIND)
+    if (hung_up(slot, result))
         return LOAD_CAUSE_CLOSED;
     switch (result) {
     case CURLE_GOT_NOTHING:

@@ -25,13 +25,12 @@ enum load_curl_state {
 
 TAILQ_HEAD(load_curl_slots, load_curl_slot);
 
-/* What the slots of one thread share. */
+/* What the slots of one thread share, or with HTTP/2 those of one connection. */
 struct load_curl {
     struct load_pool *pool;
     const struct load_curl_request *requests;
-    struct curl_slist **headers; /* one a route; NULL where they have fields */
-    size_t routes;
-    void *multi; /* CURLM */
+    struct curl_slist **headers; /* the thread's, one a route; NULL where they have fields */
+    void *multi;                 /* CURLM */
     struct load_watches watches;
     struct io_timer timer; /* libcurl's */
     struct io_timer turn;  /* something has ended, or rests */
