@@ -10,6 +10,7 @@
 
 /* argv[0] is the subcommand's name. All return an enum exit_code. */
 int cmd_check(int argc, char **argv);
+int cmd_continue(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_down(int argc, char **argv);
 int cmd_fault(int argc, char **argv);

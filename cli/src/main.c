@@ -17,6 +17,7 @@ static const struct {
     {"check", cmd_check, "check scenario files; every mistake with its line"},
     {"schema", cmd_schema, "print the JSON Schema of scenario files"},
     {"run", cmd_run, "run scenario files: load, faults, verdict, report"},
+    {"continue", cmd_continue, "let a run go on that waits for an operator"},
     {"load", cmd_load, "send load to a URL, without a scenario"},
     {"report", cmd_report, "judge a run directory again, offline"},
     {"fault", cmd_fault, "apply one fault by hand, list faults, revert one"},

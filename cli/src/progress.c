@@ -90,11 +90,34 @@ static void show_evidence(const struct progress *progress, const json_t *record)
 static void show_fault(struct progress *progress, const char *state, const json_t *fields)
 {
     const char *error = text_of(fields, "error");
+    const char *why = *error != '\0' ? error : text_of(fields, "why");
     stamp(progress);
-    (void)fprintf(progress->out, "fault   %s: %s%s%s\n", text_of(fields, "name"), state,
-                  *error != '\0' ? ": " : "", error);
+    (void)fprintf(progress->out, "fault   %s: %s%s%s", text_of(fields, "name"), state,
+                  *why != '\0' ? ": " : "", why);
+    if (strcmp(state, "waiting") == 0)
+        (void)fprintf(progress->out, " for probe %s, at most %s", text_of(fields, "probe"),
+                      text_of(fields, "within"));
+    (void)fputc('\n', progress->out);
     if (strcmp(state, "gone") == 0 || strcmp(state, "ineffective") == 0)
         show_evidence(progress, json_object_get(fields, "record"));
+}
+
+static void show_suspended(struct progress *progress, const json_t *fields)
+{
+    const char *message = text_of(fields, "message");
+    stamp(progress);
+    (void)fprintf(progress->out,
+                  "SUSPENDED before fault %s%s%s\n"
+                  "         goes on with Enter here, or: squall continue %s\n"
+                  "         aborted when nobody does so within %s\n",
+                  text_of(fields, "before"), *message != '\0' ? ": " : "", message,
+                  progress->run_dir, text_of(fields, "within"));
+}
+
+static void show_continued(struct progress *progress, const json_t *fields)
+{
+    stamp(progress);
+    (void)fprintf(progress->out, "CONTINUED by %s\n", text_of(fields, "by"));
 }
 
 static void show_abort(struct progress *progress, const json_t *fields)
@@ -111,11 +134,13 @@ static const struct {
     {"load.started", show_load_started},   {"load.interval", show_interval},
     {"load.finished", show_load_finished}, {"phase.changed", show_phase},
     {"steady.checked", show_checks},       {"abort", show_abort},
+    {"run.suspended", show_suspended},     {"run.continued", show_continued},
 };
 
-void progress_start(struct progress *progress, FILE *out, bool quiet)
+void progress_start(struct progress *progress, FILE *out, bool quiet, const char *run_dir)
 {
-    *progress = (struct progress){.out = out, .quiet = quiet, .start = base_mono_now()};
+    *progress =
+        (struct progress){.out = out, .quiet = quiet, .run_dir = run_dir, .start = base_mono_now()};
 }
 
 /* A reader that has stopped reading (Ctrl-S, a pager) must not stop the run: the loop that would
@@ -135,7 +160,9 @@ void progress_fini(struct progress *progress)
 void progress_event(void *ctx, const char *type, const json_t *fields)
 {
     struct progress *progress = ctx;
-    if (progress->quiet || !has_room(progress))
+    /* Who is waited for must know, however quiet it is to be. */
+    bool quiet = progress->quiet && !base_str_eq(type, "run.suspended");
+    if (quiet || !has_room(progress))
         return;
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
         if (base_str_eq(type, views[i].type))

@@ -224,11 +224,12 @@ static int experiment(struct one *one, const struct run_options *options, const 
     if (!open_run_dir(one, options, &err))
         return cli_fail(EXIT_CODE_ERROR, &err);
     announce(one, options);
-    progress_start(&progress, stdout, options->quiet);
+    progress_start(&progress, stdout, options->quiet, one->dir);
     const struct live_config config = {
         .plan = &one->plan,
         .run_dir = one->dir,
         .load_program = load_program,
+        .terminal = STDIN_FILENO,
         .on_event = progress_event,
         .ctx = &progress,
     };

@@ -122,9 +122,11 @@ bool chart_script_percentiles(const struct report *report, struct chart *chart,
     size_t count = 0;
     size_t undrawn = 0;
     head(out, "percentile", "response time (ms)");
-    for (size_t i = 0; i <= report->plan.phase_count; i++) {
-        const char *phase = i == 0 ? NULL : report->plan.phases[i - 1].name;
+    for (size_t i = 0; i <= report->phase_count; i++) {
+        const char *phase = i == 0 ? NULL : report->phases[i - 1].name;
         struct hdr hdr = {0};
+        if (i > 0 && !report_phase_is_new(report, i - 1))
+            continue;
         bool any = report_histogram(report, phase, NULL, "response", &hdr, NULL) && hdr.total > 0;
         undrawn += any && count == CHART_COLOURS ? 1 : 0;
         if (any && count < CHART_COLOURS) {

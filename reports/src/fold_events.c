@@ -112,6 +112,41 @@ static void on_abort(struct report *report, const json_t *line)
         replace(&report->course.aborted_by, text);
 }
 
+static void on_phase(struct report *report, const json_t *line)
+{
+    int64_t start = mono_of(line).ns - report->course.load_start_mono.ns;
+    const char *name = text_of(line, "phase");
+    if (name == NULL || start < 0)
+        return;
+    report->phases =
+        base_reallocarray(report->phases, report->phase_count + 1, sizeof *report->phases);
+    report->phases[report->phase_count++] =
+        (struct plan_phase){.name = base_str_dup(name), .start = {start}};
+}
+
+static void leave(struct report *report, const json_t *line, bool skipped)
+{
+    const char *name = text_of(line, "name");
+    const char *why = text_of(line, "why");
+    if (name == NULL || report->left_count == EVENTS_MAX)
+        return;
+    report->left = base_reallocarray(report->left, report->left_count + 1, sizeof *report->left);
+    report->left[report->left_count++] =
+        (struct report_left){.name = base_str_dup(name),
+                             .skipped = skipped,
+                             .why = base_str_dup(why != NULL ? why : "no reason given")};
+}
+
+static void on_skipped(struct report *report, const json_t *line)
+{
+    leave(report, line, true);
+}
+
+static void on_unmet(struct report *report, const json_t *line)
+{
+    leave(report, line, false);
+}
+
 static void on_agent_lost(struct report *report, const json_t *line)
 {
     (void)line;
@@ -139,6 +174,9 @@ static void learn(struct report *report, const json_t *line, const char *type)
                  {"load.finished", on_load_finished},
                  {"abort", on_abort},
                  {"agent.lost", on_agent_lost},
+                 {"phase.changed", on_phase},
+                 {"fault.skipped", on_skipped},
+                 {"fault.unmet", on_unmet},
                  {"run.finished", on_finished}};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (strcmp(type, types[i].type) == 0)
@@ -184,10 +222,39 @@ static bool fold_line(struct report *report, const char *text, size_t len, struc
     return ok;
 }
 
-void fold_events(struct report *report, const struct report_bytes *bytes)
+const struct report_left *report_left(const struct report *report, const char *fault)
 {
-    if (bytes->data == NULL)
+    for (size_t i = 0; fault != NULL && i < report->left_count; i++)
+        if (strcmp(report->left[i].name, fault) == 0)
+            return &report->left[i];
+    return NULL;
+}
+
+bool report_phase_is_new(const struct report *report, size_t phase)
+{
+    for (size_t i = 0; i < phase; i++)
+        if (strcmp(report->phases[i].name, report->phases[phase].name) == 0)
+            return false;
+    return true;
+}
+
+/* What waits for nothing has its phases at the plan's times, to which requests were assigned. */
+static void settle_phases(struct report *report)
+{
+    const struct plan *plan = &report->plan;
+    if (!report->have_plan || (plan_has_gates(plan) && report->phase_count > 0))
         return;
+    for (size_t i = 0; i < report->phase_count; i++)
+        free(report->phases[i].name);
+    report->phases = base_reallocarray(report->phases, plan->phase_count, sizeof *report->phases);
+    report->phase_count = plan->phase_count;
+    for (size_t i = 0; i < plan->phase_count; i++)
+        report->phases[i] = (struct plan_phase){.name = base_str_dup(plan->phases[i].name),
+                                                .start = plan->phases[i].start};
+}
+
+static void fold_lines(struct report *report, const struct report_bytes *bytes)
+{
     const char *at = bytes->data;
     const char *end = at + bytes->len;
     for (size_t number = 1; at < end; number++) {
@@ -206,6 +273,13 @@ void fold_events(struct report *report, const struct report_bytes *bytes)
                    "it ends without run.finished: the runner was stopped before the end");
 }
 
+void fold_events(struct report *report, const struct report_bytes *bytes)
+{
+    if (bytes->data != NULL)
+        fold_lines(report, bytes);
+    settle_phases(report);
+}
+
 void fold_events_fini(struct report *report)
 {
     for (size_t i = 0; i < report->event_count; i++) {
@@ -214,6 +288,14 @@ void fold_events_fini(struct report *report)
         free(report->events[i].fault_id);
     }
     free(report->events);
+    for (size_t i = 0; i < report->left_count; i++) {
+        free(report->left[i].name);
+        free(report->left[i].why);
+    }
+    free(report->left);
+    for (size_t i = 0; i < report->phase_count; i++)
+        free(report->phases[i].name);
+    free(report->phases);
     free(report->course.error);
     free(report->course.aborted_by);
     free(report->course.last_type);

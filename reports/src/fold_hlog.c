@@ -109,15 +109,16 @@ double report_phase_seconds(const struct report *report, const char *phase)
     double scheduled = base_dur_to_s(report->load.scheduled);
     if (phase == NULL)
         return scheduled;
-    for (size_t i = 0; i < report->plan.phase_count; i++) {
-        const struct plan_phase *at = &report->plan.phases[i];
+    double sum = 0;
+    for (size_t i = 0; i < report->phase_count; i++) {
+        const struct plan_phase *at = &report->phases[i];
         if (!base_str_eq(at->name, phase))
             continue;
         double start = base_dur_to_s(at->start);
-        bool last = i + 1 == report->plan.phase_count;
-        double end = last ? scheduled : base_dur_to_s(report->plan.phases[i + 1].start);
+        bool last = i + 1 == report->phase_count;
+        double end = last ? scheduled : base_dur_to_s(report->phases[i + 1].start);
         end = end > scheduled ? scheduled : end;
-        return end > start ? end - start : 0;
+        sum += end > start ? end - start : 0;
     }
-    return 0;
+    return sum;
 }

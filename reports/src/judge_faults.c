@@ -138,12 +138,74 @@ static const char *last_event(const struct report *report, const char *id)
     return last;
 }
 
+void judge_add_skipped(struct verdict *verdict, enum verdict_source source, const char *name,
+                       char *expected, const char *fault, const char *why)
+{
+    struct finding finding = {.status = VERDICT_INSUFFICIENT,
+                              .reason = REASON_SKIPPED,
+                              .advisory = true,
+                              .expected = expected,
+                              .value = (double)NAN};
+    finding.measured = fault == NULL ? base_str_printf("SKIPPED, not injected: %s", why)
+                                     : base_str_printf("SKIPPED with fault %s: %s", fault, why);
+    judge_add(verdict, source, name, finding);
+}
+
+const struct report_left *judge_skipped_phase(const struct report *report, const char *phase)
+{
+    static const char after[] = "after-";
+    if (phase == NULL)
+        return NULL;
+    const struct report_left *left = report_left(report, phase);
+    if (left == NULL && base_str_starts(phase, after))
+        left = report_left(report, phase + strlen(after));
+    return left != NULL && left->skipped ? left : NULL;
+}
+
+static void judge_left(const struct report_left *left, struct verdict *verdict)
+{
+    char *expected = base_str_dup("takes effect, and is gone afterwards");
+    if (left->skipped) {
+        judge_add_skipped(verdict, VERDICT_FAULT, left->name, expected, NULL, left->why);
+        return;
+    }
+    struct finding finding = {.status = VERDICT_INSUFFICIENT,
+                              .reason = REASON_CONDITION_NOT_MET,
+                              .expected = expected,
+                              .measured = base_str_printf("never injected: %s", left->why),
+                              .value = (double)NAN};
+    judge_add(verdict, VERDICT_FAULT, left->name, finding);
+}
+
+/* Whoever reads "pass" believes that something was broken. */
+static void judge_none_taken(const struct report *report, struct verdict *verdict)
+{
+    const struct plan *plan = &report->plan;
+    for (size_t i = 0; i < plan->fault_count; i++) {
+        const struct report_left *left = report_left(report, plan->faults[i].spec.name);
+        if (left == NULL || !left->skipped)
+            return;
+    }
+    if (plan->fault_count == 0)
+        return;
+    struct finding finding = {.status = VERDICT_INSUFFICIENT,
+                              .reason = REASON_NO_DATA,
+                              .expected = base_str_dup("at least one fault is injected"),
+                              .measured = base_str_dup("every one was skipped: this run says "
+                                                       "nothing about faults"),
+                              .value = (double)NAN};
+    judge_add(verdict, VERDICT_FAULT, "faults", finding);
+}
+
 /* Without a record (no faults.json, or the agent never answered) the timeline must tell. Once it
  * was requested it may be in place, unless something says that it is not. */
 static void judge_without_record(const struct report *report, const char *name, const char *id,
                                  struct verdict *verdict)
 {
     const char *last = last_event(report, id);
+    if (base_str_eq(last, "fault.waiting") || base_str_eq(last, "fault.skipped") ||
+        base_str_eq(last, "fault.unmet"))
+        last = NULL; /* it was never requested */
     bool aborted = report->course.aborted_by != NULL;
     bool refused = base_str_eq(last, "fault.failed");
     bool told_gone = base_str_eq(last, "fault.gone");
@@ -218,9 +280,15 @@ void judge_faults(const struct report *report, struct verdict *verdict)
     }
     for (size_t i = 0; i < report->plan.fault_count; i++) {
         const struct fault_spec *spec = &report->plan.faults[i].spec;
-        if (record_of(report, spec->id) == NULL)
+        const struct report_left *left = report_left(report, spec->name);
+        if (record_of(report, spec->id) != NULL)
+            continue;
+        if (left != NULL)
+            judge_left(left, verdict);
+        else
             judge_without_record(report, spec->name, spec->id, verdict);
     }
+    judge_none_taken(report, verdict);
     judge_unplanned(report, verdict);
     judge_skipped(&report->plan, verdict);
 }

@@ -18,6 +18,13 @@ struct finding {
 void judge_add(struct verdict *verdict, enum verdict_source source, const char *name,
                struct finding finding);
 
+/* A branch that was not taken is evidence of nothing: shown, with why, and not judged. expected is
+ * taken over. */
+void judge_add_skipped(struct verdict *verdict, enum verdict_source source, const char *name,
+                       char *expected, const char *fault, const char *why);
+/* The branch that was not taken, when this phase is that of its fault or the one after it. */
+const struct report_left *judge_skipped_phase(const struct report *report, const char *phase);
+
 void judge_thresholds(const struct report *report, struct verdict *verdict);
 void judge_probes(const struct report *report, struct verdict *verdict);
 void judge_slos(const struct report *report, struct verdict *verdict);

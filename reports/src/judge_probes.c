@@ -42,9 +42,28 @@ static char *say_expected(const struct plan_probe *probe)
     return text;
 }
 
+/* The branch with which a probe went that asks during faults; NULL: one of them was its turn. */
+static const struct report_left *skipped_with(const struct report *report,
+                                              const struct plan_probe *probe)
+{
+    const struct report_left *left = NULL;
+    for (size_t i = 0; probe->mode == PLAN_PROBE_DURING && i < probe->fault_count; i++) {
+        left = report_left(report, probe->faults[i]);
+        if (left == NULL || !left->skipped)
+            return NULL;
+    }
+    return left;
+}
+
 static void judge_probe(const struct report *report, const struct plan_probe *probe,
                         struct verdict *verdict)
 {
+    const struct report_left *left = skipped_with(report, probe);
+    if (left != NULL) {
+        judge_add_skipped(verdict, VERDICT_PROBE, probe->name, say_expected(probe), left->name,
+                          left->why);
+        return;
+    }
     struct report_answers answers = report_answers(report, probe->name);
     bool whole = report->sources[REPORT_PROBES].state == REPORT_WHOLE;
     double share = answers.asked > 0 ? (double)answers.held / (double)answers.asked : (double)NAN;
@@ -71,5 +90,6 @@ static void judge_probe(const struct report *report, const struct plan_probe *pr
 void judge_probes(const struct report *report, struct verdict *verdict)
 {
     for (size_t i = 0; i < report->plan.probe_count; i++)
-        judge_probe(report, &report->plan.probes[i], verdict);
+        if (report->plan.probes[i].mode != PLAN_PROBE_GATE)
+            judge_probe(report, &report->plan.probes[i], verdict);
 }

@@ -145,7 +145,11 @@ void judge_thresholds(const struct report *report, struct verdict *verdict)
 {
     for (size_t i = 0; i < report->plan.threshold_count; i++) {
         const struct plan_threshold *t = &report->plan.thresholds[i];
-        if (t->over.ns > 0)
+        const struct report_left *left = judge_skipped_phase(report, t->phase);
+        if (left != NULL)
+            judge_add_skipped(verdict, VERDICT_THRESHOLD, t->name, say_expected(t), left->name,
+                              left->why);
+        else if (t->over.ns > 0)
             judge_windows(report, t, &report->windows[i], verdict);
         else
             judge_whole(report, t, verdict);

@@ -109,6 +109,9 @@ static const char *advice_of(enum verdict_reason reason)
                                  "service and selectors.",
         [REASON_FAULT_NOT_RECOVERED] = "What was hit did not come back by itself in time: see its "
                                        "log and its restart policy.",
+        [REASON_CONDITION_NOT_MET] = "The experiment did not begin: see the probe's answers under "
+                                     "Checks, or wait for longer.",
+        [REASON_SKIPPED] = "",
     };
     return advice[reason];
 }

@@ -78,6 +78,13 @@ void view_faults(const struct report *report, struct view *view)
         "From: seconds since the load began. In place: from applied to shown to be gone.", columns);
     for (size_t i = 0; i < report->fault_count; i++)
         fault_row(report, i, table);
+    for (size_t i = 0; i < report->left_count; i++) {
+        const struct report_left *left = &report->left[i];
+        char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(left->skipped ? "SKIPPED" : "INSUFFICIENT"),
+                                         base_str_dup(left->name)};
+        cells[6] = base_str_printf("not injected: %s", left->why);
+        view_row_add(table, VIEW_WARN, cells);
+    }
     for (size_t i = 0; i < report->plan.skipped_count; i++) {
         char *cells[VIEW_COLUMNS_MAX] = {base_str_dup("SKIPPED"),
                                          base_str_dup(report->plan.skipped[i].name)};

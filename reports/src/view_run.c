@@ -116,8 +116,9 @@ void view_load(const struct report *report, struct view *view)
     if (report->load.total.intended == 0 && report->hist_count == 0)
         return;
     load_row(report, NULL, NULL, table);
-    for (size_t i = 0; i < report->plan.phase_count; i++)
-        load_row(report, report->plan.phases[i].name, NULL, table);
+    for (size_t i = 0; i < report->phase_count; i++)
+        if (report_phase_is_new(report, i))
+            load_row(report, report->phases[i].name, NULL, table);
     for (size_t i = 0; i < report->plan.load.route_count; i++)
         load_row(report, NULL, report->plan.load.routes[i].name, table);
     kind_row(report, "first byte", "first-byte", table);

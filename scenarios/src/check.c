@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "buckets.h"
+#include "check_gates.h"
 #include "check_load.h"
 #include "decode.h"
 #include "intensity.h"
@@ -75,6 +76,7 @@ static void check_fault_end(struct scn_reporter *reporter, const struct scn_faul
     char end[BASE_DUR_TEXT];
     char duration[BASE_DUR_TEXT];
     struct dur_ns ends = scn_timeline_over(reporter->scenario, i);
+    bool waits = scn_timeline_waits(reporter->scenario, i);
     if (scn_problems_under(reporter->problems, "spec.duration") ||
         (fault->after != NULL && scn_problems_under(reporter->problems, "spec.faults")) ||
         ends.ns < reporter->scenario->duration.ns)
@@ -83,9 +85,9 @@ static void check_fault_end(struct scn_reporter *reporter, const struct scn_faul
     base_dur_format(reporter->scenario->duration, duration);
     scn_at(reporter, "spec.faults[%zu].for", i);
     scn_say(reporter,
-            "the fault ends at %s, expected before the load does at %s, so that recovery is "
+            "the fault ends at %s%s, expected before the load does at %s, so that recovery is "
             "seen",
-            end, duration);
+            end, waits ? " when all that is waited for takes as long as it may" : "", duration);
 }
 
 static void check_partition(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
@@ -277,6 +279,7 @@ static void check_faults(struct scn_reporter *reporter)
         check_after(reporter, fault, i);
         check_times(reporter, fault, i);
         check_fault_end(reporter, fault, i);
+        scn_check_gate(reporter, i);
         if (fault->kind == FAULT_PARTITION)
             check_partition(reporter, fault, i);
         if (fault->kind == FAULT_APP)
@@ -461,6 +464,7 @@ static void check_probes(struct scn_reporter *reporter)
         if (scn_spoiled(reporter))
             continue;
         check_probe_name(reporter, probe, i);
+        scn_check_gate_probe(reporter, i);
         if (faults_known)
             check_probe_fault(reporter, probe, i);
     }

@@ -396,6 +396,41 @@ static const struct scn_field network_fields[] = {
 #undef SHARE
 static const struct scn_shape network_shape = {FIELDS(network_fields)};
 
+static const struct scn_field wait_fields[] = {
+    {.key = "probe",
+     .type = SCN_NAME,
+     AT(wait.probe),
+     .required = true,
+     .example = "queue-is-deep",
+     .help = "Name of a probe of mode gate or continuous; what it answered before does not count."},
+    {.key = "within",
+     .type = SCN_DURATION,
+     AT(wait.within),
+     .required = true,
+     .min = "1s",
+     .max = "24h",
+     .example = "30s",
+     .help = "It must hold by then; otherwise the run ends, and its evidence is insufficient."},
+};
+static const struct scn_shape wait_shape = {FIELDS(wait_fields)};
+
+static const struct scn_field suspend_fields[] = {
+    {.key = "within",
+     .type = SCN_DURATION,
+     AT(suspend.within),
+     .required = true,
+     .min = "1s",
+     .max = "24h",
+     .example = "5m",
+     .help = "How long the run waits for somebody; then it is aborted."},
+    {.key = "message",
+     .type = SCN_TEXT,
+     AT(suspend.message),
+     .example = "\"look at the dashboard\"",
+     .help = "What the operator is told."},
+};
+static const struct scn_shape suspend_shape = {FIELDS(suspend_fields)};
+
 static const struct scn_field fault_fields[] = {
     {.key = "name",
      .type = SCN_NAME,
@@ -524,6 +559,29 @@ static const struct scn_field fault_fields[] = {
      .shape = &scn_dns_shape,
      .choice = FAULT_DNS + 1,
      .help = "What the targets are answered when they ask for names, over UDP and TCP."},
+    {.key = "waitFor",
+     .type = SCN_OBJECT,
+     .shape = &wait_shape,
+     .help = "When its turn has come, it begins as soon as a probe holds. What follows it is as "
+             "much later; the phases are as they come."},
+    {.key = "if",
+     .type = SCN_NAME,
+     AT(only_if),
+     .example = "one-loss-was-survived",
+     .help = "A probe that must hold at that time, or it is skipped: of mode gate or continuous, "
+             "then it is asked anew; or during, then its answers up to then count. With `repeat` "
+             "and `ramp`, each time for itself."},
+    {.key = "unless",
+     .type = SCN_NAME,
+     AT(unless),
+     .example = "one-loss-was-survived",
+     .help = "As `if`, but the probe must not hold."},
+    {.key = "suspend",
+     .type = SCN_OBJECT,
+     .shape = &suspend_shape,
+     .help = "When its turn has come, the run waits for an operator (`squall continue DIR`, or "
+             "Enter at its terminal), before waitFor, if and unless are looked at. Meanwhile no "
+             "fault is in force, the load goes on, and all that is planned moves back."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

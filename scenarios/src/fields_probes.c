@@ -5,7 +5,8 @@
 static const struct scn_word mode_list[] = {{"before", PLAN_PROBE_BEFORE},
                                             {"during", PLAN_PROBE_DURING},
                                             {"continuous", PLAN_PROBE_CONTINUOUS},
-                                            {"after", PLAN_PROBE_AFTER}};
+                                            {"after", PLAN_PROBE_AFTER},
+                                            {"gate", PLAN_PROBE_GATE}};
 static const struct scn_words modes = WORDS(mode_list);
 
 #define AT(member) .offset = offsetof(struct scn_probe, member)
@@ -82,8 +83,10 @@ static const struct scn_field probe_fields[] = {
      .words = &modes,
      AT(mode),
      .fallback = "continuous",
-     .help = "before: with the steady-state checks; during: while a fault is active; continuous: "
-             "while there is load; after: when load and faults are over, until it holds."},
+     .help =
+         "before: with the steady-state checks; during: while a fault is active; continuous: "
+         "while there is load; after: when load and faults are over, until it holds; gate: for the "
+         "faults that wait for it or depend on it, and no objective."},
     {.key = "fault",
      .type = SCN_NAME,
      AT(fault),

@@ -22,6 +22,7 @@ struct live {
     struct live_agent agent;
     struct live_questions questions;
     struct live_probes probes;
+    struct live_operator operator;
     struct io_alarm wake;
     struct io_signal signals[SIGNALS];
     sigset_t held; /* the caller's signal mask */
@@ -116,6 +117,12 @@ static void fx_query(void *ctx, size_t query, const char *text, struct wall_ns a
     live_query_start(&live->questions, query, text, at);
 }
 
+static void fx_suspended(void *ctx, bool on)
+{
+    struct live *live = ctx;
+    (void)live_operator_listen(&live->operator, on); /* its deadline ends a run that is deaf */
+}
+
 static void fx_finished(void *ctx)
 {
     struct live *live = ctx;
@@ -173,6 +180,8 @@ static bool open_live(struct live *live, const struct run_effects *effects, stru
     live_load_init(&live->load, live->loop, live->run);
     live_questions_init(&live->questions, live->http, live->run, plan);
     live_probes_init(&live->probes, live->loop, live->http, live->run, plan);
+    live_operator_init(&live->operator, live->loop, live->run, live->config->run_dir,
+                       live->config->terminal);
     return live_agent_init(&live->agent, live->loop, live->http, live->run, plan, err) &&
            io_alarm_init(&live->wake, live->loop, on_wake, live, err) &&
            live_record_open(&live->record, live->config->run_dir, err);
@@ -184,6 +193,7 @@ static void close_live(struct live *live)
         io_signal_fini(&live->signals[i]);
     live_load_fini(&live->load);
     live_probes_fini(&live->probes);
+    live_operator_fini(&live->operator);
     io_http_free(live->http);
     live_agent_fini(&live->agent);
     live_questions_fini(&live->questions);
@@ -214,6 +224,7 @@ bool live_run(const struct live_config *config, struct run_outcome *out, struct 
         .load_kill = fx_load_kill,
         .fault = fx_fault,
         .query = fx_query,
+        .suspended = fx_suspended,
         .finished = fx_finished,
     };
     bool opened = open_live(&live, &effects, err);

@@ -112,6 +112,26 @@ char *live_http_trouble(const char *url, const struct io_http_response *response
 void live_query_start(struct live_questions *questions, size_t query, const char *text,
                       struct wall_ns at);
 
+/* live_operator.c */
+struct live_operator {
+    struct io_loop *loop;
+    struct run *run;
+    const char *run_dir;
+    int terminal; /* borrowed; -1: none */
+    int folder;   /* the run directory, while a socket is in it */
+    int listener;
+    int client;
+    struct io_watch listener_watch;
+    struct io_watch client_watch;
+    struct io_watch terminal_watch;
+    struct io_timer client_timer;
+};
+void live_operator_init(struct live_operator *op, struct io_loop *loop, struct run *run,
+                        const char *run_dir, int terminal);
+/* false: nobody can be heard, by socket or terminal. */
+bool live_operator_listen(struct live_operator *op, bool on);
+void live_operator_fini(struct live_operator *op); /* accepts a zeroed value */
+
 /* live_probes.c */
 struct live_probes {
     struct io_loop *loop;

@@ -26,20 +26,20 @@ static int64_t next_change(const struct scn_timeline *timeline, int64_t now, int
     return next < over ? next : -1;
 }
 
-static struct plan_phase phase_at(const struct scn_timeline *timeline, int64_t now)
+struct plan_phase scn_phase_at(const struct scn_timeline *timeline, struct dur_ns now)
 {
     const struct scn_occurrence *active = NULL;
     const struct scn_occurrence *ended = NULL;
     for (size_t i = 0; i < timeline->count; i++) {
         const struct scn_occurrence *fault = &timeline->list[i];
-        if (fault->at.ns > now)
+        if (fault->at.ns > now.ns)
             continue;
-        if (end_of(fault) > now && (active == NULL || fault->at.ns >= active->at.ns))
+        if (end_of(fault) > now.ns && (active == NULL || fault->at.ns >= active->at.ns))
             active = fault;
-        if (end_of(fault) <= now && (ended == NULL || end_of(fault) >= end_of(ended)))
+        if (end_of(fault) <= now.ns && (ended == NULL || end_of(fault) >= end_of(ended)))
             ended = fault;
     }
-    struct plan_phase phase = {.start = {now}};
+    struct plan_phase phase = {.start = now};
     if (active != NULL) {
         phase.name = base_str_dup(active->name);
         phase.fault = base_str_dup(active->name);
@@ -57,7 +57,7 @@ size_t scn_phases_make(const struct scn_timeline *timeline, struct dur_ns over,
     struct plan_phase *phases = base_calloc(2 * timeline->count + 1, sizeof *phases);
     size_t count = 0;
     for (int64_t now = 0; now >= 0; now = next_change(timeline, now, over.ns)) {
-        struct plan_phase phase = phase_at(timeline, now);
+        struct plan_phase phase = scn_phase_at(timeline, (struct dur_ns){now});
         if (count > 0 && strcmp(phases[count - 1].name, phase.name) == 0) {
             free(phase.name);
             free(phase.fault);

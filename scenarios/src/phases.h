@@ -10,6 +10,8 @@
 #include "model/plan.h"
 #include "timeline.h"
 
+/* Of one moment; free its texts. */
+struct plan_phase scn_phase_at(const struct scn_timeline *timeline, struct dur_ns now);
 /* over: the end of the load. Free with scn_phases_free. */
 size_t scn_phases_make(const struct scn_timeline *timeline, struct dur_ns over,
                        struct plan_phase **out);

@@ -353,14 +353,42 @@ static void plan_slos(struct planner *planner)
 
 /* ---- the whole ---- */
 
+/* Whether the probe asks only during faults that are left out. */
+static bool went_with_its_faults(const struct planner *planner, const char *probe)
+{
+    const struct scn_scenario *scenario = planner->scenario;
+    for (size_t i = 0; probe != NULL && i < scenario->probe_count; i++) {
+        const struct scn_probe *one = &scenario->probes[i];
+        if (!base_str_eq(one->name, probe) || one->mode != PLAN_PROBE_DURING)
+            continue;
+        for (size_t k = 0; k < scenario->fault_count; k++)
+            if (!planner->left_out[k] &&
+                (one->fault == NULL || base_str_eq(one->fault, scenario->faults[k].name)))
+                return false;
+        return true;
+    }
+    return false;
+}
+
+/* A fault that depends on such a probe goes, too, and with it perhaps the next. */
 static void plan_timeline(struct planner *planner)
 {
     const struct scn_scenario *scenario = planner->scenario;
-    bool *left_out = base_calloc(scenario->fault_count, sizeof *left_out);
+    bool more = true;
+    planner->left_out = base_calloc(scenario->fault_count, sizeof *planner->left_out);
     for (size_t i = 0; i < scenario->fault_count; i++)
-        left_out[i] = planner_leaves_out(planner, &scenario->faults[i]);
-    scn_timeline_make(scenario, left_out, &planner->timeline);
-    free(left_out);
+        planner->left_out[i] = planner_leaves_out(planner, &scenario->faults[i]);
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < scenario->fault_count; i++) {
+            const struct scn_fault *fault = &scenario->faults[i];
+            bool goes = went_with_its_faults(planner, fault->only_if) ||
+                        went_with_its_faults(planner, fault->unless);
+            more = more || (goes && !planner->left_out[i]);
+            planner->left_out[i] = planner->left_out[i] || goes;
+        }
+    }
+    scn_timeline_make(scenario, planner->left_out, &planner->timeline);
 }
 
 static bool check_options(struct planner *planner)
@@ -420,6 +448,7 @@ bool scn_plan(const struct scn_scenario *scenario, const struct topo *topo,
     if (check_options(&planner))
         plan_all(&planner);
     scn_timeline_fini(&planner.timeline);
+    free(planner.left_out);
     if (problems->count + problems->dropped == before) {
         *out = plan;
         return true;

@@ -413,6 +413,20 @@ static void check_scaled(struct planner *planner, const struct fault_spec *spec,
         scn_say(&planner->reporter, "in \"%s\": %s", spec->name, err.message);
 }
 
+/* A fault waits once, however often it happens; whether it is to happen is asked each time. */
+static void fill_gate(const struct scn_occurrence *occurrence, struct plan_gate *gate)
+{
+    const struct scn_fault *fault = occurrence->fault;
+    gate->only_if = base_str_dup(fault->only_if);
+    gate->unless = base_str_dup(fault->unless);
+    if (!occurrence->first)
+        return;
+    gate->suspend = fault->suspend.within;
+    gate->message = base_str_dup(fault->suspend.message);
+    gate->wait_for = base_str_dup(fault->wait.probe);
+    gate->within = fault->wait.within;
+}
+
 static void plan_fault(struct planner *planner, const struct scn_occurrence *occurrence,
                        size_t number, struct plan_fault *out)
 {
@@ -421,6 +435,7 @@ static void plan_fault(struct planner *planner, const struct scn_occurrence *occ
     struct fault_spec *spec = &out->spec;
     out->at = occurrence->at;
     out->after = base_str_dup(scn_timeline_leader(&planner->timeline, occurrence));
+    fill_gate(occurrence, &out->gate);
     *spec = (struct fault_spec){
         .id = base_str_printf("%s-%zu", planner->options->run, number),
         .run = base_str_dup(planner->options->run),
@@ -449,79 +464,6 @@ static void plan_fault(struct planner *planner, const struct scn_occurrence *occ
     fill_targets(planner, occurrence, service, want, spec);
 }
 
-/* ---- faults beside each other ---- */
-
-static bool at_the_same_time(const struct plan_fault *a, const struct plan_fault *b)
-{
-    return a->at.ns < b->at.ns + b->spec.duration.ns && b->at.ns < a->at.ns + a->spec.duration.ns;
-}
-
-static const char *common_target(const struct fault_spec *a, const struct fault_spec *b)
-{
-    for (size_t i = 0; i < a->target_count; i++) {
-        for (size_t k = 0; k < b->target_count; k++) {
-            if (base_str_eq(a->targets[i], b->targets[k]))
-                return a->targets[i];
-        }
-    }
-    return NULL;
-}
-
-/* Where in the scenario a planned fault stands. */
-static size_t index_of(const struct planner *planner, const struct plan_fault *fault)
-{
-    return planner->timeline.list[fault - planner->plan->faults].index;
-}
-
-/* Faults on one service at one time share its cap: instances hit when `fault` starts. */
-static void check_shared_cap(struct planner *planner, const struct plan_fault *fault)
-{
-    const struct plan *plan = planner->plan;
-    const struct topo_service *service = topo_find_service(planner->topo, fault->spec.service);
-    size_t hit = 0;
-    size_t faults = 0;
-    double cap = 1;
-    for (size_t i = 0; i < plan->fault_count; i++) {
-        const struct plan_fault *other = &plan->faults[i];
-        if (!base_str_eq(other->spec.service, fault->spec.service) || other->at.ns > fault->at.ns ||
-            !at_the_same_time(other, fault))
-            continue;
-        hit += other->spec.target_count;
-        faults++;
-        cap = fmin(cap, other->spec.max_affected);
-    }
-    if (service == NULL || faults < 2 ||
-        hit <= (size_t)floor(cap * (double)service->instance_count + 1e-9))
-        return;
-    scn_at(&planner->reporter, "spec.faults[%zu].maxAffected", index_of(planner, fault));
-    scn_say(&planner->reporter,
-            "together with the faults that are in force when this one starts, %zu of %zu instances "
-            "of \"%s\" would be hit, more than the %.4g%% allowed",
-            hit, service->instance_count, service->name, cap * 100);
-}
-
-/* Two faults on one instance would each undo what the other measures. */
-static void check_overlaps(struct planner *planner)
-{
-    const struct plan *plan = planner->plan;
-    for (size_t i = 0; i < plan->fault_count; i++) {
-        bool shared = false;
-        for (size_t k = 0; k < i; k++) {
-            const char *target = common_target(&plan->faults[i].spec, &plan->faults[k].spec);
-            if (target == NULL || !at_the_same_time(&plan->faults[i], &plan->faults[k]))
-                continue;
-            shared = true;
-            scn_at(&planner->reporter, "spec.faults[%zu].at", index_of(planner, &plan->faults[i]));
-            scn_say(&planner->reporter,
-                    "hits \"%s\" while \"%s\" is in force there; move one of them in time, or "
-                    "select others (the seed decides where there is a choice)",
-                    target, plan->faults[k].spec.name);
-        }
-        if (!shared)
-            check_shared_cap(planner, &plan->faults[i]);
-    }
-}
-
 static void need_agent(struct planner *planner)
 {
     struct plan *plan = planner->plan;
@@ -541,12 +483,19 @@ static void need_agent(struct planner *planner)
 static void skip_left_out(struct planner *planner)
 {
     const struct scn_scenario *scenario = planner->scenario;
-    for (size_t i = 0; i < scenario->fault_count; i++)
-        if (planner_leaves_out(planner, &scenario->faults[i]))
-            planner_skip(planner, scenario->faults[i].name,
-                         base_str_printf("%s needs kernel privileges and was left out with "
-                                         "--without-kernel-faults",
-                                         fault_kind_name(scenario->faults[i].kind)));
+    for (size_t i = 0; i < scenario->fault_count; i++) {
+        const struct scn_fault *fault = &scenario->faults[i];
+        if (!planner->left_out[i])
+            continue;
+        bool itself = planner_leaves_out(planner, fault);
+        planner_skip(
+            planner, fault->name,
+            itself ? base_str_printf("%s needs kernel privileges and was left out with "
+                                     "--without-kernel-faults",
+                                     fault_kind_name(fault->kind))
+                   : base_str_printf("the probe \"%s\" went with a fault that is left out",
+                                     fault->only_if != NULL ? fault->only_if : fault->unless));
+    }
 }
 
 void planner_faults(struct planner *planner)
@@ -558,6 +507,6 @@ void planner_faults(struct planner *planner)
     plan->faults = base_calloc(timeline->count, sizeof *plan->faults);
     for (size_t i = 0; i < timeline->count; i++)
         plan_fault(planner, &timeline->list[i], i + 1, &plan->faults[i]);
-    check_overlaps(planner);
+    planner_overlaps(planner);
     need_agent(planner);
 }

@@ -12,6 +12,7 @@ struct planner {
     const struct topo *topo;
     const struct scn_plan_options *options;
     uint64_t seed;
+    bool *left_out;               /* by fault of the scenario */
     struct scn_timeline timeline; /* of the faults that are not left out */
     struct plan *plan;
 };
@@ -26,9 +27,12 @@ char *planner_url(const struct planner *planner, const struct topo_service *serv
 /* Resolves every probe to addresses and faults (plan_probes.c). */
 void planner_probes(struct planner *planner);
 void planner_skip(struct planner *planner, const char *name, char *why); /* takes why */
-/* Is this fault left out by the operator's choice? */
+/* Is this kind of fault left out by the operator's choice? */
 bool planner_leaves_out(const struct planner *planner, const struct scn_fault *fault);
 /* Resolves every fault to instances and refuses what must not be done (plan_faults.c). */
 void planner_faults(struct planner *planner);
+/* Refuses faults that would meet on a target, or hit more together than each may (plan_overlaps.c).
+ */
+void planner_overlaps(struct planner *planner);
 
 #endif

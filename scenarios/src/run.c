@@ -41,7 +41,8 @@ struct mono_ns run_now(const struct run *run)
 
 const char *run_abort_name(enum run_abort abort)
 {
-    static const char *const names[] = {"none", "guard", "signal", "halt", "fault", "tool"};
+    static const char *const names[] = {"none",  "guard", "signal",  "halt",
+                                        "fault", "tool",  "operator"};
     return (size_t)abort < sizeof names / sizeof names[0] ? names[abort] : "unknown";
 }
 
@@ -72,6 +73,7 @@ void run_free(struct run *run)
     json_decref(run->probes);
     json_decref(run->query_results);
     free(run->check_detail);
+    free(run->phase);
     free(run->outcome.why);
     free(run);
 }
@@ -106,6 +108,8 @@ void run_abort(struct run *run, enum run_abort by, const char *why)
     run->outcome.why = base_str_dup(why);
     run_event_take(run, "abort",
                    json_pack("{s:s,s:o}", "by", run_abort_name(by), "why", model_json_text(why)));
+    if (run->pause_began.ns != 0)
+        run->fx->suspended(run->fx->ctx, false); /* nobody needs to continue it any more */
     /* Faults before load: what breaks the platform goes first. */
     while (run_faults_advance(run, run_now(run)))
         continue;
@@ -191,22 +195,6 @@ static bool advance_starting(struct run *run, struct mono_ns now)
     return true;
 }
 
-static struct mono_ns phase_start(const struct run *run, size_t phase)
-{
-    return base_mono_add(run->load_start, run->plan->phases[phase].start);
-}
-
-static bool advance_phases(struct run *run, struct mono_ns now)
-{
-    if (run->next_phase >= run->plan->phase_count ||
-        base_mono_before(now, phase_start(run, run->next_phase)))
-        return false;
-    const char *name = run->plan->phases[run->next_phase++].name;
-    run->fx->load_phase(run->fx->ctx, name);
-    run_event_take(run, "phase.changed", json_pack("{s:o}", "phase", model_json_text(name)));
-    return true;
-}
-
 /* Without questions to Prometheus there are no scrapes to wait for. */
 static struct dur_ns settle_time(const struct run *run)
 {
@@ -225,7 +213,7 @@ static struct mono_ns silence_limit(const struct run *run)
 
 static bool advance_loading(struct run *run, struct mono_ns now)
 {
-    bool changed = advance_phases(run, now);
+    bool changed = run_phases_advance(run, now);
     run_probes_advance(run, now);
     if (run->stage == RUN_LOADING)
         changed |= run_faults_advance(run, now);
@@ -336,8 +324,8 @@ static struct mono_ns next_wake(const struct run *run)
         next = earlier(next, run->checks_next);
     if (run->stage == RUN_LOADING && run->load_running)
         next = earlier(next, earlier(run->deadline, silence_limit(run)));
-    if (run->stage == RUN_LOADING && run->next_phase < run->plan->phase_count)
-        next = earlier(next, phase_start(run, run->next_phase));
+    if (run->stage == RUN_LOADING)
+        next = earlier(next, run_phases_next(run));
     return next;
 }
 

@@ -25,12 +25,12 @@ static const bool allowed[FAULT_STAGES][FAULT_STAGES] = {
     [RF_REVERTING] = {[RF_ENDED] = true, [RF_UNCLEAN] = true},
 };
 
-static const struct fault_spec *spec_of(const struct run *run, const struct run_fault *fault)
+const struct fault_spec *run_fault_spec(const struct run *run, const struct run_fault *fault)
 {
     return &run->plan->faults[fault - run->faults].spec;
 }
 
-static bool is_over(const struct run_fault *fault)
+bool run_fault_is_over(const struct run_fault *fault)
 {
     return fault->stage == RF_ENDED || fault->stage == RF_UNCLEAN;
 }
@@ -44,23 +44,37 @@ static void move_to(struct run *run, struct run_fault *fault, enum run_fault_sta
         run->outcome.unclean = true;
 }
 
+void run_fault_event(struct run *run, const struct run_fault *fault, const char *type,
+                     json_t *fields)
+{
+    const struct fault_spec *spec = run_fault_spec(run, fault);
+    json_t *whole = fields != NULL ? fields : json_object();
+    json_object_set_new(whole, "id", model_json_text(spec->id));
+    json_object_set_new(whole, "name", model_json_text(spec->name));
+    run_event_take(run, type, whole);
+}
+
 static void announce(struct run *run, const struct run_fault *fault, const char *type,
                      const char *error)
 {
-    const struct fault_spec *spec = spec_of(run, fault);
-    json_t *fields = json_pack("{s:o,s:o}", "id", model_json_text(spec->id), "name",
-                               model_json_text(spec->name));
+    json_t *fields = json_object();
     if (error != NULL)
         json_object_set_new(fields, "error", model_json_text(error));
     if (fault->record != NULL)
         json_object_set(fields, "record", fault->record);
-    run_event_take(run, type, fields);
+    run_fault_event(run, fault, type, fields);
+}
+
+void run_fault_leave(struct run *run, struct run_fault *fault, const char *type, const char *why)
+{
+    move_to(run, fault, RF_ENDED);
+    run_fault_event(run, fault, type, json_pack("{s:o}", "why", model_json_text(why)));
 }
 
 static void abort_over(struct run *run, const struct run_fault *fault, enum run_abort by,
                        const char *what)
 {
-    char *why = base_str_printf("fault %s: %s", spec_of(run, fault)->name, what);
+    char *why = base_str_printf("fault %s: %s", run_fault_spec(run, fault)->name, what);
     run_abort(run, by, why);
     free(why);
 }
@@ -73,7 +87,7 @@ static void ask(struct run *run, struct run_fault *fault, enum run_request reque
 
 static void start_reverting(struct run *run, struct run_fault *fault, struct mono_ns now)
 {
-    const struct fault_spec *spec = spec_of(run, fault);
+    const struct fault_spec *spec = run_fault_spec(run, fault);
     struct dur_ns patience = {spec->lease.ns + RECOVERY.ns};
     if (spec->kind == FAULT_KILL)
         patience.ns += spec->kill.restart_within.ns;
@@ -193,7 +207,7 @@ static void on_reverted(struct run *run, struct run_fault *fault, const struct r
 static void on_renewed(struct run *run, struct run_fault *fault, const struct run_reply *reply,
                        struct mono_ns now)
 {
-    const struct fault_spec *spec = spec_of(run, fault);
+    const struct fault_spec *spec = run_fault_spec(run, fault);
     if (fault->stage != RF_ACTIVE)
         return;
     if (reply->kind == RUN_REPLY_RECORD) {
@@ -228,7 +242,7 @@ void run_on_fault(struct run *run, size_t index, enum run_request request,
         fault->renewing = false;
     else
         fault->asked = false;
-    if (is_over(fault))
+    if (run_fault_is_over(fault))
         return;
     if (reply->kind != RUN_REPLY_UNREACHABLE && reply->kind != RUN_REPLY_UNSENT)
         fault->heard = now;
@@ -249,7 +263,7 @@ void run_on_fault(struct run *run, size_t index, enum run_request request,
 
 static void apply(struct run *run, struct run_fault *fault, struct mono_ns now)
 {
-    const struct fault_spec *spec = spec_of(run, fault);
+    const struct fault_spec *spec = run_fault_spec(run, fault);
     announce(run, fault, "fault.requested", NULL);
     if (run->stage != RUN_LOADING)
         return; /* the event itself ended the run: the disk is full */
@@ -269,7 +283,7 @@ static bool advance_active(struct run *run, struct run_fault *fault, struct mono
     if (fault->renewing || base_mono_before(now, fault->next))
         return false;
     fault->renewing = true;
-    fault->next = base_mono_add(now, (struct dur_ns){spec_of(run, fault)->lease.ns / 3});
+    fault->next = base_mono_add(now, (struct dur_ns){run_fault_spec(run, fault)->lease.ns / 3});
     run->fx->fault(run->fx->ctx, (size_t)(fault - run->faults), RUN_RENEW);
     return true;
 }
@@ -299,25 +313,19 @@ static bool share_a_target(const struct fault_spec *a, const struct fault_spec *
 
 /* Whether it must wait for another to be measured gone: one that it follows, or one that is due to
  * end as it begins and still holds a target of its. */
-static bool must_wait(const struct run *run, const struct run_fault *fault)
+bool run_fault_must_wait(const struct run *run, const struct run_fault *fault)
 {
-    const struct fault_spec *spec = spec_of(run, fault);
+    const struct fault_spec *spec = run_fault_spec(run, fault);
     const char *leader = run->plan->faults[fault - run->faults].after;
     for (size_t i = 0; i < run->plan->fault_count; i++) {
         const struct run_fault *other = &run->faults[i];
-        if (other == fault || is_over(other))
+        if (other == fault || run_fault_is_over(other))
             continue;
-        if ((leader != NULL && base_str_eq(spec_of(run, other)->name, leader)) ||
-            (other->stage != RF_PLANNED && share_a_target(spec_of(run, other), spec)))
+        if ((leader != NULL && base_str_eq(run_fault_spec(run, other)->name, leader)) ||
+            (other->stage != RF_PLANNED && share_a_target(run_fault_spec(run, other), spec)))
             return true;
     }
     return false;
-}
-
-static bool is_due(const struct run *run, const struct run_fault *fault, struct mono_ns now)
-{
-    struct mono_ns at = base_mono_add(run->load_start, run->plan->faults[fault - run->faults].at);
-    return !base_mono_before(now, at) && !must_wait(run, fault);
 }
 
 /* A fault that has not begun. */
@@ -327,7 +335,11 @@ static bool advance_planned(struct run *run, struct run_fault *fault, struct mon
         move_to(run, fault, RF_ENDED);
         return true;
     }
-    if (run->stage != RUN_LOADING || !is_due(run, fault, now))
+    if (run->stage != RUN_LOADING)
+        return false;
+    if (fault->gate != RG_OPEN)
+        return run_gate_advance(run, fault, now); /* its phase comes first, then the fault */
+    if (run_fault_must_wait(run, fault) || run->pause_began.ns != 0)
         return false;
     if (run->load_running)
         apply(run, fault, now);
@@ -356,7 +368,7 @@ bool run_faults_advance(struct run *run, struct mono_ns now)
 bool run_faults_over(const struct run *run)
 {
     for (size_t i = 0; i < run->plan->fault_count; i++) {
-        if (!is_over(&run->faults[i]))
+        if (!run_fault_is_over(&run->faults[i]))
             return false;
     }
     return true;
@@ -368,8 +380,8 @@ struct mono_ns run_faults_next(const struct run *run)
     for (size_t i = 0; i < run->plan->fault_count; i++) {
         const struct run_fault *fault = &run->faults[i];
         int64_t due = INT64_MAX;
-        if (fault->stage == RF_PLANNED && run->stage == RUN_LOADING && !must_wait(run, fault))
-            due = run->load_start.ns + run->plan->faults[i].at.ns;
+        if (fault->stage == RF_PLANNED && run->stage == RUN_LOADING)
+            due = run_gate_next(run, fault).ns;
         else if (fault->stage == RF_ACTIVE)
             due =
                 fault->renewing || fault->end.ns < fault->next.ns ? fault->end.ns : fault->next.ns;

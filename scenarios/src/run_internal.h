@@ -28,15 +28,31 @@ enum run_fault_stage {
     RF_UNCLEAN    /* not known to be gone, and nothing more can be done from here */
 };
 
+/* Before it begins: see run_gates.c. */
+enum run_gate {
+    RG_SHUT,      /* it is not its turn */
+    RG_HOLDING,   /* the run is to be suspended as soon as nothing is in force */
+    RG_SUSPENDED, /* an operator is waited for */
+    RG_WAITING,   /* a probe must hold */
+    RG_ASKING,    /* a probe decides whether it begins */
+    RG_OPEN,
+    RG_LEFT /* it does not begin */
+};
+
 struct run_fault {
     enum run_fault_stage stage;
-    bool asked;             /* a request other than renew is under way */
-    bool renewing;          /* a renewal is under way */
-    struct mono_ns next;    /* when to renew or to ask again */
-    struct mono_ns end;     /* when it is to be reverted */
-    struct mono_ns give_up; /* reverting: when it is called unclean */
-    struct mono_ns heard;   /* last whole answer of the agent */
-    json_t *record;         /* the newest record, or NULL */
+    enum run_gate gate;
+    struct mono_ns turn; /* since when it is its turn; asking: an older answer decides nothing */
+    struct mono_ns deadline; /* suspended, waiting */
+    struct mono_ns opened;   /* when it was its turn, and nothing more was waited for */
+    struct dur_ns waited;    /* for its condition, and what it follows for theirs */
+    bool asked;              /* a request other than renew is under way */
+    bool renewing;           /* a renewal is under way */
+    struct mono_ns next;     /* when to renew or to ask again */
+    struct mono_ns end;      /* when it is to be reverted */
+    struct mono_ns give_up;  /* reverting: when it is called unclean */
+    struct mono_ns heard;    /* last whole answer of the agent */
+    json_t *record;          /* the newest record, or NULL */
 };
 
 struct run_probe {
@@ -44,6 +60,10 @@ struct run_probe {
     bool answered;
     bool held;           /* the last answer */
     struct mono_ns next; /* when to ask again */
+    struct mono_ns asked_at;
+    struct mono_ns known_at; /* when what was answered last had been asked */
+    uint64_t times, times_held;
+    char *detail; /* of the last answer */
 };
 
 struct run {
@@ -68,7 +88,9 @@ struct run {
     char *check_detail;          /* what failed in the newest round that failed */
     /* faults, phases */
     struct run_fault *faults;
-    size_t next_phase;
+    char *phase;                            /* NULL: none yet */
+    struct mono_ns pause_began;             /* 0: no operator is waited for */
+    struct dur_ns paused;                   /* before that, altogether */
     struct load_window **abort_windows;     /* one for each abort condition */
     struct load_window **threshold_windows; /* NULL where it does not abort */
     struct run_probe *probe_states;
@@ -87,7 +109,26 @@ void run_check_answered(struct run *run, const char *name, bool ok, const char *
 void run_abort(struct run *run, enum run_abort by, const char *why);
 struct mono_ns run_now(const struct run *run);
 
+/* run_phases.c */
+bool run_phases_advance(struct run *run, struct mono_ns now); /* whether another one begins */
+struct mono_ns run_phases_next(const struct run *run);
+
+/* run_gates.c: what a fault waits for before it begins */
+/* Whether anything changed; the run must be loading. */
+bool run_gate_advance(struct run *run, struct run_fault *fault, struct mono_ns now);
+struct mono_ns run_gate_next(const struct run *run, const struct run_fault *fault);
+bool run_gates_need(const struct run *run, size_t probe); /* some fault waits for its answer */
+
 /* run_faults.c: all return whether anything changed. */
+const struct fault_spec *run_fault_spec(const struct run *run, const struct run_fault *fault);
+/* Whether another fault must be gone first. */
+bool run_fault_must_wait(const struct run *run, const struct run_fault *fault);
+bool run_fault_is_over(const struct run_fault *fault);
+/* An event about it; fields is taken over, NULL: none but its id and name. */
+void run_fault_event(struct run *run, const struct run_fault *fault, const char *type,
+                     json_t *fields);
+/* It will not begin: an event of that type, with why. */
+void run_fault_leave(struct run *run, struct run_fault *fault, const char *type, const char *why);
 bool run_faults_advance(struct run *run, struct mono_ns now); /* apply, renew, revert what is due */
 bool run_faults_over(const struct run *run);                  /* all ended or unclean */
 struct mono_ns run_faults_next(const struct run *run);        /* INT64_MAX: nothing is due */

@@ -2,9 +2,9 @@
 /*
  * Probes: questions asked again and again while their time lasts (`continuous`: while there is
  * load; `during`: while one of their faults is active; `after`: while the run settles, until they
- * hold). Those that come `before` are steady-state checks (run.c). An answer counts for the time at
- * which it was asked. What is judged is what is written down here; nothing of it steers the run,
- * but that it waits for those that come after.
+ * hold; `gate`: while a fault wants to know, run_gates.c). Those that come `before` are
+ * steady-state checks (run.c). An answer counts for the time at which it was asked. What is judged
+ * is what is written down here.
  */
 #include <stdlib.h>
 
@@ -18,6 +18,8 @@ void run_probes_init(struct run *run)
 
 void run_probes_fini(struct run *run)
 {
+    for (size_t i = 0; run->probe_states != NULL && i < run->plan->probe_count; i++)
+        free(run->probe_states[i].detail);
     free(run->probe_states);
     run->probe_states = NULL;
 }
@@ -49,6 +51,8 @@ static bool is_its_time(const struct run *run, size_t n, struct mono_ns now)
         return run->stage == RUN_LOADING && a_fault_is_active(run, probe);
     case PLAN_PROBE_CONTINUOUS:
         return run->stage == RUN_LOADING && run->load_running;
+    case PLAN_PROBE_GATE:
+        return run->stage == RUN_LOADING && run_gates_need(run, n);
     case PLAN_PROBE_AFTER:
         return run->stage == RUN_SETTLING && !run->probe_states[n].held &&
                base_mono_before(now, give_up_at(run, probe));
@@ -81,6 +85,7 @@ void run_probes_advance(struct run *run, struct mono_ns now)
         if (state->asked || base_mono_before(now, state->next) || !is_its_time(run, i, now))
             continue;
         state->asked = true;
+        state->asked_at = now;
         state->next = base_mono_add(now, run->plan->probes[i].every);
         run->fx->probe(run->fx->ctx, i);
     }
@@ -123,6 +128,11 @@ void run_on_probe(struct run *run, size_t probe, bool ok, const char *detail)
     state->asked = false;
     state->answered = true;
     state->held = ok;
+    state->known_at = state->asked_at;
+    state->times++;
+    state->times_held += ok ? 1 : 0;
+    free(state->detail);
+    state->detail = base_str_dup(detail);
     if (run->plan->probes[probe].mode == PLAN_PROBE_BEFORE) {
         run_check_answered(run, name, ok, detail);
         return;

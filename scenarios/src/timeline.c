@@ -56,9 +56,40 @@ static int64_t start_of(const struct scn_scenario *scenario, size_t index)
     return at;
 }
 
+/* So long conditions may be waited for, its own and those of all that it follows. */
+static int64_t waits_of(const struct scn_scenario *scenario, size_t index)
+{
+    const struct scn_fault *fault = &scenario->faults[index];
+    int64_t waits = fault->wait.within.ns;
+    if (scn_timeline_origin(scenario, index) != SCN_ORIGIN_FAULT)
+        return waits;
+    for (const struct scn_fault *leader = leader_of(scenario, fault); leader != NULL;
+         leader = leader_of(scenario, leader))
+        waits += leader->wait.within.ns;
+    return waits;
+}
+
+/* So long operators may be waited for before whose turn it is by then at the latest. */
+static int64_t pauses_until(const struct scn_scenario *scenario, int64_t latest)
+{
+    int64_t pauses = 0;
+    for (size_t i = 0; i < scenario->fault_count; i++)
+        if (start_of(scenario, i) <= latest)
+            pauses += scenario->faults[i].suspend.within.ns;
+    return pauses;
+}
+
 struct dur_ns scn_timeline_over(const struct scn_scenario *scenario, size_t index)
 {
-    return (struct dur_ns){start_of(scenario, index) + length_of(&scenario->faults[index])};
+    int64_t over =
+        start_of(scenario, index) + length_of(&scenario->faults[index]) + waits_of(scenario, index);
+    return (struct dur_ns){over + pauses_until(scenario, over)};
+}
+
+bool scn_timeline_waits(const struct scn_scenario *scenario, size_t index)
+{
+    return scn_timeline_over(scenario, index).ns >
+           start_of(scenario, index) + length_of(&scenario->faults[index]);
 }
 
 static struct scn_occurrence occurrence_of(const struct scn_fault *fault, int64_t start, size_t n)
@@ -95,10 +126,15 @@ void scn_timeline_make(const struct scn_scenario *scenario, const bool *left_out
         if (left_out != NULL && left_out[i])
             continue;
         int64_t start = start_of(scenario, i);
+        int64_t waits = waits_of(scenario, i);
         out->list = base_reallocarray(out->list, out->count + times, sizeof *out->list);
         for (size_t n = 0; n < times; n++) {
-            out->list[out->count] = occurrence_of(fault, start, n);
-            out->list[out->count++].index = i;
+            struct scn_occurrence *made = &out->list[out->count++];
+            *made = occurrence_of(fault, start, n);
+            made->index = i;
+            made->first = n == 0;
+            made->waits = (struct dur_ns){waits};
+            made->pauses = (struct dur_ns){pauses_until(scenario, made->at.ns + waits)};
         }
     }
 }

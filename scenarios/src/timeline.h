@@ -15,7 +15,10 @@ struct scn_occurrence {
     char *name;
     struct dur_ns at; /* after the load's start */
     struct dur_ns duration;
-    double intensity; /* share of what the fault asks for, above 0, at most 1 */
+    double intensity;     /* share of what the fault asks for, above 0, at most 1 */
+    bool first;           /* of the times that its fault happens: the one that waits */
+    struct dur_ns waits;  /* so much later it may begin, for it or what it follows waits */
+    struct dur_ns pauses; /* and so much more, for the run may be suspended before it */
 };
 
 struct scn_timeline {
@@ -37,8 +40,11 @@ const char *scn_timeline_leader(const struct scn_timeline *timeline,
 enum scn_origin { SCN_ORIGIN_START, SCN_ORIGIN_FAULT, SCN_ORIGIN_UNKNOWN, SCN_ORIGIN_CIRCLE };
 /* What fault i counts its time from. */
 enum scn_origin scn_timeline_origin(const struct scn_scenario *scenario, size_t fault);
-/* When fault i is over for the last time, after the load's start. */
+/* When fault i is over for the last time, after the load's start; with conditions and operators to
+ * wait for, at the latest. */
 struct dur_ns scn_timeline_over(const struct scn_scenario *scenario, size_t fault);
+/* Whether that may be later than without conditions and operators to wait for. */
+bool scn_timeline_waits(const struct scn_scenario *scenario, size_t fault);
 /* How often a fault happens. */
 size_t scn_fault_times(const struct scn_fault *fault);
 

@@ -13,10 +13,10 @@ static void all_well(void **state)
     assert_false(run_get_outcome(world.run)->unclean);
     assert_int_equal(world_count(&world, "fault.active"), 3);
     assert_int_equal(world_count(&world, "fault.gone"), 3);
-    assert_int_equal(world_count(&world, "phase.changed"), 3);
+    assert_int_equal(world_count(&world, "phase.changed"), 6);
     assert_int_equal(world_count(&world, "query.done"), 3);
     assert_int_equal(world_count(&world, "load.interval"), 40);
-    assert_int_equal(world.phases, 3); /* each told in its turn */
+    assert_int_equal(world.phases, 6); /* each told in its turn */
     /* Renewed all along: each fault lasted its 8 to 10 seconds, far beyond its lease of 3. */
     for (size_t i = 0; i < WORLD_FAULTS; i++) {
         int64_t lasted = world.faults[i].reverted_at - world.faults[i].applied_at;
@@ -323,6 +323,7 @@ static void anything_may_happen(void **state)
         world.ineffective[base_rng_below(rng, 3)] = base_rng_below(rng, 6) == 0;
         world.queries_hang = base_rng_below(rng, 4) == 0;
         world.error_share = base_rng_below(rng, 5) == 0 ? 0.9 : 0.0;
+        add_gates_at_random(&world);
         world_run(&world);
         const char *broken = broken_promise(&world);
         if (broken != NULL)

@@ -174,6 +174,29 @@ static void fx_load_phase(void *ctx, const char *phase)
     struct world *world = ctx;
     size_t number = world->phases < world->plan.phase_count ? world->phases : 0;
     world->phases += base_str_eq(world->plan.phases[number].name, phase) ? 1 : 0;
+    size_t len = strlen(world->told);
+    (void)snprintf(world->told + len, sizeof world->told - len, "%s ", phase);
+}
+
+/* --- the operator --- */
+
+static void deliver_operator(struct world_pending *p)
+{
+    if (run_on_continue(p->world->run, "sim") != NULL)
+        p->world->continued_at = p->world->now;
+}
+
+static void fx_suspended(void *ctx, bool on)
+{
+    struct world *world = ctx;
+    world->listening = on;
+    if (!on)
+        return;
+    world->suspended_at = world->now;
+    for (size_t i = 0; i < WORLD_FAULTS; i++)
+        world->broken_while_suspended |= world_in_force(world, i, world->now);
+    if (world->operator_after >= 0)
+        later(world, world->operator_after, deliver_operator, 0, RUN_STATUS);
 }
 
 static void fx_load_stop(void *ctx)
@@ -339,6 +362,7 @@ static void fx_fault(void *ctx, size_t fault, enum run_request request)
 {
     struct world *world = ctx;
     struct world_fault *of = &world->faults[fault];
+    world->broken_while_suspended |= world->listening;
     of->revert_asked = of->revert_asked || request == RUN_REVERT;
     world->renewals_after_revert += of->revert_asked && request == RUN_RENEW ? 1 : 0;
     later(world, network_delay(world), deliver_request, fault, request);
@@ -389,11 +413,14 @@ static void make_plan(struct plan *plan)
     plan->faults[0] = make_fault("a", 5, 8);
     plan->faults[1] = make_fault("b", 15, 8);
     plan->faults[2] = make_fault("c", 18, 10); /* overlaps b, on another target */
-    plan->phases = base_calloc(3, sizeof *plan->phases);
-    plan->phase_count = 3;
+    plan->phases = base_calloc(6, sizeof *plan->phases);
+    plan->phase_count = 6;
     plan->phases[0] = make_phase("steady", 0);
     plan->phases[1] = make_phase("a", 5);
     plan->phases[2] = make_phase("after-a", 13);
+    plan->phases[3] = make_phase("b", 15);
+    plan->phases[4] = make_phase("c", 18);
+    plan->phases[5] = make_phase("after-c", 28);
     plan->checks = base_calloc(1, sizeof *plan->checks);
     plan->check_count = 1;
     plan->checks[0].name = base_str_dup("ready");
@@ -421,6 +448,8 @@ void world_init(struct world *world)
         .load_dies_at = -1,
         .load_hangs_at = -1,
         .probe_fails_from = -1,
+        .operator_after = -1,
+        .operator_calls_at = -1,
         .agent_back_after = -1,
         .now = START,
         .wake_at = INT64_MAX,
@@ -474,6 +503,7 @@ void world_run(struct world *world)
         .load_kill = fx_load_kill,
         .fault = fx_fault,
         .query = fx_query,
+        .suspended = fx_suspended,
         .finished = fx_finished,
     };
     enum { STEPS = 1000000 };
@@ -482,6 +512,8 @@ void world_run(struct world *world)
         later(world, world->signal_at, deliver_signal, 0, RUN_STATUS);
     if (world->second_signal_at >= 0)
         later(world, world->second_signal_at, deliver_signal, 0, RUN_STATUS);
+    if (world->operator_calls_at >= 0)
+        later(world, world->operator_calls_at, deliver_operator, 0, RUN_STATUS);
     run_begin(world->run);
     for (int i = 0; i < STEPS && !run_finished(world->run) && step(world); i++)
         continue;

@@ -59,6 +59,8 @@ struct world {
     int failing_check;        /* its number; -1: none */
     int64_t probe_fails_from; /* its answers are bad in between; -1: never */
     int64_t probe_fails_until;
+    int64_t operator_after;    /* continues a suspended run so much later; -1: nobody is there */
+    int64_t operator_calls_at; /* whether it is suspended or not; -1: never */
     bool queries_fail;
     bool queries_hang;
     double error_share; /* of each interval's requests */
@@ -79,7 +81,11 @@ struct world {
     int64_t probed[WORLD_PROBES]; /* how often each was asked */
     int64_t probed_first[WORLD_PROBES];
     int64_t probed_last[WORLD_PROBES];
-    size_t phases; /* told to the generator */
+    size_t phases;  /* told to the generator, in the order of the plan */
+    char told[256]; /* all that it was told, with a space behind each */
+    int64_t suspended_at, continued_at;
+    bool listening;              /* for an operator */
+    bool broken_while_suspended; /* a fault was in force, or was asked for */
     char *events[WORLD_EVENTS];
     size_t event_count;
     int64_t wake_at;

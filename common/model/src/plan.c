@@ -12,6 +12,12 @@ static const struct codec_words slo_kinds = CODEC_WORDS(slo_names);
 static const struct codec_field fault_fields[] = {
     {.key = "atNs", .type = CODEC_NS, AT(at)},
     {.key = "after", .type = CODEC_TEXT_OR_NULL, AT(after)},
+    {.key = "suspendNs", .type = CODEC_NS, .optional = true, AT(gate.suspend)},
+    {.key = "message", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(gate.message)},
+    {.key = "waitFor", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(gate.wait_for)},
+    {.key = "withinNs", .type = CODEC_NS, .optional = true, AT(gate.within)},
+    {.key = "onlyIf", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(gate.only_if)},
+    {.key = "unless", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(gate.unless)},
     {.key = "spec", .type = CODEC_OBJECT, .shape = &model_fault_spec_shape, AT(spec)},
 };
 #undef AT
@@ -61,7 +67,8 @@ static const struct codec_words probe_kinds = CODEC_WORDS(probe_kind_names);
 static const char *const probe_mode_names[] = {[PLAN_PROBE_BEFORE] = "before",
                                                [PLAN_PROBE_DURING] = "during",
                                                [PLAN_PROBE_CONTINUOUS] = "continuous",
-                                               [PLAN_PROBE_AFTER] = "after"};
+                                               [PLAN_PROBE_AFTER] = "after",
+                                               [PLAN_PROBE_GATE] = "gate"};
 static const struct codec_words probe_modes = CODEC_WORDS(probe_mode_names);
 
 #define AT(member)    .offset = offsetof(struct plan_probe, member)
@@ -257,6 +264,20 @@ static const struct codec_shape plan_shape = {.name = "plan",
                                               .version = 1,
                                               CODEC_FIELDS(plan_fields),
                                               .check = check_plan};
+
+bool plan_gate_is_open(const struct plan_gate *gate)
+{
+    return gate->suspend.ns == 0 && gate->wait_for == NULL && gate->only_if == NULL &&
+           gate->unless == NULL;
+}
+
+bool plan_has_gates(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->fault_count; i++)
+        if (!plan_gate_is_open(&plan->faults[i].gate))
+            return true;
+    return false;
+}
 
 bool plan_from_json(const json_t *json, struct plan *out, struct base_error *err)
 {

@@ -35,6 +35,8 @@ static const char *const reason_names[] = {
     [REASON_TOOL_ERROR] = "tool_error",
     [REASON_COUNTS_DIFFER] = "counts_differ",
     [REASON_FAULT_NOT_RECOVERED] = "fault_not_recovered",
+    [REASON_CONDITION_NOT_MET] = "condition_not_met",
+    [REASON_SKIPPED] = "skipped",
 };
 static const struct codec_words reasons = CODEC_WORDS(reason_names);
 

@@ -85,6 +85,12 @@ struct report_query { /* one question to Prometheus, as it was asked */
     size_t series_count;
 };
 
+struct report_left { /* a fault that was not injected, by what the runner says */
+    char *name;
+    bool skipped; /* a branch that was not taken; else what it waited for did not come about */
+    char *why;
+};
+
 /* What the events tell about the run itself. */
 struct report_course {
     bool steady_failed; /* the last steady-state check failed */
@@ -111,6 +117,10 @@ struct report {
     struct report_event *events; /* without the load's intervals */
     size_t event_count;
     struct report_course course;
+    struct report_left *left;
+    size_t left_count;
+    struct plan_phase *phases; /* as they came; `fault` is NULL. By plan where nothing waited */
+    size_t phase_count;
     struct report_hist *hists;
     size_t hist_count;
     struct report_probe *probes;
@@ -137,6 +147,10 @@ bool report_histogram(const struct report *report, const char *phase, const char
                       const char *kind, struct hdr *out, struct base_error *err);
 /* The counts of a phase and route (NULL: all). */
 struct load_counts report_counts(const struct report *report, const char *phase, const char *route);
+/* The fault of this name that was left out by the runner; NULL: none. */
+const struct report_left *report_left(const struct report *report, const char *fault);
+/* Whether a phase bears a name that no phase before it bears. */
+bool report_phase_is_new(const struct report *report, size_t phase);
 /* How long requests of a phase (NULL: the whole run) were due, in seconds; 0 when unknown. */
 double report_phase_seconds(const struct report *report, const char *phase);
 

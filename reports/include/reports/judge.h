@@ -19,8 +19,11 @@
  *               started again): fail. Could not be applied: error.
  *               Reverted by lease or recovery, that is, its agent or controller died: error.
  *               Absence not shown: error and unclean. Left out by the operator: advisory.
+ *               A branch that was not taken: advisory, and with it the thresholds on its phases and
+ *               the probes that only ask during it; when no fault at all was its turn, the run is
+ *               insufficient. A condition that did not come about in time: insufficient.
  *   probe       during and continuous: the share of its answers that held; before and after: its
- *               last answer. Never asked: insufficient.
+ *               last answer. Never asked: insufficient. Those for faults (gate) are no objective.
  *   load        the schedule ran to its end, was not client-limited and met with one success at
  *               least, else insufficient; more than maxMissed of it unsent: fail.
  *   run         came to its planned end; its evidence is not damaged.

@@ -15,6 +15,7 @@ struct live_config {
     const struct plan *plan;
     const char *run_dir;      /* exists and is writable */
     const char *load_program; /* path of squall-load */
+    int terminal;             /* whose Enter key lets a suspended run go on; -1: none */
     /* Each event as it goes on the timeline, for progress on a terminal; may be NULL. */
     void (*on_event)(void *ctx, const char *type, const json_t *fields);
     void *ctx;

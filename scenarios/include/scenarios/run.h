@@ -10,7 +10,8 @@
  *   steady -> starting -> loading -> settling -> querying -> done
  *        \________\__________\______> reverting -> querying -> done
  * `reverting` is entered by the first abort and left only when nothing is in place any more or
- * nothing more can be done about it. Each fault has its own small life in src/run_faults.c.
+ * nothing more can be done about it. Each fault has its own small life in src/run_faults.c, and
+ * before it begins, what it waits for (src/run_gates.c).
  */
 #ifndef SCENARIOS_RUN_H
 #define SCENARIOS_RUN_H
@@ -81,7 +82,9 @@ struct run_effects {
     void (*fault)(void *ctx, size_t fault, enum run_request request); /* -> run_on_fault */
     void (*query)(void *ctx, size_t query, const char *text,
                   struct wall_ns at); /* -> run_on_query */
-    void (*finished)(void *ctx);      /* nothing is under way any more */
+    /* From now on, or no longer, an operator is waited for -> run_on_continue. */
+    void (*suspended)(void *ctx, bool on);
+    void (*finished)(void *ctx); /* nothing is under way any more */
 };
 
 enum run_abort { /* by whom the run was ended early */
@@ -91,7 +94,8 @@ enum run_abort { /* by whom the run was ended early */
                  RUN_ABORT_HALT,   /* squall halt */
                  RUN_ABORT_FAULT,  /* a fault failed or showed no effect: going on would prove
                                       nothing */
-                 RUN_ABORT_TOOL /* squall or its surroundings: agent lost, load died, disk full */
+                 RUN_ABORT_TOOL, /* squall or its surroundings: agent lost, load died, disk full */
+                 RUN_ABORT_OPERATOR /* nobody continued a run that was suspended */
 };
 
 struct run_outcome {
@@ -112,6 +116,9 @@ const char *run_abort_name(enum run_abort abort);
 /* What happened. All arguments are borrowed. Late or repeated news is harmless. */
 void run_on_wake(struct run *run);
 void run_on_signal(struct run *run, const char *name);
+/* An operator lets a suspended run go on; by says who. The name of the fault that comes next,
+ * borrowed; NULL: the run is not suspended, and nothing happens. */
+const char *run_on_continue(struct run *run, const char *by);
 void run_on_check(struct run *run, size_t check, bool ok, const char *detail);
 void run_on_probe(struct run *run, size_t probe, bool ok, const char *detail);
 void run_on_load_started(struct run *run, struct mono_ns start);

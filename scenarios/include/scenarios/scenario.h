@@ -164,6 +164,16 @@ struct scn_fault {
     struct {
         int64_t steps; /* 0: none */
     } ramp;
+    struct {
+        struct dur_ns within; /* 0: there is none */
+        char *message;        /* NULL: none */
+    } suspend;
+    struct {
+        char *probe; /* NULL: none */
+        struct dur_ns within;
+    } wait;
+    char *only_if; /* a probe; NULL: none */
+    char *unless;
     struct dur_ns lease;
     char *service;
     struct scn_select select;

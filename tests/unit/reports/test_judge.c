@@ -407,6 +407,86 @@ static void skipped_faults_are_said_and_do_not_decide(void **state)
     world_fini(&w);
 }
 
+/* A branch that was not taken proves nothing, and neither does what was measured in its place. */
+static void a_branch_not_taken_is_no_evidence(void **state)
+{
+    (void)state;
+    static char why[] = "if gate: it did not hold", other[] = "other", after[] = "after-lose-one";
+    static char type[] = "fault.skipped";
+    char *during[] = {word_name, other};
+    struct plan_fault planned[2] = {{.spec = {.id = word_run, .name = word_name}},
+                                    {.spec = {.id = other, .name = other}}};
+    struct report_left left = {.name = word_name, .skipped = true, .why = why};
+    struct fault_evidence seen = {.when = word_during, .ok = true};
+    struct plan_probe probe = {.name = other,
+                               .mode = PLAN_PROBE_DURING,
+                               .faults = during,
+                               .fault_count = 1,
+                               .at_least = 1};
+    struct world w;
+    world_init(&w);
+    with_fault(&w); /* the other one was its turn */
+    w.fault.id = other;
+    w.fault.name = other;
+    w.fault.evidence = &seen;
+    w.report.plan.faults = planned;
+    w.report.plan.fault_count = 2;
+    w.report.left = &left;
+    w.report.left_count = 1;
+    w.event = (struct report_event){.type = type, .fault_id = word_run};
+    w.report.events = &w.event;
+    w.report.event_count = 1;
+    with_threshold(&w, "errors < 1%"); /* which would hold, and so it would */
+    w.report.plan.probes = &probe;
+    w.report.plan.probe_count = 1;
+    expect(&w, VERDICT_FAULT, word_name, VERDICT_INSUFFICIENT, REASON_SKIPPED, EXIT_CODE_PASS);
+    expect(&w, VERDICT_PROBE, other, VERDICT_INSUFFICIENT, REASON_SKIPPED, EXIT_CODE_PASS);
+    expect(&w, VERDICT_THRESHOLD, word_name, VERDICT_PASS, REASON_MET, EXIT_CODE_PASS);
+    w.threshold.phase = word_name;
+    expect(&w, VERDICT_THRESHOLD, word_name, VERDICT_INSUFFICIENT, REASON_SKIPPED, EXIT_CODE_PASS);
+    w.threshold.phase = after;
+    expect(&w, VERDICT_THRESHOLD, word_name, VERDICT_INSUFFICIENT, REASON_SKIPPED, EXIT_CODE_PASS);
+    w.threshold.phase = other; /* whose requests were not counted: that is missing */
+    expect(&w, VERDICT_THRESHOLD, word_name, VERDICT_INSUFFICIENT, REASON_NO_DATA,
+           EXIT_CODE_INSUFFICIENT);
+    w.threshold.phase = NULL;
+    probe.fault_count = 2; /* it asks during the other one, too, but did not */
+    expect(&w, VERDICT_PROBE, other, VERDICT_INSUFFICIENT, REASON_NO_DATA, EXIT_CODE_INSUFFICIENT);
+    probe.mode = PLAN_PROBE_GATE; /* no objective at all */
+    expect(&w, VERDICT_FAULT, word_name, VERDICT_INSUFFICIENT, REASON_SKIPPED, EXIT_CODE_PASS);
+    w.report.fault_count = 0; /* nothing at all was injected */
+    w.report.plan.fault_count = 1;
+    expect(&w, VERDICT_FAULT, "faults", VERDICT_INSUFFICIENT, REASON_NO_DATA,
+           EXIT_CODE_INSUFFICIENT);
+    world_fini(&w);
+}
+
+static void a_condition_that_was_not_met_is_missing_evidence(void **state)
+{
+    (void)state;
+    static char why[] = "waited for the probe x", type[] = "fault.unmet";
+    struct report_left left = {.name = word_name, .why = why};
+    struct world w;
+    world_init(&w);
+    with_planned(&w);
+    w.report.left = &left;
+    w.report.left_count = 1;
+    w.event = (struct report_event){.type = type, .fault_id = word_run};
+    w.report.events = &w.event;
+    w.report.event_count = 1;
+    with_threshold(&w, "errors < 1%");
+    w.threshold.phase = word_name;
+    expect(&w, VERDICT_FAULT, word_name, VERDICT_INSUFFICIENT, REASON_CONDITION_NOT_MET,
+           EXIT_CODE_INSUFFICIENT);
+    expect(&w, VERDICT_THRESHOLD, word_name, VERDICT_INSUFFICIENT, REASON_NO_DATA,
+           EXIT_CODE_INSUFFICIENT);
+    w.report.plan.fault_count =
+        0; /* the plan is lost: the timeline does not say that it is there */
+    expect(&w, VERDICT_FAULT, word_run, VERDICT_INSUFFICIENT, REASON_NO_DATA,
+           EXIT_CODE_INSUFFICIENT);
+    world_fini(&w);
+}
+
 /* What a window that failed has shown stands; that all hold needs all of them. */
 static void test_windows(void **state)
 {
@@ -475,6 +555,8 @@ int main(void)
         cmocka_unit_test(abort_outranks_all_but_unclean),
         cmocka_unit_test(the_run_itself),
         cmocka_unit_test(skipped_faults_are_said_and_do_not_decide),
+        cmocka_unit_test(a_branch_not_taken_is_no_evidence),
+        cmocka_unit_test(a_condition_that_was_not_met_is_missing_evidence),
         cmocka_unit_test(test_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

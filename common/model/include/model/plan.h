@@ -10,9 +10,20 @@
 #include "model/fault.h"
 #include "model/load.h"
 
+/* What must come about, in this order, before a fault begins whose turn it is. Probes are named. */
+struct plan_gate {
+    struct dur_ns suspend; /* the run waits for an operator, at most so long; 0: it does not */
+    char *message;         /* what the operator is told; NULL: nothing */
+    char *wait_for;        /* the probe that must hold first; NULL: none */
+    struct dur_ns within;  /* ...by then, or the run ends */
+    char *only_if;         /* it begins only when this probe holds; NULL: whatever it says */
+    char *unless;          /* only when it does not */
+};
+
 struct plan_fault {
     struct dur_ns at; /* after the load's start */
     char *after;      /* the fault that must be gone first, however late; NULL: none */
+    struct plan_gate gate;
     struct fault_spec spec;
 };
 
@@ -43,7 +54,9 @@ enum plan_probe_mode {                        /* when it is asked, and what coun
                        PLAN_PROBE_BEFORE,     /* with the steady-state checks: its last answer */
                        PLAN_PROBE_DURING,     /* while `faults` are active: the share that held */
                        PLAN_PROBE_CONTINUOUS, /* while there is load: the share that held */
-                       PLAN_PROBE_AFTER       /* after load and faults, until it holds */
+                       PLAN_PROBE_AFTER,      /* after load and faults, until it holds */
+                       PLAN_PROBE_GATE        /* for the faults that wait for it or depend on it:
+                                                 steers the run, and is no objective */
 };
 
 /* A question asked again and again, whose answers are an objective. */
@@ -150,5 +163,7 @@ bool plan_from_json(const json_t *json, struct plan *out, struct base_error *err
 json_t *plan_to_json(const struct plan *plan);
 void plan_fini(struct plan *plan);
 const char *plan_probe_mode_name(enum plan_probe_mode mode);
+bool plan_has_gates(const struct plan *plan);         /* of any of its faults */
+bool plan_gate_is_open(const struct plan_gate *gate); /* nothing must come about first */
 
 #endif

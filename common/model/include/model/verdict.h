@@ -43,7 +43,9 @@ enum verdict_reason {
     REASON_ABORTED,
     REASON_TOOL_ERROR,
     REASON_COUNTS_DIFFER,
-    REASON_FAULT_NOT_RECOVERED /* it is gone, but what it hit did not come back in time */
+    REASON_FAULT_NOT_RECOVERED, /* it is gone, but what it hit did not come back in time */
+    REASON_CONDITION_NOT_MET,   /* a fault waited for something that did not come about */
+    REASON_SKIPPED              /* a branch that was not taken */
 };
 
 struct verdict_objective {
