@@ -13,6 +13,7 @@
 #include "buckets.h"
 #include "check_gates.h"
 #include "check_load.h"
+#include "check_stores.h"
 #include "decode.h"
 #include "intensity.h"
 #include "phases.h"
@@ -465,6 +466,7 @@ static void check_probes(struct scn_reporter *reporter)
             continue;
         check_probe_name(reporter, probe, i);
         scn_check_gate_probe(reporter, i);
+        scn_check_store_probe(reporter, i);
         if (faults_known)
             check_probe_fault(reporter, probe, i);
     }

@@ -71,6 +71,103 @@ static const struct scn_field exec_fields[] = {
 };
 static const struct scn_shape exec_shape = {FIELDS(exec_fields)};
 
+static const struct scn_word compare_list[] = {{"==", PLAN_EQUAL}, {"!=", PLAN_NOT_EQUAL},
+                                               {"<", PLAN_LESS},   {"<=", PLAN_AT_MOST},
+                                               {">", PLAN_MORE},   {">=", PLAN_AT_LEAST}};
+static const struct scn_words compares = WORDS(compare_list);
+
+#define PROBE_STORE                                                                                \
+    {.key = "service",                                                                             \
+     .type = SCN_NAME,                                                                             \
+     AT(service),                                                                                  \
+     .example = "postgres",                                                                        \
+     .help = "Service whose every instance is asked; or else address."},                           \
+        {.key = "address",                                                                         \
+         .type = SCN_PEER,                                                                         \
+         AT(store.address),                                                                        \
+         .example = "127.0.0.1:6379",                                                              \
+         .help = "ADDRESS:PORT of a store that is no service of the platform."},                   \
+        {.key = "user",                                                                            \
+         .type = SCN_TEXT,                                                                         \
+         AT(store.user),                                                                           \
+         .example = "squall",                                                                      \
+         .help = "As whom to log in."},                                                            \
+    {                                                                                              \
+        .key = "passwordFile", .type = SCN_TEXT, AT(store.password_file),                          \
+        .example = "/etc/squall/store.password",                                                   \
+        .help = "File with the password, read whenever the probe asks. A password itself has no "  \
+                "place in a scenario: reports hold it."                                            \
+    }
+static const struct scn_field sql_fields[] = {
+    PROBE_STORE,
+    {.key = "database",
+     .type = SCN_TEXT,
+     AT(sql.database),
+     .fallback = "postgres",
+     .help = "Name of the database."},
+    {.key = "query",
+     .type = SCN_TEXT,
+     AT(sql.query),
+     .required = true,
+     .example = "\"SELECT count(*) FROM users\"",
+     .help = "One SQL statement, in a transaction that can only read. Holds when value or rows "
+             "compare; without both, when there is a row."},
+    {.key = "compare",
+     .type = SCN_WORD,
+     .words = &compares,
+     AT(sql.compare),
+     .fallback = "==",
+     .help = "How the answer compares with value or rows."},
+    {.key = "value",
+     .type = SCN_TEXT,
+     AT(sql.value),
+     .example = "\"1000\"",
+     .help = "What the first column of the first row is compared with."},
+    {.key = "rows",
+     .type = SCN_INTEGER,
+     AT(sql.rows),
+     .fallback = "-1",
+     .min = "-1",
+     .max = "1000000000",
+     .example = "1",
+     .help = "What the number of rows is compared with; -1: nothing."},
+};
+static const struct scn_shape sql_shape = {FIELDS(sql_fields)};
+
+static const struct scn_field redis_fields[] = {
+    PROBE_STORE,
+    {.key = "database",
+     .type = SCN_INTEGER,
+     AT(redis.database),
+     .fallback = "0",
+     .min = "0",
+     .max = "1000000",
+     .help = "Number of the database."},
+    {.key = "command",
+     .type = SCN_TEXTS,
+     .item = SCN_TEXT,
+     AT(redis.command),
+     .count_offset = offsetof(struct scn_probe, redis.command_count),
+     .required = true,
+     .least = 1,
+     .most = 64,
+     .help = "The command and its arguments: [GET, key]. Holds when the reply compares; without "
+             "reply, when it is no error."},
+    {.key = "compare",
+     .type = SCN_WORD,
+     .words = &compares,
+     AT(redis.compare),
+     .fallback = "==",
+     .help = "How the answer compares with reply."},
+    {.key = "reply",
+     .type = SCN_TEXT,
+     AT(redis.reply),
+     .example = "PONG",
+     .help = "What the reply is compared with, as text; elements of a list with a space between "
+             "them, (nil) for nothing."},
+};
+static const struct scn_shape redis_shape = {FIELDS(redis_fields)};
+
 static const struct scn_field probe_fields[] = {
     {.key = "name",
      .type = SCN_NAME,
@@ -140,6 +237,16 @@ static const struct scn_field probe_fields[] = {
      .shape = &exec_shape,
      .choice = PLAN_PROBE_EXEC + 1,
      .help = "Runs a command."},
+    {.key = "sql",
+     .type = SCN_OBJECT,
+     .shape = &sql_shape,
+     .choice = PLAN_PROBE_SQL + 1,
+     .help = "Asks PostgreSQL."},
+    {.key = "redis",
+     .type = SCN_OBJECT,
+     .shape = &redis_shape,
+     .choice = PLAN_PROBE_REDIS + 1,
+     .help = "Asks Redis."},
 };
 const struct scn_shape scn_probe_shape = {.size = sizeof(struct scn_probe),
                                           FIELDS(probe_fields),

@@ -6,22 +6,31 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "io/connect.h"
 #include "live_internal.h"
+#include "redis_ask.h"
+#include "sql_ask.h"
+
+enum { PASSWORD_MAX = 4096 };
 
 struct asked { /* one of a probe's targets */
     struct live_probe *probe;
     size_t index;
     struct io_http_call *call;  /* NULL: not under way */
     struct io_connect *connect; /* NULL: not under way */
+    struct sql_ask *sql;        /* NULL: not under way */
+    struct redis_ask *redis;    /* NULL: not under way */
 };
 
 struct live_probe {
@@ -41,9 +50,20 @@ static void on_timer(void *ctx);
 
 static size_t count_targets(const struct plan_probe *planned)
 {
-    return planned->kind == PLAN_PROBE_HTTP  ? planned->http.url_count
-           : planned->kind == PLAN_PROBE_TCP ? planned->tcp.target_count
-                                             : 1;
+    switch (planned->kind) {
+    case PLAN_PROBE_HTTP:
+        return planned->http.url_count;
+    case PLAN_PROBE_TCP:
+        return planned->tcp.target_count;
+    case PLAN_PROBE_SQL:
+        return planned->sql.store.target_count;
+    case PLAN_PROBE_REDIS:
+        return planned->redis.store.target_count;
+    case PLAN_PROBE_PROMQL:
+    case PLAN_PROBE_EXEC:
+        break;
+    }
+    return 1;
 }
 
 void live_probes_init(struct live_probes *probes, struct io_loop *loop, struct io_http *http,
@@ -79,6 +99,8 @@ void live_probes_fini(struct live_probes *probes)
             if (probe->targets[k].call != NULL)
                 io_http_cancel(probe->targets[k].call);
             io_connect_cancel(probe->targets[k].connect);
+            sql_ask_cancel(probe->targets[k].sql);
+            redis_ask_cancel(probe->targets[k].redis);
         }
         end_child(probe);
         io_child_free(probe->child);
@@ -232,6 +254,117 @@ static void ask_prometheus(struct live_probe *probe, size_t index)
         answer_soon(probe, &err);
 }
 
+/* --- stores --- */
+
+/* NULL: none is needed. false with err: it cannot be had. The text is to be wiped. */
+static bool read_password(const struct plan_store *store, struct base_buf *out,
+                          struct base_error *err)
+{
+    base_buf_init(out, PASSWORD_MAX);
+    return store->password_file == NULL || base_secret_read(store->password_file, out, err);
+}
+
+static const char *word_of(const struct base_buf *password)
+{
+    return password->len > 0 ? password->data : NULL;
+}
+
+static void forget(struct base_buf *password)
+{
+    if (password->len > 0)
+        explicit_bzero(password->data, password->len);
+    base_buf_fini(password);
+}
+
+/* "10.0.0.2 port 5432: <what is wrong>"; takes trouble over, NULL stays NULL. */
+static char *at_target(const struct load_target *target, char *trouble)
+{
+    if (trouble == NULL)
+        return NULL;
+    char *whole =
+        base_str_printf("%s port %u: %s", target->address, (unsigned)target->port, trouble);
+    free(trouble);
+    return whole;
+}
+
+static char *sql_trouble(const struct plan_probe *planned, const struct sql_answer *answer)
+{
+    char rows[24];
+    char expected[24];
+    if (answer->trouble != NULL)
+        return base_str_dup(answer->trouble);
+    if (planned->sql.value != NULL)
+        return answer_trouble("the value", answer->value, planned->sql.compare, planned->sql.value);
+    (void)snprintf(rows, sizeof rows, "%" PRId64, answer->rows);
+    (void)snprintf(expected, sizeof expected, "%" PRId64, planned->sql.rows);
+    if (planned->sql.rows >= 0)
+        return answer_trouble("the number of rows", rows, planned->sql.compare, expected);
+    return answer->rows > 0 ? NULL : base_str_dup("there is no row");
+}
+
+static void on_sql(void *ctx, const struct sql_answer *answer)
+{
+    struct asked *asked = ctx;
+    const struct plan_probe *planned = asked->probe->planned;
+    asked->sql = NULL;
+    answered(asked->probe,
+             at_target(&planned->sql.store.targets[asked->index], sql_trouble(planned, answer)));
+}
+
+static void ask_sql(struct live_probe *probe, size_t index)
+{
+    struct asked *asked = &probe->targets[index];
+    const struct plan_probe *planned = probe->planned;
+    struct base_buf password;
+    struct base_error err;
+    if (!read_password(&planned->sql.store, &password, &err)) {
+        answer_soon(probe, &err);
+    } else {
+        const struct sql_question question = {.target = &planned->sql.store.targets[index],
+                                              .database = planned->sql.database,
+                                              .user = planned->sql.store.user,
+                                              .password = word_of(&password),
+                                              .query = planned->sql.query,
+                                              .patience = planned->timeout};
+        asked->sql = sql_ask_start(probe->all->loop, &question, on_sql, asked);
+    }
+    forget(&password);
+}
+
+static void on_redis(void *ctx, const struct redis_answer *answer)
+{
+    struct asked *asked = ctx;
+    const struct plan_probe *planned = asked->probe->planned;
+    asked->redis = NULL;
+    char *trouble = answer->trouble != NULL ? base_str_dup(answer->trouble)
+                    : planned->redis.reply == NULL
+                        ? NULL
+                        : answer_trouble("the reply", answer->reply, planned->redis.compare,
+                                         planned->redis.reply);
+    answered(asked->probe, at_target(&planned->redis.store.targets[asked->index], trouble));
+}
+
+static void ask_redis(struct live_probe *probe, size_t index)
+{
+    struct asked *asked = &probe->targets[index];
+    const struct plan_probe *planned = probe->planned;
+    struct base_buf password;
+    struct base_error err;
+    if (!read_password(&planned->redis.store, &password, &err)) {
+        answer_soon(probe, &err);
+    } else {
+        const struct redis_question question = {.target = &planned->redis.store.targets[index],
+                                                .user = planned->redis.store.user,
+                                                .password = word_of(&password),
+                                                .database = planned->redis.database,
+                                                .command = planned->redis.command,
+                                                .command_count = planned->redis.command_count,
+                                                .patience = planned->timeout};
+        asked->redis = redis_ask_start(probe->all->loop, &question, on_redis, asked);
+    }
+    forget(&password);
+}
+
 /* --- exec --- */
 
 static void on_exit_of_child(void *ctx, const struct io_child_exit *ended)
@@ -278,10 +411,9 @@ static void on_timer(void *ctx)
 void live_probe_start(struct live_probes *probes, size_t index)
 {
     static void (*const ask[])(struct live_probe * probe, size_t index) = {
-        [PLAN_PROBE_HTTP] = ask_page,
-        [PLAN_PROBE_TCP] = ask_connection,
-        [PLAN_PROBE_PROMQL] = ask_prometheus,
-        [PLAN_PROBE_EXEC] = run_command,
+        [PLAN_PROBE_HTTP] = ask_page,         [PLAN_PROBE_TCP] = ask_connection,
+        [PLAN_PROBE_PROMQL] = ask_prometheus, [PLAN_PROBE_EXEC] = run_command,
+        [PLAN_PROBE_SQL] = ask_sql,           [PLAN_PROBE_REDIS] = ask_redis,
     };
     struct live_probe *probe = &probes->list[index];
     free(probe->trouble);

@@ -46,12 +46,12 @@ declare -A adapter=(
     [microhttpd.h]="common/io/src/http_server.c"
     [openssl/]="common/io/src/digest.c loadgen/src/tls.c"
     [gnutls/]="common/io/src/tls_peer.c"
-    [libpq-fe.h]="target-app/kit/src/pg_conn.c"
+    [libpq-fe.h]="scenarios/src/sql_ask.c target-app/kit/src/pg_conn.c"
     [yaml.h]="scenarios/src/yaml.c"
     [libmnl/]="chaos/src/netqueue.c chaos/src/nft.c chaos/src/tc.c"
     [libnftnl/]="chaos/src/nft.c"
     [zlib.h]="common/model/src/hdr_codec.c"
-    [hiredis/]="loadgen/src/redis.c"
+    [hiredis/]="loadgen/src/redis.c scenarios/src/redis_ask.c"
 )
 for header in "${!adapter[@]}"; do
     users=$(grep -rlF "#include <$header" common loadgen chaos scenarios reports target-app cli \

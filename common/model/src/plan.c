@@ -15,7 +15,7 @@ static const struct codec_field fault_fields[] = {
     {.key = "suspendNs", .type = CODEC_NS, .optional = true, AT(gate.suspend)},
     {.key = "message", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(gate.message)},
     {.key = "waitFor", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(gate.wait_for)},
-    {.key = "withinNs", .type = CODEC_NS, .optional = true, AT(gate.within)},
+    {.key = "waitNs", .type = CODEC_NS, .optional = true, AT(gate.within)},
     {.key = "onlyIf", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(gate.only_if)},
     {.key = "unless", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(gate.unless)},
     {.key = "spec", .type = CODEC_OBJECT, .shape = &model_fault_spec_shape, AT(spec)},
@@ -59,10 +59,9 @@ static const struct codec_field check_fields[] = {
 static const struct codec_shape check_shape = {
     .name = "check", .size = sizeof(struct plan_check), CODEC_FIELDS(check_fields)};
 
-static const char *const probe_kind_names[] = {[PLAN_PROBE_HTTP] = "http",
-                                               [PLAN_PROBE_TCP] = "tcp",
-                                               [PLAN_PROBE_PROMQL] = "promql",
-                                               [PLAN_PROBE_EXEC] = "exec"};
+static const char *const probe_kind_names[] = {
+    [PLAN_PROBE_HTTP] = "http", [PLAN_PROBE_TCP] = "tcp", [PLAN_PROBE_PROMQL] = "promql",
+    [PLAN_PROBE_EXEC] = "exec", [PLAN_PROBE_SQL] = "sql", [PLAN_PROBE_REDIS] = "redis"};
 static const struct codec_words probe_kinds = CODEC_WORDS(probe_kind_names);
 static const char *const probe_mode_names[] = {[PLAN_PROBE_BEFORE] = "before",
                                                [PLAN_PROBE_DURING] = "during",
@@ -70,6 +69,16 @@ static const char *const probe_mode_names[] = {[PLAN_PROBE_BEFORE] = "before",
                                                [PLAN_PROBE_AFTER] = "after",
                                                [PLAN_PROBE_GATE] = "gate"};
 static const struct codec_words probe_modes = CODEC_WORDS(probe_mode_names);
+
+static const char *const compare_names[] = {
+    [PLAN_EQUAL] = "==",   [PLAN_NOT_EQUAL] = "!=", [PLAN_LESS] = "<",
+    [PLAN_AT_MOST] = "<=", [PLAN_MORE] = ">",       [PLAN_AT_LEAST] = ">="};
+static const struct codec_words compares = CODEC_WORDS(compare_names);
+
+const char *plan_compare_name(enum plan_compare compare)
+{
+    return codec_word(&compares, compare);
+}
 
 #define AT(member)    .offset = offsetof(struct plan_probe, member)
 #define COUNT(member) .count_offset = offsetof(struct plan_probe, member)
@@ -97,6 +106,37 @@ static const struct codec_field probe_promql_fields[] = {
 static const struct codec_field probe_exec_fields[] = {
     {.key = "command", .type = CODEC_TEXT, .form = FORM_NAME, AT(exec.command)},
 };
+#define STORE_FIELDS(kind)                                                                         \
+    {.key = "targets",                                                                             \
+     .type = CODEC_OBJECTS,                                                                        \
+     .shape = &model_load_target_shape,                                                            \
+     .min = 1,                                                                                     \
+     AT(kind.store.targets),                                                                       \
+     COUNT(kind.store.target_count)},                                                              \
+        {.key = "user", .type = CODEC_TEXT_OR_NULL, AT(kind.store.user)},                          \
+    {                                                                                              \
+        .key = "passwordFile", .type = CODEC_TEXT_OR_NULL, AT(kind.store.password_file)            \
+    }
+static const struct codec_field probe_sql_fields[] = {
+    STORE_FIELDS(sql),
+    {.key = "database", .type = CODEC_TEXT, .form = FORM_NAME, AT(sql.database)},
+    {.key = "query", .type = CODEC_TEXT, .form = FORM_NAME, AT(sql.query)},
+    {.key = "compare", .type = CODEC_WORD, .words = &compares, AT(sql.compare)},
+    {.key = "value", .type = CODEC_TEXT_OR_NULL, AT(sql.value)},
+    {.key = "rows", .type = CODEC_I64, .min = -1, .max = INT64_MAX, AT(sql.rows)},
+};
+static const struct codec_field probe_redis_fields[] = {
+    STORE_FIELDS(redis),
+    {.key = "database", .type = CODEC_INT, .min = 0, .max = INT32_MAX, AT(redis.database)},
+    {.key = "command",
+     .type = CODEC_TEXTS,
+     .min = 1,
+     AT(redis.command),
+     COUNT(redis.command_count)},
+    {.key = "compare", .type = CODEC_WORD, .words = &compares, AT(redis.compare)},
+    {.key = "reply", .type = CODEC_TEXT_OR_NULL, AT(redis.reply)},
+};
+#undef STORE_FIELDS
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
         .name = (word), .size = sizeof(struct plan_probe), CODEC_FIELDS(table)                     \
@@ -105,11 +145,12 @@ static const struct codec_shape probe_http_shape = VARIANT("http", probe_http_fi
 static const struct codec_shape probe_tcp_shape = VARIANT("tcp", probe_tcp_fields);
 static const struct codec_shape probe_promql_shape = VARIANT("promql", probe_promql_fields);
 static const struct codec_shape probe_exec_shape = VARIANT("exec", probe_exec_fields);
-static const struct codec_shape *const probe_variants[] = {[PLAN_PROBE_HTTP] = &probe_http_shape,
-                                                           [PLAN_PROBE_TCP] = &probe_tcp_shape,
-                                                           [PLAN_PROBE_PROMQL] =
-                                                               &probe_promql_shape,
-                                                           [PLAN_PROBE_EXEC] = &probe_exec_shape};
+static const struct codec_shape probe_sql_shape = VARIANT("sql", probe_sql_fields);
+static const struct codec_shape probe_redis_shape = VARIANT("redis", probe_redis_fields);
+static const struct codec_shape *const probe_variants[] = {
+    [PLAN_PROBE_HTTP] = &probe_http_shape,     [PLAN_PROBE_TCP] = &probe_tcp_shape,
+    [PLAN_PROBE_PROMQL] = &probe_promql_shape, [PLAN_PROBE_EXEC] = &probe_exec_shape,
+    [PLAN_PROBE_SQL] = &probe_sql_shape,       [PLAN_PROBE_REDIS] = &probe_redis_shape};
 static const struct codec_field probe_fields[] = {
     {.key = "name", .type = CODEC_TEXT, .form = FORM_NAME, AT(name)},
     {.key = "mode", .type = CODEC_WORD, .words = &probe_modes, AT(mode)},

@@ -275,6 +275,25 @@ struct scn_probe {
     struct {
         char *command;
     } exec;
+    struct scn_store {
+        char *address; /* ADDRESS:PORT, instead of a service; NULL: none */
+        char *user;    /* NULL: the client's default */
+        char *password_file;
+    } store; /* sql, redis */
+    struct {
+        char *database;
+        char *query;
+        enum plan_compare compare;
+        char *value;  /* NULL: none */
+        int64_t rows; /* -1: not given */
+    } sql;
+    struct {
+        int64_t database;
+        char **command;
+        size_t command_count;
+        enum plan_compare compare;
+        char *reply; /* NULL: any */
+    } redis;
 };
 
 struct scn_threshold {

@@ -11,7 +11,8 @@
     "','body':null,'bodyFile':null,'headers':[],'weight':1}],"                                     \
     "'firstPhase':'steady','tls':null}"
 #define FAULT                                                                                      \
-    "{'atNs':2,'after':null,'spec':{'id':'r-1','run':'r','startedNs':7,'name':'lose','kind':'"     \
+    "{'atNs':2,'after':null,'suspendNs':3,'message':'look','waitFor':'g','waitNs':4,'onlyIf':'g'," \
+    "'unless':'g','spec':{'id':'r-1','run':'r','startedNs':7,'name':'lose','kind':'"               \
     "kill',"                                                                                       \
     "'durationNs':3,'leaseNs':3,'maxAffected':0.5,'service':'users','targets':['users-1'],"        \
     "'kill':{'signal':9,'restartWithinNs':5,'graceNs':0,'everyNs':0}}}"
@@ -25,7 +26,13 @@
     PROBE("before", "http", "{'urls':['http://h/'],'status':200,'contains':null}")                 \
     "," PROBE("during", "tcp", "{'targets':[{'address':'::1','port':1}]}") "," PROBE(              \
         "continuous", "promql", "{'query':'up == 1'}") "," PROBE("after", "exec",                  \
-                                                                 "{'command':'true'}")
+                                                                 "{'command':'true'}") "," STORES
+#define STORE "'targets':[{'address':'::1','port':1}],'user':'u','passwordFile':'/p',"
+#define STORES                                                                                     \
+    PROBE("gate", "sql",                                                                           \
+          "{" STORE "'database':'d','query':'q','compare':'>=','value':'v','rows':-1}")            \
+    "," PROBE("gate", "redis",                                                                     \
+              "{" STORE "'database':3,'command':['GET','k'],'compare':'!=','reply':'r'}")
 #define PLAN                                                                                       \
     "{'version':1,'run':'r','scenario':'first','description':'','seed':42,"                        \
     "'targetName':'default','targetMode':'netns','durationNs':10,'load':" LOAD                     \
@@ -45,9 +52,11 @@
                "'scrapeIntervalNs':1000000000}"
 
 static const char *const nullable[] = {
-    "overNs",         "abort",       "contains",      "tls",          "body",         "bodyFile",
-    "sources",        "after",       "fault",         "phase",        "route",        "agentUrl",
-    "agentTokenFile", "agentCaFile", "agentCertFile", "agentKeyFile", "prometheusUrl"};
+    "overNs",         "abort",       "contains",      "tls",          "body",          "bodyFile",
+    "sources",        "after",       "fault",         "phase",        "route",         "agentUrl",
+    "agentTokenFile", "agentCaFile", "agentCertFile", "agentKeyFile", "prometheusUrl", "suspendNs",
+    "message",        "waitFor",     "waitNs",        "onlyIf",       "unless",        "user",
+    "passwordFile",   "value",       "reply"};
 CASE(plan, struct plan, nullable);
 
 static void test_round_trip(void **state)
@@ -64,7 +73,10 @@ static void test_every_key_guarded(void **state)
         "body",           "bodyFile",    "sources",       "after",
         "fault",          "phase",       "route",         "agentUrl",
         "agentTokenFile", "agentCaFile", "agentCertFile", "agentKeyFile",
-        "prometheusUrl",  "bad",         "good"};
+        "prometheusUrl",  "bad",         "good",          "suspendNs",
+        "message",        "waitFor",     "waitNs",        "onlyIf",
+        "unless",         "user",        "passwordFile",  "value",
+        "reply"};
     struct json_case of = plan_case;
     of.nullable = slo_nullable;
     of.nullable_count = sizeof slo_nullable / sizeof slo_nullable[0];
@@ -96,6 +108,12 @@ static void test_bad_values(void **state)
         {"slos/0/instances", "-2"},
         {"checks/0/urls", "[]"},
         {"checks/0/status", "99"},
+        {"probes/4/sql/rows", "-2"},
+        {"probes/4/sql/compare", "'='"},
+        {"probes/4/sql/targets", "[]"},
+        {"probes/5/redis/command", "[]"},
+        {"probes/5/redis/database", "-1"},
+        {"probes/5/mode", "'gates'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&plan_case, PLAN, cases[i].pointer, cases[i].value);

@@ -49,7 +49,14 @@ struct plan_check {
     struct dur_ns timeout;
 };
 
-enum plan_probe_kind { PLAN_PROBE_HTTP, PLAN_PROBE_TCP, PLAN_PROBE_PROMQL, PLAN_PROBE_EXEC };
+enum plan_probe_kind {
+    PLAN_PROBE_HTTP,
+    PLAN_PROBE_TCP,
+    PLAN_PROBE_PROMQL,
+    PLAN_PROBE_EXEC,
+    PLAN_PROBE_SQL,
+    PLAN_PROBE_REDIS
+};
 enum plan_probe_mode {                        /* when it is asked, and what counts */
                        PLAN_PROBE_BEFORE,     /* with the steady-state checks: its last answer */
                        PLAN_PROBE_DURING,     /* while `faults` are active: the share that held */
@@ -57,6 +64,23 @@ enum plan_probe_mode {                        /* when it is asked, and what coun
                        PLAN_PROBE_AFTER,      /* after load and faults, until it holds */
                        PLAN_PROBE_GATE        /* for the faults that wait for it or depend on it:
                                                  steers the run, and is no objective */
+};
+
+enum plan_compare { /* an answer with what is expected; all but the first two need numbers */
+                    PLAN_EQUAL,
+                    PLAN_NOT_EQUAL,
+                    PLAN_LESS,
+                    PLAN_AT_MOST,
+                    PLAN_MORE,
+                    PLAN_AT_LEAST
+};
+
+/* Which stores are asked, each alike, and as whom. */
+struct plan_store {
+    struct load_target *targets;
+    size_t target_count;
+    char *user;          /* NULL: the client's default */
+    char *password_file; /* read whenever it is asked: no password is in a plan; NULL: none */
 };
 
 /* A question asked again and again, whose answers are an objective. */
@@ -86,6 +110,22 @@ struct plan_probe {
     struct { /* `sh -c` on the controller's machine exits with 0 */
         char *command;
     } exec;
+    struct { /* PostgreSQL, in a transaction that only reads */
+        struct plan_store store;
+        char *database;
+        char *query;
+        enum plan_compare compare;
+        char *value;  /* of the first column of the first row; NULL: rows count */
+        int64_t rows; /* their number; -1: any but none */
+    } sql;
+    struct {
+        struct plan_store store;
+        int database;
+        char **command;
+        size_t command_count;
+        enum plan_compare compare;
+        char *reply; /* as text; NULL: any but an error */
+    } redis;
 };
 
 struct plan_threshold {
@@ -162,6 +202,7 @@ struct plan {
 bool plan_from_json(const json_t *json, struct plan *out, struct base_error *err);
 json_t *plan_to_json(const struct plan *plan);
 void plan_fini(struct plan *plan);
+const char *plan_compare_name(enum plan_compare compare); /* "==" */
 const char *plan_probe_mode_name(enum plan_probe_mode mode);
 bool plan_has_gates(const struct plan *plan);         /* of any of its faults */
 bool plan_gate_is_open(const struct plan_gate *gate); /* nothing must come about first */
