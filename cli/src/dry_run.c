@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dry_run.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/text.h"
 #include "cli.h"
 #include "scenarios/fault_words.h"
+#include "scenarios/spend.h"
 
 /* How each kind is done and undone; a kind that is not here is told by the table of keys. */
 static const char *const mechanisms[] = {
@@ -48,6 +51,22 @@ static void print_target(const struct topo *topo, const char *name)
     (void)putchar('\n');
 }
 
+static void print_gate(const struct plan_fault *fault)
+{
+    const struct plan_gate *gate = &fault->gate;
+    char within[BASE_DUR_TEXT];
+    base_dur_format(gate->suspend, within);
+    if (gate->suspend.ns > 0)
+        (void)printf("  suspends   the run until an operator continues it, at most %s\n", within);
+    base_dur_format(gate->within, within);
+    if (gate->wait_for != NULL)
+        (void)printf("  waits      for probe %s, at most %s\n", gate->wait_for, within);
+    if (gate->only_if != NULL)
+        (void)printf("  only if    probe %s holds\n", gate->only_if);
+    if (gate->unless != NULL)
+        (void)printf("  unless     probe %s holds\n", gate->unless);
+}
+
 void dry_run_fault(const struct plan_fault *fault, const struct topo *topo)
 {
     const struct fault_spec *spec = &fault->spec;
@@ -68,6 +87,7 @@ void dry_run_fault(const struct plan_fault *fault, const struct topo *topo)
                  instances > 0 ? 100.0 * (double)spec->target_count / (double)instances : 0.0,
                  spec->max_affected * 100);
     (void)printf("  mechanism  %s\n", mechanism_of(spec->kind));
+    print_gate(fault);
 }
 
 static bool print_ability(const json_t *kinds, enum fault_kind kind)
@@ -103,6 +123,66 @@ int dry_run_agent(const struct control_agent *agent, const struct plan *plan)
     return all ? EXIT_CODE_PASS : EXIT_CODE_ERROR;
 }
 
+/* A fault without effect on it is not worth a line. */
+static void print_part(const struct plan_fault *fault, const struct scn_spend_part *part,
+                       bool counted)
+{
+    char length[BASE_DUR_TEXT];
+    base_dur_format(part->length, length);
+    if (part->bad <= 0)
+        return;
+    (void)printf("  %-10s %.4g %% of the requests meet a target for %s, %.4g %% of those are bad "
+                 "(%s): at most ",
+                 fault->spec.name, part->hit * 100, length, part->spoilt * 100,
+                 part->stated ? "as it states" : "the worst case");
+    if (counted)
+        (void)printf("%.0f\n", ceil(part->bad - 1e-6));
+    else
+        (void)printf("%.4g %% of all\n", part->bad * 100);
+}
+
+static void print_spend(const struct plan *plan, const struct topo *topo, size_t slo)
+{
+    const struct plan_slo *of = &plan->slos[slo];
+    struct scn_spend spend = scn_spend(plan, topo, slo);
+    struct dur_ns none = {0};
+    char over[BASE_DUR_TEXT];
+    (void)printf("budget %s of %s: %.6g %% must be good", of->name, of->service,
+                 of->objective * 100);
+    if (spend.counted)
+        (void)printf(", so that %.0f of %.0f requests may be bad", floor(spend.allowed + 1e-6),
+                     spend.requests);
+    (void)putchar('\n');
+    for (size_t i = 0; i < plan->fault_count; i++)
+        print_part(&plan->faults[i], &spend.parts[i], spend.counted);
+    (void)printf("  predicted  at most %.4g %% of this run's budget",
+                 scn_spend_of(&spend, none, plan->duration) * 100);
+    base_dur_format(plan->budget_over, over);
+    if (plan->budget_over.ns > 0 && plan->budget_over.ns != plan->duration.ns)
+        (void)printf(", %.4g %% of that of %s of such traffic",
+                     scn_spend_of(&spend, plan->budget_over, plan->duration) * 100, over);
+    if (plan->budget_over.ns > 0)
+        (void)printf("; %.4g %% allowed", plan->max_spend * 100);
+    (void)putchar('\n');
+    free(spend.parts);
+}
+
+static void print_budget(const struct plan *plan, const struct topo *topo)
+{
+    if (plan->slo_count == 0 || plan->fault_count == 0)
+        return;
+    for (size_t i = 0; i < plan->slo_count; i++)
+        print_spend(plan, topo, i);
+    (void)printf("  assumes    requests spread evenly over instances and meet one of each service; "
+                 "no two faults spoil the\n"
+                 "             same request; every branch is taken; what waits comes when most "
+                 "requests are due%s;\n"
+                 "             neither slow recovery nor retries\n",
+                 plan->load.replay != NULL || plan->load.closed.stage_count > 0
+                     ? "; as many requests at any time"
+                     : "");
+}
+
 int dry_run_plan(const struct plan *plan, const struct topo *topo)
 {
     char duration[BASE_DUR_TEXT];
@@ -118,6 +198,7 @@ int dry_run_plan(const struct plan *plan, const struct topo *topo)
         dry_run_fault(&plan->faults[i], topo);
     for (size_t i = 0; i < plan->skipped_count; i++)
         (void)printf("LEFT OUT %s: %s\n", plan->skipped[i].name, plan->skipped[i].why);
+    print_budget(plan, topo);
     int code = EXIT_CODE_PASS;
     if (plan->fault_count > 0) {
         const struct control_agent agent = {

@@ -21,24 +21,32 @@ static void slo_row(const struct report *report, size_t i, struct view_table *ta
         judge_percent(r.budget_spent),
         base_str_printf("%.6g of %.6g", r.allowed - r.bad, r.allowed),
         base_str_printf("%s (%zu of %zu)", share, r.coverage.present, r.coverage.expected),
-        base_str_printf("%.6g", ceil(r.min_events - 1e-6))};
+        base_str_printf("%.6g", ceil(r.min_events - 1e-6)),
+        report->plan.fault_count > 0 ? judge_percent(slo->predicted_bad / (1 - slo->objective))
+                                     : NULL};
     view_row_add(table, view_status_tone(r.status, false), cells);
     free(share);
 }
 
 void view_slos(const struct report *report, struct view *view)
 {
-    static const struct view_column columns[] = {
-        {"Verdict", VIEW_WORD},        {"SLO", VIEW_NAME},
-        {"Target", VIEW_NUMBER},       {"Measured", VIEW_NUMBER},
-        {"Bad events", VIEW_NUMBER},   {"Budget spent", VIEW_NUMBER},
-        {"Budget left", VIEW_NUMBER},  {"Coverage", VIEW_NUMBER},
-        {"Least events", VIEW_NUMBER}, {NULL, VIEW_WORD}};
+    static const struct view_column columns[] = {{"Verdict", VIEW_WORD},
+                                                 {"SLO", VIEW_NAME},
+                                                 {"Target", VIEW_NUMBER},
+                                                 {"Measured", VIEW_NUMBER},
+                                                 {"Bad events", VIEW_NUMBER},
+                                                 {"Budget spent", VIEW_NUMBER},
+                                                 {"Budget left", VIEW_NUMBER},
+                                                 {"Coverage", VIEW_NUMBER},
+                                                 {"Least events", VIEW_NUMBER},
+                                                 {"Predicted spend", VIEW_NUMBER},
+                                                 {NULL, VIEW_WORD}};
     struct view_table *table = view_table_add(
         view, "slos", "Service levels and error budget",
         "From Prometheus' raw samples: counter resets and new series counted, nothing "
         "extrapolated. Budget: bad events that the target allows in this traffic. Coverage: "
-        "successful scrapes of expected ones. Least events: fewer prove nothing about this target.",
+        "successful scrapes of expected ones. Least events: fewer prove nothing about this target. "
+        "Predicted spend: of the budget, by all planned faults together, at most.",
         columns);
     for (size_t i = 0; i < report->plan.slo_count; i++)
         slo_row(report, i, table);

@@ -530,6 +530,14 @@ static void check_aborts(struct scn_reporter *reporter)
     }
 }
 
+static void check_budget(struct scn_reporter *reporter)
+{
+    scn_at(reporter, "spec.budget");
+    if (scn_scenario_has(reporter->scenario, "spec.budget") && reporter->scenario->slo_count == 0 &&
+        !scn_problems_under(reporter->problems, "spec.slos"))
+        scn_say(reporter, "of which objectives? there are no slos");
+}
+
 void scn_check(const struct scn_scenario *scenario, struct scn_problems *problems)
 {
     struct scn_reporter reporter = {.scenario = scenario, .problems = problems};
@@ -543,4 +551,5 @@ void scn_check(const struct scn_scenario *scenario, struct scn_problems *problem
     check_probes(&reporter);
     check_slos(&reporter);
     check_aborts(&reporter);
+    check_budget(&reporter);
 }

@@ -371,6 +371,27 @@ static const struct scn_shape steady_shape = {FIELDS(steady_fields)};
 #define AT(member) .offset = offsetof(struct scn_scenario, member)
 #define LIST(member, of, how_many)                                                                 \
     .type = SCN_OBJECTS, .shape = &(of), AT(member), .most = (how_many)
+static const struct scn_field budget_fields[] = {
+    {.key = "maxSpend",
+     .type = SCN_PERCENT,
+     AT(budget.max_spend),
+     .required = true,
+     .min = "0%",
+     .max = "100%",
+     .example = "5%",
+     .help = "Share of each objective's error budget that the faults may be predicted to spend at "
+             "most; otherwise the run is refused. `squall run --dry-run` shows the prediction."},
+    {.key = "over",
+     .type = SCN_DURATION,
+     AT(budget.over),
+     .min = "1s",
+     .max = "8784h",
+     .example = "720h",
+     .help = "The budget is that of so long a time, with traffic such as the load's; of this run "
+             "alone when left out."},
+};
+static const struct scn_shape budget_shape = {FIELDS(budget_fields)};
+
 static const struct scn_field spec_fields[] = {
     {.key = "target",
      .type = SCN_OBJECT,
@@ -424,6 +445,10 @@ static const struct scn_field spec_fields[] = {
      LIST(aborts, scn_abort_shape, 64),
      .count_offset = offsetof(struct scn_scenario, abort_count),
      .help = "When the run is given up at once, with every fault reverted."},
+    {.key = "budget",
+     .type = SCN_OBJECT,
+     .shape = &budget_shape,
+     .help = "What the faults may cost at most, judged before anything is done."},
 };
 static const struct scn_shape spec_shape = {FIELDS(spec_fields)};
 

@@ -9,6 +9,7 @@
 #include "phases.h"
 #include "plan_arrivals.h"
 #include "plan_internal.h"
+#include "scenarios/spend.h"
 
 const struct topo_service *planner_service(struct planner *planner, const char *name)
 {
@@ -351,6 +352,42 @@ static void plan_slos(struct planner *planner)
     }
 }
 
+/* ---- what it can cost ---- */
+
+static void check_spend(struct planner *planner, const struct plan_slo *slo,
+                        const struct scn_spend *spend)
+{
+    const struct plan *plan = planner->plan;
+    double share = scn_spend_of(spend, plan->budget_over, plan->duration);
+    char over[BASE_DUR_TEXT];
+    if (plan->budget_over.ns == 0 || share <= plan->max_spend + 1e-9)
+        return;
+    base_dur_format(plan->budget_over, over);
+    scn_at(&planner->reporter, "spec.budget.maxSpend");
+    scn_say(&planner->reporter,
+            "the faults can spend %.4g%% of the error budget that \"%s\" has in %s, more than the "
+            "%.4g%% allowed; hit fewer instances or for a shorter time, or raise maxSpend",
+            share * 100, slo->name, over, plan->max_spend * 100);
+}
+
+/* Last, for it adds up what all the faults do. */
+static void plan_spend(struct planner *planner)
+{
+    const struct scn_scenario *scenario = planner->scenario;
+    struct plan *plan = planner->plan;
+    if (scn_scenario_has(scenario, "spec.budget")) {
+        plan->max_spend = scenario->budget.max_spend;
+        plan->budget_over =
+            scenario->budget.over.ns > 0 ? scenario->budget.over : scenario->duration;
+    }
+    for (size_t i = 0; i < plan->slo_count; i++) {
+        struct scn_spend spend = scn_spend(plan, planner->topo, i);
+        plan->slos[i].predicted_bad = spend.requests > 0 ? spend.bad / spend.requests : 0;
+        check_spend(planner, &plan->slos[i], &spend);
+        free(spend.parts);
+    }
+}
+
 /* ---- the whole ---- */
 
 /* Whether the probe asks only during faults that are left out. */
@@ -429,6 +466,7 @@ static void plan_all(struct planner *planner)
     plan_thresholds(planner);
     plan_slos(planner);
     plan_aborts(planner);
+    plan_spend(planner);
 }
 
 bool scn_plan(const struct scn_scenario *scenario, const struct topo *topo,

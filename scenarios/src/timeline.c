@@ -134,7 +134,6 @@ void scn_timeline_make(const struct scn_scenario *scenario, const bool *left_out
             made->index = i;
             made->first = n == 0;
             made->waits = (struct dur_ns){waits};
-            made->pauses = (struct dur_ns){pauses_until(scenario, made->at.ns + waits)};
         }
     }
 }

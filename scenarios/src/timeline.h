@@ -15,10 +15,9 @@ struct scn_occurrence {
     char *name;
     struct dur_ns at; /* after the load's start */
     struct dur_ns duration;
-    double intensity;     /* share of what the fault asks for, above 0, at most 1 */
-    bool first;           /* of the times that its fault happens: the one that waits */
-    struct dur_ns waits;  /* so much later it may begin, for it or what it follows waits */
-    struct dur_ns pauses; /* and so much more, for the run may be suspended before it */
+    double intensity;    /* share of what the fault asks for, above 0, at most 1 */
+    bool first;          /* of the times that its fault happens: the one that waits */
+    struct dur_ns waits; /* so much later it may begin, for it or what it follows waits */
 };
 
 struct scn_timeline {

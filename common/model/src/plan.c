@@ -212,6 +212,11 @@ static const struct codec_field slo_fields[] = {
     {.key = "good", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(good)},
     {.key = "up", .type = CODEC_TEXT, .form = FORM_NAME, AT(up)},
     {.key = "instances", .type = CODEC_U64, AT(instances)},
+    {.key = "predictedBad",
+     .type = CODEC_REAL,
+     .range = RANGE_SHARE,
+     .optional = true,
+     AT(predicted_bad)},
 };
 #undef AT
 _Static_assert(sizeof(size_t) == sizeof(uint64_t), "plan_slo.instances is coded as 64 bits");
@@ -275,6 +280,8 @@ static const struct codec_field plan_fields[] = {
      COUNT(threshold_count)},
     {.key = "slos", .type = CODEC_OBJECTS, .shape = &slo_shape, AT(slos), COUNT(slo_count)},
     {.key = "aborts", .type = CODEC_OBJECTS, .shape = &abort_shape, AT(aborts), COUNT(abort_count)},
+    {.key = "maxSpend", .type = CODEC_REAL, .range = RANGE_SHARE, .optional = true, AT(max_spend)},
+    {.key = "budgetOverNs", .type = CODEC_NS, .optional = true, AT(budget_over)},
     {.key = "agentUrl", .type = CODEC_TEXT_OR_NULL, AT(agent_url)},
     {.key = "agentTokenFile", .type = CODEC_TEXT_OR_NULL, AT(agent_token_file)},
     {.key = "agentCaFile", .type = CODEC_TEXT_OR_NULL, AT(agent_ca_file)},

@@ -356,6 +356,10 @@ struct scn_scenario {
     size_t slo_count;
     struct scn_abort *aborts;
     size_t abort_count;
+    struct {
+        double max_spend;   /* 0..1 */
+        struct dur_ns over; /* 0: as long as the load */
+    } budget;
     struct scn_place *places; /* of every value that the file gives, in its order */
     size_t place_count;
 };

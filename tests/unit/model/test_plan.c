@@ -18,7 +18,8 @@
     "'kill':{'signal':9,'restartWithinNs':5,'graceNs':0,'everyNs':0}}}"
 #define SLO(kind, bad, good)                                                                       \
     "{'name':'" kind "','kind':'" kind "','objective':0.95,'service':'gateway','withinNs':0,"      \
-    "'minCoverage':0.9,'total':'t','bad':" bad ",'good':" good ",'up':'u','instances':2}"
+    "'minCoverage':0.9,'total':'t','bad':" bad ",'good':" good                                     \
+    ",'up':'u','instances':2,'predictedBad':0.25}"
 #define PROBE(mode, kind, rest)                                                                    \
     "{'name':'" kind "','mode':'" mode "','kind':'" kind "','faults':['lose'],'everyNs':1,"        \
     "'timeoutNs':1,'withinNs':2,'atLeast':0.5,'" kind "':" rest "}"
@@ -46,17 +47,19 @@
     "{'name':'w','expect':'p99 < 1s','phase':null,'route':'a','overNs':5,'abort':true}],"          \
     "'slos':[" SLO("availability", "'b'", "null") "," SLO(                                         \
         "latency", "null",                                                                         \
-        "'g'") "],'aborts':[{'name':'a','when':'errors > 60%','overNs':3}],"                       \
+        "'g'") "],'aborts':[{'name':'a','when':'errors > "                                         \
+               "60%','overNs':3}],'maxSpend':0.5,'budgetOverNs':9,"                                \
                "'agentUrl':'http://a','agentTokenFile':'/t','agentCaFile':'/"                      \
                "ca','agentCertFile':'/c','agentKeyFile':'/k','prometheusUrl':'http://p',"          \
                "'scrapeIntervalNs':1000000000}"
 
 static const char *const nullable[] = {
-    "overNs",         "abort",       "contains",      "tls",          "body",          "bodyFile",
-    "sources",        "after",       "fault",         "phase",        "route",         "agentUrl",
-    "agentTokenFile", "agentCaFile", "agentCertFile", "agentKeyFile", "prometheusUrl", "suspendNs",
-    "message",        "waitFor",     "waitNs",        "onlyIf",       "unless",        "user",
-    "passwordFile",   "value",       "reply"};
+    "overNs",       "abort",         "contains",       "tls",         "body",
+    "bodyFile",     "sources",       "after",          "fault",       "phase",
+    "route",        "agentUrl",      "agentTokenFile", "agentCaFile", "agentCertFile",
+    "agentKeyFile", "prometheusUrl", "predictedBad",   "maxSpend",    "budgetOverNs",
+    "suspendNs",    "message",       "waitFor",        "waitNs",      "onlyIf",
+    "unless",       "user",          "passwordFile",   "value",       "reply"};
 CASE(plan, struct plan, nullable);
 
 static void test_round_trip(void **state)
@@ -69,14 +72,14 @@ static void test_every_key_guarded(void **state)
 {
     (void)state;
     static const char *const slo_nullable[] = {
-        "overNs",         "abort",       "contains",      "tls",
-        "body",           "bodyFile",    "sources",       "after",
-        "fault",          "phase",       "route",         "agentUrl",
-        "agentTokenFile", "agentCaFile", "agentCertFile", "agentKeyFile",
-        "prometheusUrl",  "bad",         "good",          "suspendNs",
-        "message",        "waitFor",     "waitNs",        "onlyIf",
-        "unless",         "user",        "passwordFile",  "value",
-        "reply"};
+        "overNs",         "abort",        "contains",      "tls",
+        "body",           "bodyFile",     "sources",       "after",
+        "fault",          "phase",        "route",         "agentUrl",
+        "agentTokenFile", "agentCaFile",  "agentCertFile", "agentKeyFile",
+        "prometheusUrl",  "bad",          "good",          "predictedBad",
+        "maxSpend",       "budgetOverNs", "suspendNs",     "message",
+        "waitFor",        "waitNs",       "onlyIf",        "unless",
+        "user",           "passwordFile", "value",         "reply"};
     struct json_case of = plan_case;
     of.nullable = slo_nullable;
     of.nullable_count = sizeof slo_nullable / sizeof slo_nullable[0];

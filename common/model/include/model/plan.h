@@ -150,10 +150,11 @@ struct plan_slo {
      * total = increase of `total`; good = total - increase of `bad` (availability) or increase of
      * `good` (latency: the bucket whose le equals `within`). */
     char *total;
-    char *bad;        /* availability; NULL otherwise */
-    char *good;       /* latency; NULL otherwise */
-    char *up;         /* selector of the scrape health of the same instances */
-    size_t instances; /* expected number of series of `up` */
+    char *bad;            /* availability; NULL otherwise */
+    char *good;           /* latency; NULL otherwise */
+    char *up;             /* selector of the scrape health of the same instances */
+    size_t instances;     /* expected number of series of `up` */
+    double predicted_bad; /* share of the requests that the faults can spoil at most, 0..1 */
 };
 
 struct plan_abort {
@@ -190,7 +191,9 @@ struct plan {
     size_t slo_count;
     struct plan_abort *aborts;
     size_t abort_count;
-    char *agent_url; /* NULL when there are no faults */
+    double max_spend;          /* share of each budget that may be predicted to be spent, 0..1 */
+    struct dur_ns budget_over; /* of as long a traffic; 0: nothing was said about it */
+    char *agent_url;           /* NULL when there are no faults */
     char *agent_token_file;
     char *agent_ca_file; /* as in model/topology.h */
     char *agent_cert_file;
