@@ -369,12 +369,14 @@ static void check_threshold_window(struct scn_reporter *reporter, size_t i)
                           "the load runs, such as 10s");
 }
 
-static void check_threshold_phase(struct scn_reporter *reporter, const struct plan_phase *phases,
-                                  size_t phase_count, size_t i)
+static void check_threshold_phase(struct scn_reporter *reporter,
+                                  const struct scn_timeline *timeline,
+                                  const struct plan_phase *phases, size_t phase_count, size_t i)
 {
     const char *phase = reporter->scenario->thresholds[i].phase;
     scn_at(reporter, "spec.thresholds[%zu].phase", i);
-    if (phase == NULL || scn_spoiled(reporter) || scn_phases_have(phases, phase_count, phase))
+    if (phase == NULL || scn_spoiled(reporter) ||
+        scn_phases_have(timeline, phases, phase_count, phase))
         return;
     const char **names = base_calloc(phase_count, sizeof *names);
     for (size_t k = 0; k < phase_count; k++)
@@ -412,14 +414,14 @@ static void check_thresholds(struct scn_reporter *reporter)
     if (faults_known)
         scn_timeline_make(scenario, NULL, &timeline);
     size_t count = faults_known ? scn_phases_make(&timeline, scenario->duration, &phases) : 0;
-    scn_timeline_fini(&timeline);
     for (size_t i = 0; i < scenario->threshold_count; i++) {
         if (faults_known)
-            check_threshold_phase(reporter, phases, count, i);
+            check_threshold_phase(reporter, &timeline, phases, count, i);
         if (routes_known && scenario->load.route_count > 0)
             check_threshold_route(reporter, i);
         check_threshold_window(reporter, i);
     }
+    scn_timeline_fini(&timeline);
     scn_phases_free(phases, count);
 }
 

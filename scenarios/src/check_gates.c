@@ -49,8 +49,6 @@ static void check_use(struct scn_reporter *reporter, const struct scn_fault *fau
 void scn_check_gate(struct scn_reporter *reporter, size_t i)
 {
     const struct scn_fault *fault = &reporter->scenario->faults[i];
-    bool gated = fault->suspend.within.ns > 0 || fault->wait.probe != NULL ||
-                 fault->only_if != NULL || fault->unless != NULL;
     scn_at(reporter, "spec.faults[%zu].waitFor.probe", i);
     check_use(reporter, fault, fault->wait.probe, false);
     scn_at(reporter, "spec.faults[%zu].if", i);
@@ -60,7 +58,7 @@ void scn_check_gate(struct scn_reporter *reporter, size_t i)
     if (fault->only_if != NULL && fault->unless != NULL)
         scn_say(reporter, "beside \"if\", expected one of them");
     scn_at(reporter, "spec.faults[%zu].at", i);
-    if (gated && fault->after == NULL && fault->at.ns == 0)
+    if (scn_fault_is_gated(fault) && fault->after == NULL && fault->at.ns == 0)
         scn_say(reporter, "what waits or depends on a probe needs a load that runs, expected more "
                           "than 0s");
 }

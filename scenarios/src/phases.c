@@ -78,11 +78,26 @@ void scn_phases_free(struct plan_phase *phases, size_t count)
     free(phases);
 }
 
-bool scn_phases_have(const struct plan_phase *phases, size_t count, const char *name)
+static bool is_phase_of(const struct scn_occurrence *fault, const char *name)
 {
+    static const char after[] = "after-";
+    return base_str_eq(name, fault->name) ||
+           (base_str_starts(name, after) && base_str_eq(name + strlen(after), fault->name));
+}
+
+bool scn_phases_have(const struct scn_timeline *timeline, const struct plan_phase *phases,
+                     size_t count, const char *name)
+{
+    bool gated = false;
+    bool of_a_fault = false;
     for (size_t i = 0; i < count; i++) {
         if (strcmp(phases[i].name, name) == 0)
             return true;
     }
-    return false;
+    /* Who waits, or does not come at all, leaves room for any other. */
+    for (size_t i = 0; i < timeline->count; i++) {
+        gated = gated || scn_fault_is_gated(timeline->list[i].fault);
+        of_a_fault = of_a_fault || is_phase_of(&timeline->list[i], name);
+    }
+    return gated && of_a_fault;
 }

@@ -16,6 +16,8 @@ struct plan_phase scn_phase_at(const struct scn_timeline *timeline, struct dur_n
 size_t scn_phases_make(const struct scn_timeline *timeline, struct dur_ns over,
                        struct plan_phase **out);
 void scn_phases_free(struct plan_phase *phases, size_t count);
-bool scn_phases_have(const struct plan_phase *phases, size_t count, const char *name);
+/* Whether there is, or with what waits and branches can be, a phase of that name. */
+bool scn_phases_have(const struct scn_timeline *timeline, const struct plan_phase *phases,
+                     size_t count, const char *name);
 
 #endif

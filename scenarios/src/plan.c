@@ -255,7 +255,8 @@ static void plan_thresholds(struct planner *planner)
     plan->thresholds = base_calloc(scenario->threshold_count, sizeof *plan->thresholds);
     for (size_t i = 0; i < scenario->threshold_count; i++) {
         const struct scn_threshold *from = &scenario->thresholds[i];
-        if (from->phase != NULL && !scn_phases_have(plan->phases, plan->phase_count, from->phase)) {
+        if (from->phase != NULL &&
+            !scn_phases_have(&planner->timeline, plan->phases, plan->phase_count, from->phase)) {
             planner_skip(planner, from->name,
                          base_str_printf("its phase \"%s\" went with a fault that is left out",
                                          from->phase));

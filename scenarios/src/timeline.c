@@ -12,6 +12,12 @@ size_t scn_fault_times(const struct scn_fault *fault)
     return fault->ramp.steps > 1 ? (size_t)fault->ramp.steps : 1;
 }
 
+bool scn_fault_is_gated(const struct scn_fault *fault)
+{
+    return fault->suspend.within.ns > 0 || fault->wait.probe != NULL || fault->only_if != NULL ||
+           fault->unless != NULL;
+}
+
 /* The fault that this one follows; NULL: none, or there is no such fault. */
 static const struct scn_fault *leader_of(const struct scn_scenario *scenario,
                                          const struct scn_fault *fault)

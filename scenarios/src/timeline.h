@@ -44,6 +44,8 @@ enum scn_origin scn_timeline_origin(const struct scn_scenario *scenario, size_t 
 struct dur_ns scn_timeline_over(const struct scn_scenario *scenario, size_t fault);
 /* Whether that may be later than without conditions and operators to wait for. */
 bool scn_timeline_waits(const struct scn_scenario *scenario, size_t fault);
+/* Whether it waits for more than its time, or depends on a probe. */
+bool scn_fault_is_gated(const struct scn_fault *fault);
 /* How often a fault happens. */
 size_t scn_fault_times(const struct scn_fault *fault);
 

@@ -63,6 +63,10 @@ static void test_stores_are_planned(void **state)
     assert_int_equal(sql->sql.rows, 1);
     assert_int_equal(sql->sql.compare, PLAN_AT_LEAST);
     plan_fini(&plan);
+    plan = planned(WITH("sql: {service: postgres, passwordFile: a/pw, query: 'SELECT 1'}"), &topo,
+                   &plain);
+    assert_string_equal(plan.probes[0].sql.store.password_file, "/s/a/pw");
+    plan_fini(&plan);
     plan =
         planned(WITH("redis: {address: '[::1]:6379', command: [GET, k], reply: v}"), &topo, &plain);
     struct base_error err;

@@ -151,6 +151,27 @@ static void test_a_wait_may_bring_faults_together(void **state)
     }
 }
 
+/* A branch that is hidden behind another one by plan may be the one that comes. */
+static void test_phases_of_branches_can_be_judged(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    BASE_AUTO_FREE char *faults = text_of(
+        FAULT("a", "at: 5s, for: 2s, if: g") FAULT("b", "at: 5s, for: 2s, unless: g"), GATE);
+    BASE_AUTO_FREE char *text =
+        base_str_printf("%s  thresholds:\n    - {name: x, expect: errors < 1%%, phase: a}\n"
+                        "    - {name: y, expect: errors < 1%%, phase: after-a}\n"
+                        "    - {name: z, expect: errors < 1%%, phase: b}\n",
+                        faults);
+    struct plan plan = planned(text, &topo, &plain);
+    assert_int_equal(plan.threshold_count, 3);
+    plan_fini(&plan);
+    BASE_AUTO_FREE char *wrong = replaced(text, "phase: after-a}", "phase: after-c}");
+    BASE_AUTO_FREE char *list = complaints(wrong, strlen(wrong));
+    assert_contains(list, "no phase \"after-c\"");
+    topo_fini(&topo);
+}
+
 /* What nobody can decide any more goes with that on which it would depend. */
 static void test_a_branch_goes_with_its_probe(void **state)
 {
@@ -177,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_gates_are_planned),
         cmocka_unit_test(test_what_makes_no_sense),
         cmocka_unit_test(test_a_wait_may_bring_faults_together),
+        cmocka_unit_test(test_phases_of_branches_can_be_judged),
         cmocka_unit_test(test_a_branch_goes_with_its_probe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
