@@ -242,14 +242,14 @@ def test_dry_run_predicts_what_is_spent(sandbox, tmp_path):
     sandbox.wait_healthy()
     dry = run("squall", "run", CATALOG, "--target", sandbox.name, "--dry-run", env=sandbox.env)
     assert dry.returncode == 0, dry.stdout + dry.stderr
-    # 13 s of 200/s; a kill of one of two for 5 s, then 40 % and 10 % of one of two for 3 s.
-    for line in ("85 % must be good, so that 390 of 2600 requests may be bad",
+    # 9 s of 200/s; a kill of one of two for 5 s, then 40 % and 10 % of one of two for 2 s.
+    for line in ("85 % must be good, so that 270 of 1800 requests may be bad",
                  "lose-one   50 % of the requests meet a target for 5s, 100 % of those are bad "
                  "(the worst case): at most 500",
-                 "fails-often 50 % of the requests meet a target for 3s, 40 % of those are bad "
-                 "(as it states): at most 120",
-                 "predicted  at most 166.7 % of this run's budget, 0.6019 % of that of 1h",
-                 "waits      for probe database-is-quiet, at most 2s",
+                 "fails-often 50 % of the requests meet a target for 2s, 40 % of those are bad "
+                 "(as it states): at most 80",
+                 "predicted  at most 222.2 % of this run's budget, 0.5556 % of that of 1h",
+                 "waits      for probe database-is-quiet, at most 1s",
                  "unless     probe kill-is-survived holds"):
         assert line in dry.stdout, dry.stdout
     dear = tmp_path / "dear.yaml"
@@ -257,5 +257,5 @@ def test_dry_run_predicts_what_is_spent(sandbox, tmp_path):
     for options in (["--dry-run"], []):
         refused = run("squall", "run", dear, "--target", sandbox.name, "--out", tmp_path / "runs",
                       *options, env=sandbox.env)
-        assert refused.returncode == 2 and "can spend 0.6019% of the error budget" in refused.stderr
+        assert refused.returncode == 2 and "can spend 0.5556% of the error budget" in refused.stderr
     assert not (tmp_path / "runs").exists()
