@@ -452,6 +452,9 @@ static void a_branch_not_taken_is_no_evidence(void **state)
     w.threshold.phase = NULL;
     probe.fault_count = 2; /* it asks during the other one, too, but did not */
     expect(&w, VERDICT_PROBE, other, VERDICT_INSUFFICIENT, REASON_NO_DATA, EXIT_CODE_INSUFFICIENT);
+    during[0] = other; /* in whichever order */
+    during[1] = word_name;
+    expect(&w, VERDICT_PROBE, other, VERDICT_INSUFFICIENT, REASON_NO_DATA, EXIT_CODE_INSUFFICIENT);
     probe.mode = PLAN_PROBE_GATE; /* no objective at all */
     expect(&w, VERDICT_FAULT, word_name, VERDICT_INSUFFICIENT, REASON_SKIPPED, EXIT_CODE_PASS);
     w.report.fault_count = 0; /* nothing at all was injected */
