@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* squall continue DIR: lets a run go on that was suspended for an operator. */
+#include <getopt.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "options.h"
 #include "scenarios/operator.h"
 
 static const char usage[] = "usage: squall continue DIR\n\n"
@@ -15,13 +17,12 @@ int cmd_continue(int argc, char **argv)
 {
     struct base_error err = {0};
     BASE_AUTO_FREE char *fault = NULL;
-    if (cli_wants_help(argc, argv)) {
-        (void)fputs(usage, stdout);
-        return EXIT_CODE_PASS;
-    }
-    if (argc != 2 || argv[1][0] == '-')
+    int code = cli_options_take(argc, argv, usage, NULL, 0);
+    if (code >= 0)
+        return code;
+    if (argc - optind != 1)
         return cli_usage("continue: which run directory? usage: squall continue DIR");
-    if (!scn_continue(argv[1], &fault, &err))
+    if (!scn_continue(argv[optind], &fault, &err))
         return cli_fail(err.code == BASE_NOT_FOUND ? EXIT_CODE_USAGE : EXIT_CODE_ERROR, &err);
     (void)printf("it goes on; the next fault is %s\n", fault);
     return EXIT_CODE_PASS;

@@ -12,19 +12,12 @@ import subprocess
 import pytest
 
 from conftest import BIN, ROOT, run, wait_until
-from experiment import Experiment, needs_root, start_sandbox, stop_sandbox
+from experiment import Experiment, needs_root
 
 pytestmark = needs_root
 CATALOG = ROOT / "scenarios" / "catalog" / "step-by-step.yaml"
 APP = "service: users, lease: 2s, app: {errorRate: 50%}"
 SECRET = "squeamish-ossifrage"
-
-
-@pytest.fixture(scope="module", name="sandbox")
-def _sandbox():
-    box = start_sandbox()
-    yield box
-    stop_sandbox(box)
 
 
 @pytest.fixture(name="redis")
