@@ -11,6 +11,9 @@
 
 /* Beside the load's intervals a run has some dozens; the judge compares them with each other. */
 enum { EVENTS_MAX = 20000 };
+/* Beyond what any plan has: phases, and what faults waited for, are compared with each other, too.
+ */
+enum { FAULTS_MAX = 4096 };
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -116,7 +119,7 @@ static void on_phase(struct report *report, const json_t *line)
 {
     int64_t start = mono_of(line).ns - report->course.load_start_mono.ns;
     const char *name = text_of(line, "phase");
-    if (name == NULL || start < 0)
+    if (name == NULL || start < 0 || report->phase_count == FAULTS_MAX)
         return;
     report->phases =
         base_reallocarray(report->phases, report->phase_count + 1, sizeof *report->phases);
@@ -128,7 +131,7 @@ static void leave(struct report *report, const json_t *line, bool skipped)
 {
     const char *name = text_of(line, "name");
     const char *why = text_of(line, "why");
-    if (name == NULL || report->left_count == EVENTS_MAX)
+    if (name == NULL || report->left_count == FAULTS_MAX)
         return;
     report->left = base_reallocarray(report->left, report->left_count + 1, sizeof *report->left);
     report->left[report->left_count++] =
@@ -137,14 +140,60 @@ static void leave(struct report *report, const json_t *line, bool skipped)
                              .why = base_str_dup(why != NULL ? why : "no reason given")};
 }
 
+/* The texts that say what it is about, whichever of them are there. */
+static char *detail_of(const json_t *line)
+{
+    static const struct {
+        const char *key, *words;
+    } parts[] = {
+        {"probe", "probe "}, {"why", ""}, {"message", ""}, {"by", "by "}, {"within", "at most "}};
+    struct base_buf text;
+    base_buf_init(&text, 4096);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        const char *value = text_of(line, parts[i].key);
+        if (value != NULL)
+            (void)base_buf_printf(&text, "%s%s%s", text.len > 0 ? ", " : "", parts[i].words, value);
+    }
+    char *out = base_buf_steal(&text);
+    return out == NULL ? base_str_dup("(too long to show)") : out;
+}
+
+static void on_gate(struct report *report, const json_t *line)
+{
+    static const struct {
+        const char *type, *what;
+    } steps[] = {{"fault.waiting", "waits for its condition"},
+                 {"fault.met", "its condition came about"},
+                 {"fault.unmet", "its condition did not come about"},
+                 {"fault.chosen", "its branch is taken"},
+                 {"fault.skipped", "its branch is not taken"},
+                 {"run.suspended", "the run is suspended before it"},
+                 {"run.continued", "the run goes on"}};
+    const char *type = text_of(line, "type");
+    const char *fault = text_of(line, "name");
+    fault = fault != NULL ? fault : text_of(line, "before");
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        if (fault == NULL || !base_str_eq(steps[i].type, type) || report->gate_count == FAULTS_MAX)
+            continue;
+        report->gates =
+            base_reallocarray(report->gates, report->gate_count + 1, sizeof *report->gates);
+        report->gates[report->gate_count++] = (struct report_gate){.at = wall_of(line),
+                                                                   .fault = base_str_dup(fault),
+                                                                   .what = steps[i].what,
+                                                                   .detail = detail_of(line)};
+    }
+}
+
 static void on_skipped(struct report *report, const json_t *line)
 {
     leave(report, line, true);
+    on_gate(report, line);
 }
 
 static void on_unmet(struct report *report, const json_t *line)
 {
     leave(report, line, false);
+    on_gate(report, line);
 }
 
 static void on_agent_lost(struct report *report, const json_t *line)
@@ -177,6 +226,11 @@ static void learn(struct report *report, const json_t *line, const char *type)
                  {"phase.changed", on_phase},
                  {"fault.skipped", on_skipped},
                  {"fault.unmet", on_unmet},
+                 {"fault.waiting", on_gate},
+                 {"fault.met", on_gate},
+                 {"fault.chosen", on_gate},
+                 {"run.suspended", on_gate},
+                 {"run.continued", on_gate},
                  {"run.finished", on_finished}};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (strcmp(type, types[i].type) == 0)
@@ -293,6 +347,11 @@ void fold_events_fini(struct report *report)
         free(report->left[i].why);
     }
     free(report->left);
+    for (size_t i = 0; i < report->gate_count; i++) {
+        free(report->gates[i].fault);
+        free(report->gates[i].detail);
+    }
+    free(report->gates);
     for (size_t i = 0; i < report->phase_count; i++)
         free(report->phases[i].name);
     free(report->phases);

@@ -111,7 +111,7 @@ static const char *advice_of(enum verdict_reason reason)
                                        "log and its restart policy.",
         [REASON_CONDITION_NOT_MET] = "The experiment did not begin: see the probe's answers under "
                                      "Checks, or wait for longer.",
-        [REASON_SKIPPED] = "",
+        [REASON_SKIPPED] = "Another branch was taken: see What faults waited for.",
     };
     return advice[reason];
 }
@@ -227,6 +227,7 @@ void view_build(const struct report *report, const struct verdict *verdict, stru
     view_tiles(report, out);
     view_objectives(out);
     view_faults(report, out);
+    view_gates(report, out);
     view_slos(report, out);
     view_reconcile(report, out);
     view_load(report, out);

@@ -86,6 +86,7 @@ void view_row_add(struct view_table *table, enum view_tone tone,
 void view_tiles(const struct report *report, struct view *view);
 /* Tables about faults (view_faults.c) and service levels (view_slos.c). */
 void view_faults(const struct report *report, struct view *view);
+void view_gates(const struct report *report, struct view *view);
 void view_fault_times(const struct report *report, struct view *view);
 void view_fault_evidence(const struct report *report, struct view *view);
 void view_slos(const struct report *report, struct view *view);

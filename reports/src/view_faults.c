@@ -93,6 +93,27 @@ void view_faults(const struct report *report, struct view *view)
     }
 }
 
+void view_gates(const struct report *report, struct view *view)
+{
+    static const struct view_column columns[] = {{"Fault", VIEW_NAME},
+                                                 {"When", VIEW_NUMBER},
+                                                 {"What happened", VIEW_TEXT},
+                                                 {"Details", VIEW_TEXT},
+                                                 {NULL, VIEW_WORD}};
+    struct view_table *table =
+        view_table_add(view, "gates", "What faults waited for",
+                       "Conditions, branches and operators. A branch that is not taken is evidence "
+                       "of nothing.",
+                       columns);
+    for (size_t i = 0; i < report->gate_count; i++) {
+        const struct report_gate *gate = &report->gates[i];
+        char *cells[VIEW_COLUMNS_MAX] = {base_str_dup(gate->fault),
+                                         view_since_load(report, gate->at),
+                                         base_str_dup(gate->what), base_str_dup(gate->detail)};
+        view_row_add(table, VIEW_PLAIN, cells);
+    }
+}
+
 void view_fault_times(const struct report *report, struct view *view)
 {
     static const struct view_column columns[] = {

@@ -222,6 +222,8 @@ static bool advance_waiting(struct run *run, struct run_fault *fault, struct mon
     if (is_paused(run))
         return false;
     if (fresh && probe->held) {
+        run_fault_event(run, fault, "fault.met",
+                        json_pack("{s:o}", "probe", model_json_text(gate->wait_for)));
         go_on(run, fault, now);
         return true;
     }
@@ -252,9 +254,14 @@ static void decide(struct run *run, struct run_fault *fault, bool held, const ch
     const struct plan_gate *gate = &planned(run, fault)->gate;
     const char *name = condition_of(gate);
     bool wanted = gate->only_if != NULL;
-    if (held == wanted)
+    if (held == wanted) {
+        char *why = base_str_printf("%s %s: it %s", wanted ? "if" : "unless", name,
+                                    held ? "held" : "did not hold");
+        run_fault_event(run, fault, "fault.chosen",
+                        json_pack("{s:o}", "why", model_json_text(why)));
+        free(why);
         open_gate(run, fault, now);
-    else if (held)
+    } else if (held)
         skip(run, fault, base_str_printf("unless %s: it held", name));
     else
         skip(run, fault,

@@ -193,16 +193,24 @@ static PGconn *connect_to(const struct sql_question *question)
         base_str_printf("-c default_transaction_read_only=on -c statement_timeout=%" PRId64,
                         base_dur_to_ms(question->patience));
     (void)snprintf(port, sizeof port, "%u", (unsigned)question->target->port);
-    const char *const keywords[] = {"hostaddr", "port",     "dbname", "application_name",
-                                    "options",  "password", "user",   NULL};
-    const char *const values[] = {question->target->address,
-                                  port,
-                                  question->database,
-                                  "squall probe",
-                                  options,
-                                  question->password,
-                                  question->user,
-                                  NULL};
+    /* Without GSSAPI, which would look names up and block. */
+    const struct {
+        const char *keyword, *value;
+    } parts[] = {{"hostaddr", question->target->address},
+                 {"port", port},
+                 {"dbname", question->database},
+                 {"user", question->user},
+                 {"password", question->password},
+                 {"application_name", "squall probe"},
+                 {"gssencmode", "disable"},
+                 {"options", options}};
+    enum { PARTS = sizeof parts / sizeof parts[0] };
+    const char *keywords[PARTS + 1] = {NULL};
+    const char *values[PARTS + 1] = {NULL};
+    for (size_t i = 0; i < PARTS; i++) {
+        keywords[i] = parts[i].keyword;
+        values[i] = parts[i].value; /* NULL: libpq's default */
+    }
     return PQconnectStartParams(keywords, values, 0);
 }
 

@@ -61,8 +61,10 @@ def test_the_catalog_goes_step_by_step(sandbox, tmp_path):
     assert objectives(one, "probe")["kill-is-survived"]["status"] == "pass"
     taken, left = "fails-often", "fails-a-little"
     lives = ["fault.requested", "fault.active", "fault.gone"]
-    assert said(one) == [("lose-one", "fault.waiting"), *(("lose-one", what) for what in lives),
-                         (left, "fault.skipped"), *((taken, what) for what in lives)]
+    assert said(one) == [
+        ("lose-one", "fault.waiting"), ("lose-one", "fault.met"),
+        *(("lose-one", what) for what in lives), (taken, "fault.chosen"), (left, "fault.skipped"),
+        *((taken, what) for what in lives)]
     # The branch that was not taken is told, with why, and counts for nothing.
     skipped = objectives(one, "fault")[left]
     assert (skipped["reason"], skipped["advisory"]) == ("skipped", True)
@@ -81,7 +83,8 @@ def test_the_catalog_goes_step_by_step(sandbox, tmp_path):
     markdown = (one.dir() / "report.md").read_text()
     for text in (html, markdown):
         assert "not injected: unless kill" in text and "SKIPPED" in text
-        assert "Predicted spend" in text
+        assert "Predicted spend" in text and "What faults waited for" in text
+        assert "its condition came about" in text and "if kill-is-survived: it held" in text
     # Judged again from its directory, to the same byte.
     before = (one.dir() / "verdict.json").read_bytes()
     assert run("squall", "report", one.dir()).returncode == 0
@@ -174,6 +177,9 @@ def test_an_operator_continues_and_stores_are_asked(sandbox, tmp_path, redis):
     assert [e["by"] for e in one.events("run.continued")] == [
         "squall continue, user 0", "the terminal"]
     assert "SUSPENDED before fault first: look" in one.text()
+    markdown = (one.dir() / "report.md").read_text()
+    assert "| the run is suspended before it | look, at most 20s |" in markdown
+    assert "| the run goes on | by squall continue, user 0 |" in markdown
     check_stores(one, port)
 
 

@@ -91,6 +91,13 @@ struct report_left { /* a fault that was not injected, by what the runner says *
     char *why;
 };
 
+struct report_gate { /* one step of what a fault waited for */
+    struct wall_ns at;
+    char *fault;
+    const char *what; /* static */
+    char *detail;     /* "" when there is none */
+};
+
 /* What the events tell about the run itself. */
 struct report_course {
     bool steady_failed; /* the last steady-state check failed */
@@ -117,6 +124,8 @@ struct report {
     struct report_event *events; /* without the load's intervals */
     size_t event_count;
     struct report_course course;
+    struct report_gate *gates;
+    size_t gate_count;
     struct report_left *left;
     size_t left_count;
     struct plan_phase *phases; /* as they came; `fault` is NULL. By plan where nothing waited */

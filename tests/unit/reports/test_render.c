@@ -249,7 +249,7 @@ static void one_cause_is_told_once(void **state)
 static void every_reason_has_advice(void **state)
 {
     (void)state;
-    for (int reason = REASON_NOT_MET; reason <= REASON_FAULT_NOT_RECOVERED; reason++) {
+    for (int reason = REASON_NOT_MET; reason <= REASON_SKIPPED; reason++) {
         struct verdict_objective objective = {
             .name = fails, .status = VERDICT_FAIL, .reason = (enum verdict_reason)reason};
         struct verdict verdict = {.scenario = passes,
