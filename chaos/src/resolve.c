@@ -21,6 +21,7 @@ void fault_target_fini(struct fault_target *target)
     free(target->cgroup);
     free(target->status_file);
     free(target->admin_token_file);
+    free(target->credentials_file);
     free(target->find_by);
     free(target->find_value);
     *target = (struct fault_target){0};
@@ -62,6 +63,7 @@ bool fault_target_resolve(const struct topo *topo, const char *name, struct faul
         .cgroup = base_str_dup(instance->cgroup),
         .status_file = base_str_dup(instance->status_file),
         .admin_token_file = base_str_dup(service->admin_token_file),
+        .credentials_file = base_str_dup(service->credentials_file),
         .find_by = base_str_dup(instance->find_by),
         .find_value = base_str_dup(instance->find_value),
     };

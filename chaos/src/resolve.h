@@ -22,6 +22,7 @@ struct fault_target {
     char *cgroup;           /* NULL: has none of its own */
     char *status_file;      /* NULL: none */
     char *admin_token_file; /* NULL: none */
+    char *credentials_file; /* NULL: none */
     char *find_by;          /* how its processes are found (find.h); NULL: by status_file */
     char *find_value;
 };

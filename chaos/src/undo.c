@@ -23,6 +23,7 @@ static const struct {
     {"cgroup", offsetof(struct fault_target, cgroup), true},
     {"statusFile", offsetof(struct fault_target, status_file), true},
     {"adminTokenFile", offsetof(struct fault_target, admin_token_file), true},
+    {"credentialsFile", offsetof(struct fault_target, credentials_file), true},
     {"findBy", offsetof(struct fault_target, find_by), true},
     {"findValue", offsetof(struct fault_target, find_value), true},
 };

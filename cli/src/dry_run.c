@@ -26,6 +26,8 @@ static const char *const mechanisms[] = {
         "after one lease",
     [FAULT_DISK_FILL] = "a file without a name, which vanishes with the process that holds it",
     [FAULT_LIMITS] = "limits of the target's processes; a watchdog puts back what was",
+    [FAULT_POSTGRES] =
+        "sessions of the agent at the server, which ends them by its own timeouts after one lease",
 };
 
 static const char *mechanism_of(enum fault_kind kind)

@@ -17,6 +17,7 @@
 #include "decode.h"
 #include "intensity.h"
 #include "phases.h"
+#include "fields.h"
 #include "reporter.h"
 
 /* One load has one kind of connection, and one identity. */
@@ -269,6 +270,20 @@ static void check_dns(struct scn_reporter *reporter, const struct scn_fault *fau
         scn_say(reporter, "expected an IPv4 or IPv6 address");
 }
 
+static void check_postgres(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    enum { least_ms = 100 };
+    int64_t every = fault->postgres.every.ns;
+    scn_at(reporter, "spec.faults[%zu].postgres.terminate.every", i);
+    if (fault->postgres.action == FAULT_POSTGRES_TERMINATE && every > 0 &&
+        every < least_ms * BASE_NS_PER_MS)
+        scn_say(reporter, "expected 0s (once) or at least %dms", least_ms);
+    scn_at(reporter, "spec.faults[%zu].postgres.lock.table", i);
+    if (fault->postgres.action == FAULT_POSTGRES_LOCK &&
+        !scn_matches("^[^.[:cntrl:]]{1,63}([.][^.[:cntrl:]]{1,63})?$", fault->postgres.table))
+        scn_say(reporter, "expected the name of a table, or SCHEMA.TABLE");
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     check_breakable(reporter);
@@ -299,6 +314,8 @@ static void check_faults(struct scn_reporter *reporter)
         }
         if (fault->kind == FAULT_DNS)
             check_dns(reporter, fault, i);
+        if (fault->kind == FAULT_POSTGRES)
+            check_postgres(reporter, fault, i);
         if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
             scn_at(reporter, "spec.faults[%zu].select.percent", i);
             scn_say(reporter, "selects nothing, expected more than 0%%");

@@ -582,6 +582,12 @@ static const struct scn_field fault_fields[] = {
      .help = "When its turn has come, the run waits for an operator (`squall continue DIR`, or "
              "Enter at its terminal), before waitFor, if and unless are looked at. Meanwhile no "
              "fault is in force, the load goes on, and all that is planned moves back."},
+    {.key = "postgres",
+     .type = SCN_OBJECT,
+     .shape = &scn_postgres_shape,
+     .choice = FAULT_POSTGRES + 1,
+     .help = "What other clients can do to a PostgreSQL server, 14 or later. The service has a "
+             "credentialsFile in the topology."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

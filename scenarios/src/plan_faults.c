@@ -191,6 +191,20 @@ static void need_chaos_endpoints(struct planner *planner, const struct topo_serv
                 service->name);
 }
 
+static void need_store(struct planner *planner, const struct scn_fault *fault,
+                       const struct topo_service *service, size_t index, const char *kind)
+{
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
+    if (!base_str_eq(service->kind, kind))
+        scn_say(&planner->reporter, "\"%s\" is of the kind \"%s\", expected \"%s\"", service->name,
+                service->kind, kind);
+    else if (service->credentials_file == NULL)
+        scn_say(&planner->reporter,
+                "\"%s\" has no credentialsFile in the topology, without which the agent cannot "
+                "speak to it",
+                service->name);
+}
+
 static void check_peers(struct planner *planner, const struct scn_fault *fault, size_t index)
 {
     for (size_t i = 0; i < fault->partition.from_count; i++) {
@@ -318,6 +332,15 @@ static void fill_dns(const struct planner *planner, const struct scn_fault *faul
     spec->dns.server = base_str_dup(fault->dns.server);
 }
 
+static void fill_postgres(const struct scn_fault *fault, struct fault_spec *spec)
+{
+    spec->postgres.action = fault->postgres.action;
+    spec->postgres.every = fault->postgres.every;
+    spec->postgres.table = base_str_dup(fault->postgres.table);
+    spec->postgres.lock = fault->postgres.lock;
+    spec->postgres.left = fault->postgres.left;
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
@@ -380,6 +403,10 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
     case FAULT_DNS:
         need_netns(planner, service, index);
         fill_dns(planner, fault, spec);
+        break;
+    case FAULT_POSTGRES:
+        need_store(planner, fault, service, index, "postgres");
+        fill_postgres(fault, spec);
         break;
     }
 }

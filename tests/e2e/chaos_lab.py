@@ -199,6 +199,7 @@ class Platform:
         self.instances = {}
         self.namespaces = []
         self.groups = []
+        self.stores = {}  # service -> its kind and credentialsFile
         self.topology_file = folder / "topology.json"
         self.admin = folder / "admin-token"
         self.admin.write_text("admin-secret\n")
@@ -213,8 +214,10 @@ class Platform:
         services = {}
         for instance in self.instances.values():
             app = instance.service == "gateway"
+            kind, credentials = self.stores.get(instance.service, ("http", None))
             entry = services.setdefault(instance.service, {
-                "name": instance.service, "port": instance.port, "kind": "http",
+                "name": instance.service, "port": instance.port, "kind": kind,
+                "credentialsFile": str(credentials) if credentials else None,
                 "healthPath": None, "readyPath": None, "observability": False,
                 "adminTokenFile": str(self.admin) if app else None, "instances": []})
             entry["instances"].append(instance.topology())

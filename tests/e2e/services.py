@@ -52,27 +52,32 @@ def descendants(pid):
 class Postgres:
     """A server in its own folder; not under tmp_path, which only root may enter."""
 
-    def __init__(self, address="127.0.0.1", wrap=()):
+    def __init__(self, address="127.0.0.1", wrap=(), port=None, template=None):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="tgt-pg-", dir="/tmp"))
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
             os.chown(self.root, user.pw_uid, user.pw_gid)
         self.address, self.wrap = address, list(wrap)
-        self.port = free_port() if address == "127.0.0.1" else 5432
+        self.port = port or (free_port() if address == "127.0.0.1" else 5432)
         self.process = None
+        if template is not None:  # not started yet; a copy costs less than another initdb
+            subprocess.run(["cp", "-a", template.root / "data", self.root], check=True)
+            return
         subprocess.run([*as_postgres(), PG_BIN / "initdb", "-D", self.root / "data", "-A", "trust",
                         "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-N"],
                        check=True, capture_output=True, cwd=self.root)
         with open(self.root / "data" / "pg_hba.conf", "a") as hba:
             hba.write("host all all all trust\n")
 
+    def command(self, connections=100):
+        return [*self.wrap, *as_postgres(), str(PG_BIN / "postgres"), "-D",
+                str(self.root / "data"), "-k", str(self.root), "-p", str(self.port), "-c",
+                f"listen_addresses={self.address}", "-c", "fsync=off", "-c",
+                f"max_connections={connections}"]
+
     def start(self):
         log = open(self.root / "log", "ab")
-        self.process = subprocess.Popen(
-            [*self.wrap, *as_postgres(), PG_BIN / "postgres", "-D", self.root / "data", "-k",
-             self.root, "-p", str(self.port), "-c", f"listen_addresses={self.address}", "-c",
-             "fsync=off", "-c", "max_connections=100"],
-            stdout=log, stderr=log, cwd=self.root)
+        self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, cwd=self.root)
         log.close()
         wait_until(lambda: self.sql("select 1", check=False).returncode == 0, 30,
                    f"PostgreSQL ready, see {self.root / 'log'}")

@@ -7,12 +7,13 @@
 #include "shapes.h"
 
 static const char *const kind_names[] = {
-    [FAULT_KILL] = "kill",       [FAULT_PARTITION] = "partition",
-    [FAULT_APP] = "app",         [FAULT_PAUSE] = "pause",
-    [FAULT_CPU] = "cpu",         [FAULT_MEMORY] = "memory",
-    [FAULT_NETWORK] = "network", [FAULT_DISK_FILL] = "diskFill",
-    [FAULT_LIMITS] = "limits",   [FAULT_TCP] = "tcp",
-    [FAULT_HTTP] = "http",       [FAULT_DNS] = "dns",
+    [FAULT_KILL] = "kill",         [FAULT_PARTITION] = "partition",
+    [FAULT_APP] = "app",           [FAULT_PAUSE] = "pause",
+    [FAULT_CPU] = "cpu",           [FAULT_MEMORY] = "memory",
+    [FAULT_NETWORK] = "network",   [FAULT_DISK_FILL] = "diskFill",
+    [FAULT_LIMITS] = "limits",     [FAULT_TCP] = "tcp",
+    [FAULT_HTTP] = "http",         [FAULT_DNS] = "dns",
+    [FAULT_POSTGRES] = "postgres",
 };
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
@@ -49,6 +50,17 @@ static const char *const dns_answer_names[] = {
     [FAULT_DNS_ADDRESS] = "address",
 };
 static const struct codec_words dns_answers = CODEC_WORDS(dns_answer_names);
+
+static const char *const postgres_action_names[] = {
+    [FAULT_POSTGRES_TERMINATE] = "terminate",
+    [FAULT_POSTGRES_LOCK] = "lock",
+    [FAULT_POSTGRES_CONNECTIONS] = "connections",
+};
+static const struct codec_words postgres_actions = CODEC_WORDS(postgres_action_names);
+
+static const char *const postgres_lock_names[] = {
+    [FAULT_POSTGRES_LOCK_ALL] = "all", [FAULT_POSTGRES_LOCK_WRITES] = "writes"};
+static const struct codec_words postgres_locks = CODEC_WORDS(postgres_lock_names);
 
 static const char *const state_names[] = {
     [FAULT_REQUESTED] = "requested", [FAULT_APPLYING] = "applying",
@@ -160,6 +172,13 @@ static const struct codec_field dns_fields[] = {
     {.key = "address", .type = CODEC_TEXT_OR_NULL, AT(dns.address)},
     {.key = "server", .type = CODEC_TEXT_OR_NULL, AT(dns.server)},
 };
+static const struct codec_field postgres_fields[] = {
+    {.key = "action", .type = CODEC_WORD, .words = &postgres_actions, AT(postgres.action)},
+    {.key = "everyNs", .type = CODEC_NS, AT(postgres.every)},
+    {.key = "table", .type = CODEC_TEXT_OR_NULL, .form = FORM_LINE, AT(postgres.table)},
+    {.key = "lock", .type = CODEC_WORD, .words = &postgres_locks, AT(postgres.lock)},
+    {.key = "left", .type = CODEC_I64, .max = FAULT_POSTGRES_MOST_LEFT, AT(postgres.left)},
+};
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
         .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
@@ -176,6 +195,7 @@ static const struct codec_shape limits_shape = VARIANT("limits", limits_fields);
 static const struct codec_shape tcp_shape = VARIANT("tcp", tcp_fields);
 static const struct codec_shape http_shape = VARIANT("http", http_fields);
 static const struct codec_shape dns_shape = VARIANT("dns", dns_fields);
+static const struct codec_shape postgres_shape = VARIANT("postgres", postgres_fields);
 static const struct codec_shape *const variants[] = {
     [FAULT_KILL] = &kill_shape,
     [FAULT_PARTITION] = &partition_shape,
@@ -189,6 +209,7 @@ static const struct codec_shape *const variants[] = {
     [FAULT_TCP] = &tcp_shape,
     [FAULT_HTTP] = &http_shape,
     [FAULT_DNS] = &dns_shape,
+    [FAULT_POSTGRES] = &postgres_shape,
 };
 
 static const struct codec_field spec_fields[] = {
@@ -327,6 +348,11 @@ const char *fault_toxic_name(enum fault_toxic toxic)
 const char *fault_http_action_name(enum fault_http_action action)
 {
     return codec_word(&http_actions, action);
+}
+
+const char *fault_postgres_action_name(enum fault_postgres_action action)
+{
+    return codec_word(&postgres_actions, action);
 }
 
 const char *fault_state_name(enum fault_state state)

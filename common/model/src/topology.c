@@ -42,6 +42,7 @@ static const struct codec_field service_fields[] = {
     {.key = "healthPath", .type = CODEC_TEXT_OR_NULL, .form = FORM_PATH, AT(health_path)},
     {.key = "readyPath", .type = CODEC_TEXT_OR_NULL, .form = FORM_PATH, AT(ready_path)},
     {.key = "adminTokenFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(admin_token_file)},
+    {.key = "credentialsFile", .type = CODEC_TEXT_OR_NULL, .form = FORM_NAME, AT(credentials_file)},
     {.key = "observability", .type = CODEC_BOOL, AT(observability)},
     {.key = "instances",
      .type = CODEC_OBJECTS,

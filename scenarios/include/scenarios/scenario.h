@@ -249,6 +249,13 @@ struct scn_fault {
         char *address;
         char *server;
     } dns;
+    struct {
+        enum fault_postgres_action action;
+        struct dur_ns every;
+        char *table;
+        enum fault_postgres_lock lock;
+        int64_t left;
+    } postgres;
 };
 
 struct scn_probe {

@@ -49,6 +49,16 @@ static bool postgres_file(const struct sandbox_setup *setup, const char *name, c
            sandbox_accounts_own(&setup->accounts, SANDBOX_AS_POSTGRES, path, err);
 }
 
+/* By these squall-agent speaks to the database (model/topology.h, credentialsFile). */
+static bool write_agent_credentials(const struct sandbox_setup *setup, const char *password,
+                                    struct base_error *err)
+{
+    BASE_AUTO_FREE char *path = sandbox_path(setup->place, "agent/postgres.json");
+    BASE_AUTO_FREE char *text = base_str_printf(
+        "{\"user\":\"postgres\",\"password\":\"%s\",\"database\":\"users\"}\n", password);
+    return sandbox_store_text(path, text, 0600, err);
+}
+
 static bool write_database_files(struct sandbox_setup *setup, struct base_error *err)
 {
     BASE_AUTO_BUF struct base_buf admin;
@@ -80,6 +90,7 @@ static bool write_database_files(struct sandbox_setup *setup, struct base_error 
                         users.data);
     return postgres_file(setup, "pg_hba.conf", hba, err) &&
            postgres_file(setup, "initial-password", admin.data, err) &&
+           write_agent_credentials(setup, admin.data, err) &&
            sandbox_store_text(pass_path, pass, 0600, err) &&
            sandbox_store_text(services_path, services_pass, 0600, err) &&
            sandbox_accounts_own(&setup->accounts, SANDBOX_AS_SERVICE, services_path, err) &&

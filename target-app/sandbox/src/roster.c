@@ -99,15 +99,17 @@ static json_t *service_json(const struct sandbox_roster *roster, const struct sa
 {
     const struct sandbox_service *service = &services[id];
     BASE_AUTO_FREE char *token = sandbox_path(place, "admin-token");
+    BASE_AUTO_FREE char *credentials = sandbox_path(place, "agent/postgres.json");
     json_t *instances = json_array();
     for (size_t i = 0; i < roster->count; i++)
         if (roster->members[i].service == id)
             (void)json_array_append_new(instances, member_json(&roster->members[i], place));
-    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:b, s:o}", "name", service->name, "kind",
+    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:b, s:o}", "name", service->name, "kind",
                      service->kind, "port", (int)service->port, "healthPath",
                      text_or_null(service->health_path), "readyPath",
                      text_or_null(service->ready_path), "adminTokenFile",
-                     text_or_null(service->admin ? token : NULL), "observability",
+                     text_or_null(service->admin ? token : NULL), "credentialsFile",
+                     text_or_null(id == SANDBOX_POSTGRES ? credentials : NULL), "observability",
                      (int)service->observability, "instances", instances);
 }
 

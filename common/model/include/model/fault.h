@@ -20,7 +20,8 @@ enum fault_kind {
     FAULT_LIMITS,
     FAULT_TCP,
     FAULT_HTTP,
-    FAULT_DNS
+    FAULT_DNS,
+    FAULT_POSTGRES
 };
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
@@ -102,6 +103,18 @@ enum fault_dns_answer {
     FAULT_DNS_ADDRESS   /* `address`, whatever the name's own is */
 };
 
+/* What befalls a PostgreSQL server, through its own protocol. */
+enum fault_postgres_action {
+    FAULT_POSTGRES_TERMINATE,  /* sessions of others in the database are ended, once or `every` */
+    FAULT_POSTGRES_LOCK,       /* a transaction holds a lock on `table` */
+    FAULT_POSTGRES_CONNECTIONS /* connections are taken until `left` are free */
+};
+enum fault_postgres_lock {
+    FAULT_POSTGRES_LOCK_ALL,   /* ACCESS EXCLUSIVE: nobody reads or writes */
+    FAULT_POSTGRES_LOCK_WRITES /* EXCLUSIVE: nobody writes */
+};
+enum { FAULT_POSTGRES_MOST_LEFT = 10000 };
+
 struct fault_spec {
     char *id;               /* unique over all runs: <run id>-<n> */
     char *run;              /* run id */
@@ -182,6 +195,13 @@ struct fault_spec {
             char *address; /* FAULT_DNS_ADDRESS; else NULL */
             char *server;  /* address of the name server to measure with; NULL: the target's own */
         } dns;
+        struct {
+            enum fault_postgres_action action;
+            struct dur_ns every; /* 0: once */
+            char *table;         /* "name" or "schema.name"; NULL unless locked */
+            enum fault_postgres_lock lock;
+            int64_t left; /* connections that ordinary roles still can make */
+        } postgres;
     };
 };
 
@@ -265,6 +285,7 @@ bool fault_has_burst(const struct fault_impairment *impairment);
 const char *fault_kind_name(enum fault_kind kind);
 const char *fault_toxic_name(enum fault_toxic toxic); /* as in scenarios: "limitData" */
 const char *fault_http_action_name(enum fault_http_action action); /* "slowBody" */
+const char *fault_postgres_action_name(enum fault_postgres_action action);
 const char *fault_state_name(enum fault_state state);
 const char *fault_end_name(enum fault_end end);
 bool fault_kind_parse(const char *word, enum fault_kind *out);

@@ -8,13 +8,17 @@
  *    "agent":{"url":"http://127.0.0.1:7070","tokenFile":"/...",
  *       "caFile":"/..."|null,"certFile":"/..."|null,"keyFile":"/..."|null} | null,
  *    "prometheus":{"url":"http://10.0.0.2:9090","scrapeIntervalNs":1000000000} | null,
- *    "services":[{"name":"users","port":8082,"kind":"http"|"postgres"|"prometheus",
+ *    "services":[{"name":"users","port":8082,"kind":"http"|"postgres"|"prometheus"|...,
  *       "healthPath":"/health"|null,"readyPath":"/ready"|null,"adminTokenFile":"/..."|null,
+ *       "credentialsFile":"/..."|null,
  *       "observability":false,
  *       "instances":[{"name":"users-1","address":"10.0.0.11","port":8082,
  *          "netns":"/run/netns/..."|null,"cgroup":"/sys/fs/cgroup/..."|null,
  *          "statusFile":"/.../users-1.json","logFile":"/.../users-1.log",
  *          "find":{"by":"unit"|"command"|"port"|"cgroup"|"pod","value":"..."}|null}]}]}
+ * credentialsFile: on the agent's host, readable by its owner alone, who is root or the agent's
+ * user:
+ *   {"user":"...","password":"...","database":"..."}; by them the agent speaks to a store.
  * find: who nobody keeps a statusFile of. The agent of that host looks for its processes in /proc:
  *   unit     "nginx.service"          command  "*nginx: master*" (fnmatch(3) over the words)
  *   port     "8080", listening in the agent's network namespace
@@ -55,6 +59,7 @@ struct topo_service {
     char *health_path;      /* NULL: has none */
     char *ready_path;       /* NULL: has none */
     char *admin_token_file; /* of its /api/chaos endpoints; NULL: has none */
+    char *credentials_file; /* of a store; NULL: none */
     bool observability;     /* never a target unless named */
     struct topo_instance *instances;
     size_t instance_count;

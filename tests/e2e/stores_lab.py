@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stores to break, each a real server, and clients of theirs that are not the agent's."""
+
+import contextlib
+import json
+import os
+import subprocess
+
+from chaos_lab import Instance, fault
+from conftest import wait_until
+from services import PG_BIN, Postgres
+
+PASSWORD = "correct-horse-of-the-store"
+CONNECTIONS = 20  # of a server
+RESERVED = 3      # of those, for superusers
+
+
+def credentials(folder, kind, **words):
+    """What only its owner may read."""
+    path = folder / f"{kind}.credentials"
+    path.write_text(json.dumps(words))
+    path.chmod(0o600)
+    return path
+
+
+class Database:
+    """A PostgreSQL server whose process an Instance keeps; its clients come over TCP with a password."""
+
+    def __init__(self, address, port, template=None):
+        self.server = Postgres(address, port=port, template=template and template.server)
+        hba = self.server.root / "data" / "pg_hba.conf"
+        hba.write_text("local all all trust\nhost all all all scram-sha-256\n")
+
+    def keep(self, platform, name, service="database"):
+        """Started, with the table t, which the role app may use and has a session for."""
+        command = ["env", "-C", str(self.server.root), *self.server.command(CONNECTIONS)]
+        self.instance = platform.add(service, Instance(platform.folder, name, command,
+                                                       self.server.address, self.server.port))
+        wait_until(lambda: self.local("select 1").returncode == 0, 30, "the database answers")
+        for statement in ("CREATE TABLE IF NOT EXISTS t (n int)",
+                          f"ALTER ROLE postgres PASSWORD '{PASSWORD}'",
+                          f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'", "GRANT ALL ON t TO app"):
+            assert self.local(statement).returncode == 0, statement
+        return self
+
+    def psql(self, *words):
+        return [str(PG_BIN / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", *words]
+
+    def local(self, text):
+        return subprocess.run(self.psql("-h", str(self.server.root), "-p", str(self.server.port),
+                                        "-U", "postgres", "-d", "postgres", "-c", text),
+                              capture_output=True, text=True, check=False)
+
+    def remote(self, *words):
+        return self.psql("-h", self.server.address, "-p", str(self.server.port), "-U", "app", "-d",
+                         "postgres", *words)
+
+    ENVIRONMENT = {**os.environ, "PGPASSWORD": PASSWORD, "PGCONNECT_TIMEOUT": "5"}
+
+    def app(self, text):
+        """A statement of an ordinary client, in a session of its own."""
+        return subprocess.run(self.remote("-c", text), capture_output=True, text=True, check=False,
+                              env=self.ENVIRONMENT)
+
+    def number(self, text):
+        return int(self.local(text).stdout)
+
+    def waits(self, mode="ACCESS SHARE"):
+        """Whether an ordinary client has to wait for that lock on t."""
+        done = self.app(f"BEGIN; SET LOCAL lock_timeout = 100; LOCK TABLE t IN {mode} MODE")
+        if "lock timeout" in done.stderr:
+            return True
+        assert done.returncode == 0, done.stderr
+        return False
+
+    @contextlib.contextmanager
+    def session(self, text="SELECT 1"):
+        """A session of an ordinary client that says this and then stays; psql's exit is its end."""
+        client = subprocess.Popen(self.remote(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, env=self.ENVIRONMENT)
+        try:
+            client.stdin.write(text + ";\n\\echo there\n")
+            client.stdin.flush()
+            lines = iter(client.stdout.readline, "")
+            assert any(line == "there\n" for line in lines), "no session"
+            yield client
+        finally:
+            client.kill()
+            client.communicate()
+
+    def stop(self):
+        self.server.close()
+
+
+def still_there(client):
+    """Whether the session of that client lives."""
+    try:
+        client.stdin.write("SELECT 'alive';\n")
+        client.stdin.flush()
+        return client.stdout.readline() == "alive\n"
+    except OSError:
+        return False
+
+
+def postgres_fault(action, targets=("pg-31",), every_s=0.0, table=None, lock="all", left=0,
+                   service="database", **more):
+    return fault("postgres", service, list(targets), action=action, everyNs=int(every_s * 1e9),
+                 table=table, lock=lock, left=left, **more)

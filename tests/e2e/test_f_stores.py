@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults of stores: what their clients feel, and what is left when the agent is no more. The
+matrix (test_f_matrix.py) has every death; here is what each fault does, and what is refused."""
+
+import json
+import signal
+import time
+
+import pytest
+
+from chaos_lab import Agent, Platform, all_ok, evidence
+from conftest import wait_until
+from services import free_port
+from stores_lab import (CONNECTIONS, PASSWORD, RESERVED, Database, credentials, postgres_fault,
+                        still_there)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    made = Platform(tmp_path_factory.mktemp("stores"), "loopback")
+    database = None
+    try:
+        made.stores["database"] = ("postgres", credentials(
+            made.folder, "postgres", user="postgres", password=PASSWORD, database="postgres"))
+        database = Database("127.0.0.1", free_port())
+        made.database = database.keep(made, "pg-31")
+        made.write()
+        yield made
+    finally:
+        made.stop()
+        if database is not None:
+            database.stop()
+
+
+@pytest.fixture
+def agent(lab, tmp_path):
+    made = Agent(lab, tmp_path, "--max-affected", "100%").start()
+    yield made
+    if made.process.poll() is None:
+        made.signal(signal.SIGCONT)
+        assert made.terminate() == 0, made.log_file.read_text()
+
+
+def inject(agent, spec):
+    status, record = agent.post(spec)
+    assert status == 200 and all_ok(record), json.dumps(record, indent=1)
+    return record
+
+
+def revert(agent, spec):
+    status, record = agent.delete(spec)
+    assert status == 200 and record["state"] == "gone" and all_ok(record), json.dumps(record,
+                                                                                      indent=1)
+    assert evidence(record, "before") and evidence(record, "during") and evidence(record, "after")
+    return record
+
+
+@pytest.mark.parametrize("mode, denied, allowed", [
+    ("all", "ACCESS SHARE", None), ("writes", "ROW EXCLUSIVE", "ACCESS SHARE")])
+def test_a_table_is_locked(lab, agent, mode, denied, allowed):
+    spec = postgres_fault("lock", table="public.t", lock=mode)
+    assert not lab.database.waits(denied)
+    inject(agent, spec)
+    assert lab.database.waits(denied)
+    assert allowed is None or not lab.database.waits(allowed)
+    revert(agent, spec)
+    assert not lab.database.waits(denied)
+
+
+def test_connections_run_out(lab, agent):
+    spec = postgres_fault("connections", left=1)
+    record = inject(agent, spec)
+    with lab.database.session():  # the one that was left
+        refused = lab.database.app("SELECT 1")
+        assert refused.returncode != 0 and "reserved" in refused.stderr, refused.stderr
+    [taken] = [e for e in evidence(record, "during") if e["metric"] == "connections of the fault"]
+    assert int(taken["value"]) == CONNECTIONS - RESERVED - 1
+    assert lab.database.local("SELECT 1").returncode == 0  # an administrator always gets in
+    revert(agent, spec)
+    assert lab.database.app("SELECT 1").returncode == 0
+
+
+def test_connections_are_held_while_the_lease_is_renewed(lab, agent):
+    spec = postgres_fault("connections", lease_s=1.0)
+    inject(agent, spec)
+    end = time.monotonic() + 2.0  # two leases
+    while time.monotonic() < end:
+        status, record = agent.ask("POST", f"/v1/faults/{spec['id']}/renew",
+                                   {"leaseNs": 1_000_000_000})
+        assert status == 200, record
+        time.sleep(0.2)
+    ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'squall-%s'"
+    assert lab.database.number(ours % spec["id"]) == CONNECTIONS - RESERVED
+    revert(agent, spec)
+
+
+@pytest.mark.parametrize("action", ["connections", "lock"])
+def test_the_server_itself_ends_what_a_stopped_agent_holds(lab, agent, action):
+    spec = postgres_fault(action, table="t" if action == "lock" else None, lease_s=1.0)
+    held = ("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+            f"'squall-{spec['id']}'")
+    inject(agent, spec)
+    assert lab.database.number(held) >= 1
+    agent.signal(signal.SIGSTOP)
+    wait_until(lambda: lab.database.number(held) == 0, 1.0 + 2.0, "ended by the server")
+    assert not lab.database.waits()
+    agent.signal(signal.SIGCONT)
+    assert agent.wait_state(spec, "gone", 10)["end"] == "lease"
+
+
+def test_sessions_are_ended_once(lab, agent):
+    spec = postgres_fault("terminate", duration_s=1.0)
+    with lab.database.session() as client:
+        inject(agent, spec)
+        assert not still_there(client)
+    with lab.database.session() as client:
+        record = agent.wait_state(spec, "gone", 10)
+        assert all_ok(record) and still_there(client)
+
+
+def test_sessions_are_ended_again_and_again(lab, agent):
+    spec = postgres_fault("terminate", every_s=0.2)
+    with lab.database.session():
+        inject(agent, spec)
+    with lab.database.session() as client:  # it came later
+        wait_until(lambda: not still_there(client), 5, "ended by the next strike")
+    record = revert(agent, spec)
+    [total] = [e for e in evidence(record, "after") if e["metric"] == "sessions that were ended"]
+    assert int(total["value"].split(",")[0]) >= 3, total
+    with lab.database.session() as client:
+        time.sleep(0.5)  # longer than two strikes: nothing strikes any more
+        assert still_there(client)
+
+
+def test_nobody_to_end_is_a_refusal(lab, agent):
+    wait_until(lambda: lab.database.number(
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'") == 1, 5,
+        "nobody is there")
+    status, record = agent.post(postgres_fault("terminate"))
+    assert status == 409 and "nobody else has a session" in record["error"], record
+    assert record["appliedAtNs"] == 0
+
+
+def test_a_table_that_is_in_use_is_not_locked(lab, agent):
+    with lab.database.session("BEGIN; LOCK TABLE t IN ROW EXCLUSIVE MODE"):
+        status, record = agent.post(postgres_fault("lock", table="t", lease_s=1.0))
+        assert status == 409 and "55P03" in record["error"], record
+        assert record["state"] == "gone" and not lab.database.waits()
+
+
+def test_a_table_that_is_not_there(agent):
+    status, record = agent.post(postgres_fault("lock", table='no"such'))
+    assert status == 409 and "42P01" in record["error"], record
+
+
+def test_what_a_killed_agent_held_is_gone_and_swept(lab, agent):
+    spec = postgres_fault("lock", table="t", lease_s=2.0, duration_s=60.0)
+    inject(agent, spec)
+    agent.kill()
+    wait_until(lambda: not lab.database.waits(), 2, "the lock is gone")
+    swept = agent.sweep()
+    assert swept.returncode == 0, swept.stderr
+    assert not list(agent.journal.glob("*.fault"))
+
+
+def test_the_password_goes_nowhere_else(lab, agent):
+    spec = postgres_fault("lock", table="t")
+    inject(agent, spec)
+    [entry] = agent.journal.glob("*.fault")
+    assert PASSWORD.encode() not in entry.read_bytes()
+    for place in ("cmdline", "environ"):
+        with open(f"/proc/{agent.process.pid}/{place}", "rb") as file:
+            assert PASSWORD.encode() not in file.read()
+    assert PASSWORD not in json.dumps(revert(agent, spec))
+    assert PASSWORD not in agent.log_file.read_text()
+
+
+@pytest.mark.parametrize("mode, text, words", [
+    (0o644, None, "chmod 600"), (0o600, '{"password": 7}', "expected"),
+    (0o600, '{"user":"postgres","password":"wrong"}', "28P01")])
+def test_credentials_that_will_not_do(lab, agent, mode, text, words):
+    _, path = lab.stores["database"]
+    right = path.read_text()
+    try:
+        path.write_text(text or right)
+        path.chmod(mode)
+        status, answer = agent.post(postgres_fault("lock", table="t"))
+        assert status >= 400 and words in json.dumps(answer), answer
+        assert PASSWORD not in json.dumps(answer)
+    finally:
+        path.write_text(right)
+        path.chmod(0o600)
