@@ -15,9 +15,9 @@
 #include "check_load.h"
 #include "check_stores.h"
 #include "decode.h"
+#include "fields.h"
 #include "intensity.h"
 #include "phases.h"
-#include "fields.h"
 #include "reporter.h"
 
 /* One load has one kind of connection, and one identity. */

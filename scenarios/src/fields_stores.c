@@ -65,7 +65,7 @@ static const struct scn_field postgres_fields[] = {
      .choice = FAULT_POSTGRES_CONNECTIONS + 1,
      .help = "Takes the connections that are free when the fault begins: new ones are refused."},
 };
-const struct scn_shape scn_postgres_shape = {FIELDS(postgres_fields), .choice_of = "an action",
-                                             .choice_offset =
-                                                 offsetof(struct scn_fault, postgres.action)};
+const struct scn_shape scn_postgres_shape = {
+    FIELDS(postgres_fields), .choice_of = "a way to break it",
+    .choice_offset = offsetof(struct scn_fault, postgres.action)};
 #undef AT

@@ -38,6 +38,9 @@
     HEAD("dns")                                                                                    \
     "'dns':{'names':['db.test'],'share':0.5,'seed':7,'answer':'address','address':'192.0.2.1',"    \
     "'server':'10.0.0.2'}}"
+#define POSTGRES                                                                                   \
+    HEAD("postgres")                                                                               \
+    "'postgres':{'action':'lock','everyNs':7,'table':'t','lock':'writes','left':3}}"
 
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
@@ -46,8 +49,8 @@
     "'evidence':[{'target':'users-1','when':'during','metric':'process alive','value':'no',"       \
     "'expected':'no','ok':true,'atNs':3}]}"
 
-static const char *const spec_nullable[] = {"method", "path",    "pathPrefix",
-                                            "body",   "address", "server"};
+static const char *const spec_nullable[] = {"method",  "path",   "pathPrefix", "body",
+                                            "address", "server", "table"};
 CASE(fault_spec, struct fault_spec, spec_nullable);
 static const char *const record_nullable[] = {"error", "value", "expected"};
 CASE(fault_record, struct fault_record, record_nullable);
@@ -67,6 +70,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, TCP);
     assert_round_trip(&fault_spec_case, HTTP);
     assert_round_trip(&fault_spec_case, DNS);
+    assert_round_trip(&fault_spec_case, POSTGRES);
     assert_round_trip(&fault_record_case, RECORD);
 }
 
@@ -85,6 +89,7 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, TCP);
     assert_every_key_guarded(&fault_spec_case, HTTP);
     assert_every_key_guarded(&fault_spec_case, DNS);
+    assert_every_key_guarded(&fault_spec_case, POSTGRES);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -148,6 +153,9 @@ static void test_bad_values(void **state)
         {HTTP, {"http/action", "'drop'"}},
         {DNS, {"dns/names", "[]"}},
         {DNS, {"dns/answer", "'refused'"}},
+        {POSTGRES, {"postgres/action", "'drop'"}},
+        {POSTGRES, {"postgres/left", "-1"}},
+        {POSTGRES, {"postgres/lock", "'reads'"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,

@@ -16,12 +16,12 @@
     "c','keyFile':'/k'},"                                                                          \
     "'prometheus':{'url':'http://10.0.0.2:9090','scrapeIntervalNs':1000000000},"                   \
     "'services':[{'name':'users','port':8082,'kind':'http','healthPath':'/health',"                \
-    "'readyPath':'/ready','adminTokenFile':'/a','observability':false,"                            \
+    "'readyPath':'/ready','adminTokenFile':'/a','credentialsFile':'/c','observability':false,"     \
     "'instances':[" INSTANCE("1") "," INSTANCE("2") "]}]}"
 
-static const char *const nullable[] = {"agent",     "prometheus",     "netns",      "cgroup",
-                                       "readyPath", "adminTokenFile", "healthPath", "caFile",
-                                       "certFile",  "keyFile",        "find"};
+static const char *const nullable[] = {
+    "agent",           "prometheus", "netns",  "cgroup",   "readyPath", "adminTokenFile",
+    "credentialsFile", "healthPath", "caFile", "certFile", "keyFile",   "find"};
 CASE(topo, struct topo, nullable);
 
 static void test_round_trip(void **state)
@@ -32,6 +32,7 @@ static void test_round_trip(void **state)
                       "{'version':1,'name':'x','mode':'external','stateDir':'','agent':null,"
                       "'prometheus':null,'services':[{'name':'s','port':1,'kind':'http',"
                       "'healthPath':null,'readyPath':null,'adminTokenFile':null,"
+                      "'credentialsFile':null,"
                       "'observability':true,'instances':[]}]}");
 }
 

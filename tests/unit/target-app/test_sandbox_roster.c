@@ -77,6 +77,7 @@ static void topology_in_namespaces(void **state)
     expect_text(users, "healthPath", "/health");
     expect_text(users, "readyPath", "/ready");
     expect_text(users, "adminTokenFile", "/var/lib/squall/sandboxes/t/admin-token");
+    expect_text(users, "credentialsFile", NULL);
     assert_int_equal(json_integer_value(json_object_get(users, "port")), 8082);
     assert_true(json_is_false(json_object_get(users, "observability")));
     const json_t *instances = json_object_get(users, "instances");
@@ -104,6 +105,7 @@ static void infrastructure_is_marked(void **state)
     expect_text(postgres, "healthPath", NULL);
     expect_text(postgres, "readyPath", NULL);
     expect_text(postgres, "adminTokenFile", NULL);
+    expect_text(postgres, "credentialsFile", "/var/lib/squall/sandboxes/t/agent/postgres.json");
     const json_t *prometheus = service_of(topology, "prometheus");
     assert_true(json_is_true(json_object_get(prometheus, "observability")));
     expect_text(prometheus, "readyPath", "/-/ready");
