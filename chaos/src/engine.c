@@ -35,7 +35,7 @@ const struct fault_ops *fault_ops_of(enum fault_kind kind)
         [FAULT_NETWORK] = &fault_network_ops,   [FAULT_DISK_FILL] = &fault_disk_ops,
         [FAULT_LIMITS] = &fault_limits_ops,     [FAULT_TCP] = &fault_tcp_ops,
         [FAULT_HTTP] = &fault_http_ops,         [FAULT_DNS] = &fault_dns_ops,
-        [FAULT_POSTGRES] = &fault_postgres_ops,
+        [FAULT_POSTGRES] = &fault_postgres_ops, [FAULT_REDIS] = &fault_redis_ops,
     };
     return all[kind];
 }

@@ -75,6 +75,7 @@ extern const struct fault_ops fault_tcp_ops;
 extern const struct fault_ops fault_http_ops;
 extern const struct fault_ops fault_dns_ops;
 extern const struct fault_ops fault_postgres_ops;
+extern const struct fault_ops fault_redis_ops;
 
 struct fault_netback_ops; /* netback.h */
 

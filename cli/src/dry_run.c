@@ -28,6 +28,8 @@ static const char *const mechanisms[] = {
     [FAULT_LIMITS] = "limits of the target's processes; a watchdog puts back what was",
     [FAULT_POSTGRES] =
         "sessions of the agent at the server, which ends them by its own timeouts after one lease",
+    [FAULT_REDIS] = "commands of the agent at the server: short pauses, keys that expire after one "
+                    "lease, clients that are disconnected",
 };
 
 static const char *mechanism_of(enum fault_kind kind)

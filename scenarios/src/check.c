@@ -270,14 +270,25 @@ static void check_dns(struct scn_reporter *reporter, const struct scn_fault *fau
         scn_say(reporter, "expected an IPv4 or IPv6 address");
 }
 
-static void check_postgres(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+static void check_every(struct scn_reporter *reporter, struct dur_ns every)
 {
     enum { least_ms = 100 };
-    int64_t every = fault->postgres.every.ns;
-    scn_at(reporter, "spec.faults[%zu].postgres.terminate.every", i);
-    if (fault->postgres.action == FAULT_POSTGRES_TERMINATE && every > 0 &&
-        every < least_ms * BASE_NS_PER_MS)
+    if (every.ns > 0 && every.ns < least_ms * BASE_NS_PER_MS)
         scn_say(reporter, "expected 0s (once) or at least %dms", least_ms);
+}
+
+static void check_redis(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    scn_at(reporter, "spec.faults[%zu].redis.killClients.every", i);
+    if (fault->redis.action == FAULT_REDIS_KILL)
+        check_every(reporter, fault->redis.every);
+}
+
+static void check_postgres(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    scn_at(reporter, "spec.faults[%zu].postgres.terminate.every", i);
+    if (fault->postgres.action == FAULT_POSTGRES_TERMINATE)
+        check_every(reporter, fault->postgres.every);
     scn_at(reporter, "spec.faults[%zu].postgres.lock.table", i);
     if (fault->postgres.action == FAULT_POSTGRES_LOCK &&
         !scn_matches("^[^.[:cntrl:]]{1,63}([.][^.[:cntrl:]]{1,63})?$", fault->postgres.table))
@@ -316,6 +327,8 @@ static void check_faults(struct scn_reporter *reporter)
             check_dns(reporter, fault, i);
         if (fault->kind == FAULT_POSTGRES)
             check_postgres(reporter, fault, i);
+        if (fault->kind == FAULT_REDIS)
+            check_redis(reporter, fault, i);
         if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
             scn_at(reporter, "spec.faults[%zu].select.percent", i);
             scn_say(reporter, "selects nothing, expected more than 0%%");

@@ -588,6 +588,12 @@ static const struct scn_field fault_fields[] = {
      .choice = FAULT_POSTGRES + 1,
      .help = "What other clients can do to a PostgreSQL server, 14 or later. The service has a "
              "credentialsFile in the topology."},
+    {.key = "redis",
+     .type = SCN_OBJECT,
+     .shape = &scn_redis_shape,
+     .choice = FAULT_REDIS + 1,
+     .help = "What other clients can do to a Redis server, 6.2 or later. The service has a "
+             "credentialsFile in the topology."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

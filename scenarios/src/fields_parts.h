@@ -18,6 +18,7 @@ extern const struct scn_shape scn_tcp_shape;
 extern const struct scn_shape scn_http_shape;
 extern const struct scn_shape scn_dns_shape;
 extern const struct scn_shape scn_postgres_shape;
+extern const struct scn_shape scn_redis_shape;
 extern const struct scn_shape scn_probe_shape;
 extern const struct scn_shape scn_stage_shape;
 extern const struct scn_shape scn_replay_shape;

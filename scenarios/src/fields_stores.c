@@ -68,4 +68,62 @@ static const struct scn_field postgres_fields[] = {
 const struct scn_shape scn_postgres_shape = {
     FIELDS(postgres_fields), .choice_of = "a way to break it",
     .choice_offset = offsetof(struct scn_fault, postgres.action)};
+
+static const struct scn_word pause_list[] = {{"all", FAULT_REDIS_PAUSE_ALL},
+                                             {"writes", FAULT_REDIS_PAUSE_WRITES}};
+static const struct scn_words pauses = WORDS(pause_list);
+static const struct scn_field pause_fields[] = {
+    {.key = "clients",
+     .type = SCN_WORD,
+     .words = &pauses,
+     AT(redis.pause),
+     .fallback = "all",
+     .help = "all: no command is answered; writes: reading goes on."},
+};
+static const struct scn_shape pause_shape = {FIELDS(pause_fields)};
+
+static const struct scn_field fill_fields[] = {
+    {.key = "size",
+     .type = SCN_BYTES,
+     AT(redis.bytes),
+     .required = true,
+     .min = "1MiB",
+     .max = "8GiB",
+     .example = "256MiB",
+     .help = "So much memory is taken. Refused when keys of others would be evicted for it."},
+};
+static const struct scn_shape fill_shape = {FIELDS(fill_fields)};
+
+static const struct scn_field kill_clients_fields[] = {
+    {.key = "every",
+     .type = SCN_DURATION,
+     AT(redis.every),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "10m",
+     .example = "2s",
+     .help = "Again so often, until the fault ends; 100ms at least. 0s: once."},
+};
+static const struct scn_shape kill_clients_shape = {FIELDS(kill_clients_fields)};
+
+static const struct scn_field redis_fields[] = {
+    {.key = "pause",
+     .type = SCN_OBJECT,
+     .shape = &pause_shape,
+     .choice = FAULT_REDIS_PAUSE + 1,
+     .help = "Clients are not answered (CLIENT PAUSE)."},
+    {.key = "fill",
+     .type = SCN_OBJECT,
+     .shape = &fill_shape,
+     .choice = FAULT_REDIS_FILL + 1,
+     .help = "Keys of the fault's own, which expire by themselves, take up memory."},
+    {.key = "killClients",
+     .type = SCN_OBJECT,
+     .shape = &kill_clients_shape,
+     .choice = FAULT_REDIS_KILL + 1,
+     .help = "Disconnects all clients; they may connect again."},
+};
+const struct scn_shape scn_redis_shape = {FIELDS(redis_fields), .choice_of = "a way to break it",
+                                          .choice_offset =
+                                              offsetof(struct scn_fault, redis.action)};
 #undef AT

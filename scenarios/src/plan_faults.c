@@ -341,6 +341,14 @@ static void fill_postgres(const struct scn_fault *fault, struct fault_spec *spec
     spec->postgres.left = fault->postgres.left;
 }
 
+static void fill_redis(const struct scn_fault *fault, struct fault_spec *spec)
+{
+    spec->redis.action = fault->redis.action;
+    spec->redis.pause = fault->redis.pause;
+    spec->redis.bytes = (int64_t)fault->redis.bytes;
+    spec->redis.every = fault->redis.every;
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
@@ -407,6 +415,10 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
     case FAULT_POSTGRES:
         need_store(planner, fault, service, index, "postgres");
         fill_postgres(fault, spec);
+        break;
+    case FAULT_REDIS:
+        need_store(planner, fault, service, index, "redis");
+        fill_redis(fault, spec);
         break;
     }
 }

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import socket
 import subprocess
 
 from chaos_lab import Instance, fault
@@ -106,3 +107,86 @@ def postgres_fault(action, targets=("pg-31",), every_s=0.0, table=None, lock="al
                    service="database", **more):
     return fault("postgres", service, list(targets), action=action, everyNs=int(every_s * 1e9),
                  table=table, lock=lock, left=left, **more)
+
+
+class Cache:
+    """A Redis server whose process an Instance keeps, and ordinary clients of it."""
+
+    def __init__(self, address, port, maxmemory=0):
+        self.address, self.port, self.maxmemory = address, port, maxmemory
+
+    def keep(self, platform, name, service="cache"):
+        folder = platform.folder / name
+        folder.mkdir()
+        settings = folder / "redis.conf"  # not the command line: who looks at it would see
+        settings.write_text(f"bind {self.address}\nport {self.port}\ndir {folder}\nsave \"\"\n"
+                            f"requirepass {PASSWORD}\nmaxmemory {self.maxmemory}\n"
+                            "maxmemory-policy allkeys-lru\n")
+        self.instance = platform.add(service, Instance(
+            platform.folder, name, ["redis-server", str(settings)], self.address, self.port))
+        wait_until(lambda: self.answers(), 10, "Redis answers")
+        return self
+
+    def client(self, timeout=5.0):
+        sock = socket.create_connection((self.address, self.port), timeout=timeout)
+        return Client(sock)
+
+    def ask(self, *words, timeout=5.0):
+        with contextlib.closing(self.client(timeout)) as client:
+            return client.ask(*words)
+
+    def answers(self, *words, timeout=0.15):
+        """Whether an ordinary client is answered in time."""
+        try:
+            self.ask(*(words or ["PING"]), timeout=timeout)
+            return True
+        except OSError:
+            return False
+
+    def info(self, key):
+        for line in self.ask("INFO", "memory").split("\r\n"):
+            if line.startswith(f"{key}:"):
+                return int(line.partition(":")[2])
+        raise KeyError(key)
+
+
+class Client:
+    """Redis' protocol, as far as these tests go."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.file = sock.makefile("rb")
+        assert self.ask("AUTH", PASSWORD) == "OK"
+
+    def ask(self, *words):
+        encoded = [str(word).encode() for word in words]
+        self.sock.sendall(b"*%d\r\n" % len(encoded) +
+                          b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in encoded))
+        return self.answer()
+
+    def answer(self):
+        line = self.file.readline()
+        if not line:
+            raise ConnectionResetError("closed by Redis")
+        kind, rest = line[:1], line[1:-2].decode()
+        if kind == b"$":
+            return None if rest == "-1" else self.file.read(int(rest) + 2)[:-2].decode()
+        if kind == b"*":
+            return [self.answer() for _ in range(int(rest))]
+        return int(rest) if kind == b":" else rest
+
+    def lives(self):
+        try:
+            return self.ask("PING") == "PONG"
+        except OSError:
+            return False
+
+    def close(self):
+        self.file.close()
+        self.sock.close()
+
+
+def redis_fault(action, targets=("redis-41",), pause="all", mib=0, every_s=0.0, service="cache",
+                **more):
+    return fault("redis", service, list(targets), action=action, pause=pause, bytes=mib << 20,
+                 everyNs=int(every_s * 1e9), **more)

@@ -9,7 +9,7 @@ import pytest
 from conftest import BIN
 
 KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "network", "diskFill", "limits",
-         "tcp", "http", "dns", "postgres"}
+         "tcp", "http", "dns", "postgres", "redis"}
 # What needs a table in a network namespace.
 NETNS_KINDS = {"partition", "network", "tcp", "http", "dns"}
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="privileges are taken away from root")

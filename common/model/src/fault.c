@@ -13,7 +13,7 @@ static const char *const kind_names[] = {
     [FAULT_NETWORK] = "network",   [FAULT_DISK_FILL] = "diskFill",
     [FAULT_LIMITS] = "limits",     [FAULT_TCP] = "tcp",
     [FAULT_HTTP] = "http",         [FAULT_DNS] = "dns",
-    [FAULT_POSTGRES] = "postgres",
+    [FAULT_POSTGRES] = "postgres", [FAULT_REDIS] = "redis",
 };
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
@@ -61,6 +61,17 @@ static const struct codec_words postgres_actions = CODEC_WORDS(postgres_action_n
 static const char *const postgres_lock_names[] = {
     [FAULT_POSTGRES_LOCK_ALL] = "all", [FAULT_POSTGRES_LOCK_WRITES] = "writes"};
 static const struct codec_words postgres_locks = CODEC_WORDS(postgres_lock_names);
+
+static const char *const redis_action_names[] = {
+    [FAULT_REDIS_PAUSE] = "pause",
+    [FAULT_REDIS_FILL] = "fill",
+    [FAULT_REDIS_KILL] = "killClients",
+};
+static const struct codec_words redis_actions = CODEC_WORDS(redis_action_names);
+
+static const char *const redis_pause_names[] = {
+    [FAULT_REDIS_PAUSE_ALL] = "all", [FAULT_REDIS_PAUSE_WRITES] = "writes"};
+static const struct codec_words redis_pauses = CODEC_WORDS(redis_pause_names);
 
 static const char *const state_names[] = {
     [FAULT_REQUESTED] = "requested", [FAULT_APPLYING] = "applying",
@@ -179,6 +190,12 @@ static const struct codec_field postgres_fields[] = {
     {.key = "lock", .type = CODEC_WORD, .words = &postgres_locks, AT(postgres.lock)},
     {.key = "left", .type = CODEC_I64, .max = FAULT_POSTGRES_MOST_LEFT, AT(postgres.left)},
 };
+static const struct codec_field redis_fields[] = {
+    {.key = "action", .type = CODEC_WORD, .words = &redis_actions, AT(redis.action)},
+    {.key = "pause", .type = CODEC_WORD, .words = &redis_pauses, AT(redis.pause)},
+    {.key = "bytes", .type = CODEC_I64, .max = INT64_C(1) << 50, AT(redis.bytes)},
+    {.key = "everyNs", .type = CODEC_NS, AT(redis.every)},
+};
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
         .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
@@ -196,6 +213,7 @@ static const struct codec_shape tcp_shape = VARIANT("tcp", tcp_fields);
 static const struct codec_shape http_shape = VARIANT("http", http_fields);
 static const struct codec_shape dns_shape = VARIANT("dns", dns_fields);
 static const struct codec_shape postgres_shape = VARIANT("postgres", postgres_fields);
+static const struct codec_shape redis_shape = VARIANT("redis", redis_fields);
 static const struct codec_shape *const variants[] = {
     [FAULT_KILL] = &kill_shape,
     [FAULT_PARTITION] = &partition_shape,
@@ -210,6 +228,7 @@ static const struct codec_shape *const variants[] = {
     [FAULT_HTTP] = &http_shape,
     [FAULT_DNS] = &dns_shape,
     [FAULT_POSTGRES] = &postgres_shape,
+    [FAULT_REDIS] = &redis_shape,
 };
 
 static const struct codec_field spec_fields[] = {
@@ -353,6 +372,11 @@ const char *fault_http_action_name(enum fault_http_action action)
 const char *fault_postgres_action_name(enum fault_postgres_action action)
 {
     return codec_word(&postgres_actions, action);
+}
+
+const char *fault_redis_action_name(enum fault_redis_action action)
+{
+    return codec_word(&redis_actions, action);
 }
 
 const char *fault_state_name(enum fault_state state)

@@ -256,6 +256,12 @@ struct scn_fault {
         enum fault_postgres_lock lock;
         int64_t left;
     } postgres;
+    struct {
+        enum fault_redis_action action;
+        enum fault_redis_pause pause;
+        uint64_t bytes;
+        struct dur_ns every;
+    } redis;
 };
 
 struct scn_probe {

@@ -41,6 +41,8 @@
 #define POSTGRES                                                                                   \
     HEAD("postgres")                                                                               \
     "'postgres':{'action':'lock','everyNs':7,'table':'t','lock':'writes','left':3}}"
+#define REDIS                                                                                      \
+    HEAD("redis") "'redis':{'action':'killClients','pause':'writes','bytes':5,'everyNs':7}}"
 
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
@@ -71,6 +73,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, HTTP);
     assert_round_trip(&fault_spec_case, DNS);
     assert_round_trip(&fault_spec_case, POSTGRES);
+    assert_round_trip(&fault_spec_case, REDIS);
     assert_round_trip(&fault_record_case, RECORD);
 }
 
@@ -90,6 +93,7 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, HTTP);
     assert_every_key_guarded(&fault_spec_case, DNS);
     assert_every_key_guarded(&fault_spec_case, POSTGRES);
+    assert_every_key_guarded(&fault_spec_case, REDIS);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -156,6 +160,9 @@ static void test_bad_values(void **state)
         {POSTGRES, {"postgres/action", "'drop'"}},
         {POSTGRES, {"postgres/left", "-1"}},
         {POSTGRES, {"postgres/lock", "'reads'"}},
+        {REDIS, {"redis/action", "'flushall'"}},
+        {REDIS, {"redis/bytes", "-1"}},
+        {REDIS, {"redis/everyNs", "-1"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,

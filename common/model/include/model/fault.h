@@ -21,7 +21,8 @@ enum fault_kind {
     FAULT_TCP,
     FAULT_HTTP,
     FAULT_DNS,
-    FAULT_POSTGRES
+    FAULT_POSTGRES,
+    FAULT_REDIS
 };
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
@@ -115,6 +116,14 @@ enum fault_postgres_lock {
 };
 enum { FAULT_POSTGRES_MOST_LEFT = 10000 };
 
+/* What befalls a Redis server, through its own protocol. */
+enum fault_redis_action {
+    FAULT_REDIS_PAUSE, /* clients wait: all of them, or those that write */
+    FAULT_REDIS_FILL,  /* keys of the fault's own take up memory */
+    FAULT_REDIS_KILL   /* clients are disconnected, once or `every` */
+};
+enum fault_redis_pause { FAULT_REDIS_PAUSE_ALL, FAULT_REDIS_PAUSE_WRITES };
+
 struct fault_spec {
     char *id;               /* unique over all runs: <run id>-<n> */
     char *run;              /* run id */
@@ -202,6 +211,12 @@ struct fault_spec {
             enum fault_postgres_lock lock;
             int64_t left; /* connections that ordinary roles still can make */
         } postgres;
+        struct {
+            enum fault_redis_action action;
+            enum fault_redis_pause pause;
+            int64_t bytes;       /* fill; else 0 */
+            struct dur_ns every; /* kill; 0: once */
+        } redis;
     };
 };
 
@@ -286,6 +301,7 @@ const char *fault_kind_name(enum fault_kind kind);
 const char *fault_toxic_name(enum fault_toxic toxic); /* as in scenarios: "limitData" */
 const char *fault_http_action_name(enum fault_http_action action); /* "slowBody" */
 const char *fault_postgres_action_name(enum fault_postgres_action action);
+const char *fault_redis_action_name(enum fault_redis_action action);
 const char *fault_state_name(enum fault_state state);
 const char *fault_end_name(enum fault_end end);
 bool fault_kind_parse(const char *word, enum fault_kind *out);
