@@ -12,6 +12,7 @@ from chaos_lab import (Instance, answers, app_fault, connects, cpu_fault, cut_of
                        pause_fault, sh, workers_in)
 from conftest import wait_until
 from proxy_lab import RIGHT, dns_fault, http_fault, lookup, tcp_fault
+from stores_lab import postgres_fault, redis_fault, still_there
 
 # A service whose /api/chaos is broken: it answers like any other, but takes no fault.
 BROKEN = """
@@ -331,6 +332,129 @@ class Dns(Proxied):
                       timeout=0.2) == RIGHT
 
 
+class Store(Kind):
+    """Gone is who is served as before; a server that is being started again is waited for."""
+
+    def server(self, lab, name=None):
+        return lab.servers[name or self.target]
+
+
+class PostgresLock(Store):
+    target = "pg-31"
+    pair, words = ("pg-31", "pg-32"), "55p03"
+
+    def spec(self, lab, targets, **times):
+        return postgres_fault("lock", targets=targets, table="t", **times)
+
+    def gone(self, effect):
+        return not self.server(effect.lab, effect.target.name).waits()
+
+    @contextlib.contextmanager
+    def second_refuses(self, platform, spec):
+        """Somebody writes there: readers are still served, but the table is not to be had."""
+        with self.server(platform, self.pair[1]).session(
+                "BEGIN; LOCK TABLE t IN ROW EXCLUSIVE MODE"):
+            yield
+
+
+class PostgresConnections(Store):
+    target = "pg-32"
+    never = "refused before"
+
+    def spec(self, lab, targets, **times):
+        return postgres_fault("connections", targets=targets, **times)
+
+    def gone(self, effect):
+        done = self.server(effect.lab).app("SELECT 1")
+        assert done.returncode == 0 or "reserved" in done.stderr, done.stderr
+        return done.returncode == 0
+
+
+class Struck(Store):
+    """Its effect is that no client grows old."""
+    every_s = 0.1
+    old_s = 0.5  # several times `every`
+
+    def lives_on(self, lives):
+        end = time.monotonic() + self.old_s
+        while time.monotonic() < end:
+            if not lives():
+                return False
+            time.sleep(0.02)
+        return True
+
+
+class PostgresTerminate(Struck):
+    target = "pg-33"
+    never = "as postgres (lock)"
+    client = None
+
+    def spec(self, lab, targets, **times):
+        if self.client is not None:
+            self.client.kill()
+            self.client.communicate()
+        self.client = self.server(lab).client()  # somebody to end
+        assert still_there(self.client)
+        return postgres_fault("terminate", targets=targets, every_s=self.every_s, **times)
+
+    def gone(self, effect):
+        with self.server(effect.lab).session() as client:
+            return self.lives_on(lambda: still_there(client))
+
+
+class RedisStore(Store):
+    """The second of two does not allow the command."""
+    words = "noperm"
+    command = None
+
+    @contextlib.contextmanager
+    def second_refuses(self, platform, spec):
+        second = self.server(platform, self.pair[1])
+        assert second.ask("ACL", "SETUSER", "default", f"-{self.command}") == "OK"
+        try:
+            yield
+        finally:
+            assert second.ask("ACL", "SETUSER", "default", f"+{self.command}") == "OK"
+
+
+class RedisPause(RedisStore):
+    target, command = "redis-41", "client|pause"
+    pair = ("redis-41", "redis-42")
+
+    def spec(self, lab, targets, **times):
+        return redis_fault("pause", targets=targets, **times)
+
+    def gone(self, effect):
+        return self.server(effect.lab, effect.target.name).answers()
+
+
+class RedisFill(RedisStore):
+    target, command = "redis-42", "setrange"
+    pair = ("redis-42", "redis-41")
+
+    def spec(self, lab, targets, **times):
+        return redis_fault("fill", targets=targets, mib=8, **times)
+
+    def gone(self, effect):
+        return self.server(effect.lab, effect.target.name).ask("KEYS", "squall:*") == []
+
+
+class RedisKillClients(RedisStore, Struck):
+    target, command = "redis-43", "client|kill"
+    never = "as redis (pause)"
+    client = None
+
+    def spec(self, lab, targets, **times):
+        if self.client is not None:
+            self.client.close()
+        self.client = self.server(lab).client()  # somebody to disconnect
+        return redis_fault("killClients", targets=targets, every_s=self.every_s, **times)
+
+    def gone(self, effect):
+        with contextlib.closing(self.server(effect.lab).client()) as client:
+            return self.lives_on(client.lives)
+
+
 KINDS = {
     "kill": Kill(),
     "partition": Partition(),
@@ -347,4 +471,10 @@ KINDS = {
     "tcp": Tcp(),
     "http": Http(),
     "dns": Dns(),
+    "postgres (lock)": PostgresLock(),
+    "postgres (connections)": PostgresConnections(),
+    "postgres (terminate)": PostgresTerminate(),
+    "redis (pause)": RedisPause(),
+    "redis (fill)": RedisFill(),
+    "redis (killClients)": RedisKillClients(),
 }

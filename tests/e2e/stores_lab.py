@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 
@@ -74,11 +75,14 @@ class Database:
         assert done.returncode == 0, done.stderr
         return False
 
+    def client(self):
+        return subprocess.Popen(self.remote(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, env=self.ENVIRONMENT)
+
     @contextlib.contextmanager
     def session(self, text="SELECT 1"):
         """A session of an ordinary client that says this and then stays; psql's exit is its end."""
-        client = subprocess.Popen(self.remote(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True, env=self.ENVIRONMENT)
+        client = self.client()
         try:
             client.stdin.write(text + ";\n\\echo there\n")
             client.stdin.flush()
@@ -90,6 +94,11 @@ class Database:
             client.communicate()
 
     def stop(self):
+        """By SIGQUIT, which leaves no shared memory behind."""
+        self.instance.stopping, self.instance.restart = True, False
+        self.instance.process.send_signal(signal.SIGQUIT)
+        self.instance.process.wait(10)
+        self.instance.stop()
         self.server.close()
 
 

@@ -25,6 +25,7 @@ from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Instan
                        make_namespace, partition_fault, platform, sh, unshared_mounts)
 from conftest import BIN, ROOT, wait_until
 from proxy_lab import ZONE
+from stores_lab import PASSWORD, Cache, Database, credentials
 
 pytestmark = NEEDS_ROOT
 # All kinds are measured at once, within a lease; a sanitizer makes each of them slower.
@@ -133,8 +134,31 @@ def web(platform, bridge):
 
 
 @pytest.fixture(scope="module")
-def machine(web):
-    made = Machine(web)
+def stores(web):
+    """Stores on the bridge's own address, a server for each fault of theirs."""
+    platform, address = web, f"{SUBNET}.1"
+    platform.stores["database"] = ("postgres", credentials(
+        platform.folder, "postgres", user="postgres", password=PASSWORD, database="postgres"))
+    platform.stores["cache"] = ("redis", credentials(platform.folder, "redis", password=PASSWORD))
+    first = Database(address, 5431)
+    databases = {"pg-31": first, "pg-32": Database(address, 5432, template=first),
+                 "pg-33": Database(address, 5433, template=first)}
+    caches = {f"redis-{n}": Cache(address, 6300 + n) for n in (41, 42, 43)}
+    try:
+        for name, server in {**databases, **caches}.items():
+            server.keep(platform, name)
+        platform.servers = {**databases, **caches}
+        platform.write()
+        yield platform
+    finally:
+        for name, server in databases.items():
+            if name in platform.instances:
+                server.stop()
+
+
+@pytest.fixture(scope="module")
+def machine(stores):
+    made = Machine(stores)
     yield made
     made.close()
 

@@ -2,34 +2,39 @@
 """Faults of stores: what their clients feel, and what is left when the agent is no more. The
 matrix (test_f_matrix.py) has every death; here is what each fault does, and what is refused."""
 
+import contextlib
 import json
+import re
+import select
 import signal
+import socket
 import time
 
 import pytest
 
 from chaos_lab import Agent, Platform, all_ok, evidence
-from conftest import wait_until
+from conftest import run, wait_until
 from services import free_port
-from stores_lab import (CONNECTIONS, PASSWORD, RESERVED, Database, credentials, postgres_fault,
-                        still_there)
+from stores_lab import (CONNECTIONS, PASSWORD, RESERVED, Cache, Database, credentials,
+                        postgres_fault, redis_fault, still_there)
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     made = Platform(tmp_path_factory.mktemp("stores"), "loopback")
-    database = None
+    database = Database("127.0.0.1", free_port())
     try:
         made.stores["database"] = ("postgres", credentials(
             made.folder, "postgres", user="postgres", password=PASSWORD, database="postgres"))
-        database = Database("127.0.0.1", free_port())
+        made.stores["cache"] = ("redis", credentials(made.folder, "redis", password=PASSWORD))
         made.database = database.keep(made, "pg-31")
+        made.cache = Cache("127.0.0.1", free_port(), maxmemory=200 << 20).keep(made, "redis-41")
         made.write()
         yield made
     finally:
-        made.stop()
-        if database is not None:
+        if "pg-31" in made.instances:
             database.stop()
+        made.stop()
 
 
 @pytest.fixture
@@ -175,6 +180,23 @@ def test_the_password_goes_nowhere_else(lab, agent):
     assert PASSWORD not in agent.log_file.read_text()
 
 
+def test_by_hand(lab, agent):
+    topology = json.loads(lab.topology_file.read_text())
+    topology["agent"] = {"url": f"http://127.0.0.1:{agent.port}", "tokenFile": str(agent.token_file)}
+    with_agent = agent.folder / "with-agent.json"
+    with_agent.write_text(json.dumps(topology))
+    words = ["postgres", "database", "--for", "1s", "--max-affected", "100%", "--topology",
+             with_agent, "lock={table: t}"]
+    dry = run("squall", "fault", "apply", *words, "--dry-run")
+    assert dry.returncode == 0 and "ends them by its own timeouts" in dry.stdout, dry
+    assert re.search(r"postgres +can be done there", dry.stdout), dry.stdout
+    assert not lab.database.waits()
+    done = run("squall", "fault", "apply", *words)
+    assert done.returncode == 0 and "ACCESS SHARE" in done.stdout, done
+    wrong = run("squall", "fault", "apply", "redis", "database", *words[2:7], "pause={}")
+    assert wrong.returncode == 2 and 'expected "redis"' in wrong.stderr, wrong
+
+
 @pytest.mark.parametrize("mode, text, words", [
     (0o644, None, "chmod 600"), (0o600, '{"password": 7}', "expected"),
     (0o600, '{"user":"postgres","password":"wrong"}', "28P01")])
@@ -190,3 +212,111 @@ def test_credentials_that_will_not_do(lab, agent, mode, text, words):
     finally:
         path.write_text(right)
         path.chmod(0o600)
+
+
+@pytest.mark.parametrize("clients", ["all", "writes"])
+def test_clients_of_redis_wait(lab, agent, clients):
+    spec = redis_fault("pause", pause=clients, lease_s=1.0)
+    inject(agent, spec)
+    end = time.monotonic() + 2.0  # two leases, and several links of the chain
+    while time.monotonic() < end:
+        assert not lab.cache.answers("SET", "mine", "1")
+        assert lab.cache.answers() == (clients == "writes")
+        status, record = agent.ask("POST", f"/v1/faults/{spec['id']}/renew",
+                                   {"leaseNs": 1_000_000_000})
+        assert status == 200, record
+    revert(agent, spec)
+    assert lab.cache.answers("SET", "mine", "1", timeout=1.0)
+
+
+def test_nobody_gets_through_a_pause(lab, agent):
+    """Many clients wait at once; none is answered between two links of the chain."""
+    spec = redis_fault("pause")
+    inject(agent, spec)
+    crowd = [socket.create_connection((lab.cache.address, lab.cache.port)) for _ in range(50)]
+    try:
+        for sock in crowd:
+            sock.setblocking(False)
+            sock.sendall(f"AUTH {PASSWORD}\r\nPING\r\n".encode())
+        readable, _, _ = select.select(crowd, [], [], 1.2)
+        assert readable == []
+        revert(agent, spec)
+        for sock in crowd:
+            sock.settimeout(2)
+            assert sock.recv(64).startswith(b"+OK")
+    finally:
+        for sock in crowd:
+            sock.close()
+
+
+def test_memory_of_redis_is_filled(lab, agent):
+    lab.cache.ask("SET", "mine", "untouched")
+    before = lab.cache.info("used_memory")
+    spec = redis_fault("fill", mib=64)
+    inject(agent, spec)
+    assert before + (60 << 20) < lab.cache.info("used_memory") < before + (90 << 20)
+    keys = lab.cache.ask("KEYS", f"squall:{spec['id']}:*")
+    assert len(keys) > 1 and all(0 < lab.cache.ask("PTTL", key) <= 2000 for key in keys)
+    revert(agent, spec)
+    assert lab.cache.ask("KEYS", "squall:*") == [] and lab.cache.ask("GET", "mine") == "untouched"
+    wait_until(lambda: lab.cache.info("used_memory") < before + (8 << 20), 5, "it is free again")
+
+
+def test_keys_of_others_are_never_evicted(lab, agent):
+    status, record = agent.post(redis_fault("fill", mib=300))  # maxmemory is 200 MiB
+    assert status == 409 and "would be evicted" in record["error"], record
+    assert record["appliedAtNs"] == 0 and lab.cache.ask("KEYS", "squall:*") == []
+
+
+def test_keys_expire_with_the_lease(lab, agent):
+    spec = redis_fault("fill", mib=16, lease_s=1.0)
+    inject(agent, spec)
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        assert agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 10 ** 9})[0] == 200
+        time.sleep(0.2)
+    assert len(lab.cache.ask("KEYS", f"squall:{spec['id']}:*")) > 1  # renewed with it
+    agent.signal(signal.SIGSTOP)
+    wait_until(lambda: lab.cache.ask("KEYS", f"squall:{spec['id']}:*") == [], 3, "expired")
+    agent.signal(signal.SIGCONT)
+    assert agent.wait_state(spec, "gone", 10)["end"] == "lease"
+
+
+def test_a_key_that_vanishes_ends_the_fault(lab, agent):
+    spec = redis_fault("fill", mib=2)
+    inject(agent, spec)
+    lab.cache.ask("DEL", f"squall:{spec['id']}:0")
+    agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 2 * 10 ** 9})
+    record = agent.wait_state(spec, "gone", 10)
+    assert record["end"] == "failed" and "is gone" in record["error"], record
+
+
+@pytest.mark.parametrize("every_s", [0.0, 0.2])
+def test_clients_of_redis_are_disconnected(lab, agent, every_s):
+    with contextlib.closing(lab.cache.client()) as client:
+        spec = redis_fault("killClients", every_s=every_s)
+        inject(agent, spec)
+        assert not client.lives()
+    with contextlib.closing(lab.cache.client()) as client:
+        if every_s > 0:  # it came later
+            wait_until(lambda: not client.lives(), 5, "disconnected by the next strike")
+    revert(agent, spec)
+    with contextlib.closing(lab.cache.client()) as client:
+        time.sleep(0.5)  # longer than two strikes: nothing strikes any more
+        assert client.lives()
+
+
+def test_nobody_to_disconnect_is_a_refusal(agent):
+    status, record = agent.post(redis_fault("killClients"))
+    assert status == 409 and "nobody else is connected" in record["error"], record
+
+
+def test_a_redis_that_does_not_know_the_password(lab, agent):
+    _, path = lab.stores["cache"]
+    right = path.read_text()
+    try:
+        path.write_text('{"password":"wrong"}')
+        status, record = agent.post(redis_fault("pause"))
+        assert status == 409 and "WRONGPASS" in record["error"], record
+    finally:
+        path.write_text(right)
