@@ -37,13 +37,23 @@ def lab(tmp_path_factory):
         made.stop()
 
 
-@pytest.fixture
-def agent(lab, tmp_path):
-    made = Agent(lab, tmp_path, "--max-affected", "100%").start()
+@pytest.fixture(scope="module")
+def one_agent(lab, tmp_path_factory):
+    made = Agent(lab, tmp_path_factory.mktemp("agent"), "--max-affected", "100%").start()
     yield made
-    if made.process.poll() is None:
-        made.signal(signal.SIGCONT)
-        assert made.terminate() == 0, made.log_file.read_text()
+    assert made.terminate() == 0, made.log_file.read_text()
+
+
+@pytest.fixture
+def agent(one_agent):
+    """Alive, and without a fault before and after each test."""
+    if one_agent.process.poll() is not None:
+        one_agent.start()
+    yield one_agent
+    if one_agent.process.poll() is None:
+        one_agent.signal(signal.SIGCONT)
+        assert one_agent.ask("POST", "/v1/halt")[0] == 200
+    assert not list(one_agent.journal.glob("*.fault"))
 
 
 def inject(agent, spec):
@@ -193,7 +203,7 @@ def test_by_hand(lab, agent):
     assert not lab.database.waits()
     done = run("squall", "fault", "apply", *words)
     assert done.returncode == 0 and "ACCESS SHARE" in done.stdout, done
-    wrong = run("squall", "fault", "apply", "redis", "database", *words[2:7], "pause={}")
+    wrong = run("squall", "fault", "apply", "redis", "database", *words[2:8], "pause={}")
     assert wrong.returncode == 2 and 'expected "redis"' in wrong.stderr, wrong
 
 
