@@ -335,6 +335,8 @@ class Dns(Proxied):
 class Store(Kind):
     """Gone is who is served as before; a server that is being started again is waited for."""
 
+    look_s = 0.03  # between two looks: each starts a client, beside all the others
+
     def server(self, lab, name=None):
         return lab.servers[name or self.target]
 
@@ -347,6 +349,7 @@ class PostgresLock(Store):
         return postgres_fault("lock", targets=targets, table="t", **times)
 
     def gone(self, effect):
+        time.sleep(self.look_s)
         return not self.server(effect.lab, effect.target.name).waits()
 
     @contextlib.contextmanager
@@ -365,6 +368,7 @@ class PostgresConnections(Store):
         return postgres_fault("connections", targets=targets, **times)
 
     def gone(self, effect):
+        time.sleep(self.look_s)
         done = self.server(effect.lab).app("SELECT 1")
         assert done.returncode == 0 or "reserved" in done.stderr, done.stderr
         return done.returncode == 0

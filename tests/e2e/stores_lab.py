@@ -13,7 +13,7 @@ from conftest import wait_until
 from services import PG_BIN, Postgres
 
 PASSWORD = "correct-horse-of-the-store"
-CONNECTIONS = 20  # of a server
+CONNECTIONS = 12  # of a server
 RESERVED = 3      # of those, for superusers
 
 
