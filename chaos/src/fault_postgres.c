@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "pg_action.h"
 
-enum { name_max = 63, shortest_idle_ms = 10, oldest_version = 140000 };
+enum { name_max = 63, shortest_idle_ms = 10, oldest_version = 140000, probe_idle_s = 60 };
 
 /* --- the probe --- */
 
@@ -38,12 +38,22 @@ static void on_probe(void *ctx, const struct fault_pg_answer *answer)
 void fault_pg_probe(struct fault_pg_subject *subject,
                     void (*next)(struct fault_pg_subject *, const struct fault_pg_answer *))
 {
-    const struct fault_pg_place place = place_of(subject, FAULT_PG_PROBE);
+    struct fault_pg_place place = place_of(subject, FAULT_PG_PROBE);
+    place.idle = (struct dur_ns){probe_idle_s * BASE_NS_PER_S};
     fault_pg_free(subject->probe);
     subject->next = next;
     subject->asked = base_mono_now();
     subject->probe =
         fault_pg_open(fault_env_of(subject->store->fault)->loop, &place, on_probe, subject);
+}
+
+void fault_pg_probe_again(struct fault_pg_subject *subject,
+                          void (*next)(struct fault_pg_subject *, const struct fault_pg_answer *))
+{
+    if (subject->probe == NULL)
+        fault_pg_probe(subject, next);
+    else
+        fault_pg_probe_say(subject, "SELECT 1", next);
 }
 
 void fault_pg_probe_say(struct fault_pg_subject *subject, const char *sql,
@@ -131,10 +141,16 @@ void fault_pg_release(void *own)
 
 /* --- the end of a step --- */
 
-void fault_pg_ok(struct fault_pg_subject *subject)
+void fault_pg_probe_end(struct fault_pg_subject *subject)
 {
     fault_pg_free(subject->probe);
     subject->probe = NULL;
+}
+
+void fault_pg_ok(struct fault_pg_subject *subject)
+{
+    if (!fault_store_is_injecting(subject->store))
+        fault_pg_probe_end(subject);
     fault_store_done(subject->store, FAULT_OUTCOME_OK, NULL);
 }
 
@@ -152,8 +168,7 @@ void fault_pg_fail(struct fault_pg_subject *subject, enum fault_outcome outcome,
     if (answer != NULL)
         fault_pg_describe(answer, said);
     (void)base_fail(&err, BASE_UNAVAILABLE, "%s%s%s", what, answer != NULL ? ": " : "", said);
-    fault_pg_free(subject->probe);
-    subject->probe = NULL;
+    fault_pg_probe_end(subject);
     fault_store_done(subject->store, outcome, &err);
 }
 
@@ -230,8 +245,7 @@ static void pg_subject_cancel(void *own)
 {
     struct fault_pg_subject *subject = own;
     io_timer_stop(&subject->wait);
-    fault_pg_free(subject->probe);
-    subject->probe = NULL;
+    fault_pg_probe_end(subject);
     if (subject->held != NULL)
         fault_pg_held_forget(subject->held);
 }

@@ -43,6 +43,10 @@ void fault_pg_strike_again(void *ctx); /* of fault_pg_terminate: `again` is due 
 /* Opens the probe, a session for a step's questions; next follows, and after each question. */
 void fault_pg_probe(struct fault_pg_subject *subject,
                     void (*next)(struct fault_pg_subject *, const struct fault_pg_answer *));
+/* The same, but keeps the one that an earlier step of the injection has left. */
+void fault_pg_probe_again(struct fault_pg_subject *subject,
+                          void (*next)(struct fault_pg_subject *, const struct fault_pg_answer *));
+void fault_pg_probe_end(struct fault_pg_subject *subject);
 void fault_pg_probe_say(struct fault_pg_subject *subject, const char *sql,
                         void (*next)(struct fault_pg_subject *, const struct fault_pg_answer *));
 void fault_pg_probe_ask(struct fault_pg_subject *subject, const char *sql, const char *param,

@@ -60,6 +60,7 @@ static void after_first_count(struct fault_pg_subject *subject,
     BASE_AUTO_FREE char *expected = base_str_printf("more than %" PRId64, left);
     subject->wanted = count - left;
     say_free(subject, count, expected, subject->wanted > 0);
+    fault_pg_probe_end(subject); /* it has one of them itself */
     if (subject->wanted > 0)
         fault_pg_ok(subject);
     else

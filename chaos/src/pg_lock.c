@@ -102,7 +102,7 @@ static void verify_open(struct fault_pg_subject *subject, const struct fault_pg_
 
 static void lock_verify(void *own)
 {
-    fault_pg_probe(own, verify_open);
+    fault_pg_probe_again(own, verify_open);
 }
 
 /* --- after --- */

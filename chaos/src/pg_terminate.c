@@ -124,7 +124,7 @@ static void apply_open(struct fault_pg_subject *subject, const struct fault_pg_a
 static void canary_open(struct fault_pg_subject *subject, const struct fault_pg_answer *failure)
 {
     if (failure == NULL)
-        fault_pg_probe(subject, apply_open);
+        fault_pg_probe_again(subject, apply_open);
     else
         fault_pg_held_done(subject, failure);
 }
@@ -200,7 +200,7 @@ static void terminate_verify(void *own)
 {
     struct fault_pg_subject *subject = own;
     subject->began = base_mono_now();
-    fault_pg_probe(subject, verify_open);
+    fault_pg_probe_again(subject, verify_open);
 }
 
 static void terminate_revert(void *own)

@@ -90,6 +90,12 @@ void fault_store_evidence(struct fault_store_subject *subject, const char *metri
                    value, expected, ok);
 }
 
+bool fault_store_is_injecting(const struct fault_store_subject *subject)
+{
+    const struct store_state *state = fault_state_of(subject->fault);
+    return state->round == FAULT_STEP_PREPARE || state->round == FAULT_STEP_APPLY;
+}
+
 static bool all_ended(const struct store_state *state)
 {
     for (size_t i = 0; i < state->count; i++)

@@ -64,6 +64,8 @@ void fault_store_close(struct fault *fault);
 /* Once for each step; err (may be NULL when OK) gets the target's name in front. */
 void fault_store_done(struct fault_store_subject *subject, enum fault_outcome outcome,
                       const struct base_error *err);
+/* The step under way measures before, or applies: what it has opened is of use to the next. */
+bool fault_store_is_injecting(const struct fault_store_subject *subject);
 /* Of the step under way: before, during or after. */
 void fault_store_evidence(struct fault_store_subject *subject, const char *metric,
                           const char *value, const char *expected, bool ok);

@@ -402,8 +402,11 @@ class PostgresTerminate(Struck):
         return postgres_fault("terminate", targets=targets, every_s=self.every_s, **times)
 
     def gone(self, effect):
-        with self.server(effect.lab).session() as client:
-            return self.lives_on(lambda: still_there(client))
+        try:
+            with self.server(effect.lab).session() as client:
+                return self.lives_on(lambda: still_there(client))
+        except (OSError, AssertionError):
+            return False  # ended before it had begun
 
 
 class RedisStore(Store):
@@ -455,8 +458,11 @@ class RedisKillClients(RedisStore, Struck):
         return redis_fault("killClients", targets=targets, every_s=self.every_s, **times)
 
     def gone(self, effect):
-        with contextlib.closing(self.server(effect.lab).client()) as client:
-            return self.lives_on(client.lives)
+        try:
+            with contextlib.closing(self.server(effect.lab).client()) as client:
+                return self.lives_on(client.lives)
+        except OSError:
+            return False  # ended before it had begun
 
 
 KINDS = {
