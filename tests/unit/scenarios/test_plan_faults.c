@@ -198,6 +198,64 @@ static void test_proxy_faults_are_planned(void **state)
     topo_fini(&topo);
 }
 
+static void store_of(struct topo *topo, const char *kind)
+{
+    struct topo_service *service = &topo->services[2]; /* called postgres */
+    free(service->kind);
+    free(service->credentials_file);
+    service->kind = base_str_dup(kind);
+    service->credentials_file = base_str_dup("/c");
+}
+
+static void test_faults_of_postgres_are_planned(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_LOOPBACK); /* no kernel has to help */
+    struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
+    char *text = replaced(SAMPLE, "service: users, kill: {}",
+                          "service: postgres, maxAffected: 100%, "
+                          "postgres: {lock: {table: public.users, mode: writes}}");
+    char *list = refused(text, &topo, &without);
+    assert_contains(list, "spec.faults[0].postgres: \"postgres\" is of the kind \"http\"");
+    free(list);
+    store_of(&topo, "postgres");
+    struct plan plan = planned(text, &topo, &without);
+    const struct fault_spec *spec = &plan.faults[0].spec;
+    assert_int_equal(spec->kind, FAULT_POSTGRES);
+    assert_int_equal(spec->postgres.action, FAULT_POSTGRES_LOCK);
+    assert_int_equal(spec->postgres.lock, FAULT_POSTGRES_LOCK_WRITES);
+    assert_string_equal(spec->postgres.table, "public.users");
+    plan_fini(&plan);
+    free(topo.services[2].credentials_file);
+    topo.services[2].credentials_file = NULL;
+    list = refused(text, &topo, &without);
+    assert_contains(list, "has no credentialsFile in the topology");
+    free(list);
+    free(text);
+    topo_fini(&topo);
+}
+
+static void test_faults_of_redis_are_planned(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_LOOPBACK);
+    struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
+    char *text = replaced(SAMPLE, "service: users, kill: {}",
+                          "service: postgres, maxAffected: 100%, redis: {fill: {size: 64MiB}}");
+    store_of(&topo, "postgres");
+    char *list = refused(text, &topo, &without);
+    assert_contains(list, "spec.faults[0].redis: \"postgres\" is of the kind \"postgres\", "
+                          "expected \"redis\"");
+    free(list);
+    store_of(&topo, "redis");
+    struct plan plan = planned(text, &topo, &without);
+    assert_int_equal(plan.faults[0].spec.redis.action, FAULT_REDIS_FILL);
+    assert_int_equal(plan.faults[0].spec.redis.bytes, 64 << 20);
+    plan_fini(&plan);
+    free(text);
+    topo_fini(&topo);
+}
+
 static void test_kernel_faults_need_root(void **state)
 {
     (void)state;
@@ -233,6 +291,8 @@ int main(void)
         cmocka_unit_test(test_what_the_platform_refuses),
         cmocka_unit_test(test_network),
         cmocka_unit_test(test_proxy_faults_are_planned),
+        cmocka_unit_test(test_faults_of_postgres_are_planned),
+        cmocka_unit_test(test_faults_of_redis_are_planned),
         cmocka_unit_test(test_kernel_faults_need_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
