@@ -55,9 +55,7 @@ static bool tell(struct fault_redis *redis, const struct fault_redis_answer *ans
 {
     bool gone = false;
     struct question question = take(redis);
-    /* Taken back below, or the session is no more. */
-    /* cppcheck-suppress autoVariables */
-    redis->gone = &gone;
+    redis->gone = &gone; // cppcheck-suppress autoVariables ; taken back below, or it is no more
     if (question.next != NULL)
         question.next(question.ctx, answer);
     if (!gone)
