@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import ROOT, run, wait_until
+from conftest import BIN, ROOT, run, wait_until
 from experiment import FAULTS, JUDGED, Experiment, needs_root
 
 pytestmark = needs_root
@@ -77,6 +77,30 @@ def test_the_only_database_may_be_killed_when_the_scenario_allows_it(sandbox, tm
     assert fault["targets"] == ["postgres-1"] and fault["wasActive"] and fault["state"] == "gone"
     sandbox.wait_healthy()
     assert sandbox.pid("postgres-1") not in (0, pid)
+
+
+def test_the_database_of_the_sandbox_is_locked_by_hand(sandbox):
+    """With the credentials that the sandbox has written for its agent."""
+    sandbox.wait_healthy()
+    [gateway, *_] = sandbox.instances("gateway")
+    url = f"http://{gateway['address']}:{gateway['port']}/api/users?limit=1"
+
+    def served():
+        return subprocess.run(["curl", "-sf", "-m", "0.5", "-o", "/dev/null", url],
+                              check=False).returncode == 0
+    assert wait_until(served, 5, "served before")
+    fault = subprocess.Popen(
+        [str(BIN / "squall"), "fault", "apply", "postgres", "postgres", "--for", "2s",
+         "--max-affected", "100%", "--topology", str(sandbox.dir / "topology.json"),
+         "lock={table: users}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    seen = wait_until(lambda: (not served() and "denied") or (fault.poll() is not None and "over"),
+                      10, "users cannot be read")
+    assert seen == "denied"
+    said, _ = fault.communicate(timeout=30)
+    assert fault.returncode == 0 and "not granted within" in said, said
+    assert wait_until(served, 5, "served again")
+    owner = (sandbox.dir / "agent" / "postgres.json").stat()
+    assert (owner.st_mode & 0o777, owner.st_uid) == (0o600, os.geteuid())
 
 
 def test_a_fault_grows_and_another_follows_when_it_is_gone(sandbox, tmp_path):
