@@ -4,7 +4,7 @@
 #define CHAOS_PG_ACTION_H
 
 #include "pg_held.h"
-#include "store.h"
+#include "toll.h"
 
 #define FAULT_PG_PROBE "squall-probe" /* application_name of sessions that only ask */
 
@@ -24,9 +24,8 @@ struct fault_pg_subject {
     int64_t wanted;        /* connections: to be taken */
     struct fault_pg *hand; /* terminate: what strikes again; NULL: not now */
     struct io_timer again;
-    char *since;     /* terminate: sessions that are older must be gone */
-    int64_t strikes; /* that the server has carried out */
-    int64_t ended;   /* sessions, by all of them */
+    char *since; /* terminate: sessions that are older must be gone */
+    struct fault_toll toll;
 };
 
 struct fault_pg_action {

@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "pg_action.h"
 
-enum { poll_ms = 20, patience_s = 5, rest_ms = 100, longest_rest_ms = 2000 };
+enum { poll_ms = 20, patience_s = 5 };
 
 #define OTHERS                                                                                     \
     " FROM pg_stat_activity WHERE backend_type = 'client backend'"                                 \
@@ -62,8 +62,8 @@ static void terminate_before(struct fault_pg_subject *subject)
 static void count_strike(struct fault_pg_subject *subject, const struct fault_pg_answer *answer)
 {
     int64_t ended = answer->ok ? fault_pg_number(answer, 1) : 0;
-    subject->strikes += answer->ok ? 1 : 0;
-    subject->ended += ended > 0 ? ended : 0;
+    subject->toll.strikes += answer->ok ? 1 : 0;
+    subject->toll.ended += ended > 0 ? ended : 0;
 }
 
 static void strike_later(struct fault_pg_subject *subject)
@@ -174,7 +174,8 @@ static void after_older(struct fault_pg_subject *subject, const struct fault_pg_
         io_timer_start(&subject->wait, base_dur_ms(poll_ms));
         return;
     }
-    BASE_AUTO_FREE char *value = base_str_printf("%" PRId64 " of %" PRId64, older, subject->ended);
+    BASE_AUTO_FREE char *value =
+        base_str_printf("%" PRId64 " of %" PRId64, older, subject->toll.ended);
     fault_store_evidence(subject->store, "sessions from before", value, "0", older == 0);
     if (older == 0)
         ask_canary(subject, after_canary);
@@ -220,14 +221,7 @@ static void after_rest(struct fault_pg_subject *subject, const struct fault_pg_a
         fault_pg_fail(subject, FAULT_OUTCOME_FAILED, "a new session was ended", failure);
         return;
     }
-    int64_t ms = base_dur_to_ms(base_mono_sub(base_mono_now(), subject->began));
-    BASE_AUTO_FREE char *lived = base_str_printf("lives after %" PRId64 " ms", ms);
-    BASE_AUTO_FREE char *total =
-        base_str_printf("%" PRId64 ", by %" PRId64 " strikes", subject->ended, subject->strikes);
-    fault_store_evidence(subject->store, "a new session", lived, "lives", true);
-    if (subject->strikes > 0) /* not after a recovery: nobody has counted */
-        fault_store_evidence(subject->store, "sessions that were ended", total, "at least 1",
-                             subject->ended > 0);
+    fault_toll_over(subject->store, &subject->toll, subject->began, "sessions that were ended");
     fault_pg_release(subject);
 }
 
@@ -236,20 +230,15 @@ static void rested(struct fault_pg_subject *subject)
     ask_canary(subject, after_rest);
 }
 
-/* Longer than from one strike to the next, as far as anybody may be kept waiting. */
 static void gone_open(struct fault_pg_subject *subject, const struct fault_pg_answer *failure)
 {
-    int64_t every = base_dur_to_ms(subject->spec->postgres.every);
-    int64_t rest = every < longest_rest_ms ? every : longest_rest_ms;
     if (failure != NULL) {
         fault_pg_fail(subject, FAULT_OUTCOME_FAILED, "cannot connect to measure", failure);
         return;
     }
     subject->began = base_mono_now();
     subject->waited = rested;
-    if (fault_is_halted(subject->store->fault))
-        rest = 0;
-    io_timer_start(&subject->wait, base_dur_ms(rest + rest_ms));
+    io_timer_start(&subject->wait, fault_toll_rest(subject->store, subject->spec->postgres.every));
 }
 
 static void terminate_gone(void *own)

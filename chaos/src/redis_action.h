@@ -4,7 +4,7 @@
 #define CHAOS_REDIS_ACTION_H
 
 #include "redis_session.h"
-#include "store.h"
+#include "toll.h"
 
 struct fault_redis_subject {
     struct fault_store_subject *store;
@@ -27,8 +27,7 @@ struct fault_redis_subject {
 
     int64_t watermark; /* killClients: whoever has a smaller id must be gone */
     struct fault_redis *hand;
-    int64_t strikes;
-    int64_t ended; /* clients, by all of them */
+    struct fault_toll toll;
 };
 
 /* By enum fault_step; own: a struct fault_redis_subject. */

@@ -13,8 +13,6 @@
 #include "base/text.h"
 #include "redis_action.h"
 
-enum { rest_ms = 100, longest_rest_ms = 2000 };
-
 /* Clients in the answer to CLIENT LIST whose id is below `below`, one line each. */
 static int64_t count_below(const char *list, int64_t below)
 {
@@ -74,8 +72,8 @@ static void strike(struct fault_redis *session, fault_redis_next *next,
 static void count_strike(struct fault_redis_subject *subject,
                          const struct fault_redis_answer *answer)
 {
-    subject->strikes += answer->ok ? 1 : 0;
-    subject->ended += answer->ok ? answer->number : 0;
+    subject->toll.strikes += answer->ok ? 1 : 0;
+    subject->toll.ended += answer->ok ? answer->number : 0;
     if (subject->spec->redis.every.ns > 0)
         io_timer_start(&subject->again, subject->spec->redis.every);
 }
@@ -160,7 +158,8 @@ static void during_list(void *ctx, const struct fault_redis_answer *answer)
 {
     struct fault_redis_subject *subject = ctx;
     int64_t older = answer->ok ? count_below(answer->text, subject->watermark) : -1;
-    BASE_AUTO_FREE char *value = base_str_printf("%" PRId64 " of %" PRId64, older, subject->ended);
+    BASE_AUTO_FREE char *value =
+        base_str_printf("%" PRId64 " of %" PRId64, older, subject->toll.ended);
     fault_store_evidence(subject->store, "clients from before", value, "0", older == 0);
     if (older == 0)
         fault_redis_ask(subject->held, FAULT_REDIS_WORDS("PING"), after_canary, subject);
@@ -195,14 +194,8 @@ static void after_rest(void *ctx, const struct fault_redis_answer *answer)
         fault_redis_fail(subject, FAULT_OUTCOME_FAILED, "a new session was ended", answer);
         return;
     }
-    int64_t ms = base_dur_to_ms(base_mono_sub(base_mono_now(), subject->began));
-    BASE_AUTO_FREE char *lived = base_str_printf("lives after %" PRId64 " ms", ms);
-    BASE_AUTO_FREE char *total =
-        base_str_printf("%" PRId64 ", by %" PRId64 " strikes", subject->ended, subject->strikes);
-    fault_store_evidence(subject->store, "a new session", lived, "lives", true);
-    if (subject->strikes > 0) /* not after a recovery: nobody has counted */
-        fault_store_evidence(subject->store, "clients that were disconnected", total, "at least 1",
-                             subject->ended > 0);
+    fault_toll_over(subject->store, &subject->toll, subject->began,
+                    "clients that were disconnected");
     fault_redis_ok(subject);
 }
 
@@ -211,21 +204,16 @@ static void rested(struct fault_redis_subject *subject)
     fault_redis_ask(subject->held, FAULT_REDIS_WORDS("PING"), after_rest, subject);
 }
 
-/* Longer than from one strike to the next, as far as anybody may be kept waiting. */
 static void after_open(void *ctx, const struct fault_redis_answer *answer)
 {
     struct fault_redis_subject *subject = ctx;
-    int64_t every = base_dur_to_ms(subject->spec->redis.every);
-    int64_t rest = every < longest_rest_ms ? every : longest_rest_ms;
     if (!answer->ok) {
         fault_redis_fail(subject, FAULT_OUTCOME_FAILED, "cannot connect to measure", answer);
         return;
     }
     subject->began = base_mono_now();
     subject->waited = rested;
-    if (fault_is_halted(subject->store->fault))
-        rest = 0;
-    io_timer_start(&subject->wait, base_dur_ms(rest + rest_ms));
+    io_timer_start(&subject->wait, fault_toll_rest(subject->store, subject->spec->redis.every));
 }
 
 static void kill_gone(void *own)
