@@ -33,7 +33,7 @@ class Database:
         hba = self.server.root / "data" / "pg_hba.conf"
         hba.write_text("local all all trust\nhost all all all scram-sha-256\n")
 
-    def keep(self, platform, name, service="database"):
+    def keep(self, platform, name, service="pg"):
         """Started, with the table t, which the role app may use and has a session for."""
         command = ["env", "-C", str(self.server.root), *self.server.command(CONNECTIONS)]
         self.instance = platform.add(service, Instance(platform.folder, name, command,
@@ -113,7 +113,7 @@ def still_there(client):
 
 
 def postgres_fault(action, targets=("pg-31",), every_s=0.0, table=None, lock="all", left=0,
-                   service="database", **more):
+                   service="pg", **more):
     return fault("postgres", service, list(targets), action=action, everyNs=int(every_s * 1e9),
                  table=table, lock=lock, left=left, **more)
 
@@ -124,7 +124,7 @@ class Cache:
     def __init__(self, address, port, maxmemory=0):
         self.address, self.port, self.maxmemory = address, port, maxmemory
 
-    def keep(self, platform, name, service="cache"):
+    def keep(self, platform, name, service="redis"):
         folder = platform.folder / name
         folder.mkdir()
         settings = folder / "redis.conf"  # not the command line: who looks at it would see
@@ -195,7 +195,7 @@ class Client:
         self.sock.close()
 
 
-def redis_fault(action, targets=("redis-41",), pause="all", mib=0, every_s=0.0, service="cache",
+def redis_fault(action, targets=("redis-41",), pause="all", mib=0, every_s=0.0, service="redis",
                 **more):
     return fault("redis", service, list(targets), action=action, pause=pause, bytes=mib << 20,
                  everyNs=int(every_s * 1e9), **more)

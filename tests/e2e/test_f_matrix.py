@@ -137,9 +137,9 @@ def web(platform, bridge):
 def stores(web):
     """Stores on the bridge's own address, a server for each fault of theirs."""
     platform, address = web, f"{SUBNET}.1"
-    platform.stores["database"] = ("postgres", credentials(
+    platform.stores["pg"] = ("postgres", credentials(
         platform.folder, "postgres", user="postgres", password=PASSWORD, database="postgres"))
-    platform.stores["cache"] = ("redis", credentials(platform.folder, "redis", password=PASSWORD))
+    platform.stores["redis"] = ("redis", credentials(platform.folder, "redis", password=PASSWORD))
     first = Database(address, 5431)
     databases = {"pg-31": first, "pg-32": Database(address, 5432, template=first),
                  "pg-33": Database(address, 5433, template=first)}

@@ -24,9 +24,9 @@ def lab(tmp_path_factory):
     made = Platform(tmp_path_factory.mktemp("stores"), "loopback")
     database = Database("127.0.0.1", free_port())
     try:
-        made.stores["database"] = ("postgres", credentials(
+        made.stores["pg"] = ("postgres", credentials(
             made.folder, "postgres", user="postgres", password=PASSWORD, database="postgres"))
-        made.stores["cache"] = ("redis", credentials(made.folder, "redis", password=PASSWORD))
+        made.stores["redis"] = ("redis", credentials(made.folder, "redis", password=PASSWORD))
         made.database = database.keep(made, "pg-31")
         made.cache = Cache("127.0.0.1", free_port(), maxmemory=200 << 20).keep(made, "redis-41")
         made.write()
@@ -198,7 +198,7 @@ def test_by_hand(lab, agent):
     topology["agent"] = {"url": f"http://127.0.0.1:{agent.port}", "tokenFile": str(agent.token_file)}
     with_agent = agent.folder / "with-agent.json"
     with_agent.write_text(json.dumps(topology))
-    words = ["postgres", "database", "--for", "1s", "--max-affected", "100%", "--topology",
+    words = ["postgres", "pg", "--for", "1s", "--max-affected", "100%", "--topology",
              with_agent, "lock={table: t}"]
     dry = run("squall", "fault", "apply", *words, "--dry-run")
     assert dry.returncode == 0 and "ends them by its own timeouts" in dry.stdout, dry
@@ -206,7 +206,7 @@ def test_by_hand(lab, agent):
     assert not lab.database.waits()
     done = run("squall", "fault", "apply", *words)
     assert done.returncode == 0 and "ACCESS SHARE" in done.stdout, done
-    wrong = run("squall", "fault", "apply", "redis", "database", *words[2:8], "pause={}")
+    wrong = run("squall", "fault", "apply", "redis", "pg", *words[2:8], "pause={}")
     assert wrong.returncode == 2 and 'expected "redis"' in wrong.stderr, wrong
 
 
@@ -214,7 +214,7 @@ def test_by_hand(lab, agent):
     (0o644, None, "chmod 600"), (0o600, '{"password": 7}', "expected"),
     (0o600, '{"user":"postgres","password":"wrong"}', "28P01")])
 def test_credentials_that_will_not_do(lab, agent, mode, text, words):
-    _, path = lab.stores["database"]
+    _, path = lab.stores["pg"]
     right = path.read_text()
     try:
         path.write_text(text or right)
@@ -325,7 +325,7 @@ def test_nobody_to_disconnect_is_a_refusal(agent):
 
 
 def test_a_redis_that_does_not_know_the_password(lab, agent):
-    _, path = lab.stores["cache"]
+    _, path = lab.stores["redis"]
     right = path.read_text()
     try:
         path.write_text('{"password":"wrong"}')
