@@ -13,8 +13,9 @@ import time
 import pytest
 
 from conftest import BIN, run, wait_until
-from load_lab import (OK, check_sums, closed_port, failed, fill_up, lacks_connections,  # noqa: F401
-                      load, make_plan, quantile, serve, small_disk, total, value_of)
+from load_lab import (AHEAD, OK, check_sums, closed_port, failed, fill_up,  # noqa: F401
+                      lacks_connections, load, make_plan, quantile, serve, small_disk, total,
+                      value_of)
 
 
 def test_every_request_is_accounted_for(serve, load):
@@ -363,10 +364,11 @@ def test_what_waited_is_not_cut_off(serve, load):
 def test_the_alarm_is_precise_again_after_saturation(serve, load):
     """With one connection every request occupies all there are, and its end must set the alarm for
     the next; otherwise half of the requests are late by half the gap of 4 ms and more."""
-    server = serve()
+    server = serve(ahead=True)
     median = {}
     for connections in (1, 20):
-        one = load.finish(make_plan([server.port], rate=250, connections=connections, threads=1))
+        one = load.finish(make_plan([server.port], rate=250, connections=connections, threads=1),
+                          prefix=AHEAD)
         median[connections] = quantile(one.histograms()["steady/-/schedule"], 0.5)
     service = quantile(one.histograms()["steady/home/service"], 0.5)
     assert median[1] < median[20] + service + 0.001, median

@@ -47,7 +47,7 @@ def test_a_signal_at_any_moment(sandbox, tmp_path, number, moment):
     assert_aborted(sandbox, one, "partition")
     kinds = [e["type"] for e in one.events()]
     if moment == "fault.active":
-        assert kinds.index("fault.gone") < kinds.index("load.finished")
+        assert kinds.index("fault.reverting") < kinds.index("load.finished")
 
 
 @pytest.mark.parametrize("moment", ["fault.requested", "fault.active", "fault.reverting"])
