@@ -80,11 +80,12 @@ class Others:
 def one(program, folder, spec):
     """CPU in us for each request that was answered, and how late the timer was at p99, in us."""
     (folder / "plan").write_text(json.dumps(spec))
-    done = subprocess.run(["taskset", "-c", str(CLIENT_CORE), program, "--plan", folder / "plan",
+    with subprocess.Popen(["taskset", "-c", str(CLIENT_CORE), program, "--plan", folder / "plan",
                            "--hlog", "/dev/null", "--result", folder / "result"],
-                          stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, check=False)
-    if done.returncode != 0:
-        sys.exit(f"load_loops: {program} ended with {done.returncode}")
+                          stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as client:
+        code = client.wait()  # its input stays open: the end of it would end the load
+    if code != 0:
+        sys.exit(f"load_loops: {program} ended with {code}")
     result = json.loads((folder / "result").read_text())
     if result["total"]["ok"] == 0:
         sys.exit("load_loops: nothing was answered")
