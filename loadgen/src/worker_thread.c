@@ -202,7 +202,7 @@ static bool setup_pool(struct load_worker *w, const struct load_worker_setup *se
     w->pool.connections = setup->conns;
     w->pool.connect_limit = (struct dur_ns){timeout < connect_limit ? timeout : connect_limit};
     w->pool.refusal = LOAD_CAUSE_CONNECT_TIMEOUT; /* as long as none failed they are under way */
-    base_rng_seed(&w->pool.rng, setup->spec->seed + setup->index);
+    base_rng_seed(&w->pool.rng, setup->spec->seed + setup->share);
     if (!w->pool.driver->pool_init(&w->pool, setup->prepared, err))
         return false;
     uint32_t count = setup->conns * streams_of(setup->spec);

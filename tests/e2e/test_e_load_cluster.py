@@ -40,6 +40,7 @@ class Target:
         self.listener = socket.create_server((address, 0), backlog=512)
         self.port = self.listener.getsockname()[1]
         self.seen = []
+        self.paths = []
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -57,8 +58,9 @@ class Target:
             while data := connection.recv(65536):
                 rest += data
                 while b"\r\n\r\n" in rest:
-                    _, rest = rest.split(b"\r\n\r\n", 1)
+                    head, rest = rest.split(b"\r\n\r\n", 1)
                     self.seen.append((time.monotonic(), peer))
+                    self.paths.append(head.split()[1].decode())
                     connection.sendall(OK)
         except OSError:
             pass
@@ -118,9 +120,9 @@ class Cluster:
         self.started.append(one)
         return one
 
-    def lead(self, *more, run_id="r", workers=WORKERS, rate=150, seconds=2):
+    def lead(self, *more, run_id="r", workers=WORKERS, rate=150, seconds=2, path="/"):
         return self.start(
-            [f"http://{self.address}:{self.target.port}/", "-r", rate, "-d", seconds, "-c", 12,
+            [f"http://{self.address}:{self.target.port}{path}", "-r", rate, "-d", seconds, "-c", 12,
              "--arrivals", "constant", "--interval", "200ms", "--workers", workers, "--redis",
              f"{self.address}:{self.redis.port}", "--run", run_id, "--patience", "20", *more],
             "leader")
@@ -381,6 +383,17 @@ def test_a_name_may_come_again(cluster):
     code, out, told = end(leader)
     assert code in (0, 3) and "150 ok" in out and "stopped early" not in out, (out, told)
     assert end(worker)[0] in (0, 3)
+
+
+def test_fields_differ_from_worker_to_worker(cluster):
+    """What must be new in every request is so whoever sends it."""
+    leader = cluster.lead(seconds=1, workers=2, path="/{{rand}}/{{seq}}")
+    workers = [cluster.join(i) for i in range(2)]
+    code, out, told = end(leader)
+    assert code in (0, 3) and "150 ok" in out, (out, told)
+    assert all(end(one)[0] in (0, 3) for one in workers)
+    for field in (1, 2):
+        assert len({path.split("/")[field] for path in cluster.target.paths}) == 150
 
 
 def test_without_all_workers_nothing_is_sent(cluster):
