@@ -9,10 +9,15 @@
 # connection are work on top that the others do not have. "squall, paced" is what people run: 80 %
 # of wrk's throughput, each request at its own time; the others have nothing to compare it with.
 #
+# "squall, libcurl" is the second engine, at wrk's own rate: it is the slower of the two, so that its
+# connections are always busy, too. HTTP/2 is a table of its own, beside h2load: over TLS, ten streams
+# on each connection.
+#
 # Then pacing: how late requests are sent, beside a loop of epoll_pwait2 that does nothing else.
 #
 # Usage: load_vs_wrk.sh [BUILD_DIR]
-#   SECONDS_EACH=1 ROUNDS=5 CONNECTIONS="1 10 100 1000 10000" RATES="1000 10000 50000"
+#   SECONDS_EACH=1 ROUNDS=5 CONNECTIONS="1 10 100 1000 10000" HTTP2="1 10 100"
+#   RATES="1000 10000 50000"
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -21,6 +26,8 @@ each=${SECONDS_EACH:-1}
 seconds=$each
 rounds=${ROUNDS:-5}
 connections=${CONNECTIONS:-1 10 100 1000 10000}
+http2=${HTTP2:-1 10 100}
+streams=10
 rates=${RATES:-1000 10000 50000}
 server_core=1
 client_core=0
@@ -37,10 +44,11 @@ if ! $enough; then
     echo "load_vs_wrk: skipped"
     exit 0
 fi
-tools="wrk squall paced"
+tools="wrk squall paced curl"
 if need h2load nghttp2-client; then tools="$tools h2load"; fi
 if need ab apache2-utils; then tools="$tools ab"; fi
 if need hey hey; then tools="$tools hey"; fi
+need openssl openssl && [[ $tools == *h2load* ]] || http2=
 
 work=$(mktemp -d)
 server=
@@ -69,6 +77,7 @@ http {
     scgi_temp_path $work/scgi;
     server {
         listen 127.0.0.1:$1 backlog=4096;
+        $tls_lines
         location / {
             default_type text/plain;
             return 200 "$(printf '%0100d' 0)";
@@ -82,9 +91,20 @@ is_up() {
     (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
+# The port over TLS is the next one.
+make_certificate() { # port
+    tls_lines=
+    [ -n "$http2" ] || return 0
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench \
+        -keyout "$work/key" -out "$work/cert" 2>/dev/null
+    tls_lines="listen 127.0.0.1:$(($1 + 1)) ssl http2 backlog=4096; ssl_protocols TLSv1.3;
+        ssl_certificate $work/cert; ssl_certificate_key $work/key;"
+}
+
 start_server() {
     for port in 18931 28931 38931; do
         is_up "$port" && continue # somebody else's
+        make_certificate "$port"
         write_config "$port"
         taskset -c $server_core nginx -c "$work/nginx.conf" 2>"$work/nginx.out" &
         server=$!
@@ -106,16 +126,22 @@ start_server() {
 count_wrk() { sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' "$work/out"; }
 count_squall() { sed -n 's/^requests .* \([0-9]*\) ok,.*/\1/p' "$work/out"; }
 count_paced() { count_squall; }
+count_curl() { count_squall; }
+count_h2squall() { count_squall; }
+count_h2() { count_h2load; }
 count_h2load() { sed -n 's/^requests: .* \([0-9]*\) succeeded,.*/\1/p' "$work/out"; }
 count_ab() { sed -n 's/^Complete requests: *\([0-9]*\)/\1/p' "$work/out"; }
 count_hey() { sed -n 's/^ *\[200\][^0-9]*\([0-9]*\) responses/\1/p' "$work/out"; }
 
 command_of() { # tool, connections, requests a second of wrk
-    local url=http://127.0.0.1:$port/
+    local url=http://127.0.0.1:$port/ secure=https://127.0.0.1:$((port + 1))/
     case $1 in
     wrk) echo "wrk -t1 -c$2 -d${seconds}s $url" ;;
     squall) echo "$build/bin/squall load -q -t1 -c$2 -d$seconds --timeout 1 -r $((2 * $3)) $url" ;;
     paced) echo "$build/bin/squall load -q -t1 -c$2 -d$seconds --timeout 1 -r $(($3 * 8 / 10)) $url" ;;
+    curl) echo "$build/bin/squall load -q --engine curl -t1 -c$2 -d$seconds --timeout 1 -r $3 $url" ;;
+    h2) echo "h2load -t1 -c$2 -m$streams -D$seconds $secure" ;;
+    h2squall) echo "$build/bin/squall load -q -k --http2 -t1 -c$2 --streams $streams -d$seconds --timeout 1 -r $3 $secure" ;;
     h2load) echo "h2load --h1 -t1 -c$2 -D$seconds $url" ;;
     ab) echo "ab -q -k -c$2 -t$seconds -n100000000 $url" ;;
     hey) echo "hey -cpus 1 -c $2 -z ${seconds}s $url" ;;
@@ -123,7 +149,7 @@ command_of() { # tool, connections, requests a second of wrk
 }
 
 # One run; appends "connections tool requests cpu-seconds" to $work/runs.
-run_one() { # tool, connections, requests a second of wrk
+run_one() { # tool, connections, requests a second of the first tool
     local cpu requests TIMEFORMAT='%U %S'
     # shellcheck disable=SC2046 # words are wanted
     cpu=$({ time taskset -c $client_core $(command_of "$@") >"$work/out" 2>&1 || true; } 2>&1)
@@ -134,15 +160,15 @@ run_one() { # tool, connections, requests a second of wrk
         return
     fi
     echo "$2 $1 $requests $cpu" >>"$work/runs"
-    if [ "$1" = wrk ] && [ $((requests / seconds)) -ge "$wrk_rate" ]; then
+    if { [ "$1" = wrk ] || [ "$1" = h2 ]; } && [ $((requests / seconds)) -ge "$wrk_rate" ]; then
         wrk_rate=$((requests / seconds + 1))
     fi
 }
 
 # The cheapest round of each tool: what else the machine does can only add to the cost. The requests
 # are the median.
-table() {
-    awk -v wanted="$tools" '
+table() { # tools, of which the first is what the others are compared with
+    awk -v wanted="$1" '
     function median(list, n,    i, j, t) {
         for (i = 2; i <= n; i++)
             for (j = i; j > 1 && list[j - 1] > list[j]; j--) {
@@ -160,8 +186,10 @@ table() {
     END {
         split(wanted, tools, " ")
         label["squall"] = "squall load"; label["paced"] = "squall, paced"; label["ab"] = "ab -k"
-        label["h2load"] = "h2load --h1"
-        print "| connections | tool | requests | client CPU s per million | ratio to wrk |"
+        label["h2load"] = "h2load --h1"; label["curl"] = "squall, libcurl"
+        label["h2"] = "h2load"; label["h2squall"] = "squall --http2"
+        first = tools[1] in label ? label[tools[1]] : tools[1]
+        print "| connections | tool | requests | client CPU s per million | ratio to " first " |"
         print "|---|---|---|---|---|"
         for (o = 1; o <= orders; o++)
             for (t = 1; t in tools; t++) {
@@ -170,7 +198,7 @@ table() {
                 if (n == 0) continue
                 for (i = 1; i <= n; i++) a[i] = requests[key, i]
                 name = tools[t] in label ? label[tools[t]] : tools[t]
-                base = order[o] " wrk"
+                base = order[o] " " tools[1]
                 printf "| %s | %s | %d | %.2f | %s |\n", order[o], name, median(a, n), least[key],
                        base in least ? sprintf("%.2f", least[key] / least[base]) : "-"
             }
@@ -201,20 +229,28 @@ pacing() {
     done
 }
 
-start_server
-: >"$work/runs"
-for c in $connections; do
-    wrk_rate=1000 # the best so far
-    seconds=$((c < 10000 ? each : each * 5)) # to be connected takes a second by itself
-    for _ in $(seq "$rounds"); do
-        for tool in $tools; do
-            run_one "$tool" "$c" "$wrk_rate"
+compare() { # tools, connections
+    : >"$work/runs"
+    for c in $2; do
+        wrk_rate=1000 # the best so far
+        seconds=$((c < 10000 ? each : each * 5)) # to be connected takes a second by itself
+        for _ in $(seq "$rounds"); do
+            for tool in $1; do
+                run_one "$tool" "$c" "$wrk_rate"
+            done
         done
     done
-done
+    table "$1"
+}
+
+start_server
 echo "$(nginx -v 2>&1), $(wrk -v 2>&1 | head -1 | cut -d' ' -f1,2), $rounds rounds of $each s," \
     "client on core $client_core, server on core $server_core"
-table
+compare "$tools" "$connections"
+if [ -n "$http2" ]; then
+    echo
+    compare "h2 h2squall" "$http2"
+fi
 echo
 seconds=$each
 pacing
