@@ -156,6 +156,9 @@ static void set_way(struct load_curl_slot *slot)
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                            (long)(pool->connect_limit.ns / BASE_NS_PER_MS + 1));
     (void)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, idle_for_ever);
+    /* Where there is no name, there is no need to look through the cache of names at each end. */
+    if (spec->proxy == NULL)
+        (void)curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L);
     set_tls(easy, &spec->tls);
 }
 
@@ -218,7 +221,8 @@ struct curl_slist *load_curl_headers(const struct load_curl_request *request, co
             given[k] |= strncasecmp(text, unwanted[k], strlen(unwanted[k])) == 0;
         good = good && add_line(&list, line);
     }
-    for (size_t k = 0; k < UNWANTED; k++)
+    size_t count = request->has_body ? UNWANTED : 1; /* each line costs a request some time */
+    for (size_t k = 0; k < count; k++)
         good = good && (given[k] || add_line(&list, unwanted[k]));
     if (good)
         return list;
