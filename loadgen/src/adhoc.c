@@ -362,12 +362,12 @@ const struct load_option load_options[] = {
     {0, "timeout", "SECS", "of one request (2)", set_timeout},
     {'H', "header", "LINE", "a header \"Name: value\"; may be repeated", add_header},
     {'m', "method", "NAME", "the method (GET, or POST with a body)", set_method},
-    {'b', "body", "TEXT", "the body", set_body},
+    {'b', "body", "TEXT", "the body; redis: the command, as for redis-cli (PING)", set_body},
     {0, "body-file", "FILE", "the body, streamed from disk", set_body_file},
     {0, "seed", "N", "of the schedule: the same seed, the same arrivals (random)", set_seed},
     {0, "hlog", "FILE", "write an HdrHistogram log", set_hlog},
     {0, "source", "LIST", "addresses to connect from: 10.0.0.2,10.0.0.3 (any)", set_sources},
-    {0, "ca-file", "FILE", "https: PEM authorities to trust (the system's)", set_ca},
+    {0, "ca-file", "FILE", "https, rediss: PEM authorities to trust (the system's)", set_ca},
     {0, "cert", "FILE", "https: PEM certificate of this client", set_cert},
     {0, "key", "FILE", "https: PEM key of that certificate", set_key},
     {'k', "insecure", NULL, "https: do not verify certificates; the result says so", set_insecure},
@@ -505,20 +505,32 @@ static bool find_targets(const struct load_url *url, struct load_spec *spec, str
     return load_url_resolve(url, &spec->targets, &spec->target_count, err);
 }
 
+/* What the URL says about the request. */
+static bool apply_route(struct load_route *route, const struct load_url *url,
+                        struct base_error *err)
+{
+    bool plain = route->body == NULL && route->body_file == NULL;
+    if (url->protocol != LOAD_SPEECH_HTTP && route->method != NULL)
+        return base_fail(err, BASE_INVALID, "--method is for HTTP: --body has the command");
+    if (url->protocol == LOAD_SPEECH_REDIS && plain)
+        replace(&route->body, "PING");
+    if (route->method == NULL)
+        route->method = base_str_dup(plain ? "GET" : "POST");
+    replace(&route->path, url->path);
+    return true;
+}
+
 static bool apply_url(struct load_adhoc *a, struct base_error *err)
 {
     struct load_url url;
-    struct load_route *route = &a->spec.routes[0];
     if (!load_url_parse(a->url, &url, err))
         return false;
-    if (route->method == NULL)
-        route->method =
-            base_str_dup(route->body == NULL && route->body_file == NULL ? "GET" : "POST");
-    replace(&route->path, url.path);
     replace(&a->spec.host, url.authority);
+    a->spec.protocol = url.protocol;
     if (url.tls)
         replace(&a->spec.tls.server_name, url.host);
-    bool good = check_tls(&a->spec.tls, err) && find_targets(&url, &a->spec, err);
+    bool good = apply_route(&a->spec.routes[0], &url, err) && check_tls(&a->spec.tls, err) &&
+                find_targets(&url, &a->spec, err);
     load_url_fini(&url);
     return good;
 }

@@ -33,6 +33,7 @@ struct load_outcome {
     int64_t at;
     uint64_t bytes_in;
     uint64_t bytes_out;
+    const char *why; /* of an error reply, in the target's words; NULL otherwise */
 };
 
 struct load_conn;
@@ -60,7 +61,8 @@ struct load_pool {
     uint64_t out_of_ports;
     enum load_cause refusal; /* of the last attempt to connect that failed */
     struct load_refusals refusals[LOAD_CAUSE_COUNT];
-    char tls_why[LOAD_TLS_WHY]; /* the first reason; "" when there was none */
+    char tls_why[LOAD_TLS_WHY];   /* the first reason; "" when there was none */
+    char reply_why[LOAD_TLS_WHY]; /* the same of error replies */
     void *ctx;
     void (*on_ready)(void *ctx, struct load_conn *conn, int64_t now);
     void (*on_unready)(void *ctx, struct load_conn *conn);

@@ -61,7 +61,8 @@ static const struct field *field_at(const char *text)
 }
 
 /* A word in double braces that is none of ours is a slip that nobody would see on the wire. */
-static bool check_fields(const struct load_route *route, const char *text, struct base_error *err)
+bool load_request_check_fields(const struct load_route *route, const char *text,
+                               struct base_error *err)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
     for (const char *at = text; at != NULL && (at = strstr(at, "{{")) != NULL; at++) {
@@ -89,7 +90,7 @@ static bool check_headers(const struct load_route *route, struct base_error *err
                              "route \"%s\": header \"%s\" must be left out, it follows from the "
                              "body",
                              route->name, line);
-        if (!check_fields(route, line, err))
+        if (!load_request_check_fields(route, line, err))
             return false;
     }
     return true;
@@ -107,8 +108,8 @@ static bool check_route(const char *host, const struct load_route *route, struct
     if (host == NULL || !is_word(host, "/?#"))
         return base_fail(err, BASE_INVALID, "host \"%s\" is not a host name",
                          host == NULL ? "" : host);
-    return check_fields(route, route->path, err) && check_fields(route, route->body, err) &&
-           check_headers(route, err);
+    return load_request_check_fields(route, route->path, err) &&
+           load_request_check_fields(route, route->body, err) && check_headers(route, err);
 }
 
 static bool carries_length(const struct load_route *route)
@@ -123,7 +124,7 @@ static bool carries_length(const struct load_route *route)
 }
 
 /* How long the text is with its fields in place. */
-static size_t filled_length(const char *text)
+size_t load_request_filled(const char *text)
 {
     size_t len = 0;
     while (text != NULL && *text != '\0') {
@@ -135,7 +136,7 @@ static size_t filled_length(const char *text)
 }
 
 /* Appends the text, leaving room for its fields and noting where they are. */
-static void fill(struct load_request *request, struct base_buf *buf, const char *text)
+void load_request_fill(struct load_request *request, struct base_buf *buf, const char *text)
 {
     while (*text != '\0') {
         const struct field *field = field_at(text);
@@ -156,7 +157,7 @@ static void write_head(struct load_request *request, struct base_buf *buf, const
                        const struct load_route *route)
 {
     base_buf_printf(buf, "%s ", route->method);
-    fill(request, buf, route->path);
+    load_request_fill(request, buf, route->path);
     base_buf_str(buf, " HTTP/1.1\r\n");
     if (!has_header(route, "Host"))
         base_buf_printf(buf, "Host: %s\r\n", host);
@@ -165,12 +166,12 @@ static void write_head(struct load_request *request, struct base_buf *buf, const
     if (!has_header(route, "X-Traffic"))
         base_buf_str(buf, "X-Traffic: load\r\n");
     for (size_t i = 0; i < route->header_count; i++) {
-        fill(request, buf, route->headers[i]);
+        load_request_fill(request, buf, route->headers[i]);
         base_buf_str(buf, "\r\n");
     }
     if (carries_length(route))
         base_buf_printf(buf, "Content-Length: %zu\r\n",
-                        filled_length(route->body) + request->total);
+                        load_request_filled(route->body) + request->total);
     base_buf_str(buf, "\r\n");
 }
 
@@ -213,7 +214,7 @@ bool load_request_build(struct load_request *out, const char *host, const struct
         return false;
     write_head(&made, &buf, host, route);
     if (route->body != NULL)
-        fill(&made, &buf, route->body);
+        load_request_fill(&made, &buf, route->body);
     made.len = buf.len;
     made.total += buf.len;
     made.bytes = base_buf_steal(&buf);

@@ -10,6 +10,7 @@
 #ifndef LOAD_HTTP_REQUEST_H
 #define LOAD_HTTP_REQUEST_H
 
+#include "base/buf.h"
 #include "base/random.h"
 #include "model/load.h"
 
@@ -36,6 +37,12 @@ bool load_request_build(struct load_request *out, const char *host, const struct
 /* Writes the fields into a copy of its bytes. */
 void load_request_patch(const struct load_request *request, char *bytes, uint64_t number,
                         struct base_rng *rng);
+/* The same for other protocols. Whether all {{fields}} in the text, which may be NULL, are known;
+ * how long it is with them filled in; and appending it to what becomes the request's bytes. */
+bool load_request_check_fields(const struct load_route *route, const char *text,
+                               struct base_error *err);
+size_t load_request_filled(const char *text);
+void load_request_fill(struct load_request *request, struct base_buf *buf, const char *text);
 void load_request_fini(struct load_request *request); /* accepts a zeroed value */
 
 #endif

@@ -33,6 +33,7 @@ static const char *const advice[LOAD_CAUSE_COUNT] = {
     [LOAD_CAUSE_DNS] = "the name did not resolve: is it right, and does its name server answer?",
     [LOAD_CAUSE_PROXY] = "the proxy did not connect: look into its log for what it refuses, or "
                          "cannot reach",
+    [LOAD_CAUSE_REPLY] = "the target answered by an error",
     [LOAD_CAUSE_NOT_HTTP2] = "the target answered by another HTTP than was asked for: does it "
                              "offer h2 (ALPN) on this port?",
 };
@@ -46,6 +47,8 @@ void load_troubles_add(struct load_troubles *troubles, const struct load_pool *p
     }
     if (troubles->tls_why[0] == '\0')
         memcpy(troubles->tls_why, pool->tls_why, sizeof troubles->tls_why);
+    if (troubles->reply_why[0] == '\0')
+        memcpy(troubles->reply_why, pool->reply_why, sizeof troubles->reply_why);
 }
 
 static void add(struct load_result *result, char *note)
@@ -71,8 +74,10 @@ static void add_cause(struct load_result *result, enum load_cause cause,
     const struct load_refusals *refusals = &troubles->refusals[cause];
     uint64_t requests = result->total.causes[cause];
     const char *failure = load_failure_name(load_cause_failure(cause));
-    const char *what =
-        cause == LOAD_CAUSE_TLS && troubles->tls_why[0] != '\0' ? troubles->tls_why : advice[cause];
+    const char *why = cause == LOAD_CAUSE_TLS     ? troubles->tls_why
+                      : cause == LOAD_CAUSE_REPLY ? troubles->reply_why
+                                                  : "";
+    const char *what = why[0] != '\0' ? why : advice[cause];
     if (refusals->attempts == 0) {
         add(result, base_str_printf("%s (%s): %" PRIu64 " requests failed: %s", failure,
                                     load_cause_name(cause), requests, what));

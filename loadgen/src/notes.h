@@ -9,6 +9,7 @@
 struct load_troubles {
     struct load_refusals refusals[LOAD_CAUSE_COUNT];
     char tls_why[LOAD_TLS_WHY];
+    char reply_why[LOAD_TLS_WHY];
 };
 
 void load_troubles_add(struct load_troubles *troubles, const struct load_pool *pool);

@@ -26,8 +26,10 @@ struct load_protocol {
     /* Of a whole response: ok, or else the failure. False: the connection is not to be used again.
      */
     bool (*judge)(const void *parser, struct load_outcome *outcome);
+    void (*fini)(void *parser); /* NULL: there is nothing to free; accepts a zeroed one */
 };
 
 extern const struct load_protocol load_http1_protocol;
+extern const struct load_protocol load_redis_protocol;
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -112,6 +113,8 @@ static void stream_fini(struct load_conn *head)
         return;
     close_socket(conn);
     drop_rest(conn);
+    if (conn->own->protocol->fini != NULL)
+        conn->own->protocol->fini(conn->parser);
     io_timer_fini(&conn->timer);
     move(conn, CLOSED);
 }
@@ -274,6 +277,8 @@ static void answered(struct stream *conn, int64_t now)
                                    .bytes_in = conn->bytes_in,
                                    .bytes_out = conn->written};
     bool last = !conn->own->protocol->judge(conn->parser, &outcome);
+    if (outcome.why != NULL && pool->reply_why[0] == '\0')
+        (void)snprintf(pool->reply_why, sizeof pool->reply_why, "%s", outcome.why);
     conn->answers++;
     load_backoff_reset(&conn->backoff);
     /* An answer to a request that is not fully sent: the rest can be neither sent nor left out. */
@@ -509,17 +514,16 @@ static bool prepare_http1(const struct load_spec *spec, void **prepared, struct 
     return load_stream_prepare(&load_http1_protocol, spec, prepared, err);
 }
 
-const struct load_driver load_http1_driver = {
-    .name = "native",
-    .conn_size = sizeof(struct stream),
-    .prepare = prepare_http1,
-    .discard = load_stream_discard,
-    .pool_init = load_stream_pool_init,
-    .pool_fini = load_stream_pool_fini,
-    .count_tls = load_stream_count_tls,
-    .init = stream_init,
-    .open = stream_open,
-    .send = stream_send,
-    .abort = stream_abort,
-    .fini = stream_fini,
-};
+static bool prepare_redis(const struct load_spec *spec, void **prepared, struct base_error *err)
+{
+    return load_stream_prepare(&load_redis_protocol, spec, prepared, err);
+}
+
+#define STREAM                                                                                     \
+    .conn_size = sizeof(struct stream), .discard = load_stream_discard,                            \
+    .pool_init = load_stream_pool_init, .pool_fini = load_stream_pool_fini,                        \
+    .count_tls = load_stream_count_tls, .init = stream_init, .open = stream_open,                  \
+    .send = stream_send, .abort = stream_abort, .fini = stream_fini
+
+const struct load_driver load_http1_driver = {.name = "http1", .prepare = prepare_http1, STREAM};
+const struct load_driver load_redis_driver = {.name = "redis", .prepare = prepare_redis, STREAM};

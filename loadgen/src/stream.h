@@ -21,5 +21,6 @@
 #include "driver.h"
 
 extern const struct load_driver load_http1_driver;
+extern const struct load_driver load_redis_driver;
 
 #endif

@@ -38,7 +38,11 @@ static bool take_authority(const char *text, const char *at, size_t len, struct 
     const char *host_end;
     const char *after;
     if (memchr(at, '@', len) != NULL)
-        return bad(text, "user names are not supported: give the header with -H", err);
+        return bad(text,
+                   url->protocol == LOAD_SPEECH_HTTP
+                       ? "user names are not supported: give the header with -H"
+                       : "user names and passwords are not supported",
+                   err);
     if (len > 0 && *at == '[') {
         host = at + 1;
         host_end = memchr(at, ']', len);
@@ -54,7 +58,6 @@ static bool take_authority(const char *text, const char *at, size_t len, struct 
         return bad(text, "there is no host", err);
     if (after < end && *after != ':')
         return bad(text, "a port must follow the host after ':'", err);
-    url->port = url->tls ? 443 : 80;
     if (after < end && !take_port(text, after + 1, (size_t)(end - after) - 1, &url->port, err))
         return false;
     url->host = base_str_ndup(host, (size_t)(host_end - host));
@@ -62,15 +65,38 @@ static bool take_authority(const char *text, const char *at, size_t len, struct 
     return true;
 }
 
+static const struct scheme {
+    const char *prefix;
+    enum load_speech protocol;
+    bool tls;
+    uint16_t port;
+} schemes[] = {
+    {"http://", LOAD_SPEECH_HTTP, false, 80},
+    {"https://", LOAD_SPEECH_HTTP, true, 443},
+    {"redis://", LOAD_SPEECH_REDIS, false, 6379},
+    {"rediss://", LOAD_SPEECH_REDIS, true, 6379},
+};
+enum { SCHEMES = sizeof schemes / sizeof *schemes };
+
+static const struct scheme *scheme_of(const char *text)
+{
+    for (size_t i = 0; i < SCHEMES; i++)
+        if (strncasecmp(text, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
+            return &schemes[i];
+    return NULL;
+}
+
 bool load_url_parse(const char *text, struct load_url *out, struct base_error *err)
 {
-    static const char plain[] = "http://", secure[] = "https://";
-    struct load_url url = {.tls = strncasecmp(text, secure, sizeof secure - 1) == 0};
-    if (!url.tls && strncasecmp(text, plain, sizeof plain - 1) != 0)
-        return bad(text, "it must begin with http:// or https://", err);
-    const char *authority = text + (url.tls ? sizeof secure : sizeof plain) - 1;
+    const struct scheme *scheme = scheme_of(text);
+    if (scheme == NULL)
+        return bad(text, "it must begin with http://, https://, redis:// or rediss://", err);
+    struct load_url url = {.tls = scheme->tls, .port = scheme->port, .protocol = scheme->protocol};
+    const char *authority = text + strlen(scheme->prefix);
     size_t len = strcspn(authority, "/?#");
     const char *path = authority + len;
+    if (url.protocol == LOAD_SPEECH_REDIS && *path != '\0' && !base_str_eq(path, "/"))
+        return bad(text, "nothing may follow the host: commands go to database 0", err);
     if (!take_authority(text, authority, len, &url, err))
         return false;
     size_t path_len = strcspn(path, "#");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http:// and https:// URLs: their parts, and the addresses behind their host. */
+/* URLs of what can be loaded: their parts, and the addresses behind their host. */
 #ifndef LOAD_URL_H
 #define LOAD_URL_H
 
@@ -11,6 +11,7 @@ struct load_url {
     char *path;      /* with the query, at least "/" */
     uint16_t port;
     bool tls;
+    enum load_speech protocol;
 };
 
 bool load_url_parse(const char *text, struct load_url *out, struct base_error *err);

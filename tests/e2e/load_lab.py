@@ -284,7 +284,8 @@ def lacks_connections(result):
 
 CAUSES = {"connect": ("refused", "unreachable", "connect_timeout", "connect_reset", "no_port",
                       "no_descriptor", "tls", "other", "proxy", "not_http2"),
-          "timeout": ("silent", "stalled"), "reset": ("reset", "closed"), "dns": ("dns",)}
+          "timeout": ("silent", "stalled"), "reset": ("reset", "closed"), "dns": ("dns",),
+          "error_reply": ("error_reply",)}
 
 
 def check_sums(one):

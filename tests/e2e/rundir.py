@@ -11,7 +11,7 @@ import zlib
 START_S = 1_760_000_000          # the load's start, seconds since 1970
 START_NS = START_S * 10**9
 MONO_NS = 5 * 10**9
-FAILURES = ["connect", "timeout", "reset", "protocol", "http_4xx", "http_5xx", "status", "dns"]
+FAILURES = ["connect", "timeout", "reset", "protocol", "http_4xx", "http_5xx", "status", "dns", "error_reply"]
 
 
 def zigzag_leb128(number):

@@ -79,18 +79,25 @@ class Target:
 
 
 class Redis:
-    def __init__(self, folder, addresses):
+    """secure: its certificate and key; then it speaks TLS alone."""
+
+    def __init__(self, folder, addresses, secure=()):
         self.port = free_port()
         self.listeners = []
         self.log = open(folder / "redis.log", "ab")
+        listen = ["--port", str(self.port)] if not secure else [
+            "--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no",
+            "--tls-cert-file", secure[0], "--tls-key-file", secure[1], "--tls-ca-cert-file",
+            secure[0]]
+        self.cli = ["redis-cli", "-p", str(self.port), *(["--tls", "--insecure"] if secure else [])]
         self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", *addresses, "--save", "",
+            ["redis-server", *listen, "--bind", *addresses, "--save", "",
              "--appendonly", "no", "--protected-mode", "no", "--dir", folder],
             stdout=self.log, stderr=self.log)
         wait_until(lambda: self.ask("PING") == "PONG", 15, "Redis")
 
     def ask(self, *words):
-        return subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True,
+        return subprocess.run([*self.cli, *words], capture_output=True,
                               text=True, timeout=10, check=False).stdout.strip()
 
     def overhear(self, folder):

@@ -51,7 +51,7 @@ declare -A adapter=(
     [libmnl/]="chaos/src/netqueue.c chaos/src/nft.c chaos/src/tc.c"
     [libnftnl/]="chaos/src/nft.c"
     [zlib.h]="common/model/src/hdr_codec.c"
-    [hiredis/]="chaos/src/redis_session.c loadgen/src/redis.c scenarios/src/redis_ask.c"
+    [hiredis/]="chaos/src/redis_session.c loadgen/src/redis.c loadgen/src/redis_protocol.c scenarios/src/redis_ask.c"
 )
 for header in "${!adapter[@]}"; do
     users=$(grep -rlF "#include <$header" common loadgen chaos scenarios reports target-app cli \

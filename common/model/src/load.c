@@ -22,6 +22,10 @@ static const char *const engine_names[] = {
     [LOAD_ENGINE_AUTO] = "auto", [LOAD_ENGINE_NATIVE] = "native", [LOAD_ENGINE_CURL] = "curl"};
 static const struct codec_words engines = CODEC_WORDS(engine_names);
 
+static const char *const speech_names[] = {
+    [LOAD_SPEECH_HTTP] = "http", [LOAD_SPEECH_REDIS] = "redis"};
+static const struct codec_words speeches = CODEC_WORDS(speech_names);
+
 static const char *const delay_names[] = {[LOAD_DELAY_TIMER] = "timer_late",
                                           [LOAD_DELAY_BUSY] = "loop_busy",
                                           [LOAD_DELAY_NO_CONNECTION] = "no_free_connection",
@@ -40,6 +44,7 @@ static const char *const failure_names[] = {
     [LOAD_FAIL_RESET] = "reset",       [LOAD_FAIL_PROTOCOL] = "protocol",
     [LOAD_FAIL_HTTP_4XX] = "http_4xx", [LOAD_FAIL_HTTP_5XX] = "http_5xx",
     [LOAD_FAIL_STATUS] = "status",     [LOAD_FAIL_DNS] = "dns",
+    [LOAD_FAIL_REPLY] = "error_reply",
 };
 _Static_assert(CODEC_COUNT(failure_names) == LOAD_FAIL_COUNT, "one word for each failure");
 static const struct codec_words failures = {
@@ -61,6 +66,7 @@ static const char *const cause_names[] = {
     [LOAD_CAUSE_DNS] = "dns",
     [LOAD_CAUSE_PROXY] = "proxy",
     [LOAD_CAUSE_NOT_HTTP2] = "not_http2",
+    [LOAD_CAUSE_REPLY] = "error_reply",
 };
 _Static_assert(CODEC_COUNT(cause_names) == LOAD_CAUSE_COUNT, "one word for each cause");
 static const struct codec_words causes = {
@@ -218,6 +224,7 @@ static const struct codec_field spec_fields[] = {
      AT(sources),
      .count_offset = offsetof(struct load_spec, source_count)},
     {.key = "engine", .type = CODEC_WORD, .optional = true, .words = &engines, AT(engine)},
+    {.key = "protocol", .type = CODEC_WORD, .optional = true, .words = &speeches, AT(protocol)},
     {.key = "http2", .type = CODEC_BOOL, .optional = true, AT(http2)},
     {.key = "streams", .type = CODEC_U32, .optional = true, AT(streams)},
     {.key = "proxy", .type = CODEC_TEXT_OR_NULL, .optional = true, .form = FORM_LINE, AT(proxy)},
@@ -521,6 +528,8 @@ enum load_failure load_cause_failure(enum load_cause cause)
         return LOAD_FAIL_RESET;
     if (cause == LOAD_CAUSE_DNS)
         return LOAD_FAIL_DNS;
+    if (cause == LOAD_CAUSE_REPLY)
+        return LOAD_FAIL_REPLY;
     return LOAD_FAIL_CONNECT;
 }
 

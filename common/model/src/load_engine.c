@@ -14,6 +14,9 @@ bool load_spec_needs_curl(const struct load_spec *spec)
 
 const char *load_spec_engine_conflict(const struct load_spec *spec)
 {
+    if (spec->protocol != LOAD_SPEECH_HTTP && load_spec_needs_curl(spec))
+        return "the engine \"curl\", http2, a proxy and a unix socket are for HTTP: expected an "
+               "http:// or https:// URL beside them";
     if (spec->engine == LOAD_ENGINE_NATIVE && wants_curl(spec))
         return "the engine \"native\" speaks HTTP/1.1 over TCP alone: for http2, a proxy or a unix "
                "socket leave the engine out, or choose \"curl\"";

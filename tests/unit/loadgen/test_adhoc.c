@@ -133,6 +133,12 @@ static void test_other_ways(void **state)
     assert_true(load_spec_needs_curl(&adhoc.spec));
     assert_string_equal(adhoc.spec.targets[0].address, "127.0.0.1");
     load_adhoc_fini(&adhoc);
+    const char *const redis[WORDS] = {"load", "redis://127.0.0.1", "-r5"};
+    adhoc = parse(redis);
+    assert_int_equal(adhoc.spec.protocol, LOAD_SPEECH_REDIS);
+    assert_int_equal(adhoc.spec.targets[0].port, 6379);
+    assert_string_equal(adhoc.spec.routes[0].body, "PING");
+    load_adhoc_fini(&adhoc);
     const char *const plain[WORDS] = {"load", URL, "-r5"};
     adhoc = parse(plain);
     assert_false(load_spec_needs_curl(&adhoc.spec));
@@ -165,6 +171,8 @@ static void test_refuses_with_a_hint(void **state)
         {{"load", URL}, "a rate is needed"},
         {{"load", "-r5"}, "a URL is needed"},
         {{"load", URL, URL, "-r5"}, "a second"},
+        {{"load", "redis://127.0.0.1", "-r5", "-m", "GET"}, "is for HTTP"},
+        {{"load", "redis://127.0.0.1", "-r5", "--engine", "curl"}, "are for HTTP"},
         {{"load", URL, "-r5", "--engine", "fast"}, "native or curl"},
         {{"load", URL, "-r5", "--engine", "auto"}, "native or curl"},
         {{"load", URL, "-r5", "--http2"}, "over TLS only"},

@@ -25,6 +25,8 @@ static void test_parts(void **state)
         {"http://[::1]", "::1", "[::1]", "/", 80, false},
         {"https://a", "a", "a", "/", 443, true},
         {"Https://[::1]:8443/x", "::1", "[::1]:8443", "/x", 8443, true},
+        {"redis://a", "a", "a", "/", 6379, false},
+        {"rediss://a:1/", "a", "a:1", "/", 1, true},
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         struct load_url url;
@@ -59,6 +61,8 @@ static void test_refused(void **state)
         "http://u@a/",
         "http://[1",
         "http://[::1]x",
+        "redis://a/1",
+        "redis://:secret@a",
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         struct load_url url = {.port = 7};

@@ -36,9 +36,11 @@
     "'firstPhase':'steady','tls':null}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
-    "'http_4xx':0,'http_5xx':1,'status':0,'dns':0},'causes':{'refused':1,'unreachable':0,"         \
+    "'http_4xx':0,'http_5xx':1,'status':0,'dns':0,'error_reply':0},'causes':{'refused':1,'"        \
+    "unreachable':0,"                                                                              \
     "'connect_timeout':0,'connect_reset':0,'no_port':0,'no_descriptor':0,'tls':0,'other':0,"       \
-    "'silent':0,'stalled':0,'reset':0,'closed':0,'dns':0,'proxy':0,'not_http2':0},'missed':1,'"    \
+    "'silent':0,'stalled':0,'reset':0,'closed':0,'dns':0,'proxy':0,'not_http2':0,'error_reply':0}" \
+    ",'missed':1,'"                                                                                \
     "bytesIn':100,'bytesOut':200}"
 #define INTERVAL                                                                                   \
     "{'startNs':1,'startMonoNs':2,'lengthNs':1000000000,'phase':'steady','counts':" COUNTS         \
@@ -54,14 +56,15 @@
     "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n']}"
 
 static const char *const spec_nullable[] = {
-    "body",     "bodyFile", "stages", "replay", "replayUnit", "sources", "tls",       "caFile",
-    "certFile", "keyFile",  "engine", "http2",  "streams",    "proxy",   "unixSocket"};
+    "body",     "bodyFile", "stages", "replay", "replayUnit", "sources", "tls",        "caFile",
+    "certFile", "keyFile",  "engine", "http2",  "streams",    "proxy",   "unixSocket", "protocol"};
 CASE(load_spec, struct load_spec, spec_nullable);
-static const char *const interval_nullable[] = {"causes", "parts", "dns", "proxy", "not_http2"};
+static const char *const interval_nullable[] = {"causes", "parts",     "dns",
+                                                "proxy",  "not_http2", "error_reply"};
 CASE(load_interval, struct load_interval, interval_nullable);
 static const char *const result_nullable[] = {
-    "clientLimitedWhy", "clientLimitedBy", "parts", "lateness", "threads",  "causes", "tls",
-    "protocol",         "notes",           "dns",   "proxy",    "not_http2"};
+    "clientLimitedWhy", "clientLimitedBy", "parts", "lateness", "threads",   "causes",     "tls",
+    "protocol",         "notes",           "dns",   "proxy",    "not_http2", "error_reply"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)

@@ -99,6 +99,13 @@ enum load_engine {
 };
 enum { LOAD_STREAMS_MAX = 1000 };
 
+/* What is spoken with the targets. */
+enum load_speech {
+    LOAD_SPEECH_HTTP,
+    LOAD_SPEECH_REDIS /* a route's body is a command, as redis-cli takes it; method and path mean
+                         nothing */
+};
+
 struct load_spec {
     enum load_arrivals arrivals;
     double rate; /* requests a second over all connections; 0 with stages or a replay */
@@ -125,6 +132,7 @@ struct load_spec {
     char **sources; /* addresses of this machine to connect from, in turn; none: the kernel's */
     size_t source_count;
     enum load_engine engine;
+    enum load_speech protocol;
     bool http2;
     uint32_t streams;  /* of HTTP/2, at once on each connection; 0: one */
     char *proxy;       /* URL; NULL: none */
@@ -141,6 +149,7 @@ enum load_failure {
     LOAD_FAIL_HTTP_5XX,
     LOAD_FAIL_STATUS, /* any other unexpected status */
     LOAD_FAIL_DNS,    /* a name did not resolve while the load ran */
+    LOAD_FAIL_REPLY,  /* the target said that it failed, in a protocol other than HTTP */
     LOAD_FAIL_COUNT
 };
 
@@ -162,6 +171,7 @@ enum load_cause {
     LOAD_CAUSE_DNS,             /* dns: that is all there is to it */
     LOAD_CAUSE_PROXY,           /* connect: the proxy would not or could not */
     LOAD_CAUSE_NOT_HTTP2,       /* connect: the target speaks another HTTP */
+    LOAD_CAUSE_REPLY,           /* error_reply: that is all there is to it */
     LOAD_CAUSE_COUNT
 };
 
