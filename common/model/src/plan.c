@@ -106,6 +106,8 @@ static const struct codec_field probe_promql_fields[] = {
 static const struct codec_field probe_exec_fields[] = {
     {.key = "command", .type = CODEC_TEXT, .form = FORM_NAME, AT(exec.command)},
 };
+/* The argument names a member, which takes no parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define STORE_FIELDS(kind)                                                                         \
     {.key = "targets",                                                                             \
      .type = CODEC_OBJECTS,                                                                        \
@@ -117,6 +119,7 @@ static const struct codec_field probe_exec_fields[] = {
     {                                                                                              \
         .key = "passwordFile", .type = CODEC_TEXT_OR_NULL, AT(kind.store.password_file)            \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 static const struct codec_field probe_sql_fields[] = {
     STORE_FIELDS(sql),
     {.key = "database", .type = CODEC_TEXT, .form = FORM_NAME, AT(sql.database)},
