@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "fields.h"
 
-enum { PATH_MAX_LEN = 256, FOUND_MAX = 60, KEYS_MAX = 32 };
+enum { PATH_MAX_LEN = 256, FOUND_MAX = 60, KEYS_MAX = 64 };
 
 struct decoder {
     const char *file;
