@@ -378,6 +378,10 @@ class Struck(Store):
     """Its effect is that no client grows old."""
     every_s = 0.1
     old_s = 0.5  # several times `every`
+    busy_s = 5.0  # within which the next strike comes on a busy machine
+
+    def assert_present(self, effect):
+        wait_until(lambda: not self.gone(effect), self.busy_s, "a client is struck")
 
     def lives_on(self, lives):
         end = time.monotonic() + self.old_s
