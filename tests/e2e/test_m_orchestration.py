@@ -222,6 +222,20 @@ def test_nobody_is_there(sandbox, tmp_path):
     assert objectives(one, "fault")["first"]["reason"] == "aborted"
 
 
+def test_a_suspended_run_that_dies_leaves_nothing(sandbox, tmp_path):
+    sandbox.wait_healthy()
+    one = Experiment(sandbox, tmp_path, OPERATED, duration="50s", judged=SHORT)
+    one.wait_event("run.suspended")
+    one.process.kill()
+    one.end()
+    late = run("squall", "continue", one.dir())
+    assert late.returncode == 2 and "no run waits" in late.stderr, late
+    assert not sandbox.in_force("app")
+    wait_until(lambda: not one.load_processes(), 20, "the load to end with its controller")
+    assert run("squall", "report", one.dir()).returncode == 5
+    assert "the runner was stopped" in (one.dir() / "report.md").read_text()
+
+
 def test_a_condition_that_does_not_come_about(sandbox, tmp_path):
     sandbox.wait_healthy()
     fault = f"  - {{name: late, at: 500ms, for: 1s, waitFor: {{probe: flag, within: 1s}}, {APP}}}\n"
