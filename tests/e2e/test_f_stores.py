@@ -140,11 +140,12 @@ def test_sessions_are_ended_again_and_again(lab, agent):
     spec = postgres_fault("terminate", every_s=0.2)
     with lab.database.session():
         inject(agent, spec)
-    try:
-        with lab.database.session() as client:  # it came later
-            wait_until(lambda: not still_there(client), 5, "ended by the next strike")
-    except AssertionError as error:
-        assert "no session" in str(error)  # ended before it had begun
+    for _ in range(2):  # the last strike may be under way, and not counted, when it is reverted
+        try:
+            with lab.database.session() as client:  # it came later
+                wait_until(lambda client=client: not still_there(client), 5, "the next strike")
+        except AssertionError as error:
+            assert "no session" in str(error)  # ended before it had begun
     record = revert(agent, spec)
     [total] = [e for e in evidence(record, "after") if e["metric"] == "sessions that were ended"]
     assert int(re.search(r"by (\d+) strikes", total["value"]).group(1)) >= 2, total
