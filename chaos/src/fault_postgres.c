@@ -284,12 +284,12 @@ static bool pg_platform(const struct topo *topo, struct base_error *err)
 
 static bool pg_open(struct fault *fault, const struct topo *topo, struct base_error *err)
 {
-    return fault_store_open(fault, &pg_ops, topo, err);
+    return fault_pg_load(err) && fault_store_open(fault, &pg_ops, topo, err);
 }
 
 static bool pg_reopen(struct fault *fault, const json_t *undo, struct base_error *err)
 {
-    return fault_store_reopen(fault, &pg_ops, undo, err);
+    return fault_pg_load(err) && fault_store_reopen(fault, &pg_ops, undo, err);
 }
 
 static bool pg_instant(const struct fault_spec *spec)

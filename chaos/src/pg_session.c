@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The libpq adapter; the only file here that sees libpq-fe.h
+ * The libpq adapter, through pg_late.h
  * (https://www.postgresql.org/docs/15/libpq-async.html).
  */
 #include "pg_session.h"
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "pg_late.h"
 
 struct fault_pg {
     struct io_loop *loop;
@@ -257,7 +257,7 @@ struct fault_pg *fault_pg_open(struct io_loop *loop, const struct fault_pg_place
         {"port", port},
         {"user", text_or(who->user, "postgres")},
         {"password", text_or(who->password, "")},
-        {"passfile", "/dev/null"},
+        {"passfile", "/nonexistent/by-squall"},
         {"dbname", text_or(who->database, "postgres")},
         {"application_name", place->name},
         {"options", options},

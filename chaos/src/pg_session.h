@@ -34,6 +34,8 @@ struct fault_pg_place {
     struct dur_ns lock;
 };
 
+/* Loads libpq, once; false: it is not there, and nothing below may be called but fault_pg_quote. */
+bool fault_pg_load(struct base_error *err);
 /* Never NULL. on_answer follows once it is open, and after each question: on the loop, never from
  * inside a call. The session may be freed inside. After a connection was lost every question has
  * that answer. */

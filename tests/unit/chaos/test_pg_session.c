@@ -68,6 +68,12 @@ static int listening(uint16_t *port)
 
 static const struct fault_credentials nobody = {.user = NULL};
 
+static int load(void **state)
+{
+    (void)state;
+    return fault_pg_load(NULL) ? 0 : -1;
+}
+
 static void nobody_listens(void **state)
 {
     (void)state;
@@ -162,5 +168,5 @@ int main(void)
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(a_refusal_has_its_state),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, load, NULL);
 }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define PG_LATE_PLAIN
+#include "pg_late.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pg_session.h"
+
+static const char library[] = "libpq.so.5"; /* the soname that its headers belong to */
+
+/* One for the process, as the library is: loaded under `once`, then only read. */
+static struct loaded {
+    struct fault_pg_late table;
+    char why[200]; /* "": it is there */
+} loaded;
+
+static bool find(void *from, const char *name, void *out)
+{
+    void *found = dlsym(from, name);
+    if (found == NULL)
+        return false;
+    memcpy(out, &found, sizeof found); /* POSIX: a function's address fits (dlsym(3)) */
+    return true;
+}
+
+static void load(void)
+{
+    struct fault_pg_late *table = &loaded.table;
+    void *from = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    bool ok = from != NULL;
+#define PG_LATE_FIND(name) ok = ok && find(from, #name, &table->name);
+    PG_LATE(PG_LATE_FIND)
+#undef PG_LATE_FIND
+    const char *why = ok ? "" : dlerror();
+    (void)snprintf(loaded.why, sizeof loaded.why, "%s", why != NULL ? why : "unknown reason");
+}
+
+bool fault_pg_load(struct base_error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, load);
+    return loaded.why[0] == '\0' ||
+           base_fail(err, BASE_UNAVAILABLE, "%s, by which PostgreSQL is spoken to: %s; install it",
+                     library, loaded.why);
+}
+
+const struct fault_pg_late *fault_pg_late(void)
+{
+    return &loaded.table;
+}
