@@ -268,7 +268,7 @@ static bool make_headers(struct thread *thread, const struct requests *requests,
                          struct base_error *err)
 {
     thread->routes = requests->count;
-    thread->headers = base_calloc(requests->count, sizeof *thread->headers);
+    thread->headers = base_calloc(requests->count, sizeof(void *));
     for (size_t i = 0; i < requests->count; i++) {
         const struct load_curl_request *request = &requests->list[i];
         if (request->moving_head)

@@ -34,8 +34,8 @@ static void make_room(struct load_watches *watches, size_t count)
     size_t room = watches->room == 0 ? 64 : watches->room;
     while (room < count)
         room *= 2;
-    watches->list = base_reallocarray(watches->list, room, sizeof *watches->list);
-    memset(watches->list + watches->room, 0, (room - watches->room) * sizeof *watches->list);
+    watches->list = base_reallocarray(watches->list, room, sizeof(void *));
+    memset(watches->list + watches->room, 0, (room - watches->room) * sizeof(void *));
     watches->room = room;
 }
 
