@@ -53,8 +53,8 @@ static bool ask_on_a_loop(struct asked *asked, const struct control_agent *agent
     asked->loop = io_loop_new(err);
     if (asked->loop == NULL)
         return false;
-    struct io_http *http = io_http_new(asked->loop, err);
-    bool ok = http != NULL && ask(asked, http, agent, method, path, patience, err);
+    struct io_http *http = io_http_new(asked->loop);
+    bool ok = ask(asked, http, agent, method, path, patience, err);
     io_http_free(http);
     io_loop_free(asked->loop);
     return ok;

@@ -277,9 +277,8 @@ static bool session_open(struct session *session, struct base_error *err)
     session->loop = io_loop_new(err);
     if (session->loop == NULL)
         return false;
-    session->http = io_http_new(session->loop, err);
-    if (session->http == NULL ||
-        !control_access_init(&session->access, agent->url, agent->token_file, &agent->tls, err))
+    session->http = io_http_new(session->loop);
+    if (!control_access_init(&session->access, agent->url, agent->token_file, &agent->tls, err))
         return false;
     io_timer_init(&session->next, session->loop, ask_next, session);
     for (size_t i = 0; i < SIGNALS; i++)

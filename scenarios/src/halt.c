@@ -93,11 +93,7 @@ bool halt_agents(struct halt_agent *agents, size_t count, struct dur_ns patience
     struct halt halt = {.loop = io_loop_new(err)};
     if (halt.loop == NULL)
         return false;
-    halt.http = io_http_new(halt.loop, err);
-    if (halt.http == NULL) {
-        io_loop_free(halt.loop);
-        return false;
-    }
+    halt.http = io_http_new(halt.loop);
     BASE_AUTO_FREE struct halt_ask *asks = base_calloc(count, sizeof *asks);
     for (size_t i = 0; i < count; i++) {
         asks[i] = (struct halt_ask){&halt, &agents[i]};

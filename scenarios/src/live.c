@@ -173,9 +173,7 @@ static bool open_live(struct live *live, const struct run_effects *effects, stru
     live->loop = io_loop_new(err);
     if (live->loop == NULL)
         return false;
-    live->http = io_http_new(live->loop, err);
-    if (live->http == NULL)
-        return false;
+    live->http = io_http_new(live->loop);
     live->run = run_new(plan, effects);
     live_load_init(&live->load, live->loop, live->run);
     live_questions_init(&live->questions, live->http, live->run, plan);

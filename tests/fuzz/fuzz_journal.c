@@ -33,8 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char digest[IO_SHA256_TEXT];
     struct base_buf framed;
     check(text, size);
-    if (!io_sha256(text, size, digest, NULL))
-        return 0;
+    io_sha256(text, size, digest);
     base_buf_init(&framed, size + 256);
     (void)base_buf_printf(&framed, "squall-journal 1 %s %zu\n", digest, size);
     (void)base_buf_append(&framed, text, size);

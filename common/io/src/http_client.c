@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The libcurl adapter; the only file that sees curl.h: multi_socket on the loop
+ * The libcurl adapter, through curl_late.h: multi_socket on the loop
  * (https://curl.se/libcurl/c/libcurl-multi.html).
  *
  * Design notes
@@ -13,20 +13,20 @@
  */
 #include "io/http_client.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "curl_late.h"
 
 enum { IDLE_HANDLES = 64, POOLED_CONNECTIONS = 256, DEFAULT_TIMEOUT_S = 10 };
 static const size_t default_max_response = (size_t)16 << 20;
 
 struct io_http {
     struct io_loop *loop;
-    CURLM *multi;
+    CURLM *multi; /* NULL until the first call */
     struct io_timer timer;
     struct io_http_call *calls; /* under way */
     struct sock *socks;
@@ -469,10 +469,30 @@ static bool call_set_up(struct io_http_call *call, const struct io_http_request 
     return true;
 }
 
+/* With the first call: not before is libcurl needed. */
+static bool client_open(struct io_http *client, struct base_error *err)
+{
+    if (client->multi != NULL)
+        return true;
+    if (!curl_late_load(err))
+        return false;
+    client->multi = curl_multi_init();
+    if (client->multi == NULL)
+        return base_fail(err, BASE_LIMIT, "out of memory for an HTTP client");
+    (void)curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    (void)curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+    (void)curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+    (void)curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+    (void)curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)POOLED_CONNECTIONS);
+    return true;
+}
+
 struct io_http_call *io_http_start(struct io_http *client, const struct io_http_request *request,
                                    void (*on_done)(void *ctx, const struct io_http_response *),
                                    void *ctx, struct base_error *err)
 {
+    if (!client_open(client, err))
+        return NULL;
     struct io_http_call *call = base_calloc(1, sizeof *call);
     *call = (struct io_http_call){
         .client = client, .on_done = on_done, .ctx = ctx, .started = base_mono_now()};
@@ -501,27 +521,11 @@ void io_http_cancel(struct io_http_call *call)
 
 /* --- the client --- */
 
-struct io_http *io_http_new(struct io_loop *loop, struct base_error *err)
+struct io_http *io_http_new(struct io_loop *loop)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        (void)base_fail(err, BASE_INTERNAL, "libcurl cannot be initialised");
-        return NULL;
-    }
     struct io_http *client = base_calloc(1, sizeof *client);
     client->loop = loop;
-    client->multi = curl_multi_init();
-    if (client->multi == NULL) {
-        (void)base_fail(err, BASE_LIMIT, "out of memory for an HTTP client");
-        free(client);
-        curl_global_cleanup();
-        return NULL;
-    }
     io_timer_init(&client->timer, loop, timer_expired, client);
-    (void)curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    (void)curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
-    (void)curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
-    (void)curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-    (void)curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)POOLED_CONNECTIONS);
     return client;
 }
 
@@ -537,12 +541,12 @@ void io_http_free(struct io_http *client)
     }
     while (client->idle_count > 0)
         curl_easy_cleanup(client->idle[--client->idle_count]);
-    (void)curl_multi_cleanup(client->multi);
+    if (client->multi != NULL)
+        (void)curl_multi_cleanup(client->multi);
     for (struct sock *sock = client->socks, *next; sock != NULL; sock = next) {
         next = sock->next;
         sock_free(sock);
     }
     io_timer_fini(&client->timer);
     free(client);
-    curl_global_cleanup();
 }

@@ -70,8 +70,8 @@ static bool serve(void *ctx, struct base_error *err)
     struct kit_service *service = kit_service_new(&options->service, err);
     if (service == NULL)
         return false;
-    struct io_http *http = io_http_new(kit_service_loop(service), err);
-    bool ok = http != NULL && serve_with(options, service, http, err);
+    struct io_http *http = io_http_new(kit_service_loop(service));
+    bool ok = serve_with(options, service, http, err);
     io_http_free(http);
     kit_service_free(service);
     return ok;

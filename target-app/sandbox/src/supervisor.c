@@ -213,9 +213,9 @@ static bool open_loop(struct supervisor *super, struct base_error *err)
 {
     static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
     super->loop = io_loop_new(err);
-    super->http = super->loop == NULL ? NULL : io_http_new(super->loop, err);
-    if (super->http == NULL)
+    if (super->loop == NULL)
         return false;
+    super->http = io_http_new(super->loop);
     io_timer_init(&super->advance, super->loop, on_advance, super);
     io_timer_init(&super->logs, super->loop, on_logs, super);
     for (size_t i = 0; i < SIGNALS; i++)

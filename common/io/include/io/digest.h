@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHA-256 through OpenSSL (adapter: src/digest.c). */
+/* SHA-256 through nettle (adapter: src/digest.c): the server's TLS brings it along, while OpenSSL
+ * alone would cost a process as much memory as all the rest of it. */
 #ifndef IO_DIGEST_H
 #define IO_DIGEST_H
 
@@ -9,8 +10,8 @@
 #include "base/error.h"
 
 enum { IO_SHA256_TEXT = 65 };
-bool io_sha256(const void *data, size_t len, char out[static IO_SHA256_TEXT],
-               struct base_error *err); /* lower-case hex */
+/* As lower-case hex. */
+void io_sha256(const void *data, size_t len, char out[static IO_SHA256_TEXT]);
 bool io_sha256_file(const char *path, char out[static IO_SHA256_TEXT], struct base_error *err);
 /* Compares two secrets in constant time for equal lengths. */
 bool io_secret_equal(const char *a, const char *b);

@@ -50,7 +50,8 @@ struct io_http_response {
  * callback. */
 const char *io_http_response_header(const struct io_http_response *response, const char *name);
 
-struct io_http *io_http_new(struct io_loop *loop, struct base_error *err);
+/* libcurl is loaded with the first call, not before. */
+struct io_http *io_http_new(struct io_loop *loop);
 void io_http_free(struct io_http *client); /* cancels what is under way; accepts NULL */
 
 /* Everything in request is copied. NULL with err when the call cannot even be set up. */
