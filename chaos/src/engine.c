@@ -327,6 +327,8 @@ static void after_prepare(struct fault *fault)
     move(fault, FAULT_APPLYING);
     lease_begin(fault);
     if (!write_journal(fault, &err)) {
+        /* It may have its name already, and be unsynced. */
+        (void)agent_journal_remove(fault->env->journal, fault->spec.id, NULL);
         io_timer_stop(&fault->lease_timer);
         fault_note_error(fault, err.message);
         not_applied(fault);
