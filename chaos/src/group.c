@@ -49,43 +49,57 @@ int fault_group_open(const char *group, const char *file, struct base_error *err
     return fd;
 }
 
-static void take_own(const char *group, void (*on_process)(void *ctx, pid_t pid), void *ctx)
+/* A group that was removed meanwhile holds nobody. */
+static bool vanished(const struct base_error *why)
+{
+    return why->code == BASE_NOT_FOUND || why->sys == ENOENT || why->sys == ENODEV;
+}
+
+static bool take_own(const char *group, void (*on_process)(void *ctx, pid_t pid), void *ctx,
+                     struct base_error *err)
 {
     BASE_AUTO_BUF struct base_buf buf;
+    struct base_error why = {0};
     base_buf_init(&buf, file_max);
-    if (!fault_group_read(group, "cgroup.procs", &buf, NULL) || buf.len == 0)
-        return;
-    char *rest = buf.data;
+    if (!fault_group_read(group, "cgroup.procs", &buf, &why))
+        return vanished(&why) || base_fail(err, why.code, "%s", why.message);
+    char *rest = buf.len > 0 ? buf.data : NULL;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
         uint64_t pid = 0;
         if (base_parse_u64(line, &pid) && pid <= INT32_MAX)
             on_process(ctx, (pid_t)pid);
     }
+    return true;
 }
 
-static void take(const char *group, unsigned depth, void (*on_process)(void *ctx, pid_t pid),
-                 void *ctx)
+/* All of those that can be read; false: that was not all. */
+static bool take(const char *group, unsigned depth, void (*on_process)(void *ctx, pid_t pid),
+                 void *ctx, struct base_error *err)
 {
-    take_own(group, on_process, ctx);
+    bool all = take_own(group, on_process, ctx, err);
     DIR *dir = depth == 0 ? NULL : opendir(group);
-    for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+    if (dir == NULL)
+        return all && (depth == 0 || errno == ENOENT ||
+                       base_fail_errno(err, "cannot look into the group %s", group));
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
             continue;
         BASE_AUTO_FREE char *below = path_of(group, entry->d_name);
-        take(below, depth - 1, on_process, ctx);
+        all = take(below, depth - 1, on_process, ctx, all ? err : NULL) && all;
     }
-    if (dir != NULL)
-        (void)closedir(dir);
+    (void)closedir(dir);
+    return all;
 }
 
 void fault_group_each(const char *group, void (*on_process)(void *ctx, pid_t pid), void *ctx)
 {
-    take(group, depth_max, on_process, ctx);
+    (void)take(group, depth_max, on_process, ctx, NULL);
 }
 
 struct census {
     pid_t wanted;
-    bool found;
+    bool has_wanted;
+    bool has_us;
     size_t count;
 };
 
@@ -93,20 +107,14 @@ static void count_one(void *ctx, pid_t pid)
 {
     struct census *census = ctx;
     census->count++;
-    census->found = census->found || pid == census->wanted;
-}
-
-bool fault_group_holds(const char *group, pid_t pid)
-{
-    struct census census = {.wanted = pid};
-    take(group, depth_max, count_one, &census);
-    return census.found;
+    census->has_wanted = census->has_wanted || pid == census->wanted;
+    census->has_us = census->has_us || pid == getpid();
 }
 
 size_t fault_group_count(const char *group)
 {
     struct census census = {0};
-    take(group, depth_max, count_one, &census);
+    (void)take(group, depth_max, count_one, &census, NULL);
     return census.count;
 }
 
@@ -174,17 +182,20 @@ char *fault_group_v1(pid_t process, const char *controller)
 
 bool fault_group_check(const char *group, const char *name, pid_t process, struct base_error *err)
 {
-    if (fault_group_holds(group, getpid()))
+    struct census census = {.wanted = process};
+    if (!take(group, depth_max, count_one, &census, err))
+        return base_fail_context(err, "%s: whether its control group holds this agent", name);
+    if (census.has_us)
         return base_fail(err, BASE_DENIED,
                          "%s: its control group %s holds this agent too; start the agent outside "
                          "of it",
                          name, group);
-    if (process > 0 && !fault_group_holds(group, process))
+    if (process > 0 && !census.has_wanted)
         return base_fail(err, BASE_UNAVAILABLE,
                          "%s: its process %d is not in the control group %s that the topology "
                          "names",
                          name, (int)process, group);
-    if (fault_group_count(group) == 0)
+    if (census.count == 0)
         return base_fail(err, BASE_UNAVAILABLE, "%s: there is no process in its control group %s",
                          name, group);
     return true;

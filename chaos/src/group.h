@@ -8,8 +8,6 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-/* Whether pid is in the group or in one below it. */
-bool fault_group_holds(const char *group, pid_t pid);
 /* Processes in the group and those below it. */
 size_t fault_group_count(const char *group);
 /* The file of the group without its last newline; BASE_NOT_FOUND also when the group was removed
@@ -27,7 +25,7 @@ void fault_group_each(const char *group, void (*on_process)(void *ctx, pid_t pid
 char *fault_group_v1(pid_t process, const char *controller);
 
 /* The target's group must hold its process and must not hold this one: a fault there would hit the
- * agent itself. process 0: any. */
+ * agent itself, and so could one where that cannot be read. process 0: any. */
 bool fault_group_check(const char *group, const char *name, pid_t process, struct base_error *err);
 
 #endif
