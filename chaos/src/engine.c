@@ -16,6 +16,7 @@ struct fault {
     bool halted;  /* somebody waits for its end: nothing but its absence is worth waiting for */
     bool applied; /* journaled, and perhaps in place */
     bool renewal_due;
+    bool reverted_again; /* the first revert had failed */
     bool unknown; /* its journal entry did not tell how to revert: it stays stuck */
     enum fault_step step;
     bool step_over; /* the outcome is known, its timer is about to fire */
@@ -201,6 +202,7 @@ static void release(struct fault *fault)
 static void begin_revert(struct fault *fault)
 {
     io_timer_stop(&fault->lease_timer);
+    fault->reverted_again = false;
     move(fault, FAULT_REVERTING);
     step_begin(fault, FAULT_STEP_REVERT);
 }
@@ -395,9 +397,17 @@ static void after_renew(struct fault *fault)
     settled(fault);
 }
 
+/* What failed once, for want of memory say, is tried once more before a person is called. What took
+ * too long already is not. */
 static void after_revert(struct fault *fault)
 {
-    if (fault->outcome != FAULT_OUTCOME_OK)
+    bool failed = fault->outcome != FAULT_OUTCOME_OK;
+    if (failed && !fault->reverted_again && fault->step_error.code != BASE_TIMEOUT) {
+        fault->reverted_again = true;
+        step_begin(fault, FAULT_STEP_REVERT);
+        return;
+    }
+    if (failed)
         fault_note_error(fault, fault->step_error.message);
     step_begin(fault, FAULT_STEP_VERIFY_GONE); /* the absence counts, however it came about */
 }
