@@ -63,7 +63,8 @@ static bool stress_platform(const struct topo *topo, struct base_error *err)
 {
     for (size_t s = 0; s < topo->service_count; s++)
         for (size_t i = 0; i < topo->services[s].instance_count; i++)
-            if (topo->services[s].instances[i].cgroup != NULL)
+            if (topo->services[s].instances[i].cgroup != NULL ||
+                topo->services[s].instances[i].find_by != NULL)
                 return true;
     return base_fail(err, BASE_UNAVAILABLE,
                      "cpu and memory need instances with a control group of their own, so that "
@@ -114,6 +115,8 @@ static bool plan_memory(struct subject *subject, struct base_error *err)
     struct fault_strain *strain = &subject->strain;
     uint64_t total = fault_meminfo("MemTotal");
     uint64_t available = fault_meminfo("MemAvailable");
+    if (total == 0 || available == 0)
+        return base_fail_errno(err, "cannot read /proc/meminfo");
     strain->margin = (uint64_t)((double)total * margin_share);
     if (strain->margin < UINT64_C(1048576) * smallest_margin_mib)
         strain->margin = UINT64_C(1048576) * smallest_margin_mib;

@@ -107,14 +107,14 @@ static _Noreturn void satellite_main(const struct launch *launch)
     _exit(0);
 }
 
-/* Its first message is whom it has started. */
+/* Its first message is whom it has started; below 0: why it could not, an errno. */
 static _Noreturn void between_main(const struct launch *launch)
 {
     (void)setsid();
     pid_t pid = fork();
     if (pid == 0)
         satellite_main(launch);
-    int64_t said = pid;
+    int64_t said = pid > 0 ? pid : -errno;
     (void)send(launch->line, &said, sizeof said, MSG_NOSIGNAL);
     _exit(0);
 }
@@ -185,12 +185,15 @@ static bool meet(struct fault_satellite *satellite, const char *name, struct bas
             continue;
         if (got != (ssize_t)sizeof *said)
             return base_fail(err, BASE_UNAVAILABLE, "%s ended before it had begun", name);
+        errno = said[count] < 0 ? (int)-said[count] : 0;
+        if (errno != 0)
+            return base_fail_errno(err, "cannot fork %s a second time", name);
         if (said[count] != satellite->told)
             satellite->pid = (pid_t)said[count];
         count++;
     }
     if (satellite->pid <= 0)
-        return base_fail(err, BASE_UNAVAILABLE, "cannot fork %s a second time", name);
+        return base_fail(err, BASE_UNAVAILABLE, "%s did not say who it is", name);
     satellite->pidfd = (int)syscall(SYS_pidfd_open, satellite->pid, 0U);
     if (satellite->pidfd < 0)
         return base_fail_errno(err, "cannot watch %s", name);
