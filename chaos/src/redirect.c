@@ -180,7 +180,7 @@ static void gone_finish(struct fault *fault)
     }
     redirect_paths_error(state->paths, odd, "the redirect is removed, yet", &err);
     /* A server that is down by itself is not our fault still being there; it is on record. */
-    bool explained = redirect_paths_explained(state->paths);
+    bool explained = redirect_paths_explained(state->paths, state->zones);
     if (explained)
         fault_note_error(fault, err.message);
     fault_step_done(fault, explained ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);

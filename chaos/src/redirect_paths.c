@@ -316,7 +316,7 @@ const struct redirect_path *redirect_paths_odd(const struct redirect_paths *path
     return NULL;
 }
 
-bool redirect_paths_explained(const struct redirect_paths *paths)
+bool redirect_paths_explained(const struct redirect_paths *paths, const struct fault_zone *zones)
 {
     struct redirect_finding finding;
     for (size_t i = 0; i < paths->count; i++) {
@@ -327,7 +327,8 @@ bool redirect_paths_explained(const struct redirect_paths *paths)
             told = told && path->now[k].end == PROXY_PROBE_REFUSED &&
                    (sys == ECONNREFUSED || sys == EHOSTUNREACH || sys == ENETUNREACH);
         }
-        if (!told && !judge(paths, path, &finding))
+        bool there = fault_zone_is_current(&zones[path->zone], "redirect", NULL);
+        if (!told && there && !judge(paths, path, &finding))
             return false;
     }
     return true;

@@ -23,8 +23,8 @@ bool redirect_paths_start(struct redirect_paths *paths, enum fault_step round,
 void redirect_paths_cancel(struct redirect_paths *paths); /* accepts NULL */
 /* The first whose answers were not as they should be; NULL: none. */
 const struct redirect_path *redirect_paths_odd(const struct redirect_paths *paths);
-/* Whether every path was answered, or told that nobody is there. */
-bool redirect_paths_explained(const struct redirect_paths *paths);
+/* Whether every path was answered, or told that nobody is there, or has lost its namespace. */
+bool redirect_paths_explained(const struct redirect_paths *paths, const struct fault_zone *zones);
 void redirect_paths_evidence(const struct redirect_paths *paths, const struct fault_zone *zones);
 void redirect_paths_error(const struct redirect_paths *paths, const struct redirect_path *odd,
                           const char *what, struct base_error *err);
