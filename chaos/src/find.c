@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "base/text.h"
+#include "group.h"
 #include "procfs.h"
 
 enum { FILE_MAX = 1 << 20, SOCKETS_MAX = 256, PARENTS_MAX = 64, CONTAINER_LEAST = 12 };
@@ -195,28 +197,19 @@ static const struct way {
     const char *by;
     bool (*take)(struct quarry *quarry, struct base_error *err);
     bool (*has)(pid_t pid, const struct quarry *quarry);
+    bool by_group; /* whoever is in that group is meant */
 } ways[] = {
-    {"unit", take_text, has_unit},   {"command", take_text, has_command},
-    {"port", take_port, has_socket}, {"cgroup", take_cgroup, has_cgroup},
-    {"pod", take_pod, has_pod},
+    {"unit", take_text, has_unit, true},      {"command", take_text, has_command, false},
+    {"port", take_port, has_socket, false},   {"cgroup", take_cgroup, has_cgroup, true},
+    {"pod", take_pod, has_pod, true},
 };
 
 /* --- whom never to hit --- */
 
 static pid_t parent_of(pid_t pid)
 {
-    BASE_AUTO_BUF struct base_buf text;
-    base_buf_init(&text, FILE_MAX);
-    if (!proc_read(pid, "stat", &text))
-        return 0;
-    const char *end = strrchr(text.data, ')'); /* proc(5): ") S PPID" */
-    int64_t parent = 0;
-    char digits[16] = "";
-    if (end == NULL || strlen(end) < 5)
-        return 0;
-    size_t len = strcspn(end + 4, " ");
-    (void)snprintf(digits, sizeof digits, "%.*s", (int)len, end + 4);
-    return base_parse_i64(digits, &parent) && parent <= INT_MAX ? (pid_t)parent : 0;
+    struct base_process process;
+    return base_process_find(pid, &process) ? process.parent : 0;
 }
 
 static bool is_ours(pid_t pid)
@@ -327,6 +320,37 @@ static void learn_cgroup(struct fault_found *found, pid_t pid)
         found->cgroup = base_str_printf("%s%s", root, path);
 }
 
+struct strangers {
+    const struct fault_found *found;
+    bool any;
+};
+
+static void on_member(void *ctx, pid_t pid)
+{
+    struct strangers *strangers = ctx;
+    struct base_process process;
+    pid_t at = pid;
+    for (int i = 0; i < PARENTS_MAX && at > 0; i++, at = parent_of(at))
+        for (size_t p = 0; p < strangers->found->count; p++)
+            if (strangers->found->processes[p].pid == at)
+                return;
+    strangers->any = strangers->any || base_process_find(pid, &process);
+}
+
+/* A session's group, say, which its shell and others are in as well: a fault in it would hit them.
+ */
+static void leave_shared_cgroup(struct fault_found *found)
+{
+    struct strangers strangers = {.found = found};
+    if (found->cgroup == NULL)
+        return;
+    fault_group_each(found->cgroup, on_member, &strangers);
+    if (!strangers.any)
+        return;
+    free(found->cgroup);
+    found->cgroup = NULL;
+}
+
 void fault_found_fini(struct fault_found *found)
 {
     for (size_t i = 0; i < found->address_count; i++)
@@ -399,6 +423,8 @@ bool fault_find(const char *by, const char *value, struct fault_found *out, stru
                          way->by, value);
     learn_netns(&found, found.processes[0].pid);
     learn_cgroup(&found, found.processes[0].pid);
+    if (!way->by_group)
+        leave_shared_cgroup(&found);
     learn_addresses(&found, found.processes[0].pid);
     *out = found;
     return true;

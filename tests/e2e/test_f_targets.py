@@ -8,8 +8,10 @@ import pathlib
 
 import pytest
 
-from chaos_lab import (NEEDS_ROOT, Agent, Instance, Platform, all_ok, bridge, cut_off, echo_command,
-                       kill_fault, network_fault, partition_fault, platform, ruleset)
+from chaos_lab import (NEEDS_ROOT, Agent, Instance, Platform, all_ok, answers, bridge, cpu_fault,
+                       cut_off, echo_command, files_limit, group_mount, kill_fault, limits_fault,
+                       memory_fault, network_fault, partition_fault, pause_fault, platform,
+                       remove_group, ruleset, workers_in)
 from conftest import run, wait_until
 from services import free_port
 
@@ -219,6 +221,78 @@ def test_by_cgroup(lonely, tmp_path, by):
         while folder != root:
             folder.rmdir()
             folder = folder.parent
+
+
+def state_of(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.fixture(name="grouped")
+def _grouped(lonely):
+    """api-1 in a control group."""
+    instance = lonely.instances["api-1"]
+    mount = group_mount(None)
+    if mount is None:
+        pytest.skip("this machine has no cgroup v2")
+    instance.group = mount / f"squall-e2e-{os.getpid()}-found"
+    instance.group.mkdir()
+    (instance.group / "cgroup.procs").write_text(str(instance.process.pid))
+    yield lonely
+    lonely.stop()
+    wait_until(lambda: remove_group(instance.group), 10, "the group is empty")
+
+
+FOUND_FAULTS = {
+    "pause": (pause_fault, lambda i: not answers(i)),
+    "cpu": (cpu_fault, workers_in),
+    "memory": (memory_fault, workers_in),
+    "limits": (lambda targets, **more: limits_fault(targets, files=40, **more),
+               lambda i: files_limit(i.process.pid) == 40),
+}
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("by", ["port", "cgroup"])
+@pytest.mark.parametrize("kind", FOUND_FAULTS)
+def test_what_hits_a_process_hits_one_that_is_found(grouped, tmp_path, kind, by):
+    instance = grouped.instances["api-1"]
+    value = {"port": str(instance.port), "cgroup": f"/{instance.group.name}"}[by]
+    agent = start(described(grouped, tmp_path, {"api-1": (by, value)}), tmp_path)
+    make, there = FOUND_FAULTS[kind]
+    try:
+        spec = {**make(["api-1"], lease_s=10.0), "service": "api"}
+        status, record = agent.post(spec)
+        assert status == 200 and all_ok(record) and there(instance), record
+        status, record = agent.delete(spec)
+        assert status == 200 and all_ok(record) and not there(instance), record
+        spec = {**make(["api-1"], lease_s=1.0), "service": "api"}
+        assert agent.post(spec)[0] == 200
+        agent.kill()
+        wait_until(lambda: not there(instance), 3, "gone by lease + 2 s")
+        agent.start()
+        record = agent.wait_state(spec, "gone", 10)
+        assert record["end"] == "recovery" and not list(agent.journal.glob("*.fault")), record
+    finally:
+        agent.terminate()
+
+
+@NEEDS_ROOT
+def test_who_shares_a_group_with_one_that_is_found_is_not_hit(grouped, tmp_path):
+    instance = grouped.instances["api-1"]
+    other = grouped.instances["api-2"].process.pid
+    (instance.group / "cgroup.procs").write_text(str(other))
+    agent = start(described(grouped, tmp_path, {"api-1": ("port", str(instance.port))}), tmp_path)
+    try:
+        spec = {**pause_fault(["api-1"], lease_s=10.0), "service": "api"}
+        status, record = agent.post(spec)
+        assert status == 200, record
+        assert state_of(instance.process.pid) == "T" and state_of(other) != "T"
+        assert answers(grouped.instances["api-2"])
+        assert agent.delete(spec)[0] == 200 and answers(instance)
+        status, answer = agent.post({**cpu_fault(["api-1"]), "service": "api"})
+        assert status == 403 and "no control group of its own" in answer["error"]["message"], answer
+    finally:
+        agent.terminate()
 
 
 def test_a_plan_and_a_dry_run_know_what_is_found(lonely, tmp_path):
