@@ -8,8 +8,9 @@ import http.client
 import time
 
 from chaos_lab import (Instance, answers, app_fault, connects, cpu_fault, cut_off, disk_fault,
-                       echo_command, files_limit, fillers, group_mount, injected_share, kill_fault, limits_fault, memory_fault, partition_fault,
-                       pause_fault, sh, workers_in)
+                       echo_command, files_limit, fillers, group_mount, injected_share, kill_fault,
+                       limits_fault, memory_fault, network_fault, partition_fault, pause_fault, sh,
+                       tcp_socket, workers_in)
 from conftest import wait_until
 from proxy_lab import RIGHT, dns_fault, http_fault, lookup, tcp_fault
 from stores_lab import postgres_fault, redis_fault, still_there
@@ -57,10 +58,13 @@ class Kind:
     """`lab` is the platform; the seconds of `times` are duration_s and lease_s."""
 
     holds = True   # something is in place that a lease could end; otherwise it ends with its `for`
+    fine = False   # measured by times so short that a busy machine may hide them
     target = None  # the instance of the rows with one target
-    # The row "apply fails half way": both targets, and words of the refusal; None: cannot be made
-    # to happen, and the row says why not in place of seconds.
+    # The row "apply fails at the second target": both, and words of the refusal; None: cannot be
+    # made to happen, and the row says why not in place of seconds.
     pair, words, never = None, None, None
+    both = None  # where there is no pair: the targets of the row "each operation"
+    partner = "limits"  # of PARTNERS: another kind that its target has as well
 
     def spec(self, lab, targets, **times):
         raise NotImplementedError
@@ -83,6 +87,7 @@ class Kind:
 
 class Kill(Kind):
     holds = False
+    partner = "partition"
     target = "api-12"
     pair, words = ("api-11", "api-12"), "not permitt"
 
@@ -115,7 +120,8 @@ class CrashLoop(Kill):
     """Its effect is that no process grows old."""
     holds = True
     target = "jobs-24"
-    never = "as kill"
+    partner = "diskFill"
+    both, never = ("jobs-24", "jobs-34"), "the next row"
     pair = None
     every_s = 0.1
     old_s = 0.5  # several times `every`, plus a start
@@ -133,7 +139,7 @@ class CrashLoop(Kill):
         return pid != effect.pid and answers(effect.target)
 
     def assert_present(self, effect):
-        assert not self.gone(effect)
+        wait_until(lambda: not self.gone(effect), 5, "killed again")
 
 
 class Partition(Kind):
@@ -172,10 +178,11 @@ class App(Kind):
 
 class Pause(Kind):
     """A group that can be opened can be frozen: what is not allowed is refused before."""
-    never = "refused before"
+    never = "the next row"
 
-    def __init__(self, target):
+    def __init__(self, target, other=None):
         self.target = target
+        self.both = other and (target, other)
 
     def spec(self, lab, targets, **times):
         return pause_fault(targets, **times)
@@ -197,7 +204,7 @@ class PauseBySignal(Pause):
 
 class Cpu(Kind):
     target = "jobs-25"
-    never = "as memory"
+    both, never = ("jobs-25", "jobs-32"), "the next row"
 
     def spec(self, lab, targets, **times):
         return cpu_fault(targets, **times)
@@ -242,7 +249,8 @@ class DiskFill(Kind):
 class Files(Kind):
     """Whose limits can be read, can be set."""
     target = "jobs-29"
-    never = "refused before"
+    partner = "cpu"
+    both, never = ("jobs-29", "jobs-36"), "the next row"
     low = 40
 
     def spec(self, lab, targets, **times):
@@ -254,7 +262,8 @@ class Files(Kind):
 
 class Pids(Kind):
     target = "jobs-28"
-    never = "as files" if group_mount("pids") is not None else "needs cgroup v1's pids controller"
+    partner = "cpu"
+    both, never = ("jobs-28", "jobs-35"), "the next row"
 
     def spec(self, lab, targets, **times):
         return limits_fault(targets, pids=0, **times)
@@ -469,13 +478,70 @@ class RedisKillClients(RedisStore, Struck):
             return False  # ended before it had begun
 
 
+class Network(Kind):
+    """By the packets between its target and the store; each in both directions."""
+    fine = True
+    pair, words = ("gateway-15", "gateway-14"), "refused"
+    patience_s = 0.1  # a connect on this machine takes less than a hundredth of it
+
+    def __init__(self, target, **what):
+        self.target, self.what = target, what
+
+    def spec(self, lab, targets, **times):
+        service = targets[0].partition("-")[0]
+        return network_fault(targets, service=service, **self.what, **times)
+
+    def passes(self, effect):
+        store = effect.lab.instances["store-13"]
+        return connects(effect.target.netns, store.address, store.port, self.patience_s)
+
+    def gone(self, effect):
+        return self.passes(effect)
+
+    @contextlib.contextmanager
+    def second_refuses(self, platform, spec):
+        table_in_the_way(platform, self.pair[1], spec)
+        yield
+
+
+class Loss(Network):
+    """One in a hundred comes through, to and fro."""
+
+    def gone(self, effect):
+        return all(self.passes(effect) for _ in range(3))
+
+
+class Rate(Network):
+    """Some bytes to the store and back take seconds."""
+    size = 200_000
+
+    def gone(self, effect):
+        store = effect.lab.instances["store-13"]
+        end = time.monotonic() + 2 * self.patience_s
+        with tcp_socket(effect.target.netns) as sock:
+            sock.settimeout(self.patience_s)
+            try:
+                sock.connect((store.address, store.port))
+                sock.sendall(bytes(self.size))
+                left = self.size
+                while left > 0 and time.monotonic() < end:
+                    left -= len(sock.recv(65536))
+            except OSError:
+                return False
+        return left <= 0
+
+
+# Second targets of those above, and their control groups (chaos_lab.JOBS).
+MORE_JOBS = [(31, [None]), (32, [None]), (33, ["freezer"]), (34, []), (35, [None, "pids"]),
+             (36, [None])]
+
 KINDS = {
     "kill": Kill(),
     "partition": Partition(),
     "app": App(),
     "kill (crash loop)": CrashLoop(),
-    "pause (cgroup v2)": Pause("jobs-21"),
-    "pause (v1 freezer)": Pause("jobs-22"),
+    "pause (cgroup v2)": Pause("jobs-21", "jobs-31"),
+    "pause (v1 freezer)": Pause("jobs-22", "jobs-33"),
     "pause (SIGSTOP)": PauseBySignal("jobs-23"),
     "cpu": Cpu(),
     "memory": Memory(),
@@ -491,4 +557,35 @@ KINDS = {
     "redis (pause)": RedisPause(),
     "redis (fill)": RedisFill(),
     "redis (killClients)": RedisKillClients(),
+    "network (delay)": Network("gateway-15", delay_ms=100.0),
+    "network (loss)": Loss("web-17", loss=0.9),
+    "network (rate)": Rate("web-18", rate=2e6),
 }
+
+
+class Roomy(Files):
+    """A limit that its target does not notice."""
+    low = 200
+
+    def spec(self, lab, targets, **times):
+        return {**super().spec(lab, targets, **times), "service": targets[0].partition("-")[0]}
+
+
+class OtherFill(DiskFill):
+    """In a folder of its own."""
+
+    def spec(self, lab, targets, **times):
+        self.folder(lab).mkdir(exist_ok=True)
+        return disk_fault(self.folder(lab), targets, **times)
+
+    def folder(self, lab):
+        return lab.folder / "other"
+
+    def gone(self, effect):
+        return not fillers(self.folder(effect.lab))
+
+    def assert_present(self, effect):
+        assert not self.gone(effect)
+
+
+PARTNERS = {"limits": Roomy(), "partition": Partition(), "diskFill": OtherFill(), "cpu": Cpu()}

@@ -250,12 +250,14 @@ def remove_group(group):
         return False
 
 
-def add_jobs(platform):
+JOBS = [(21, [None]), (22, ["freezer"]), (23, []), (24, []), (25, [None]), (26, [None]),
+        (27, [None, "memory"]), (28, [None, "pids"]), (29, [None])]
+
+
+def add_jobs(platform, jobs=tuple(JOBS)):
     """A service on the bridge's own address, each instance in control groups of its own: of cgroup
     v2 (None), of a v1 controller."""
-    for number, controllers in [(21, [None]), (22, ["freezer"]), (23, []), (24, []), (25, [None]),
-                                (26, [None]), (27, [None, "memory"]), (28, [None, "pids"]),
-                                (29, [None])]:
+    for number, controllers in jobs:
         name, groups = f"jobs-{number}", []
         for mount in filter(None, map(group_mount, controllers)):
             groups.append(mount / f"{PREFIX}-{name}")
@@ -436,7 +438,7 @@ def agent(platform, tmp_path, agent_options):
     assert {netns: ruleset(netns) for netns in platform.namespaces} == before
 
 
-COUNTER = iter(range(1, 1000))
+COUNTER = iter(range(1, 1 << 30))
 
 
 def fault(kind, service, targets, duration_s=20.0, lease_s=2.0, affected=1.0, **details):
@@ -498,7 +500,7 @@ def fillers(folder):
         try:
             if process.name.isdigit() and (process / "comm").read_text() == "squall-fill\n":
                 for entry in (process / "fd").iterdir():
-                    if os.readlink(entry).startswith(f"{folder}/"):
+                    if os.path.dirname(os.readlink(entry)) == str(folder):
                         found[int(process.name)] = os.stat(entry).st_blocks * 512
         except (FileNotFoundError, ProcessLookupError):
             continue
