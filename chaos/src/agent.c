@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,8 @@ static void on_prune(void *ctx)
         agent_used_prune(agent->used);
         agent->used_pruned = base_mono_now();
     }
+    if (!agent_has_standing(agent))
+        (void)malloc_trim(0); /* what many faults took goes back when all have ended */
     io_timer_start(&agent->prune_timer, base_dur_s(30));
 }
 
@@ -171,13 +174,27 @@ static void on_settled(void *ctx, struct fault *fault)
 
 /* --- injecting and halting --- */
 
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Looked at for each fault, read when it has changed: of a large platform that takes longer than all
+ * the rest of a request. Looked at before it is read, so that no change is missed. */
 static bool refresh_topology(struct agent *agent, struct base_error *err)
 {
     struct topo fresh = {0};
+    struct stat now = {0};
+    bool known = stat(agent->topology_path, &now) == 0;
+    if (known && same_file(&now, &agent->topo_file))
+        return true;
     if (!topo_read(agent->topology_path, &fresh, err))
         return base_fail_context(err, "topology of the agent");
     topo_fini(&agent->topo);
     agent->topo = fresh;
+    agent->topo_file = now;
     return true;
 }
 
@@ -411,8 +428,8 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
     look_at_host(agent);
     if (config->address != NULL && !check_access(agent, config, err))
         return false;
-    if (!topo_read(agent->topology_path, &agent->topo, err))
-        return base_fail_context(err, "topology of the agent");
+    if (!refresh_topology(agent, err))
+        return false;
     agent->http = io_http_new(agent->loop);
     agent->journal = agent_journal_open(config->journal, err);
     if (agent->journal == NULL)

@@ -3,6 +3,8 @@
 #ifndef CHAOS_AGENT_STATE_H
 #define CHAOS_AGENT_STATE_H
 
+#include <sys/stat.h>
+
 #include "admission.h"
 #include "audit.h"
 #include "chaos/agent.h"
@@ -26,6 +28,7 @@ struct agent {
     const struct base_log *log;
     char *topology_path;
     struct topo topo; /* as read last */
+    struct stat topo_file; /* when it was */
     struct agent_limits limits;
     struct base_error host[FAULT_KIND_COUNT]; /* why this host has no such fault; BASE_OK: it can */
     struct io_http *http;

@@ -21,7 +21,7 @@ struct agent_config {
     const char *token_file;     /* NULL: no authentication, on loopback addresses only */
     struct io_tls_files tls;    /* cert NULL: plain HTTP, on loopback addresses only; with ca every
                                  * request needs a certificate that it vouches for, too */
-    const char *topology;       /* path of topology.json, read anew for each fault */
+    const char *topology;       /* path of topology.json, read anew when it has changed */
     const char *journal;        /* folder, made when missing */
     const char *audit;          /* file that audit lines are appended to; NULL: the log */
     struct dur_ns max_duration; /* ceiling on a fault's `for` and lease */
