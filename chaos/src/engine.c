@@ -397,23 +397,31 @@ static void after_renew(struct fault *fault)
     settled(fault);
 }
 
-/* What failed once, for want of memory say, is tried once more before a person is called. What took
- * too long already is not. */
+/* A call that failed once, for want of memory say, is made once more before a person is called; what
+ * was found to be so is so. */
+static bool once_more(struct fault *fault)
+{
+    if (fault->outcome == FAULT_OUTCOME_OK || fault->step_error.sys == 0 ||
+        fault->reverted_again || fault->unknown)
+        return false;
+    fault->reverted_again = true;
+    step_begin(fault, FAULT_STEP_REVERT);
+    return true;
+}
+
 static void after_revert(struct fault *fault)
 {
-    bool failed = fault->outcome != FAULT_OUTCOME_OK;
-    if (failed && !fault->reverted_again && fault->step_error.code != BASE_TIMEOUT) {
-        fault->reverted_again = true;
-        step_begin(fault, FAULT_STEP_REVERT);
+    if (once_more(fault))
         return;
-    }
-    if (failed)
+    if (fault->outcome != FAULT_OUTCOME_OK)
         fault_note_error(fault, fault->step_error.message);
     step_begin(fault, FAULT_STEP_VERIFY_GONE); /* the absence counts, however it came about */
 }
 
 static void after_gone(struct fault *fault)
 {
+    if (once_more(fault))
+        return;
     if (fault->outcome != FAULT_OUTCOME_OK) {
         fault_note_error(fault, fault->step_error.message);
         move(fault, FAULT_STUCK);

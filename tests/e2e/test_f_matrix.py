@@ -20,7 +20,7 @@ import time
 
 import pytest
 
-from chaos_fail import FailingAgent, fail_each
+from chaos_fail import PATIENCE_S, FailingAgent, fail_each
 from chaos_kinds import KINDS, MORE_JOBS, PARTNERS
 from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Instance, add_jobs,
                        app_fault, bridge, connects, echo_command, gateway_command, group_mount,
@@ -36,9 +36,6 @@ SANITIZED = any(word in (BIN / "squall-agent").read_bytes()
 LEASE_S = 3.0 if SANITIZED else 1.5
 LIMIT_S = LEASE_S + GRACE_S
 FIRST_LEASE_S = 20.0  # until all are in place
-# Of a fault whose effect a busy machine may hide, or whose target is being started again. That it is
-# refused then is not what these tests are about.
-TRIES = 5
 EACH = 6 if SANITIZED else 1  # of so many operations one is made to fail
 REPORT = ROOT / "build" / "fault-matrix.md"
 
@@ -305,11 +302,12 @@ class Lab:
                     pass
 
     def put_one(self, effect):
+        """A busy machine may hide an effect, and a target may just be started again: refused then,
+        which is not what these tests are about."""
         status, record = self.agent.post(effect.spec)
-        for _ in range(TRIES):
-            if status != 409 or record["state"] != "gone":
-                break
-            effect.spec = {**effect.spec, "id": effect.spec["id"] + "-again"}
+        end = time.monotonic() + PATIENCE_S
+        while status == 409 and record["state"] == "gone" and time.monotonic() < end:
+            effect.spec = {**effect.spec, "id": f"{effect.spec['id']}-"}
             status, record = self.agent.post(effect.spec)
         assert status == 200, json.dumps(record, indent=1)
         effect.assert_present()
