@@ -181,8 +181,8 @@ static bool same_file(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Looked at for each fault, read when it has changed: of a large platform that takes longer than all
- * the rest of a request. Looked at before it is read, so that no change is missed. */
+/* Looked at for each fault, read when it has changed: of a large platform that takes longer than
+ * all the rest of a request. Looked at before it is read, so that no change is missed. */
 static bool refresh_topology(struct agent *agent, struct base_error *err)
 {
     struct topo fresh = {0};

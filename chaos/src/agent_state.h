@@ -27,7 +27,7 @@ struct agent {
     struct io_loop *loop;
     const struct base_log *log;
     char *topology_path;
-    struct topo topo; /* as read last */
+    struct topo topo;      /* as read last */
     struct stat topo_file; /* when it was */
     struct agent_limits limits;
     struct base_error host[FAULT_KIND_COUNT]; /* why this host has no such fault; BASE_OK: it can */

@@ -17,7 +17,7 @@ struct fault {
     bool applied; /* journaled, and perhaps in place */
     bool renewal_due;
     bool reverted_again; /* the first revert had failed */
-    bool unknown; /* its journal entry did not tell how to revert: it stays stuck */
+    bool unknown;        /* its journal entry did not tell how to revert: it stays stuck */
     enum fault_step step;
     bool step_over; /* the outcome is known, its timer is about to fire */
     enum fault_outcome outcome;
@@ -397,12 +397,12 @@ static void after_renew(struct fault *fault)
     settled(fault);
 }
 
-/* A call that failed once, for want of memory say, is made once more before a person is called; what
- * was found to be so is so. */
+/* A call that failed once, for want of memory say, is made once more before a person is called;
+ * what was found to be so is so. */
 static bool once_more(struct fault *fault)
 {
-    if (fault->outcome == FAULT_OUTCOME_OK || fault->step_error.sys == 0 ||
-        fault->reverted_again || fault->unknown)
+    if (fault->outcome == FAULT_OUTCOME_OK || fault->step_error.sys == 0 || fault->reverted_again ||
+        fault->unknown)
         return false;
     fault->reverted_again = true;
     step_begin(fault, FAULT_STEP_REVERT);

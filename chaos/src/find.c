@@ -199,8 +199,8 @@ static const struct way {
     bool (*has)(pid_t pid, const struct quarry *quarry);
     bool by_group; /* whoever is in that group is meant */
 } ways[] = {
-    {"unit", take_text, has_unit, true},      {"command", take_text, has_command, false},
-    {"port", take_port, has_socket, false},   {"cgroup", take_cgroup, has_cgroup, true},
+    {"unit", take_text, has_unit, true},    {"command", take_text, has_command, false},
+    {"port", take_port, has_socket, false}, {"cgroup", take_cgroup, has_cgroup, true},
     {"pod", take_pod, has_pod, true},
 };
 

@@ -12,10 +12,10 @@
 struct fault_found {
     struct fault_process *processes; /* the oldest first: the one that started the others */
     size_t count;
-    char *netns;      /* "/proc/PID/ns/net" of the oldest; NULL: it shares the agent's own */
-    char *cgroup;     /* its folder, of cgroup v2, else of the freezer of v1; NULL: the root, or, when
-                       * found by command or port, one that holds others too: neither they nor
-                       * their children */
+    char *netns;  /* "/proc/PID/ns/net" of the oldest; NULL: it shares the agent's own */
+    char *cgroup; /* its folder, of cgroup v2, else of the freezer of v1; NULL: the root, or, when
+                   * found by command or port, one that holds others too: neither they nor
+                   * their children */
     char **addresses; /* of its network namespace, loopback and link-local left out */
     size_t address_count;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Small targets for agent_speed.py: processes that echo what they are sent over TCP and UDP, each in
- * a network namespace of its own, and one in ours that they can all reach.
+ * Small targets for agent_speed.py: processes that echo what they are sent over TCP and UDP, each
+ * in a network namespace of its own, and one in ours that they can all reach.
  *
  *   small_targets COUNT SUBNET PORT     SUBNET "10.77": the n-th has 10.77.1.n and so on
  *
@@ -120,8 +120,8 @@ static _Noreturn void serve(uint16_t port)
         bool room = count < FIRST + connections_most;
         fds[STREAM].events = room ? POLLIN : 0;
         if (room && fds[STREAM].revents != 0)
-            fds[count++] = (struct pollfd){.fd = accept(fds[STREAM].fd, NULL, NULL),
-                                           .events = POLLIN};
+            fds[count++] =
+                (struct pollfd){.fd = accept(fds[STREAM].fd, NULL, NULL), .events = POLLIN};
     }
 }
 

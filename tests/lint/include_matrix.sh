@@ -42,9 +42,10 @@ done
 # several subsystems of the kernel, each of which has its own
 declare -A adapter=(
     [ev.h]="common/io/src/loop.c"
-    [curl/curl.h]="common/io/src/http_client.c loadgen/src/curl.c loadgen/src/curl_easy.c loadgen/src/curl_outcome.c"
+    [curl/curl.h]="common/io/src/curl_late.h loadgen/src/curl.c loadgen/src/curl_easy.c loadgen/src/curl_outcome.c"
     [microhttpd.h]="common/io/src/http_server.c"
-    [openssl/]="common/io/src/digest.c loadgen/src/tls.c"
+    [openssl/]="loadgen/src/tls.c"
+    [nettle/]="common/io/src/digest.c"
     [gnutls/]="common/io/src/tls_peer.c"
     [libpq-fe.h]="chaos/src/pg_late.h scenarios/src/sql_ask.c target-app/kit/src/pg_conn.c"
     [yaml.h]="scenarios/src/yaml.c"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes one operation of a program fail, the n-th since it was armed: what opens, writes, renames or
- * syncs files, talks netlink, enters namespaces, makes sockets, processes and threads, signals, sets
- * limits. Whoever arms it shares a file with the program (struct control), whose name is in the
- * environment:
+ * Makes one operation of a program fail, the n-th since it was armed: what opens, writes, renames
+ * or syncs files, talks netlink, enters namespaces, makes sockets, processes and threads, signals,
+ * sets limits. Whoever arms it shares a file with the program (struct control), whose name is in
+ * the environment:
  *
  *   LD_PRELOAD=fail_nth.so SQUALL_FAIL_NTH=FILE program
  *
@@ -35,9 +35,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-struct control { /* as test_f_matrix.py has it */
-    _Atomic int64_t at;   /* the one that fails, from 1; 0: none, and none is counted */
-    _Atomic int64_t seen; /* since it was armed */
+struct control {           /* as test_f_matrix.py has it */
+    _Atomic int64_t at;    /* the one that fails, from 1; 0: none, and none is counted */
+    _Atomic int64_t seen;  /* since it was armed */
     _Atomic int64_t error; /* that it failed with; 0: not yet */
     char what[232];
 };
@@ -73,7 +73,7 @@ static bool due(int error, const char *what, const char *on)
 #define NEXT(name)                                                                                 \
     static __typeof__(name) *next;                                                                 \
     if (next == NULL)                                                                              \
-        next = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
+    next = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
 static bool is_file(int fd)
 {
