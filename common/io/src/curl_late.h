@@ -39,7 +39,7 @@
     X(curl_url_set)
 
 struct curl_late {
-#define CURL_LATE_MEMBER(name) __typeof__(name) *name;
+#define CURL_LATE_MEMBER(name) __typeof__(name) *(name);
     CURL_LATE(CURL_LATE_MEMBER)
 #undef CURL_LATE_MEMBER
 };
