@@ -145,14 +145,32 @@ static bool read_fields(struct http_text fields, int minor, struct framing *out)
 
 /* --- the whole --- */
 
-/* The first line and the header lines of what is whole. */
-static enum http_parse split(const char *data, size_t len, struct http_text *first,
-                             struct http_head *head)
+/* Whether more bytes can make it a head. Who speaks something else (TLS, bare LF, a protocol whose
+ * client waits for the first answer) never sends the empty line, and is to pass at once. */
+static bool may_become_head(const char *data, size_t len, bool (*is_start)(struct http_text start))
+{
+    const char *end = memmem(data, len, "\r\n", 2);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)data[i];
+        if (c == '\n' ? i == 0 || data[i - 1] != '\r' : c < 0x20 && c != '\t' && c != '\r')
+            return false;
+        if (c == 0x7f || (c == '\r' && i + 1 < len && data[i + 1] != '\n'))
+            return false;
+    }
+    return is_start((struct http_text){data, end != NULL ? (size_t)(end - data) + 2 : len});
+}
+
+/* The first line and the header lines of what is whole. is_start: whether a message may begin so;
+ * with its CRLF the first line is whole. */
+static enum http_parse split(const char *data, size_t len, bool (*is_start)(struct http_text start),
+                             struct http_text *first, struct http_head *head)
 {
     size_t seen = len < HTTP_HEAD_MAX ? len : HTTP_HEAD_MAX;
     const char *end = seen == 0 ? NULL : memmem(data, seen, "\r\n\r\n", 4);
+    if (end == NULL && seen < HTTP_HEAD_MAX)
+        return seen == 0 || may_become_head(data, seen, is_start) ? HTTP_MORE : HTTP_BAD;
     if (end == NULL)
-        return seen == HTTP_HEAD_MAX ? HTTP_BAD : HTTP_MORE;
+        return HTTP_BAD;
     size_t lines = (size_t)(end - data) + 2;
     struct http_text rest = {data, lines};
     *head = (struct http_head){.len = lines + 2};
@@ -181,17 +199,33 @@ static void set_framing(struct http_head *head, const struct framing *framing,
         head->framing = HTTP_NO_BODY;
 }
 
+static bool read_request_line(struct http_text line, struct http_head *head)
+{
+    return cut(&line, " ", &head->method) && cut(&line, " ", &head->target) &&
+           is_token(head->method) && head->target.len > 0 && read_version(line, &head->minor);
+}
+
+static bool is_request_start(struct http_text start)
+{
+    struct http_text rest = start;
+    struct http_text line;
+    struct http_head ignored;
+    if (cut(&rest, "\r\n", &line))
+        return read_request_line(line, &ignored);
+    const char *space = memchr(start.at, ' ', start.len);
+    size_t end = start.len - (start.at[start.len - 1] == '\r' ? 1 : 0);
+    return is_token((struct http_text){start.at, space != NULL ? (size_t)(space - start.at) : end});
+}
+
 enum http_parse http_request_parse(const char *data, size_t len, struct http_head *out)
 {
     struct http_text line;
     struct http_head head;
     struct framing framing = {0};
-    enum http_parse result = split(data, len, &line, &head);
+    enum http_parse result = split(data, len, is_request_start, &line, &head);
     if (result != HTTP_DONE)
         return result;
-    if (!cut(&line, " ", &head.method) || !cut(&line, " ", &head.target) ||
-        !is_token(head.method) || head.target.len == 0 || !read_version(line, &head.minor) ||
-        !read_fields(head.fields, head.minor, &framing))
+    if (!read_request_line(line, &head) || !read_fields(head.fields, head.minor, &framing))
         return HTTP_BAD;
     set_framing(&head, &framing, HTTP_NO_BODY);
     *out = head;
@@ -211,18 +245,35 @@ static bool read_status(struct http_text line, int *status)
     return *status >= 100;
 }
 
+static bool read_status_line(struct http_text line, struct http_head *head)
+{
+    struct http_text version;
+    return cut(&line, " ", &version) && read_version(version, &head->minor) &&
+           read_status(line, &head->status);
+}
+
+static bool is_response_start(struct http_text start)
+{
+    static const char version[] = "HTTP/1.";
+    size_t len = start.len < sizeof version - 1 ? start.len : sizeof version - 1;
+    struct http_text rest = start;
+    struct http_text line;
+    struct http_head ignored;
+    if (cut(&rest, "\r\n", &line))
+        return read_status_line(line, &ignored);
+    return memcmp(start.at, version, len) == 0;
+}
+
 enum http_parse http_response_parse(const char *data, size_t len, struct http_text to,
                                     struct http_head *out)
 {
     struct http_text line;
-    struct http_text version;
     struct http_head head;
     struct framing framing = {0};
-    enum http_parse result = split(data, len, &line, &head);
+    enum http_parse result = split(data, len, is_response_start, &line, &head);
     if (result != HTTP_DONE)
         return result;
-    if (!cut(&line, " ", &version) || !read_version(version, &head.minor) ||
-        !read_status(line, &head.status) || !read_fields(head.fields, head.minor, &framing))
+    if (!read_status_line(line, &head) || !read_fields(head.fields, head.minor, &framing))
         return HTTP_BAD;
     set_framing(&head, &framing, HTTP_UNTIL_CLOSE);
     /* RFC 9112, 6.3: the first rules, before what the fields say. */

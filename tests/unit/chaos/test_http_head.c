@@ -86,6 +86,44 @@ static void a_head_may_come_in_pieces_but_not_without_end(void **state)
     assert_int_equal(http_request_parse(endless, HTTP_HEAD_MAX, &head), HTTP_BAD);
 }
 
+/* Who sends these waits for an answer, and never for the empty line that ends a head. */
+static void what_cannot_become_a_head_is_not_waited_for(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } bad[] = {
+        {"\x16\x03\x01\x02", 4}, /* a TLS ClientHello */
+        {"\0\0\0\x08", 4},       /* PostgreSQL's SSLRequest */
+        {"GET / HTTP/1.1\nHost: x\n\n", 24},
+        {"GET / HTTP/1.1\r\nHost: x\n", 24},
+        {"GET / HTTP/1.1\r\nA: b\rc", 22},
+        {"PING\r\n", 6},              /* Redis, inline */
+        {"*1\r\n$4\r\nPING\r\n", 14}, /* and as RESP */
+        {"get key\r\n", 9},           /* memcached */
+        {"AMQP\0", 5},
+        {"GET / HTTP/2.0\r\n", 16},
+        {"G(T", 3},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct http_head head;
+        if (http_request_parse(bad[i].bytes, bad[i].len, &head) != HTTP_BAD)
+            fail_msg("waited for: %s", bad[i].bytes);
+    }
+    static const char *const answers[] = {"SSH-2.0-x", "HTTP/2", "HTTP/1.1 abc\r\n", "\x15\x03"};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct http_head head;
+        if (http_response_parse(answers[i], strlen(answers[i]), get, &head) != HTTP_BAD)
+            fail_msg("waited for: %s", answers[i]);
+    }
+    static const char answer[] = "HTTP/1.1 200 OK\r\nA: b\r\n\r\n";
+    for (size_t len = 0; len < sizeof answer - 1; len++) {
+        struct http_head head;
+        assert_int_equal(http_response_parse(answer, len, get, &head), HTTP_MORE);
+    }
+}
+
 static void the_request_decides_whether_an_answer_has_a_body(void **state)
 {
     static const struct {
@@ -146,6 +184,7 @@ int main(void)
         cmocka_unit_test(a_request_is_read),
         cmocka_unit_test(what_is_not_plain_is_bad),
         cmocka_unit_test(a_head_may_come_in_pieces_but_not_without_end),
+        cmocka_unit_test(what_cannot_become_a_head_is_not_waited_for),
         cmocka_unit_test(the_request_decides_whether_an_answer_has_a_body),
         cmocka_unit_test(chunks_end_where_they_end),
     };
