@@ -110,6 +110,7 @@ struct framing {
     uint64_t size;
     bool close;
     bool keep;
+    bool expects;
 };
 
 static bool note_field(struct framing *framing, const struct http_field *field)
@@ -127,6 +128,8 @@ static bool note_field(struct framing *framing, const struct http_field *field)
     } else if (http_text_names(field->name, "Connection")) {
         framing->close = framing->close || lists(field->value, "close");
         framing->keep = framing->keep || lists(field->value, "keep-alive");
+    } else if (http_text_names(field->name, "Expect")) {
+        framing->expects = http_text_names(field->value, "100-continue");
     }
     return true;
 }
@@ -193,6 +196,7 @@ static void set_framing(struct http_head *head, const struct framing *framing,
                         enum http_framing otherwise)
 {
     head->close = framing->close || (head->minor == 0 && !framing->keep);
+    head->expects = framing->expects;
     head->size = framing->size;
     head->framing = framing->chunked ? HTTP_CHUNKED : framing->sized ? HTTP_SIZED : otherwise;
     if (head->framing == HTTP_SIZED && head->size == 0)

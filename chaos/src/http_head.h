@@ -33,6 +33,7 @@ struct http_head {
     enum http_framing framing;
     uint64_t size;           /* HTTP_SIZED */
     bool close;              /* the sender says that the connection ends after this message */
+    bool expects;            /* 100 Continue, before it sends the body */
     struct http_text fields; /* the header lines, each with its CRLF */
 };
 

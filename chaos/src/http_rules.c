@@ -141,7 +141,15 @@ bool http_rules_match(const struct http_rules *rules, const struct http_head *re
 
 /* --- what is sent instead --- */
 
-void http_rules_answer(const struct http_rules *rules, bool close, bool without_body,
+/* HTTP/1.0 takes a connection for ended unless it is told otherwise. */
+static const char *fate_of_connection(const struct http_head *request, bool close)
+{
+    if (close)
+        return "Connection: close\r\n\r\n";
+    return request->minor == 0 ? "Connection: keep-alive\r\n\r\n" : "\r\n";
+}
+
+void http_rules_answer(const struct http_rules *rules, const struct http_head *request, bool close,
                        struct base_buf *out)
 {
     const struct fault_spec *spec = rules->spec;
@@ -152,8 +160,8 @@ void http_rules_answer(const struct http_rules *rules, bool close, bool without_
     if (!bodiless)
         base_buf_printf(out, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n",
                         strlen(body));
-    base_buf_str(out, close ? "Connection: close\r\n\r\n" : "\r\n");
-    if (!bodiless && !without_body)
+    base_buf_str(out, fate_of_connection(request, close));
+    if (!bodiless && !http_text_is(request->method, "HEAD"))
         base_buf_str(out, body);
 }
 

@@ -23,8 +23,8 @@ void http_rules_free(void *rules); /* accepts NULL */
 const struct fault_spec *http_rules_spec(const struct http_rules *rules);
 
 bool http_rules_match(const struct http_rules *rules, const struct http_head *request);
-/* The whole answer of an abort. */
-void http_rules_answer(const struct http_rules *rules, bool close, bool without_body,
+/* The whole answer of an abort; close: the connection ends with it. */
+void http_rules_answer(const struct http_rules *rules, const struct http_head *request, bool close,
                        struct base_buf *out);
 /* The head of an answer with fields removed and set, as the action patch asks. */
 void http_rules_patch(const struct http_rules *rules, const struct http_head *head,

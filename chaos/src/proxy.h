@@ -25,6 +25,10 @@ struct fault_proxy_config;
 struct proxy_conn;
 
 enum proxy_end { PROXY_CLIENT, PROXY_SERVER };
+static inline enum proxy_end proxy_other(enum proxy_end end)
+{
+    return end == PROXY_CLIENT ? PROXY_SERVER : PROXY_CLIENT;
+}
 
 /* What happens to a connection. All of it on the proxy's thread. */
 struct proxy_driver {

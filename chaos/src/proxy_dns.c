@@ -4,29 +4,21 @@
  */
 #include "proxy_dns.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-
-#include "base/buf.h"
 #include "base/text.h"
+#include "proxy_half.h"
+#include "proxy_settle.h"
 
-enum { room = 2 + DNS_MESSAGE_MAX, chunk = 16384, turns = 32 };
+enum { room = 2 + DNS_MESSAGE_MAX, turns = 32 };
 
 struct shared {
     struct base_rng rng;
     struct dns_udp *udp;
 };
 
-struct half {
-    struct base_buf in;
-    struct base_buf out; /* to the other end */
-    bool ended;
-    bool shut;
-};
-
 struct dns_state {
-    struct half half[2]; /* by the end that it comes from */
+    struct proxy_half half[2]; /* by the end that it comes from */
     struct io_timer again;
+    struct proxy_settle settle;
 };
 
 /* --- what befalls a question --- */
@@ -90,11 +82,6 @@ static void dns_stop(void *value)
 
 /* --- TCP --- */
 
-static enum proxy_end other(enum proxy_end end)
-{
-    return end == PROXY_CLIENT ? PROXY_SERVER : PROXY_CLIENT;
-}
-
 static void put_message(struct base_buf *out, const unsigned char *message, size_t len)
 {
     const unsigned char size[2] = {(unsigned char)(len >> 8), (unsigned char)len};
@@ -102,74 +89,54 @@ static void put_message(struct base_buf *out, const unsigned char *message, size
     base_buf_append(out, message, len);
 }
 
-/* The whole message at the front of what came, if there is one and room for it. */
+/* The length of the whole message at the front of what came; false: it is not whole. */
+static bool is_whole(const struct proxy_half *half, size_t *len)
+{
+    const unsigned char *data = (const unsigned char *)half->in.data;
+    if (half->in.len < 2)
+        return false;
+    *len = (size_t)data[0] << 8 | data[1];
+    return half->in.len >= 2 + *len;
+}
+
+/* If there is one, and room for it. */
 static bool pass_message(struct proxy_conn *conn, enum proxy_end from)
 {
     struct dns_state *state = proxy_conn_state(conn);
     struct shared *shared = proxy_conn_shared(conn);
-    struct half *half = &state->half[from];
-    struct base_buf *back = &state->half[other(from)].out;
+    struct proxy_half *half = &state->half[from];
+    struct base_buf *back = &state->half[proxy_other(from)].out;
     const unsigned char *data = (const unsigned char *)half->in.data;
     unsigned char made[DNS_ANSWER_MAX];
     size_t made_len = 0;
-    if (half->in.len < 2 || half->out.len >= room || back->len >= room)
-        return false;
-    size_t len = (size_t)data[0] << 8 | data[1];
-    if (half->in.len < 2 + len)
+    size_t len = 0;
+    if (half->out.len >= room || back->len >= room || !is_whole(half, &len))
         return false;
     enum proxy_dns_fate fate = PROXY_DNS_FORWARD;
     if (from == PROXY_CLIENT)
         fate =
             proxy_dns_decide(proxy_conn_rules(conn), &shared->rng, data + 2, len, made, &made_len);
-    if (fate == PROXY_DNS_FORWARD)
-        put_message(&half->out, data + 2, len);
-    else if (fate == PROXY_DNS_ANSWER)
+    if (fate == PROXY_DNS_FORWARD) {
+        proxy_half_move(half, 2 + len);
+        return true;
+    }
+    if (fate == PROXY_DNS_ANSWER)
         put_message(back, made, made_len);
     base_buf_consume(&half->in, 2 + len);
     return true;
 }
 
-static bool fill(struct proxy_conn *conn, enum proxy_end end)
-{
-    struct dns_state *state = proxy_conn_state(conn);
-    struct half *half = &state->half[end];
-    if (half->ended || half->in.len >= room)
-        return false;
-    char *at = base_buf_reserve(&half->in, chunk);
-    ssize_t n = at != NULL ? recv(proxy_conn_fd(conn, end), at, chunk, MSG_DONTWAIT) : -1;
-    if (n > 0)
-        half->in.len += (size_t)n;
-    else if (n == 0)
-        half->ended = true;
-    else if (at == NULL || (errno != EAGAIN && errno != EINTR))
-        proxy_conn_close(conn, PROXY_RESET);
-    return n >= 0;
-}
-
-static bool drain(struct proxy_conn *conn, enum proxy_end end)
-{
-    struct dns_state *state = proxy_conn_state(conn);
-    struct base_buf *out = &state->half[other(end)].out;
-    if (out->len == 0)
-        return false;
-    ssize_t n = send(proxy_conn_fd(conn, end), out->data, out->len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n > 0)
-        base_buf_consume(out, (size_t)n);
-    else if (errno != EAGAIN && errno != EINTR)
-        proxy_conn_close(conn, PROXY_RESET);
-    return n > 0;
-}
-
 static bool turn(struct proxy_conn *conn)
 {
+    struct dns_state *state = proxy_conn_state(conn);
     bool moved = false;
     for (int end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++)
-        moved = fill(conn, (enum proxy_end)end) || moved;
+        moved = proxy_half_fill(conn, state->half, end) || moved;
     for (int end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++)
-        while (pass_message(conn, (enum proxy_end)end))
+        while (pass_message(conn, end))
             moved = true;
     for (int end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++)
-        moved = drain(conn, (enum proxy_end)end) || moved;
+        moved = proxy_half_drain(conn, state->half, end) || moved;
     return moved && !proxy_conn_closed(conn);
 }
 
@@ -177,12 +144,16 @@ static bool turn(struct proxy_conn *conn)
 static void pass_ends(struct proxy_conn *conn)
 {
     struct dns_state *state = proxy_conn_state(conn);
+    size_t ignored = 0;
     for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
-        struct half *half = &state->half[end];
-        if (half->shut || !half->ended || half->out.len > 0)
+        struct proxy_half *half = &state->half[end];
+        if (half->shut || !half->ended || half->out.len > 0 || is_whole(half, &ignored))
             continue;
-        half->shut = true;
-        (void)shutdown(proxy_conn_fd(conn, other((enum proxy_end)end)), SHUT_WR);
+        base_buf_clear(&half->in);
+        if (proxy_half_server_reset(state->half))
+            proxy_settle_start(&state->settle);
+        else
+            proxy_half_pass_end(conn, state->half, end);
     }
     if (state->half[PROXY_SERVER].shut)
         proxy_conn_close(conn, PROXY_GRACEFUL);
@@ -196,14 +167,13 @@ static void go_on(struct proxy_conn *conn)
         left--;
     if (!proxy_conn_closed(conn))
         pass_ends(conn);
-    if (proxy_conn_closed(conn))
+    if (proxy_conn_closed(conn) || proxy_settle_begun(&state->settle))
         return;
     for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
-        const struct half *half = &state->half[end];
-        unsigned events = !half->ended && half->in.len < room ? IO_READ : 0;
-        if (state->half[other((enum proxy_end)end)].out.len > 0)
+        unsigned events = proxy_half_wants(&state->half[end]) ? IO_READ : 0;
+        if (state->half[proxy_other(end)].out.len > 0)
             events |= IO_WRITE;
-        proxy_conn_watch(conn, (enum proxy_end)end, events);
+        proxy_conn_watch(conn, end, events);
     }
     if (left == 0)
         io_timer_start(&state->again, (struct dur_ns){0});
@@ -211,7 +181,9 @@ static void go_on(struct proxy_conn *conn)
 
 static void on_again(void *ctx)
 {
-    go_on(ctx);
+    const struct dns_state *state = proxy_conn_state(ctx);
+    if (!proxy_settle_begun(&state->settle))
+        go_on(ctx);
 }
 
 static void dns_on_ready(struct proxy_conn *conn, enum proxy_end end)
@@ -223,22 +195,20 @@ static void dns_on_ready(struct proxy_conn *conn, enum proxy_end end)
 static void dns_begin(struct proxy_conn *conn)
 {
     struct dns_state *state = proxy_conn_state(conn);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
-        base_buf_init(&state->half[end].in, room + chunk);
-        base_buf_init(&state->half[end].out, (size_t)room * 2 + (size_t)chunk * 2);
-    }
+    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+        proxy_half_init(&state->half[end], room);
     io_timer_init(&state->again, proxy_conn_loop(conn), on_again, conn);
+    proxy_settle_init(&state->settle, conn);
     go_on(conn);
 }
 
 static void dns_finish(struct proxy_conn *conn)
 {
     struct dns_state *state = proxy_conn_state(conn);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
-        base_buf_fini(&state->half[end].in);
-        base_buf_fini(&state->half[end].out);
-    }
+    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+        proxy_half_fini(&state->half[end]);
     io_timer_fini(&state->again);
+    proxy_settle_fini(&state->settle);
 }
 
 const struct proxy_driver proxy_dns_driver = {

@@ -48,7 +48,7 @@ static bool take_in(struct proxy_flow *flow, int from, enum proxy_moved *result)
         flow->ended = true;
         *result = PROXY_ENDED;
     } else {
-        *result = errno == EAGAIN || errno == EINTR ? PROXY_WANTS_READ : PROXY_BROKEN;
+        *result = errno == EAGAIN || errno == EINTR ? PROXY_WANTS_READ : PROXY_SOURCE_GONE;
     }
     return false;
 }
@@ -57,7 +57,7 @@ enum proxy_moved proxy_flow_move(struct proxy_flow *flow, int from, int to)
 {
     enum proxy_moved result = PROXY_WANTS_READ;
     if (!make_pipe(flow))
-        return PROXY_BROKEN;
+        return PROXY_NO_PIPE;
     for (int i = 0; i < moves_a_turn; i++) {
         if (flow->held == 0) {
             if (flow->ended || flow->budget == 0)
@@ -68,7 +68,8 @@ enum proxy_moved proxy_flow_move(struct proxy_flow *flow, int from, int to)
         ssize_t n =
             splice(flow->pipe[0], NULL, to, NULL, flow->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (n <= 0)
-            return n < 0 && (errno == EAGAIN || errno == EINTR) ? PROXY_WANTS_WRITE : PROXY_BROKEN;
+            return n < 0 && (errno == EAGAIN || errno == EINTR) ? PROXY_WANTS_WRITE
+                                                                : PROXY_SINK_GONE;
         flow->held -= (size_t)n;
         flow->moved += (uint64_t)n;
     }

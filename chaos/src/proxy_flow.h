@@ -20,7 +20,9 @@ enum proxy_moved {
     PROXY_WANTS_READ,  /* until the source has more */
     PROXY_WANTS_WRITE, /* until the destination takes more */
     PROXY_ENDED,       /* all that will come has been passed on */
-    PROXY_BROKEN       /* an end is gone */
+    PROXY_SOURCE_GONE, /* all that had come has been passed on */
+    PROXY_SINK_GONE,
+    PROXY_NO_PIPE /* no descriptors are left */
 };
 
 void proxy_flow_init(struct proxy_flow *flow, uint64_t budget);

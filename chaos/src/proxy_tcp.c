@@ -6,20 +6,14 @@
 #include "proxy_tcp.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "proxy_flow.h"
 #include "proxy_pace.h"
+#include "proxy_settle.h"
 
-enum {
-    settle_ms = 5, /* a reset takes with it what has not arrived: it waits for that, so often */
-    settle_turns = 200,
-    farewell_ms = 1000,
-    chunk_bytes = 64 * 1024
-};
+enum { farewell_ms = 1000, chunk_bytes = 64 * 1024 };
 
 struct tcp_state {
     struct proxy_flow up;
@@ -27,11 +21,12 @@ struct tcp_state {
     struct proxy_pace pace; /* latency, slicer */
     bool paced;
     bool server_ended; /* paced: it has said its last */
+    bool server_reset; /* it is gone; what it had said is passed on still */
     struct mono_ns end_due;
     bool up_shut;
     bool down_shut;
     bool ending; /* the toxic has struck, the timer does the rest */
-    int turns;
+    struct proxy_settle settle;
     struct io_timer timer; /* of the toxic */
     struct io_timer hand;  /* paced: the next bytes */
 };
@@ -51,6 +46,11 @@ static bool wants_server(const struct proxy_conn *conn)
 static void shut(struct proxy_conn *conn, enum proxy_end end)
 {
     struct tcp_state *state = proxy_conn_state(conn);
+    if (end == PROXY_CLIENT && state->server_reset) {
+        state->ending = true;
+        proxy_settle_start(&state->settle);
+        return;
+    }
     (void)shutdown(proxy_conn_fd(conn, end), SHUT_WR);
     if (end == PROXY_CLIENT)
         state->down_shut = true;
@@ -58,18 +58,6 @@ static void shut(struct proxy_conn *conn, enum proxy_end end)
         state->up_shut = true;
     if (state->up_shut && state->down_shut)
         proxy_conn_close(conn, PROXY_GRACEFUL);
-}
-
-/* Resets when everything that was let through has arrived, or after a second. */
-static void reset_when_settled(struct proxy_conn *conn)
-{
-    struct tcp_state *state = proxy_conn_state(conn);
-    int unsent = 0;
-    int fd = proxy_conn_fd(conn, PROXY_CLIENT);
-    if (ioctl(fd, SIOCOUTQ, &unsent) < 0 || unsent == 0 || state->turns++ >= settle_turns)
-        proxy_conn_close(conn, PROXY_RESET);
-    else
-        io_timer_start(&state->timer, base_dur_ms(settle_ms));
 }
 
 /* The budget of answers is spent. */
@@ -80,7 +68,7 @@ static void strike(struct proxy_conn *conn)
     proxy_conn_watch(conn, PROXY_CLIENT, 0);
     proxy_conn_watch(conn, PROXY_SERVER, 0);
     if (rules_of(conn)->toxic == FAULT_TOXIC_RESET_BYTES) {
-        reset_when_settled(conn);
+        proxy_settle_start(&state->settle);
         return;
     }
     /* Closing while the client still sends would reset it, and what it has not read yet. */
@@ -93,9 +81,6 @@ static void on_timer(void *ctx)
 {
     struct proxy_conn *conn = ctx;
     switch (rules_of(conn)->toxic) {
-    case FAULT_TOXIC_RESET_BYTES:
-        reset_when_settled(conn);
-        break;
     case FAULT_TOXIC_SLOW_CLOSE:
         shut(conn, PROXY_CLIENT);
         break;
@@ -137,10 +122,15 @@ static void move_down(struct proxy_conn *conn, unsigned *client, unsigned *serve
     case PROXY_WANTS_WRITE:
         *client |= IO_WRITE;
         break;
+    case PROXY_SOURCE_GONE:
+        state->server_reset = true;
+        shut(conn, PROXY_CLIENT);
+        break;
     case PROXY_ENDED:
         answers_ended(conn);
         break;
-    case PROXY_BROKEN:
+    case PROXY_SINK_GONE:
+    case PROXY_NO_PIPE:
         proxy_conn_close(conn, PROXY_RESET);
         break;
     }
@@ -157,14 +147,15 @@ static void read_paced(struct proxy_conn *conn, struct mono_ns now)
         return;
     ssize_t n =
         read(proxy_conn_fd(conn, PROXY_SERVER), chunk, room < sizeof chunk ? room : sizeof chunk);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
     if (n > 0) {
         proxy_pace_put(&state->pace, chunk, (size_t)n, now);
-    } else if (n == 0) {
-        state->server_ended = true;
-        state->end_due = state->pace.piece > 0 ? now : base_mono_add(now, state->pace.time);
-    } else if (errno != EAGAIN && errno != EINTR) {
-        proxy_conn_close(conn, PROXY_RESET);
+        return;
     }
+    state->server_ended = true;
+    state->server_reset = state->server_reset || n < 0;
+    state->end_due = state->pace.piece > 0 ? now : base_mono_add(now, state->pace.time);
 }
 
 /* true: the client does not take more for now */
@@ -194,7 +185,7 @@ static void pace_down(struct proxy_conn *conn, unsigned *client, unsigned *serve
     if (state->down_shut)
         return;
     read_paced(conn, now);
-    bool full = !proxy_conn_closed(conn) && write_paced(conn, now);
+    bool full = write_paced(conn, now);
     if (proxy_conn_closed(conn))
         return;
     if (full)
@@ -228,7 +219,12 @@ static void move_up(struct proxy_conn *conn, unsigned *client, unsigned *server)
     case PROXY_ENDED:
         shut(conn, PROXY_SERVER);
         break;
-    case PROXY_BROKEN:
+    case PROXY_SINK_GONE: /* it may have answered before */
+        state->server_reset = true;
+        state->up_shut = true;
+        break;
+    case PROXY_SOURCE_GONE:
+    case PROXY_NO_PIPE:
         proxy_conn_close(conn, PROXY_RESET);
         break;
     }
@@ -273,7 +269,9 @@ static void tcp_on_ready(struct proxy_conn *conn, enum proxy_end end)
 
 static void on_hand(void *ctx)
 {
-    go_on(ctx);
+    const struct tcp_state *state = proxy_conn_state(ctx);
+    if (!state->ending)
+        go_on(ctx);
 }
 
 static void tcp_begin(struct proxy_conn *conn)
@@ -285,6 +283,7 @@ static void tcp_begin(struct proxy_conn *conn)
     bool timed = rules->toxic == FAULT_TOXIC_RESET_TIME || rules->toxic == FAULT_TOXIC_TIMEOUT;
     io_timer_init(&state->timer, proxy_conn_loop(conn), on_timer, conn);
     io_timer_init(&state->hand, proxy_conn_loop(conn), on_hand, conn);
+    proxy_settle_init(&state->settle, conn);
     proxy_flow_init(&state->up, UINT64_MAX);
     proxy_flow_init(&state->down, limited ? rules->bytes : UINT64_MAX);
     state->paced = rules->toxic == FAULT_TOXIC_LATENCY || rules->toxic == FAULT_TOXIC_SLICER;
@@ -304,6 +303,7 @@ static void tcp_finish(struct proxy_conn *conn)
     struct tcp_state *state = proxy_conn_state(conn);
     io_timer_fini(&state->timer);
     io_timer_fini(&state->hand);
+    proxy_settle_fini(&state->settle);
     proxy_flow_fini(&state->up);
     proxy_flow_fini(&state->down);
     proxy_pace_fini(&state->pace);
