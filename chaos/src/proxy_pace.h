@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-enum { PROXY_PACE_MAX = 256 * 1024, PROXY_PACE_ARRIVALS = 256 };
+enum { PROXY_PACE_MAX = 256 * 1024, PROXY_PACE_ARRIVALS = 512 };
 
 struct proxy_pace {
     struct base_buf bytes; /* not yet passed on */
@@ -20,6 +20,7 @@ struct proxy_pace {
     size_t left;           /* of the piece that is going */
     struct arrival {
         size_t len;
+        struct mono_ns came; /* the first of them */
         struct mono_ns due;
     } arrivals[PROXY_PACE_ARRIVALS]; /* a ring, without pieces */
     size_t first;
