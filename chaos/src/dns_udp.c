@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "origin.h"
 #include "proxy_dns.h"
+#include "proxy_fd.h"
 
 enum {
     family_count = 2,
@@ -109,7 +110,7 @@ static void forward(struct door *door, const struct sockaddr_storage *client,
     struct sockaddr_storage to;
     if (udp->count >= most_questions || !fault_origin_of(udp->origin, client, &door->at, &to))
         return;
-    int fd = socket(door->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = proxy_fd_keep(socket(door->family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0)
         return;
     if (setsockopt(fd, SOL_SOCKET, SO_MARK, &udp->config.mark, sizeof udp->config.mark) < 0 ||

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <netinet/tcp.h>
@@ -15,17 +14,14 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "proxy_fd.h"
 
 enum {
     family_count = 2,
     most_connections = 4096, /* more wait in the listener's queue */
     backlog = 4096,
     accepts_a_turn = 64,
-    pause_ms = 20,
-    /* The kernel of a process that was killed closes the descriptors that were opened last first
-     * (task_work is a stack). Connections must be closed while the redirect's table still
-     * translates their resets, so their numbers are above that of the table's owner. */
-    lowest_fd = 1024
+    pause_ms = 20
 };
 
 struct proxy_conn {
@@ -176,15 +172,6 @@ static void prepare_socket(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &on, sizeof on); /* seconds */
 }
 
-static int raised(int fd)
-{
-    int above = fd < 0 || fd >= lowest_fd ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, lowest_fd);
-    if (above < 0)
-        return fd;
-    base_fd_close(&fd);
-    return above;
-}
-
 static bool original_destination(const struct listener *listener, int fd,
                                  struct sockaddr_storage *out, socklen_t *len)
 {
@@ -235,7 +222,7 @@ static bool connect_server(struct proxy_conn *conn, const struct sockaddr_storag
                            socklen_t len)
 {
     const struct fault_proxy_config *config = &conn->proxy->config;
-    int fd = raised(socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    int fd = proxy_fd_keep(socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd < 0)
         return false;
     conn->fd[PROXY_SERVER] = fd;
@@ -262,7 +249,7 @@ static void take(struct listener *listener, int fd)
     }
     struct proxy_conn *conn = base_calloc(1, sizeof *conn + driver->state_size);
     conn->proxy = proxy;
-    conn->fd[PROXY_CLIENT] = raised(fd);
+    conn->fd[PROXY_CLIENT] = fd;
     conn->fd[PROXY_SERVER] = -1;
     prepare_socket(conn->fd[PROXY_CLIENT]);
     io_watch_init(&conn->watch[PROXY_CLIENT], proxy->loop, conn->fd[PROXY_CLIENT], on_client, conn);
@@ -283,7 +270,7 @@ static void on_accept(void *ctx, unsigned events)
     struct listener *listener = ctx;
     struct fault_proxy *proxy = listener->proxy;
     for (int i = 0; i < accepts_a_turn && proxy->count < most_connections; i++) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = proxy_fd_keep(accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (fd >= 0) {
             take(listener, fd);
         } else if (errno == EAGAIN) {

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "proxy_fd.h"
 
 enum { pipe_bytes = 256 * 1024, moves_a_turn = 16 };
 
@@ -27,8 +29,17 @@ static bool make_pipe(struct proxy_flow *flow)
 {
     if (flow->pipe[0] != flow->pipe[1])
         return true;
-    if (pipe2(flow->pipe, O_NONBLOCK | O_CLOEXEC) < 0)
+    int ends[2];
+    if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) < 0)
         return false;
+    ends[0] = proxy_fd_keep(ends[0]);
+    ends[1] = proxy_fd_keep(ends[1]);
+    if (ends[0] < 0 || ends[1] < 0) {
+        base_fd_close(&ends[0]);
+        base_fd_close(&ends[1]);
+        return false;
+    }
+    memcpy(flow->pipe, ends, sizeof ends);
     (void)fcntl(flow->pipe[1], F_SETPIPE_SZ, pipe_bytes); /* smaller is only slower */
     return true;
 }
