@@ -268,11 +268,7 @@ static void on_round_done(void *ctx)
     round_evidence(fault);
     if (before)
         fault_survey_keep(state->survey);
-    fault_step_done(fault,
-                    !odd     ? FAULT_OUTCOME_OK
-                    : before ? FAULT_OUTCOME_FAILED
-                             : FAULT_OUTCOME_NO_EFFECT,
-                    &err);
+    fault_step_measured(fault, state->round, odd, &err);
 }
 
 static void round_begin(struct fault *fault, enum fault_step round)

@@ -12,8 +12,8 @@
 #include "engine.h"
 #include "nft_host.h"
 #include "reach.h"
-#include "resolve.h"
-#include "zone.h"
+#include "step.h"
+#include "zones.h"
 
 enum {
     patience_before_ms = 2000, /* one lost SYN is sent again after 1 s */
@@ -24,9 +24,7 @@ enum {
 };
 
 struct partition_state {
-    struct fault_zone *zones;
-    size_t zone_count;
-    char *table;
+    struct fault_zones zones;
     struct fault_reach *reach;
     enum fault_step round; /* which step the connects under way belong to */
     struct io_timer retry;
@@ -42,7 +40,7 @@ static struct fault_nft_partition rules_of(const struct fault *fault, const stru
     const struct partition_state *state = fault_state_of(fault);
     const struct fault_spec *spec = fault_spec_of(fault);
     return (struct fault_nft_partition){
-        .table = state->table,
+        .table = state->zones.table,
         .action = spec->partition.action,
         .direction = spec->partition.direction,
         .peers = &zone->peers,
@@ -56,11 +54,7 @@ static void on_retry(void *ctx);
 static struct partition_state *state_new(struct fault *fault, size_t zone_count)
 {
     struct partition_state *state = base_calloc(1, sizeof *state);
-    state->zones = base_calloc(zone_count, sizeof *state->zones);
-    state->zone_count = zone_count;
-    for (size_t i = 0; i < zone_count; i++)
-        state->zones[i].netns.fd = -1;
-    state->table = base_str_printf("%s%s", FAULT_NFT_PREFIX, fault_spec_of(fault)->id);
+    fault_zones_init(&state->zones, fault, zone_count);
     io_timer_init(&state->retry, fault_env_of(fault)->loop, on_retry, fault);
     fault_set_state(fault, state);
     return state;
@@ -71,8 +65,8 @@ static void paths_new(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
     state->reach = fault_reach_new(fault_env_of(fault)->loop);
-    for (size_t z = 0; z < state->zone_count; z++) {
-        const struct fault_zone *zone = &state->zones[z];
+    for (size_t z = 0; z < state->zones.count; z++) {
+        const struct fault_zone *zone = &state->zones.list[z];
         for (size_t p = 0; p < zone->peers.count; p++)
             fault_reach_add(state->reach, zone->target.name, &zone->netns, &zone->peers.list[p]);
     }
@@ -82,11 +76,8 @@ static bool partition_open(struct fault *fault, const struct topo *topo, struct 
 {
     const struct fault_spec *spec = fault_spec_of(fault);
     struct partition_state *state = state_new(fault, spec->target_count);
-    for (size_t i = 0; i < state->zone_count; i++)
-        if (!fault_zone_open(&state->zones[i], topo, spec->targets[i], spec->partition.peers,
-                             spec->partition.peer_count, err))
-            return false;
-    if (!fault_zones_apart(state->zones, state->zone_count, err))
+    if (!fault_zones_open(&state->zones, fault, topo, spec->partition.peers,
+                          spec->partition.peer_count, err))
         return false;
     paths_new(fault);
     return true;
@@ -117,16 +108,9 @@ static void gone_finish(struct fault *fault)
     const struct fault_path *odd = fault_reach_odd(state->reach, true);
     struct base_error err = {0};
     round_evidence(fault);
-    if (odd == NULL) {
-        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
-        return;
-    }
-    fault_path_error(odd, "has its table removed, yet cannot connect to", &err);
-    /* A peer that is down by itself is not our fault still being there; it is on record, though. */
-    bool explained = fault_reach_explained(state->reach);
-    if (explained)
-        fault_note_error(fault, err.message);
-    fault_step_done(fault, explained ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
+    if (odd != NULL)
+        fault_path_error(odd, "has its table removed, yet cannot connect to", &err);
+    fault_step_absent(fault, odd != NULL, fault_reach_explained(state->reach), &err);
 }
 
 static void on_round_done(void *ctx)
@@ -151,11 +135,7 @@ static void on_round_done(void *ctx)
                          before ? "cannot reach its peer even without a partition:"
                                 : "still reaches its peer through the partition:",
                          &err);
-    fault_step_done(fault,
-                    odd == NULL ? FAULT_OUTCOME_OK
-                    : before    ? FAULT_OUTCOME_FAILED
-                                : FAULT_OUTCOME_NO_EFFECT,
-                    &err);
+    fault_step_measured(fault, state->round, odd != NULL, &err);
 }
 
 static void round_begin(struct fault *fault, enum fault_step round)
@@ -184,27 +164,41 @@ static void partition_prepare(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    if (!fault_zones_connect(state->zones, state->zone_count, &err)) {
+    if (!fault_zones_connect(state->zones.list, state->zones.count, &err)) {
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
         return;
     }
     round_begin(fault, FAULT_STEP_PREPARE);
 }
 
+static bool apply_one(struct fault *fault, size_t index, struct base_error *err)
+{
+    const struct partition_state *state = fault_state_of(fault);
+    struct fault_zone *zone = &state->zones.list[index];
+    struct fault_nft_partition rules = rules_of(fault, zone);
+    return fault_nft_apply(zone->nft, &rules, fault_effect_left(fault), err);
+}
+
+static bool renew_one(struct fault *fault, size_t index, struct base_error *err)
+{
+    const struct partition_state *state = fault_state_of(fault);
+    struct fault_zone *zone = &state->zones.list[index];
+    struct fault_nft_partition rules = rules_of(fault, zone);
+    return fault_zone_is_current(zone, "partition", err) &&
+           fault_nft_renew(zone->nft, &rules, fault_effect_left(fault), err);
+}
+
+static bool revert_one(struct fault *fault, size_t index, struct base_error *err)
+{
+    const struct partition_state *state = fault_state_of(fault);
+    struct fault_zone *zone = &state->zones.list[index];
+    return zone->nft == NULL || fault_nft_remove(zone->nft, state->zones.table, err);
+}
+
 static void partition_apply(struct fault *fault)
 {
-    struct partition_state *state = fault_state_of(fault);
-    struct base_error err = {0};
-    for (size_t i = 0; i < state->zone_count; i++) {
-        struct fault_zone *zone = &state->zones[i];
-        struct fault_nft_partition rules = rules_of(fault, zone);
-        if (!fault_nft_apply(zone->nft, &rules, fault_effect_left(fault), &err)) {
-            (void)base_fail_context(&err, "%s", zone->target.name);
-            fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-            return;
-        }
-    }
-    fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+    const struct partition_state *state = fault_state_of(fault);
+    fault_zones_step(fault, &state->zones, apply_one);
 }
 
 static void partition_verify(struct fault *fault)
@@ -214,44 +208,24 @@ static void partition_verify(struct fault *fault)
 
 static void partition_renew(struct fault *fault)
 {
-    struct partition_state *state = fault_state_of(fault);
-    struct base_error err = {0};
-    for (size_t i = 0; i < state->zone_count; i++) {
-        struct fault_zone *zone = &state->zones[i];
-        struct fault_nft_partition rules = rules_of(fault, zone);
-        if (!fault_zone_is_current(zone, "partition", &err) ||
-            !fault_nft_renew(zone->nft, &rules, fault_effect_left(fault), &err)) {
-            fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-            return;
-        }
-    }
-    fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+    const struct partition_state *state = fault_state_of(fault);
+    fault_zones_step(fault, &state->zones, renew_one);
 }
 
 static void partition_revert(struct fault *fault)
 {
-    struct partition_state *state = fault_state_of(fault);
-    struct base_error err = {0};
-    bool ok = true;
-    for (size_t i = 0; i < state->zone_count; i++) {
-        struct fault_zone *zone = &state->zones[i];
-        if (zone->nft != NULL && !fault_nft_remove(zone->nft, state->table, ok ? &err : NULL))
-            ok = false;
-    }
-    fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
+    const struct partition_state *state = fault_state_of(fault);
+    fault_zones_step_all(fault, &state->zones, revert_one);
 }
 
 static void partition_gone(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    for (size_t i = 0; i < state->zone_count; i++) {
-        if (!fault_zone_absent(fault, &state->zones[i], state->table, &err)) {
-            fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-            return;
-        }
-    }
-    round_begin(fault, FAULT_STEP_VERIFY_GONE);
+    if (fault_zones_absent(fault, &state->zones, &err))
+        round_begin(fault, FAULT_STEP_VERIFY_GONE);
+    else
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
 
 /* --- housekeeping --- */
@@ -282,11 +256,8 @@ static void partition_close(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
     fault_reach_free(state->reach);
-    for (size_t i = 0; i < state->zone_count; i++)
-        fault_zone_fini(&state->zones[i]);
+    fault_zones_fini(&state->zones);
     io_timer_fini(&state->retry);
-    free(state->zones);
-    free(state->table);
     free(state);
     fault_set_state(fault, NULL);
 }
@@ -297,16 +268,16 @@ static json_t *partition_undo(const struct fault *fault)
 {
     const struct partition_state *state = fault_state_of(fault);
     json_t *list = json_array();
-    for (size_t i = 0; i < state->zone_count; i++)
-        json_array_append_new(list, fault_zone_to_json(&state->zones[i], state->table));
+    for (size_t i = 0; i < state->zones.count; i++)
+        json_array_append_new(list, fault_zone_to_json(&state->zones.list[i], state->zones.table));
     return list;
 }
 
 static bool partition_reopen(struct fault *fault, const json_t *undo, struct base_error *err)
 {
     struct partition_state *state = state_new(fault, json_array_size(undo));
-    for (size_t i = 0; i < state->zone_count; i++)
-        if (!fault_zone_from_json(&state->zones[i], json_array_get(undo, i), err))
+    for (size_t i = 0; i < state->zones.count; i++)
+        if (!fault_zone_from_json(&state->zones.list[i], json_array_get(undo, i), err))
             return false;
     paths_new(fault);
     return true;

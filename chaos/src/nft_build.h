@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What tables of ours are built of, for the files that say which rules there are (partition:
- * nft_partition.c; redirect: nft_redirect.c). One transaction is filled by puts and committed as a
+ * What tables of ours are built of (transactions: nft.c; objects: nft_object.c; rules: nft_rule.c),
+ * for the files that say which rules there are (partition: nft_partition.c; redirect:
+ * nft_redirect.c). One transaction is filled by puts and committed as a
  * whole; what goes wrong while filling it fails the commit.
  */
 #ifndef CHAOS_NFT_BUILD_H
@@ -11,6 +12,7 @@
 
 struct nftnl_rule;
 struct mnl_nlmsg_batch;
+struct nlmsghdr;
 
 struct nft_batch {
     struct fault_nft *nft;
@@ -57,6 +59,9 @@ bool nft_batch_commit(struct nft_batch *batch, struct base_error *err, const cha
 /* As commit, and fini; what is not there (any more) is fine. */
 bool nft_batch_commit_removal(struct nft_batch *batch, struct base_error *err, const char *what);
 void nft_batch_fini(struct nft_batch *batch);
+/* The next message, to be filled; nft_batch_next when that is done. */
+struct nlmsghdr *nft_batch_message(struct nft_batch *batch, uint16_t type, uint16_t flags);
+void nft_batch_next(struct nft_batch *batch);
 
 /* create: a new table with these flags of NFT_TABLE_F_*; else it is deleted. */
 void nft_put_table(struct nft_batch *batch, uint16_t type, const char *name, uint32_t flags);

@@ -21,7 +21,9 @@ enum {
     most_connections = 4096, /* more wait in the listener's queue */
     backlog = 4096,
     accepts_a_turn = 64,
-    pause_ms = 20
+    pause_ms = 20,
+    patrol_ms = 500,
+    patience_s = 3 /* with a client that said its end before there was a server */
 };
 
 struct proxy_conn {
@@ -30,6 +32,7 @@ struct proxy_conn {
     struct proxy_conn *previous;
     int fd[2];
     struct io_watch watch[2];
+    struct mono_ns since;
     bool begun;
     bool closed;
     _Alignas(max_align_t) unsigned char state[];
@@ -50,6 +53,7 @@ struct fault_proxy {
     struct io_wake stop;
     struct io_timer reap;
     struct io_timer resume;
+    struct io_timer patrol;
     struct listener listeners[family_count];
     struct proxy_conn *open;
     struct proxy_conn *dead; /* closed in this turn */
@@ -159,6 +163,39 @@ static void on_resume(void *ctx)
     accept_more(proxy, proxy->count < most_connections);
 }
 
+/* --- whom nobody waits for --- */
+
+/* A client that gave up while its server did not answer: nothing else tells, since what it has sent
+ * already would be reported again and again if its socket were watched. The kernel goes on trying
+ * to connect for two minutes, and clients try again each second: without this they fill the proxy.
+ */
+static bool has_given_up(const struct proxy_conn *conn, struct mono_ns now)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    if (getsockopt(conn->fd[PROXY_CLIENT], IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        return true;
+    if (info.tcpi_state == TCP_CLOSE_WAIT)
+        return base_mono_sub(now, conn->since).ns >= base_dur_s(patience_s).ns;
+    return info.tcpi_state == TCP_CLOSE;
+}
+
+static void on_patrol(void *ctx)
+{
+    struct fault_proxy *proxy = ctx;
+    struct mono_ns now = base_mono_now();
+    bool waiting = false;
+    for (struct proxy_conn *next, *conn = proxy->open; conn != NULL; conn = next) {
+        next = conn->next;
+        if (!conn->begun && has_given_up(conn, now))
+            proxy_conn_close(conn, PROXY_RESET);
+        else
+            waiting = waiting || !conn->begun;
+    }
+    if (waiting)
+        io_timer_start(&proxy->patrol, base_dur_ms(patrol_ms));
+}
+
 /* --- the beginning of one --- */
 
 /* As the agent's death and its silence need it; what it cannot have, it does without. */
@@ -234,6 +271,8 @@ static bool connect_server(struct proxy_conn *conn, const struct sockaddr_storag
     if (connect(fd, (const struct sockaddr *)to, len) < 0 && errno != EINPROGRESS)
         return false;
     io_watch_set(&conn->watch[PROXY_SERVER], IO_WRITE);
+    if (!io_timer_active(&conn->proxy->patrol))
+        io_timer_start(&conn->proxy->patrol, base_dur_ms(patrol_ms));
     return true;
 }
 
@@ -249,6 +288,7 @@ static void take(struct listener *listener, int fd)
     }
     struct proxy_conn *conn = base_calloc(1, sizeof *conn + driver->state_size);
     conn->proxy = proxy;
+    conn->since = base_mono_now();
     conn->fd[PROXY_CLIENT] = fd;
     conn->fd[PROXY_SERVER] = -1;
     prepare_socket(conn->fd[PROXY_CLIENT]);
@@ -352,6 +392,7 @@ static bool set_up(struct fault_proxy *proxy, struct base_error *err)
         return false;
     io_timer_init(&proxy->reap, proxy->loop, on_reap, proxy);
     io_timer_init(&proxy->resume, proxy->loop, on_resume, proxy);
+    io_timer_init(&proxy->patrol, proxy->loop, on_patrol, proxy);
     for (size_t i = 0; i < family_count; i++) {
         struct listener *listener = &proxy->listeners[i];
         listener->proxy = proxy;
@@ -378,6 +419,7 @@ static void tear_down(struct fault_proxy *proxy)
     free_dead(proxy);
     io_timer_fini(&proxy->reap);
     io_timer_fini(&proxy->resume);
+    io_timer_fini(&proxy->patrol);
     io_wake_fini(&proxy->stop);
     io_loop_free(proxy->loop);
     free(proxy->shared);

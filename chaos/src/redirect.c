@@ -9,6 +9,8 @@
 #include "established.h"
 #include "origin.h"
 #include "redirect_paths.h"
+#include "step.h"
+#include "zones.h"
 
 enum {
     retry_after_ms = 100,
@@ -25,10 +27,8 @@ struct outlet {                /* of one zone: its proxy, and what is sent there
 struct redirect_state {
     const struct redirect_kind *kind;
     void *rules;
-    struct fault_zone *zones;
-    struct outlet *outlets;
-    size_t zone_count;
-    char *table;
+    struct fault_zones zones;
+    struct outlet *outlets; /* one for each zone */
     uint32_t mark;
     struct redirect_paths *paths;
     enum fault_step round; /* which step the conversations under way belong to */
@@ -49,9 +49,9 @@ static struct fault_nft_redirect rules_of(const struct fault *fault, size_t zone
     const struct redirect_state *state = fault_state_of(fault);
     const struct outlet *outlet = &state->outlets[zone];
     struct fault_nft_redirect redirect = {
-        .table = state->table,
+        .table = state->zones.table,
         .side = state->kind->route(fault_spec_of(fault))->side,
-        .peers = &state->zones[zone].peers,
+        .peers = &state->zones.list[zone].peers,
         .ports = outlet->ports,
         .port_count = outlet->port_count,
         .mark = state->mark,
@@ -74,12 +74,8 @@ static struct redirect_state *state_new(struct fault *fault, const struct redire
 {
     struct redirect_state *state = base_calloc(1, sizeof *state);
     state->kind = kind;
-    state->zones = base_calloc(zone_count, sizeof *state->zones);
+    fault_zones_init(&state->zones, fault, zone_count);
     state->outlets = base_calloc(zone_count, sizeof *state->outlets);
-    state->zone_count = zone_count;
-    for (size_t i = 0; i < zone_count; i++)
-        state->zones[i].netns.fd = -1;
-    state->table = base_str_printf("%s%s", FAULT_NFT_PREFIX, fault_spec_of(fault)->id);
     state->mark = mark_of(fault_spec_of(fault)->id);
     state->paths = redirect_paths_new(fault, kind);
     io_timer_init(&state->retry, fault_env_of(fault)->loop, on_retry, fault);
@@ -115,7 +111,7 @@ static bool prepare_zone(struct fault *fault, const struct topo *topo, size_t in
                          struct base_error *err)
 {
     struct redirect_state *state = fault_state_of(fault);
-    struct fault_zone *zone = &state->zones[index];
+    struct fault_zone *zone = &state->zones.list[index];
     const struct fault_route *route = state->kind->route(fault_spec_of(fault));
     return fill_ports(&state->outlets[index], route, zone, err) &&
            redirect_paths_add(state->paths, index, zone, topo, err);
@@ -134,13 +130,9 @@ bool redirect_open(struct fault *fault, const struct redirect_kind *kind, const 
     state->rules = kind->rules(spec, topo, err);
     if (state->rules == NULL)
         return false;
-    for (size_t i = 0; i < state->zone_count; i++)
-        if (!fault_zone_open(&state->zones[i], topo, spec->targets[i], route->peers,
-                             route->peer_count, err))
-            return false;
-    if (!fault_zones_apart(state->zones, state->zone_count, err))
+    if (!fault_zones_open(&state->zones, fault, topo, route->peers, route->peer_count, err))
         return false;
-    for (size_t i = 0; i < state->zone_count; i++)
+    for (size_t i = 0; i < state->zones.count; i++)
         if (!prepare_zone(fault, topo, i, err))
             return false;
     return true;
@@ -173,17 +165,10 @@ static void gone_finish(struct fault *fault)
     struct redirect_state *state = fault_state_of(fault);
     const struct redirect_path *odd = redirect_paths_odd(state->paths);
     struct base_error err = {0};
-    redirect_paths_evidence(state->paths, state->zones);
-    if (odd == NULL) {
-        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
-        return;
-    }
-    redirect_paths_error(state->paths, odd, "the redirect is removed, yet", &err);
-    /* A server that is down by itself is not our fault still being there; it is on record. */
-    bool explained = redirect_paths_explained(state->paths, state->zones);
-    if (explained)
-        fault_note_error(fault, err.message);
-    fault_step_done(fault, explained ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
+    redirect_paths_evidence(state->paths, state->zones.list);
+    if (odd != NULL)
+        redirect_paths_error(state->paths, odd, "the redirect is removed, yet", &err);
+    fault_step_absent(fault, odd != NULL, redirect_paths_explained(state->paths, state->zones.list), &err);
 }
 
 static void on_round_done(struct fault *fault)
@@ -199,16 +184,12 @@ static void on_round_done(struct fault *fault)
         gone_finish(fault);
         return;
     }
-    redirect_paths_evidence(state->paths, state->zones);
+    redirect_paths_evidence(state->paths, state->zones.list);
     bool before = state->round == FAULT_STEP_PREPARE;
     if (odd != NULL)
         redirect_paths_error(state->paths, odd,
                              before ? "even without the fault" : "through the proxy", &err);
-    fault_step_done(fault,
-                    odd == NULL ? FAULT_OUTCOME_OK
-                    : before    ? FAULT_OUTCOME_FAILED
-                                : FAULT_OUTCOME_NO_EFFECT,
-                    &err);
+    fault_step_measured(fault, state->round, odd != NULL, &err);
 }
 
 static void round_begin(struct fault *fault, enum fault_step round)
@@ -231,7 +212,7 @@ void redirect_prepare(struct fault *fault)
 {
     struct redirect_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    if (fault_zones_connect(state->zones, state->zone_count, &err))
+    if (fault_zones_connect(state->zones.list, state->zones.count, &err))
         round_begin(fault, FAULT_STEP_PREPARE);
     else
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
@@ -250,7 +231,7 @@ static bool forget_datagrams(const struct fault_netns *netns,
 static bool apply_zone(struct fault *fault, size_t index, struct base_error *err)
 {
     struct redirect_state *state = fault_state_of(fault);
-    struct fault_zone *zone = &state->zones[index];
+    struct fault_zone *zone = &state->zones.list[index];
     const struct fault_proxy_config config = {.netns = &zone->netns,
                                               .mark = state->mark,
                                               .driver = state->kind->driver,
@@ -267,16 +248,8 @@ static bool apply_zone(struct fault *fault, size_t index, struct base_error *err
 
 void redirect_apply(struct fault *fault)
 {
-    struct redirect_state *state = fault_state_of(fault);
-    struct base_error err = {0};
-    for (size_t i = 0; i < state->zone_count; i++) {
-        if (!apply_zone(fault, i, &err)) {
-            (void)base_fail_context(&err, "%s", state->zones[i].target.name);
-            fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-            return;
-        }
-    }
-    fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+    const struct redirect_state *state = fault_state_of(fault);
+    fault_zones_step(fault, &state->zones, apply_zone);
 }
 
 void redirect_verify(struct fault *fault)
@@ -284,20 +257,19 @@ void redirect_verify(struct fault *fault)
     round_begin(fault, FAULT_STEP_VERIFY);
 }
 
+static bool renew_zone(struct fault *fault, size_t index, struct base_error *err)
+{
+    const struct redirect_state *state = fault_state_of(fault);
+    struct fault_zone *zone = &state->zones.list[index];
+    const struct fault_nft_redirect rules = rules_of(fault, index);
+    return fault_zone_is_current(zone, state->kind->word, err) &&
+           fault_nft_redirect_renew(zone->nft, &rules, fault_effect_left(fault), err);
+}
+
 void redirect_renew(struct fault *fault)
 {
-    struct redirect_state *state = fault_state_of(fault);
-    struct base_error err = {0};
-    for (size_t i = 0; i < state->zone_count; i++) {
-        struct fault_zone *zone = &state->zones[i];
-        const struct fault_nft_redirect rules = rules_of(fault, i);
-        if (!fault_zone_is_current(zone, state->kind->word, &err) ||
-            !fault_nft_redirect_renew(zone->nft, &rules, fault_effect_left(fault), &err)) {
-            fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-            return;
-        }
-    }
-    fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+    const struct redirect_state *state = fault_state_of(fault);
+    fault_zones_step(fault, &state->zones, renew_zone);
 }
 
 /* New connections go their own way first; then the proxy resets what it holds, while its table
@@ -305,38 +277,31 @@ void redirect_renew(struct fault *fault)
 static bool revert_zone(struct fault *fault, size_t index, struct base_error *err)
 {
     struct redirect_state *state = fault_state_of(fault);
-    struct fault_zone *zone = &state->zones[index];
+    struct fault_zone *zone = &state->zones.list[index];
     if (zone->nft == NULL)
         return true;
     const struct fault_nft_redirect rules = rules_of(fault, index);
     bool ok = fault_nft_redirect_stop(zone->nft, &rules, err);
     fault_proxy_stop(state->outlets[index].proxy);
     state->outlets[index].proxy = NULL;
-    ok = fault_nft_remove(zone->nft, state->table, ok ? err : NULL) && ok;
+    ok = fault_nft_remove(zone->nft, state->zones.table, ok ? err : NULL) && ok;
     return fault_nft_forget(zone->nft, state->mark, ok ? err : NULL) && ok;
 }
 
 void redirect_revert(struct fault *fault)
 {
-    struct redirect_state *state = fault_state_of(fault);
-    struct base_error err = {0};
-    bool ok = true;
-    for (size_t i = 0; i < state->zone_count; i++)
-        ok = revert_zone(fault, i, ok ? &err : NULL) && ok;
-    fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
+    const struct redirect_state *state = fault_state_of(fault);
+    fault_zones_step_all(fault, &state->zones, revert_zone);
 }
 
 void redirect_gone(struct fault *fault)
 {
     struct redirect_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    for (size_t i = 0; i < state->zone_count; i++) {
-        if (!fault_zone_absent(fault, &state->zones[i], state->table, &err)) {
-            fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
-            return;
-        }
-    }
-    round_begin(fault, FAULT_STEP_VERIFY_GONE);
+    if (fault_zones_absent(fault, &state->zones, &err))
+        round_begin(fault, FAULT_STEP_VERIFY_GONE);
+    else
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
 
 /* --- housekeeping --- */
@@ -347,7 +312,7 @@ void redirect_late(struct fault *fault, enum fault_step step)
     if (step == FAULT_STEP_VERIFY_GONE)
         gone_finish(fault);
     else if (state->round == step)
-        redirect_paths_evidence(state->paths, state->zones);
+        redirect_paths_evidence(state->paths, state->zones.list);
 }
 
 void redirect_cancel(struct fault *fault)
@@ -360,17 +325,14 @@ void redirect_cancel(struct fault *fault)
 void redirect_close(struct fault *fault)
 {
     struct redirect_state *state = fault_state_of(fault);
-    for (size_t i = 0; i < state->zone_count; i++)
+    for (size_t i = 0; i < state->zones.count; i++)
         fault_proxy_stop(state->outlets[i].proxy);
     redirect_paths_free(state->paths);
-    for (size_t i = 0; i < state->zone_count; i++)
-        fault_zone_fini(&state->zones[i]);
     io_timer_fini(&state->retry);
     if (state->rules != NULL)
         state->kind->rules_free(state->rules);
-    free(state->zones);
+    fault_zones_fini(&state->zones);
     free(state->outlets);
-    free(state->table);
     free(state);
     fault_set_state(fault, NULL);
 }
@@ -381,8 +343,8 @@ json_t *redirect_undo(const struct fault *fault)
 {
     const struct redirect_state *state = fault_state_of(fault);
     json_t *list = json_array();
-    for (size_t i = 0; i < state->zone_count; i++) {
-        json_t *one = fault_zone_to_json(&state->zones[i], state->table);
+    for (size_t i = 0; i < state->zones.count; i++) {
+        json_t *one = fault_zone_to_json(&state->zones.list[i], state->zones.table);
         json_object_set_new(one, "paths", redirect_paths_to_json(state->paths, i));
         json_array_append_new(list, one);
     }
@@ -396,12 +358,12 @@ bool redirect_reopen(struct fault *fault, const struct redirect_kind *kind, cons
     state->rules = kind->rules(fault_spec_of(fault), NULL, err);
     if (state->rules == NULL)
         return false;
-    for (size_t i = 0; i < state->zone_count; i++) {
+    for (size_t i = 0; i < state->zones.count; i++) {
         const json_t *one = json_array_get(undo, i);
-        if (!fault_zone_from_json(&state->zones[i], one, err))
+        if (!fault_zone_from_json(&state->zones.list[i], one, err))
             return false;
         /* Where the namespace is gone, there is nobody to talk to either. */
-        if (state->zones[i].netns.fd >= 0 &&
+        if (state->zones.list[i].netns.fd >= 0 &&
             !redirect_paths_from_json(state->paths, i, json_object_get(one, "paths"), err))
             return false;
     }

@@ -8,6 +8,21 @@ const char *fault_step_when(enum fault_step step)
     return step == FAULT_STEP_PREPARE ? "before" : step == FAULT_STEP_VERIFY ? "during" : "after";
 }
 
+void fault_step_measured(struct fault *fault, enum fault_step step, bool odd,
+                         const struct base_error *err)
+{
+    enum fault_outcome worse =
+        step == FAULT_STEP_PREPARE ? FAULT_OUTCOME_FAILED : FAULT_OUTCOME_NO_EFFECT;
+    fault_step_done(fault, odd ? worse : FAULT_OUTCOME_OK, err);
+}
+
+void fault_step_absent(struct fault *fault, bool odd, bool explained, const struct base_error *err)
+{
+    if (odd && explained)
+        fault_note_error(fault, err->message);
+    fault_step_done(fault, odd && !explained ? FAULT_OUTCOME_FAILED : FAULT_OUTCOME_OK, err);
+}
+
 void fault_step_held(struct fault *fault, bool *waits)
 {
     if (!*waits)

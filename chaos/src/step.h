@@ -12,6 +12,14 @@
 /* "before", "during" or "after": when that step measures. */
 const char *fault_step_when(enum fault_step step);
 
+/* The end of a step that measured; odd: not what it should be, err says how. Before the fault
+ * nothing can be shown then; during it the fault has no effect. */
+void fault_step_measured(struct fault *fault, enum fault_step step, bool odd,
+                         const struct base_error *err);
+/* Of the one that measures it gone; explained: by something else than the fault's still being
+ * there, as when a peer is down by itself, which is put on record. */
+void fault_step_absent(struct fault *fault, bool odd, bool explained, const struct base_error *err);
+
 /* They hold the deadline: a step that waits for that is done. */
 void fault_step_held(struct fault *fault, bool *waits);
 /* One is no more, unasked: a step that waits fails, and a fault that is active ends as failed. Not
