@@ -84,7 +84,7 @@ static bool take(struct echo *echo, const unsigned char *data, size_t len)
         return true;
     struct fault_probe *probe = echo->probe;
     size_t index = get16(message + 6);
-    fault_probe_answered(probe, index);
+    fault_probe_answered(probe, index, (struct dur_ns){0});
     return false;
 }
 

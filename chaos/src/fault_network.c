@@ -27,7 +27,8 @@ static const int64_t gone_ms = 5000; /* for the effect to wear off, measuring no
 
 struct impaired { /* one target */
     struct fault_netback_want want;
-    void *state; /* of the backend */
+    void *state;                 /* of the backend */
+    struct impair_lateness late; /* in the round under way, or the last */
 };
 
 struct network_state {
@@ -177,6 +178,29 @@ static bool network_open(struct fault *fault, const struct topo *topo, struct ba
 
 /* --- measuring --- */
 
+static struct impaired *impaired_of(const struct network_state *state,
+                                    const struct fault_survey_path *path)
+{
+    for (size_t i = 0; i < state->zone_count; i++)
+        if (path->netns == &state->zones[i].netns)
+            return &state->impaired[i];
+    return NULL;
+}
+
+static struct impair_lateness late_of(const struct network_state *state,
+                                      const struct fault_survey_path *path)
+{
+    const struct impaired *one = impaired_of(state, path);
+    return one != NULL ? one->late : (struct impair_lateness){0};
+}
+
+/* Each asks for what has been since the last. */
+static void note_lateness(struct network_state *state)
+{
+    for (size_t i = 0; i < state->zone_count && state->back->late != NULL; i++)
+        state->impaired[i].late = state->back->late(state->impaired[i].state);
+}
+
 /* Of this round; false: nothing is measured along that path. */
 static bool judge(const struct fault *fault, size_t i, struct effect_verdict *out)
 {
@@ -191,7 +215,7 @@ static bool judge(const struct fault *fault, size_t i, struct effect_verdict *ou
     if (state->round == FAULT_STEP_PREPARE)
         effect_before(network, plan, now, out);
     else if (state->round == FAULT_STEP_VERIFY)
-        effect_during(network, plan, before, now, out);
+        effect_during(network, plan, before, now, late_of(state, path), out);
     else
         effect_after(network, plan, before, now, out);
     return true;
@@ -254,6 +278,7 @@ static void on_round_done(void *ctx)
     struct network_state *state = fault_state_of(fault);
     struct base_error err = {0};
     bool before = state->round == FAULT_STEP_PREPARE;
+    note_lateness(state);
     if (state->round == FAULT_STEP_VERIFY_GONE) {
         if (find_odd(fault, "", NULL))
             io_timer_start(&state->retry, base_dur_ms(retry_ms)); /* until the deadline */
@@ -276,6 +301,7 @@ static void round_begin(struct fault *fault, enum fault_step round)
     struct network_state *state = fault_state_of(fault);
     struct base_error err = {0};
     state->round = round;
+    note_lateness(state);
     if (!fault_survey_start(state->survey, round != FAULT_STEP_VERIFY, on_round_done, fault, &err))
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }

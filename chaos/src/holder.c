@@ -23,7 +23,9 @@
 enum {
     read_at_once = 64, /* packets, before those that are due are let go */
     ipv4_header = 20,
-    ipv6_header = 40
+    ipv6_header = 40,
+    late_bucket_us = 500,
+    late_buckets = 200 /* the last for all that were later */
 };
 
 /* Of packets that the holder sends itself. Drawn by lot once; nobody else has a reason to use it.
@@ -40,6 +42,7 @@ struct fault_holder {
     bool running;
     pthread_t thread;
     atomic_bool broken;
+    atomic_uint late[late_buckets];
     atomic_uint_fast64_t seen;
     atomic_uint_fast64_t dropped;
     atomic_uint_fast64_t duplicated;
@@ -71,6 +74,17 @@ static void send_copy(const struct fault_holder *holder, const unsigned char *da
     (void)sent; /* as on any wire, the second one may be lost */
 }
 
+static void note_late(struct fault_holder *holder, const struct timeline_packet *packet,
+                      struct mono_ns now)
+{
+    int64_t bucket = base_mono_sub(now, packet->leaves).ns / (late_bucket_us * BASE_NS_PER_US);
+    if (bucket < 0)
+        bucket = 0;
+    if (bucket >= late_buckets)
+        bucket = late_buckets - 1;
+    (void)atomic_fetch_add_explicit(&holder->late[bucket], 1, memory_order_relaxed);
+}
+
 static void let_go(struct fault_holder *holder, struct timeline_packet *packet)
 {
     if (packet->changed)
@@ -92,6 +106,7 @@ static void let_go_due(struct fault_holder *holder)
          first != NULL && !base_mono_before(now, first->leaves);
          first = timeline_first(&holder->line)) {
         struct timeline_packet packet = timeline_take(&holder->line);
+        note_late(holder, &packet, now);
         let_go(holder, &packet);
     }
     fault_netqueue_flush(holder->queue);
@@ -291,6 +306,31 @@ uint32_t fault_holder_mark(const struct fault_holder *holder)
 bool fault_holder_works(const struct fault_holder *holder)
 {
     return !atomic_load(&holder->broken);
+}
+
+/* The bucket in which that tenth of them ends. */
+static int64_t tenth_at(const unsigned *counts, unsigned all, unsigned tenths)
+{
+    unsigned below = 0;
+    int64_t bucket = 0;
+    while (bucket < late_buckets - 1 && 10 * (uint64_t)(below += counts[bucket]) < all * tenths)
+        bucket++;
+    return bucket;
+}
+
+struct impair_lateness fault_holder_late(struct fault_holder *holder)
+{
+    const int64_t width = late_bucket_us * BASE_NS_PER_US;
+    unsigned counts[late_buckets];
+    unsigned all = 0;
+    for (size_t i = 0; i < late_buckets; i++) {
+        counts[i] = atomic_exchange_explicit(&holder->late[i], 0, memory_order_relaxed);
+        all += counts[i];
+    }
+    int64_t median = tenth_at(counts, all, 5);
+    /* In time is not late at all. */
+    return (struct impair_lateness){.low = {tenth_at(counts, all, 1) * width},
+                                    .median = {median > 0 ? (median + 1) * width : 0}};
 }
 
 struct fault_holder_counts fault_holder_counts(const struct fault_holder *holder)

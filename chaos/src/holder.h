@@ -9,7 +9,7 @@
 #ifndef CHAOS_HOLDER_H
 #define CHAOS_HOLDER_H
 
-#include "model/fault.h"
+#include "impair.h"
 #include "netns.h"
 
 struct fault_holder;
@@ -31,6 +31,8 @@ void fault_holder_free(struct fault_holder *holder);
 uint16_t fault_holder_queue(const struct fault_holder *holder);
 uint32_t fault_holder_mark(const struct fault_holder *holder); /* of the copies it sends */
 bool fault_holder_works(const struct fault_holder *holder);    /* false: its queue broke */
+/* Since this was asked last, to half a millisecond. */
+struct impair_lateness fault_holder_late(struct fault_holder *holder);
 struct fault_holder_counts fault_holder_counts(const struct fault_holder *holder);
 
 #endif

@@ -78,6 +78,11 @@ static bool nfqueue_revert(const struct fault_netback_want *want, void **state,
     return nft == NULL || fault_nft_remove(nft, want->table, err);
 }
 
+static struct impair_lateness nfqueue_late(void *state)
+{
+    return state != NULL ? fault_holder_late(state) : (struct impair_lateness){0};
+}
+
 static void nfqueue_close(void *state)
 {
     fault_holder_free(state);
@@ -101,5 +106,6 @@ const struct fault_netback_ops fault_netback_nfqueue = {
     .renew = nfqueue_renew,
     .revert = nfqueue_revert,
     .close = nfqueue_close,
+    .late = nfqueue_late,
     .standing = nfqueue_standing,
 };

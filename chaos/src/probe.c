@@ -101,7 +101,7 @@ static bool all_sent(const struct fault_probe *probe)
     return probe->sent == probe->task.plan.count;
 }
 
-void fault_probe_answered(struct fault_probe *probe, size_t index)
+void fault_probe_answered(struct fault_probe *probe, size_t index, struct dur_ns took)
 {
     if (index >= probe->sent + (probe->sending ? 1 : 0))
         return;
@@ -109,7 +109,7 @@ void fault_probe_answered(struct fault_probe *probe, size_t index)
     struct mono_ns now = base_mono_now();
     if (trip->answers++ > 0)
         return;
-    trip->took = base_mono_sub(now, trip->sent);
+    trip->took = took.ns > 0 ? took : base_mono_sub(now, trip->sent);
     probe->came[probe->answered++] = now.ns;
     if (!probe->sending && all_sent(probe) && probe->answered == probe->sent &&
         !probe->task.plan.linger)

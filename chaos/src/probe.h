@@ -65,7 +65,8 @@ struct fault_probe_task { /* what a method needs to know */
     void *state; /* of the method */
 };
 struct fault_probe_task *fault_probe_task_of(struct fault_probe *probe);
-/* An answer came just now; may free the probe. */
-void fault_probe_answered(struct fault_probe *probe, size_t index);
+/* An answer came just now; may free the probe. took: as measured by who knows better than the time
+ * between then and now; 0: nobody does. */
+void fault_probe_answered(struct fault_probe *probe, size_t index, struct dur_ns took);
 
 #endif

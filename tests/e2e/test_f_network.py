@@ -3,6 +3,7 @@
 namespace with sockets of our own, not taken from what the agent says; and nothing outlives its lease
 by more than 2 s, whatever dies."""
 
+import contextlib
 import ctypes
 import os
 import queue
@@ -57,34 +58,36 @@ class Pings:
     """ICMP echoes: when each was answered, how often, in which order."""
 
     def __init__(self, netns, address, count, gap_s=0.001, size=64, wait_s=0.25):
+        """gap_s: the pace at which they are sent; 0: as a train. wait_s: for those that are missing."""
         self.sent, self.answers, self.order, self.broken = {}, {}, [], 0
+        self.count, self.all_here = count, threading.Event()
         ident = os.getpid() & 0xffff
         with socket_in(netns, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sock:
             sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
             sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 1 << 22)
-            sock.settimeout(0.05)
+            sock.settimeout(0.03)
             reader = threading.Thread(target=self.read, args=(sock, ident))
             self.stop = False
             reader.start()
+            began = time.monotonic()
             for number in range(count):
+                while time.monotonic() < began + number * gap_s:
+                    self.all_here.wait(began + number * gap_s - time.monotonic())
                 body = struct.pack("!BBHHH", 8, 0, 0, ident, number) + bytes(size - 28)
                 body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
                 self.sent[number] = time.monotonic()
                 sock.sendto(body, (address, 0))
-                if gap_s:
-                    time.sleep(gap_s)
-            end = time.monotonic() + wait_s
-            while time.monotonic() < end and len(self.answers) < count:
-                time.sleep(0.01)
-            time.sleep(0.02)  # for what comes twice
+            self.all_here.wait(wait_s)
             self.stop = True
-            reader.join()
+            reader.join()  # which reads on until nothing has come for a while: what comes twice
 
     def read(self, sock, ident):
-        while not self.stop:
+        while True:
             try:
                 data = sock.recv(2048)
             except TimeoutError:
+                if self.stop:
+                    return
                 continue
             body = data[(data[0] & 15) * 4:]
             kind, _, _, whose, number = struct.unpack("!BBHHH", body[:8])
@@ -93,6 +96,8 @@ class Pings:
             elif (kind, whose) == (0, ident):
                 self.order.append(number)
                 self.answers.setdefault(number, []).append(time.monotonic())
+                if len(self.answers) == self.count:
+                    self.all_here.set()
 
     def rtts(self):
         return [self.answers[n][0] - self.sent[n] for n in self.answers]
@@ -134,9 +139,23 @@ def binomial(n, rate):
     return max(1, n * rate - spread), n * rate + spread
 
 
+@contextlib.contextmanager
+def hidden_packets(netns):
+    """Somebody else's rule marks packets as what the agent has sent itself, and so does not hold."""
+    nft = ["ip", "netns", "exec", netns, "nft"]
+    sh(*nft, "add table inet other; add chain inet other out { type filter hook output priority -300; };"
+       " add rule inet other out meta mark set 0x5351a7c3;"
+       " add chain inet other in { type filter hook input priority -300; };"
+       " add rule inet other in meta mark set 0x5351a7c3")
+    try:
+        yield
+    finally:
+        sh(*nft, "delete", "table", "inet", "other")
+
+
 def inject(agent, spec):
     status, record = agent.post(spec)
-    assert status == 200, record
+    assert status == 200, record["error"]
     assert record["state"] == "active" and all_ok(record), record
     assert evidence(record, "before") and evidence(record, "during")
     return record
@@ -187,6 +206,35 @@ def test_an_established_flow_is_delayed_and_survives(agent, platform):
         assert ping(platform, count=9).fastest() < 0.03, "only TCP with this port"
         revert(agent, spec)
         assert min(round_trip(b"after") for _ in range(7)) < 0.03
+
+
+@contextlib.contextmanager
+def busy_machine(seconds=60):
+    """Four processes for each processor that do nothing but compute, as long as this lasts and no longer than that."""
+    hogs = [subprocess.Popen(["timeout", str(seconds), "sh", "-c", "while :; do :; done"])
+            for _ in range(4 * len(os.sched_getaffinity(0)))]
+    try:
+        yield
+    finally:
+        for hog in hogs:
+            hog.terminate()
+        for hog in hogs:
+            hog.wait()
+
+
+def test_a_busy_machine_neither_hides_nor_fakes_a_delay(agent, platform):
+    """Connects are timed by the kernel: what waits for a processor is not counted among what the packets waited."""
+    netns = platform.instances["api-11"].netns
+    with busy_machine():
+        for _ in range(3):
+            spec = network_fault(delay_ms=50, protocol="tcp", ports=[5432], lease_s=5.0)
+            inject(agent, spec)
+            revert(agent, spec)
+        with hidden_packets(netns):
+            spec = network_fault(delay_ms=50, protocol="tcp", ports=[5432], lease_s=5.0)
+            status, record = agent.post(spec)
+    assert (status, record["end"], record["wasActive"]) == (409, "failed", False), record
+    assert [e["ok"] for e in evidence(record, "during")] == [False]
 
 
 def test_only_icmp(agent, platform):
@@ -266,12 +314,7 @@ def test_a_slow_link_is_shared_and_its_buffer_ends(agent, platform):
 def test_without_effect_it_is_ineffective(agent, platform):
     """Somebody else's rule hides the packets from ours: all is in place, and nothing happens."""
     netns = platform.instances["api-11"].netns
-    nft = ["ip", "netns", "exec", netns, "nft"]
-    sh(*nft, "add table inet other; add chain inet other out { type filter hook output priority -300; };"
-       " add rule inet other out meta mark set 0x5351a7c3;"
-       " add chain inet other in { type filter hook input priority -300; };"
-       " add rule inet other in meta mark set 0x5351a7c3")
-    try:
+    with hidden_packets(netns):
         before = ruleset(netns)
         status, record = agent.post(network_fault(delay_ms=50))
         assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
@@ -279,8 +322,6 @@ def test_without_effect_it_is_ineffective(agent, platform):
         assert [e["ok"] for e in evidence(record, "during")] == [False]
         assert "does not show the impairment towards store-13:5432" in record["error"]
         assert ruleset(netns) == before, "what is not ours stays"
-    finally:
-        sh(*nft, "delete", "table", "inet", "other")
 
 
 @pytest.mark.parametrize("more, words", [

@@ -2,6 +2,8 @@
 #include "io/connect.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +32,16 @@ void io_connect_cancel(struct io_connect *connect)
     free(connect);
 }
 
+/* Nothing but the SYN has been acknowledged on a connection that nobody has used. */
+static struct dur_ns handshake_of(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        return (struct dur_ns){0};
+    return (struct dur_ns){(int64_t)info.tcpi_rtt * BASE_NS_PER_US};
+}
+
 static void finish(struct io_connect *connect, int sys)
 {
     struct io_connect_result result = {
@@ -37,6 +49,8 @@ static void finish(struct io_connect *connect, int sys)
         .sys = sys,
         .elapsed = base_mono_sub(base_mono_now(), connect->started),
     };
+    if (result.connected)
+        result.handshake = handshake_of(connect->fd);
     void (*on_done)(void *ctx, const struct io_connect_result *) = connect->on_done;
     void *ctx = connect->ctx;
     io_connect_cancel(connect);
@@ -57,7 +71,13 @@ static void on_ready(void *ctx, unsigned events)
 static void on_expire(void *ctx)
 {
     struct io_connect *connect = ctx;
-    finish(connect, connect->at_once >= 0 ? connect->at_once : ETIMEDOUT);
+    struct sockaddr_storage ignored;
+    socklen_t len = sizeof ignored;
+    int sys = connect->at_once >= 0 ? connect->at_once : ETIMEDOUT;
+    /* Who has answered by now is not to blame for our looking late. */
+    if (getpeername(connect->fd, (struct sockaddr *)&ignored, &len) == 0)
+        sys = 0;
+    finish(connect, sys);
 }
 
 struct io_connect *io_connect_start(struct io_loop *loop, int fd, const struct sockaddr *address,

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/random.h"
 #include "base/text.h"
 #include "effect.h"
 #include "impair.h"
@@ -109,7 +110,7 @@ static size_t shown_of(const struct fault_network *network, const struct fault_i
         /* Without a limit of its own a simulated train takes no time at all. */
         if (plan.train.count == 0)
             assert_true(effect_shown(&verdict));
-        effect_during(network, &plan, &before, &during, &verdict);
+        effect_during(network, &plan, &before, &during, (struct impair_lateness){0}, &verdict);
         shown += effect_shown(&verdict) ? 1 : 0;
         effect_measured_fini(&before);
         effect_measured_fini(&during);
@@ -230,6 +231,48 @@ static void after_is_gone_or_not(void **state)
     }
 }
 
+/* A machine whose processors are all taken: the agent lets packets go late, evenly up to twice
+ * `late`, and knows it. */
+static bool shown_though_late(double size, struct dur_ns late, bool known, uint64_t seed)
+{
+    const struct fault_network *network = &cases[0];
+    const struct impair_lateness none = {.low = {0}};
+    const struct impair_lateness told = {.low = {late.ns / 5}, .median = late};
+    struct fault_impairment real = network->impairment;
+    struct effect_plan plan;
+    struct effect_verdict verdict;
+    struct base_rng rng;
+    real.delay.ns = (int64_t)((double)real.delay.ns * size);
+    base_rng_seed(&rng, seed);
+    assert_true(effect_plan(network, 1, base_dur_s(4), &plan, NULL));
+    struct effect_measured before = measure(network, &nothing, &plan, seed);
+    struct effect_measured during = measure(network, &real, &plan, seed);
+    for (size_t i = 0; i < during.paced.answered; i++)
+        during.paced.rtt_ns[i] +=
+            (int64_t)(2.0 * (double)late.ns * (base_rng_unit(&rng) + base_rng_unit(&rng)));
+    effect_during(network, &plan, &before, &during, known ? told : none, &verdict);
+    effect_measured_fini(&before);
+    effect_measured_fini(&during);
+    return effect_shown(&verdict);
+}
+
+static void lateness_of_our_own_is_told_from_the_fault(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        for (int64_t ms = 1; ms <= 24; ms++)
+            assert_true(shown_though_late(1.0, base_dur_ms(ms), true, seed));
+        assert_false(shown_though_late(1.0, base_dur_ms(24), false, seed));
+        /* However late it was. */
+        for (int64_t ms = 1; ms <= 200; ms += 7) {
+            assert_false(shown_though_late(0.1, base_dur_ms(ms), true, seed));
+            assert_false(shown_though_late(0.0, base_dur_ms(ms), true, seed));
+            assert_false(shown_though_late(0.5, base_dur_ms(ms), true, seed));
+            assert_false(shown_though_late(3.0, base_dur_ms(ms), true, seed));
+        }
+    }
+}
+
 /* Missing data never passes. */
 static void nothing_measured_shows_nothing(void **state)
 {
@@ -241,7 +284,7 @@ static void nothing_measured_shows_nothing(void **state)
         assert_true(effect_plan(&cases[i], 1, base_dur_s(4), &plan, NULL));
         effect_before(&cases[i], &plan, &none, &verdict);
         assert_false(effect_shown(&verdict));
-        effect_during(&cases[i], &plan, &none, &none, &verdict);
+        effect_during(&cases[i], &plan, &none, &none, (struct impair_lateness){0}, &verdict);
         assert_false(effect_shown(&verdict));
         effect_after(&cases[i], &plan, &none, &none, &verdict);
         assert_false(effect_shown(&verdict));
@@ -304,6 +347,7 @@ int main(void)
         cmocka_unit_test(another_size_is_not_taken_for_it),
         cmocka_unit_test(one_way_is_not_taken_for_both),
         cmocka_unit_test(after_is_gone_or_not),
+        cmocka_unit_test(lateness_of_our_own_is_told_from_the_fault),
         cmocka_unit_test(nothing_measured_shows_nothing),
         cmocka_unit_test(what_takes_too_long_is_refused_with_a_way_out),
         cmocka_unit_test(every_loss_has_a_plan),

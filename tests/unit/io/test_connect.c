@@ -76,6 +76,26 @@ static void somebody_listens(void **state)
     close(port);
 }
 
+/* While this process waits for a processor, the answer waits for it. */
+static void a_late_look_is_not_a_late_answer(void **state)
+{
+    (void)state;
+    struct sockaddr_in address;
+    struct base_error err;
+    int port = make_port(&address, 8);
+    struct attempt attempt = {.loop = io_loop_new(&err)};
+    struct mono_ns until = base_mono_add(base_mono_now(), base_dur_ms(50));
+    (void)start(&attempt, &address, base_dur_ms(1));
+    while (base_mono_before(base_mono_now(), until))
+        ;
+    io_loop_run(attempt.loop);
+    assert_true(attempt.result.connected);
+    assert_true(attempt.result.elapsed.ns >= base_dur_ms(49).ns);
+    assert_in_range(attempt.result.handshake.ns, 1, base_dur_ms(25).ns);
+    io_loop_free(attempt.loop);
+    close(port);
+}
+
 static void nobody_listens(void **state)
 {
     (void)state;
@@ -128,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(somebody_listens),
+        cmocka_unit_test(a_late_look_is_not_a_late_answer),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(nobody_answers),
         cmocka_unit_test(a_cancelled_attempt_is_silent),

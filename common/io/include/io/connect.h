@@ -14,6 +14,9 @@ struct io_connect_result {
     bool connected;
     int sys; /* errno when not; ETIMEDOUT also when our own patience ended */
     struct dur_ns elapsed;
+    /* How long the peer took to answer, by the kernel's own clock (tcpi_rtt after a handshake):
+     * what this process waits for a processor is not in it. 0: not known. */
+    struct dur_ns handshake;
 };
 
 /* fd: a non-blocking socket, taken over. on_done fires once, on the loop and never from inside this
