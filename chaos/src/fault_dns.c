@@ -16,21 +16,16 @@
 #include "base/text.h"
 #include "nft_host.h"
 #include "proxy_dns.h"
-#include "redirect.h"
-#include "statistics.h"
+#include "redirect_share.h"
 
 enum {
     dns_port = 53,
     patience_ms = 3000,
     silence_ms = 500,
     sample_whole = 4, /* when every question is hit */
-    sample_least = 60,
-    sample_most = 1000,
     resolv_max = 65536,
     gone_deadline_s = 5
 };
-
-static const double miss = 1e-4; /* as for app */
 
 struct dns_rules {
     struct proxy_dns_rules proxy; /* what the driver sees: it comes first */
@@ -40,12 +35,20 @@ struct dns_rules {
 
 static const struct fault_route *dns_route(const struct fault_spec *spec)
 {
-    static const struct fault_route route = {.side = FAULT_OUTBOUND, .port = dns_port};
+    static char port[] = "53";
+    static char *ports[] = {port};
+    static const struct fault_route route = {
+        .side = FAULT_OUTBOUND, .ports = ports, .port_count = 1};
     (void)spec;
     return &route;
 }
 
 /* --- what is asked for --- */
+
+static size_t samples_of(const struct fault_spec *spec)
+{
+    return redirect_samples("dns", spec->dns.share, sample_whole, (struct dur_ns){0}, NULL);
+}
 
 static bool read_address(const char *text, struct dns_address *out)
 {
@@ -67,6 +70,8 @@ static bool check(const struct fault_spec *spec, struct base_error *err)
     bool wrong = spec->dns.answer == FAULT_DNS_ADDRESS;
     if (!(spec->dns.share > 0.0))
         return base_fail(err, BASE_INVALID, "dns: a share of 0 %% hits nothing");
+    if (redirect_samples("dns", spec->dns.share, sample_whole, (struct dur_ns){0}, err) == 0)
+        return false;
     for (size_t i = 0; i < spec->dns.names.count; i++)
         if (!dns_pattern_valid(spec->dns.names.list[i]))
             return base_fail(err, BASE_INVALID,
@@ -164,13 +169,6 @@ static bool dns_aim(const struct fault *fault, const struct fault_zone *zone,
 
 /* --- what is asked, and what the answers must be --- */
 
-static size_t samples_of(const struct fault_spec *spec)
-{
-    if (spec->dns.share >= 1.0)
-        return sample_whole;
-    return fault_sample_size(spec->dns.share, miss, sample_least, sample_most);
-}
-
 static void dns_ask(const struct fault *fault, const struct redirect_path *path,
                     enum fault_step round, struct redirect_ask *out)
 {
@@ -224,13 +222,7 @@ static bool dns_judge(const struct fault *fault, const struct redirect_path *pat
         if (told ? is_hit(spec, rules, &answer) : silence && result->end == PROXY_PROBE_SILENT)
             hits++;
     }
-    struct fault_interval want = {0, 0};
-    if (during && spec->dns.share >= 1.0)
-        want = (struct fault_interval){path->count, path->count};
-    else if (during)
-        want = fault_binomial_interval(path->count, spec->dns.share, miss);
-    if (during && want.low == 0)
-        want.low = 1; /* none at all is never a proof */
+    struct fault_interval want = redirect_hits(spec->dns.share, path->count, during);
     out->metric = "questions answered by the fault";
     (void)snprintf(out->value, sizeof out->value, "%zu of %zu (%zu answered)", hits, path->count,
                    answered);
@@ -258,13 +250,7 @@ static bool dns_platform(const struct topo *topo, struct base_error *err)
 
 static bool dns_open(struct fault *fault, const struct topo *topo, struct base_error *err)
 {
-    const struct fault_spec *spec = fault_spec_of(fault);
-    if (!redirect_open(fault, &dns_kind, topo, err))
-        return false;
-    return samples_of(spec) > 0 ||
-           base_fail(err, BASE_INVALID,
-                     "dns: a share of %g %% cannot be shown in %d questions; ask for 1 %% or more",
-                     spec->dns.share * 100, sample_most);
+    return redirect_open(fault, &dns_kind, topo, err);
 }
 
 static bool dns_reopen(struct fault *fault, const json_t *undo, struct base_error *err)
@@ -275,7 +261,7 @@ static bool dns_reopen(struct fault *fault, const json_t *undo, struct base_erro
 /* Silence is heard in rounds of REDIRECT_PARALLEL. */
 static struct dur_ns dns_deadline(const struct fault *fault, enum fault_step step)
 {
-    int64_t rounds = (int64_t)(samples_of(fault_spec_of(fault)) / REDIRECT_PARALLEL + 1);
+    int64_t rounds = redirect_rounds(samples_of(fault_spec_of(fault))) + 1;
     if (step == FAULT_STEP_VERIFY_GONE)
         return base_dur_s(gone_deadline_s);
     bool talks = step == FAULT_STEP_PREPARE || step == FAULT_STEP_VERIFY;

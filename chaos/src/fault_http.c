@@ -15,23 +15,17 @@
 #include "connect.h"
 #include "nft_host.h"
 #include "proxy_http.h"
-#include "redirect.h"
-#include "statistics.h"
+#include "redirect_share.h"
 
 enum {
     patience_ms = 2000,
-    slack_ms = 100,   /* a machine that is busy */
-    sample_whole = 4, /* when every request is hit */
-    sample_least = 60,
-    sample_most = 1000,
+    slack_ms = 100,        /* a machine that is busy */
+    sample_whole = 4,      /* when every request is hit */
     shortest_slow_ms = 20, /* less does not tell from the machine's own hesitation */
     pieces_a_second = 100, /* as proxy_http.c sends them */
     most_time_s = 60,
     step_slack_s = 10
 };
-
-/* As for app: a correct fault is called wrong in at most this share of the series. */
-static const double miss = 1e-4;
 
 static const struct action {
     const char *metric;
@@ -71,9 +65,7 @@ static bool check_fields(const struct fault_texts *fields, bool with_value, stru
 
 static size_t samples_of(const struct fault_spec *spec)
 {
-    if (spec->http.share >= 1.0)
-        return sample_whole;
-    return fault_sample_size(spec->http.share, miss, sample_least, sample_most);
+    return redirect_samples("http", spec->http.share, sample_whole, spec->http.jitter, NULL);
 }
 
 /* When all of them are answered: those that are hit, one after the other in each of the series. */
@@ -103,12 +95,16 @@ static bool check(const struct fault_spec *spec, struct base_error *err)
                                                   : !action->bytes && spec->http.bytes != 0)
         return base_fail(err, BASE_INVALID, "http: %s takes %s bytes", name,
                          action->bytes ? "some" : "no");
+    if (spec->http.jitter.ns > (action->time ? spec->http.time.ns / 2 : 0))
+        return base_fail(err, BASE_INVALID, "http: %s takes %s jitter", name,
+                         action->time ? "up to half of it as" : "no");
     if (patches != (spec->http.action == FAULT_HTTP_PATCH))
         return base_fail(err, BASE_INVALID, "http: %s takes %s headers to set or remove", name,
                          patches ? "no" : "some");
     return check_fields(&spec->http.headers, true, err) &&
            check_fields(&spec->http.set, true, err) &&
            check_fields(&spec->http.remove, false, err) &&
+           redirect_samples("http", spec->http.share, sample_whole, spec->http.jitter, err) > 0 &&
            redirect_fits_lease(spec, shown_after(spec), err);
 }
 
@@ -144,7 +140,8 @@ static void http_ask(const struct fault *fault, const struct redirect_path *path
     const struct fault_spec *spec = fault_spec_of(fault);
     out->plan.say = http_rules_probe(redirect_rules(fault));
     out->plan.say_len = strlen(out->plan.say);
-    out->plan.patience = (struct dur_ns){base_dur_ms(patience_ms).ns + spec->http.time.ns};
+    out->plan.patience =
+        (struct dur_ns){base_dur_ms(patience_ms).ns + spec->http.time.ns + spec->http.jitter.ns};
     out->count = samples_of(spec);
     out->parallel = REDIRECT_PARALLEL;
     if (round == FAULT_STEP_VERIFY && spec->http.action == FAULT_HTTP_SLOW_BODY &&
@@ -182,7 +179,7 @@ static bool is_hit(const struct fault *fault, const struct proxy_probe_result *r
     case FAULT_HTTP_ABORT:
         return head->status == spec->http.status && is_marked(head);
     case FAULT_HTTP_DELAY:
-        return result->first.ns >= spec->http.time.ns * 9 / 10;
+        return result->first.ns >= (spec->http.time.ns - spec->http.jitter.ns) * 9 / 10;
     case FAULT_HTTP_SLOW_BODY:
         return result->spread.ns >= slow_time(spec, body).ns * 9 / 10;
     case FAULT_HTTP_TRUNCATE:
@@ -211,20 +208,11 @@ static bool is_exact(const struct fault_spec *spec, const struct redirect_path *
 {
     bool slow = spec->http.action == FAULT_HTTP_SLOW_BODY;
     struct dur_ns asked = slow ? slow_time(spec, body_of(result)) : spec->http.time;
+    asked.ns += spec->http.jitter.ns;
     struct dur_ns took = slow ? result->spread : result->first;
     if (!slow && spec->http.action != FAULT_HTTP_DELAY)
         return true;
     return took.ns <= usual(path, slow).ns + asked.ns * 11 / 10 + slack_ms * BASE_NS_PER_MS;
-}
-
-static struct fault_interval expected_hits(const struct fault_spec *spec, size_t count)
-{
-    if (spec->http.share >= 1.0)
-        return (struct fault_interval){count, count};
-    struct fault_interval interval = fault_binomial_interval(count, spec->http.share, miss);
-    if (interval.low == 0)
-        interval.low = 1; /* none at all is never a proof */
-    return interval;
 }
 
 /* Before: whether the answer is one on which the effect would show at all. */
@@ -246,6 +234,24 @@ static bool would_show(const struct fault_spec *spec, const struct redirect_path
     return false;
 }
 
+static bool judge_jitter(const struct fault_spec *spec, const struct redirect_path *path,
+                         struct redirect_finding *out)
+{
+    int64_t *before = base_calloc(path->before_count + 1, sizeof *before);
+    int64_t *late = base_calloc(path->count + 1, sizeof *late);
+    size_t count = 0;
+    for (size_t i = 0; i < path->before_count; i++)
+        before[i] = path->before[i].first.ns;
+    for (size_t i = 0; i < path->count; i++)
+        if (path->now[i].first.ns >= (spec->http.time.ns - spec->http.jitter.ns) * 9 / 10)
+            late[count++] = path->now[i].first.ns;
+    bool shown =
+        redirect_jitter_shown(spec->http.jitter, before, path->before_count, late, count, out);
+    free(before);
+    free(late);
+    return shown;
+}
+
 static bool http_judge(const struct fault *fault, const struct redirect_path *path,
                        enum fault_step round, struct redirect_finding *out)
 {
@@ -254,7 +260,7 @@ static bool http_judge(const struct fault *fault, const struct redirect_path *pa
     size_t answered = 0;
     size_t hits = 0;
     size_t inexact = 0;
-    struct fault_interval want = {0, 0};
+    struct fault_interval want = redirect_hits(spec->http.share, path->count, during);
     out->metric = actions[spec->http.action].metric;
     for (size_t i = 0; i < path->count; i++) {
         struct http_head head;
@@ -265,14 +271,14 @@ static bool http_judge(const struct fault *fault, const struct redirect_path *pa
         hits += hit ? 1 : 0;
         inexact += hit && during && !is_exact(spec, path, &path->now[i]) ? 1 : 0;
     }
-    if (during)
-        want = expected_hits(spec, path->count);
     bool exact = 2 * inexact <= hits; /* the median is in time */
     (void)snprintf(out->value, sizeof out->value, "%zu of %zu (%zu answered%s)", hits, path->count,
                    answered, exact ? "" : ", most of them too late");
     (void)snprintf(out->expected, sizeof out->expected, "%zu to %zu", want.low, want.high);
-    return answered == path->count && hits >= want.low && hits <= want.high && exact &&
-           (round != FAULT_STEP_PREPARE || would_show(spec, path, out));
+    bool ok = answered == path->count && hits >= want.low && hits <= want.high && exact;
+    if (ok && during && spec->http.jitter.ns > 0)
+        return judge_jitter(spec, path, out);
+    return ok && (round != FAULT_STEP_PREPARE || would_show(spec, path, out));
 }
 
 static const struct redirect_kind http_kind = {
@@ -294,13 +300,7 @@ static bool http_platform(const struct topo *topo, struct base_error *err)
 
 static bool http_open(struct fault *fault, const struct topo *topo, struct base_error *err)
 {
-    const struct fault_spec *spec = fault_spec_of(fault);
-    if (!redirect_open(fault, &http_kind, topo, err))
-        return false;
-    return samples_of(spec) > 0 ||
-           base_fail(err, BASE_INVALID,
-                     "http: a share of %g %% cannot be shown in %d requests; ask for 1 %% or more",
-                     spec->http.share * 100, sample_most);
+    return redirect_open(fault, &http_kind, topo, err);
 }
 
 static bool http_reopen(struct fault *fault, const json_t *undo, struct base_error *err)
@@ -312,7 +312,7 @@ static bool http_reopen(struct fault *fault, const json_t *undo, struct base_err
 static struct dur_ns http_deadline(const struct fault *fault, enum fault_step step)
 {
     const struct fault_spec *spec = fault_spec_of(fault);
-    int64_t rounds = (int64_t)(samples_of(spec) / REDIRECT_PARALLEL + 1);
+    int64_t rounds = redirect_rounds(samples_of(spec)) + 1;
     bool talks = step == FAULT_STEP_PREPARE || step == FAULT_STEP_VERIFY;
     if (step == FAULT_STEP_VERIFY_GONE)
         return base_dur_s(step_slack_s / 2);

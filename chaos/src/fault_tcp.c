@@ -15,8 +15,7 @@
 #include "measure.h"
 #include "nft_host.h"
 #include "proxy_tcp.h"
-#include "redirect.h"
-#include "statistics.h"
+#include "redirect_share.h"
 
 enum {
     patience_ms = 2000, /* one lost SYN is sent again after 1 s */
@@ -52,8 +51,14 @@ static const struct fault_route *tcp_route(const struct fault_spec *spec)
     return &spec->tcp.route;
 }
 
+static size_t samples_of(const struct fault_spec *spec)
+{
+    return redirect_samples("tcp", spec->tcp.share, toxics[spec->tcp.toxic].samples,
+                            spec->tcp.jitter, NULL);
+}
+
 /* When one conversation, as tcp_ask has it, has shown the toxic. */
-static struct dur_ns shown_after(const struct fault_spec *spec)
+static struct dur_ns one_shown_after(const struct fault_spec *spec)
 {
     int64_t time = spec->tcp.time.ns;
     switch (spec->tcp.toxic) {
@@ -72,6 +77,18 @@ static struct dur_ns shown_after(const struct fault_spec *spec)
     return (struct dur_ns){0};
 }
 
+static bool check_share(const struct fault_spec *spec, struct base_error *err)
+{
+    bool latency = spec->tcp.toxic == FAULT_TOXIC_LATENCY;
+    if (!(spec->tcp.share > 0.0))
+        return base_fail(err, BASE_INVALID, "tcp: a share of 0 %% hits nothing");
+    if (spec->tcp.jitter.ns > (latency ? spec->tcp.time.ns / 2 : 0))
+        return base_fail(err, BASE_INVALID, "tcp: %s takes %s jitter",
+                         fault_toxic_name(spec->tcp.toxic), latency ? "up to half of it as" : "no");
+    return redirect_samples("tcp", spec->tcp.share, toxics[spec->tcp.toxic].samples,
+                            spec->tcp.jitter, err) > 0;
+}
+
 static bool check(const struct fault_spec *spec, struct base_error *err)
 {
     const struct toxic *toxic = &toxics[spec->tcp.toxic];
@@ -87,7 +104,8 @@ static bool check(const struct fault_spec *spec, struct base_error *err)
         return base_fail(err, BASE_INVALID,
                          toxic->time ? "%s takes a time of 1 ms to %d s" : "%s takes no time", name,
                          most_time_s);
-    return redirect_fits_lease(spec, shown_after(spec), err);
+    struct dur_ns shown = {one_shown_after(spec).ns * redirect_rounds(samples_of(spec))};
+    return check_share(spec, err) && redirect_fits_lease(spec, shown, err);
 }
 
 static void *tcp_rules(const struct fault_spec *spec, const struct topo *topo,
@@ -97,8 +115,12 @@ static void *tcp_rules(const struct fault_spec *spec, const struct topo *topo,
     if (!check(spec, err))
         return NULL;
     struct proxy_tcp_rules *rules = base_calloc(1, sizeof *rules);
-    *rules = (struct proxy_tcp_rules){
-        .toxic = spec->tcp.toxic, .bytes = spec->tcp.bytes, .time = spec->tcp.time};
+    *rules = (struct proxy_tcp_rules){.toxic = spec->tcp.toxic,
+                                      .bytes = spec->tcp.bytes,
+                                      .time = spec->tcp.time,
+                                      .jitter = spec->tcp.jitter,
+                                      .share = spec->tcp.share,
+                                      .seed = spec->tcp.seed};
     return rules;
 }
 
@@ -122,11 +144,11 @@ static void tcp_ask(const struct fault *fault, const struct redirect_path *path,
     plan->enough = 1;
     if (round == FAULT_STEP_VERIFY_GONE && fault_is_halted(fault))
         return; /* that it answers again has to do: whoever halts does not wait */
-    out->count = toxics[spec->tcp.toxic].samples;
-    out->parallel = out->count; /* in a lease's time, and a late one delays no other */
+    out->count = samples_of(spec);
+    out->parallel = REDIRECT_PARALLEL; /* in a lease's time, and a late one delays no other */
     switch (spec->tcp.toxic) {
     case FAULT_TOXIC_LATENCY:
-        plan->patience.ns += spec->tcp.time.ns;
+        plan->patience.ns += spec->tcp.time.ns + spec->tcp.jitter.ns;
         break;
     case FAULT_TOXIC_SLICER:
         plan->enough = bytes * sliced_pieces;
@@ -154,24 +176,36 @@ static void tcp_ask(const struct fault *fault, const struct redirect_path *path,
 
 /* --- what the answers must be --- */
 
-static struct dur_ns median_first(const struct proxy_probe_result *results, size_t count)
+/* Of those that were answered; *count of them, to be freed. */
+static int64_t *firsts(const struct proxy_probe_result *results, size_t all, size_t *count)
 {
-    int64_t values[latency_samples];
-    size_t answered = 0;
-    for (size_t i = 0; i < count && i < latency_samples; i++)
+    int64_t *values = base_calloc(all + 1, sizeof *values);
+    *count = 0;
+    for (size_t i = 0; i < all; i++)
         if (results[i].bytes > 0)
-            values[answered++] = results[i].first.ns;
-    return (struct dur_ns){answered > 0 ? fault_median(values, answered) : -1};
+            values[(*count)++] = results[i].first.ns;
+    return values;
+}
+
+static struct dur_ns median_first(const struct proxy_probe_result *results, size_t all)
+{
+    size_t count;
+    int64_t *values = firsts(results, all, &count);
+    struct dur_ns median = {count > 0 ? fault_median(values, count) : -1};
+    free(values);
+    return median;
 }
 
 /* As late as asked for, less 10 %, and later than before by more than half of it, since what was
- * before may have been a busy moment; at most 10 % and some milliseconds more than both. */
-static bool is_late(struct dur_ns value, struct dur_ns before, struct dur_ns asked, bool during,
-                    struct redirect_finding *out)
+ * before may have been a busy moment; at most 10 % and some milliseconds more than both. give: as a
+ * jitter allows. */
+static bool is_late(struct dur_ns value, struct dur_ns before, struct dur_ns asked,
+                    struct dur_ns give, bool during, struct redirect_finding *out)
 {
-    int64_t half = before.ns + asked.ns / 2;
-    struct dur_ns low = {asked.ns * 9 / 10 > half ? asked.ns * 9 / 10 : half};
-    struct dur_ns high = {before.ns + asked.ns * 11 / 10 + slack_ms * BASE_NS_PER_MS};
+    int64_t half = before.ns + (asked.ns - give.ns) / 2;
+    int64_t least = (asked.ns - give.ns) * 9 / 10;
+    struct dur_ns low = {least > half ? least : half};
+    struct dur_ns high = {before.ns + (asked.ns + give.ns) * 11 / 10 + slack_ms * BASE_NS_PER_MS};
     char text[3][BASE_DUR_TEXT];
     proxy_probe_time(value, text[0]);
     proxy_probe_time(low, text[1]);
@@ -212,14 +246,16 @@ static bool judge_time(const struct fault_spec *spec, const struct redirect_path
         asked.ns *= sliced_pieces - 1;
     if (before.ns < 0)
         before.ns = 0;
-    return is_late(late_value(toxic, path->now, path->count), before, asked,
+    /* One alone may be off by all of the jitter, the median of so many by half of it at the most.
+     */
+    struct dur_ns give = {path->count > 1 ? spec->tcp.jitter.ns / 2 : spec->tcp.jitter.ns};
+    return is_late(late_value(toxic, path->now, path->count), before, asked, give,
                    round == FAULT_STEP_VERIFY, out);
 }
 
-static bool judge_bytes(const struct fault_spec *spec, const struct redirect_path *path,
+static bool judge_bytes(const struct fault_spec *spec, const struct proxy_probe_result *result,
                         bool during, struct redirect_finding *out)
 {
-    const struct proxy_probe_result *result = &path->now[0];
     unsigned long long limit = spec->tcp.bytes;
     bool reset = spec->tcp.toxic == FAULT_TOXIC_RESET_BYTES;
     if (!during) {
@@ -232,15 +268,70 @@ static bool judge_bytes(const struct fault_spec *spec, const struct redirect_pat
            result->end == (reset ? PROXY_PROBE_RESET : PROXY_PROBE_CLOSED);
 }
 
-static bool judge_silence(const struct redirect_path *path, bool during,
+static bool judge_silence(const struct proxy_probe_result *result, bool during,
                           struct redirect_finding *out)
 {
-    const struct proxy_probe_result *result = &path->now[0];
     (void)snprintf(out->expected, sizeof out->expected, "%s",
                    during ? "connected, no byte" : "an answer");
     return during ? result->bytes == 0 &&
                         (result->end == PROXY_PROBE_SILENT || result->end == PROXY_PROBE_CLOSED)
                   : result->bytes > 0;
+}
+
+/* --- of a share of the connections, and how late they are spread --- */
+
+/* One conversation: as the fault would have it (during), or as without it. */
+static bool judge_one(const struct fault_spec *spec, const struct redirect_path *path,
+                      const struct proxy_probe_result *result, bool during)
+{
+    const struct toxic *toxic = &toxics[spec->tcp.toxic];
+    struct redirect_finding ignored;
+    struct proxy_probe_result own = *result;
+    struct redirect_path one = *path;
+    one.now = &own;
+    one.count = 1;
+    if (spec->tcp.toxic == FAULT_TOXIC_TIMEOUT)
+        return judge_silence(result, during, &ignored);
+    if (toxic->bytes && !toxic->time)
+        return judge_bytes(spec, result, during, &ignored);
+    if (spec->tcp.toxic == FAULT_TOXIC_RESET_TIME && !during)
+        return result->bytes > 0 && result->end != PROXY_PROBE_RESET;
+    return judge_time(spec, &one, during ? FAULT_STEP_VERIFY : FAULT_STEP_VERIFY_GONE, &ignored);
+}
+
+static bool judge_share(const struct fault_spec *spec, const struct redirect_path *path,
+                        bool during, struct redirect_finding *out)
+{
+    struct fault_interval want = redirect_hits(spec->tcp.share, path->count, during);
+    size_t hits = 0;
+    size_t usual = 0;
+    for (size_t i = 0; i < path->count; i++) {
+        bool hit = judge_one(spec, path, &path->now[i], true);
+        hits += hit ? 1 : 0;
+        usual += !hit && judge_one(spec, path, &path->now[i], false) ? 1 : 0;
+    }
+    (void)snprintf(out->value, sizeof out->value, "%zu of %zu, %zu as usual", hits, path->count,
+                   usual);
+    (void)snprintf(out->expected, sizeof out->expected, "%zu to %zu, the rest as usual", want.low,
+                   want.high);
+    return hits >= want.low && hits <= want.high && hits + usual == path->count;
+}
+
+static bool judge_jitter(const struct fault_spec *spec, const struct redirect_path *path,
+                         struct redirect_finding *out)
+{
+    size_t usual;
+    size_t count;
+    size_t late = 0;
+    int64_t *before = firsts(path->before, path->before_count, &usual);
+    int64_t *now = firsts(path->now, path->count, &count);
+    for (size_t i = 0; i < count; i++)
+        if (now[i] >= (spec->tcp.time.ns - spec->tcp.jitter.ns) * 9 / 10)
+            now[late++] = now[i];
+    bool shown = redirect_jitter_shown(spec->tcp.jitter, before, usual, now, late, out);
+    free(before);
+    free(now);
+    return shown;
 }
 
 static bool judge_answered(const struct redirect_path *path, struct redirect_finding *out)
@@ -259,10 +350,16 @@ static bool tcp_judge(const struct fault *fault, const struct redirect_path *pat
     proxy_probe_describe(&path->now[0], out->value, sizeof out->value);
     if (round == FAULT_STEP_VERIFY_GONE && fault_is_halted(fault))
         return judge_answered(path, out);
+    if (spec->tcp.share < 1.0 && !judge_share(spec, path, during, out))
+        return false;
+    if (spec->tcp.jitter.ns > 0 && during && !judge_jitter(spec, path, out))
+        return false;
+    if (spec->tcp.share < 1.0)
+        return true;
     if (spec->tcp.toxic == FAULT_TOXIC_TIMEOUT)
-        return judge_silence(path, during, out);
+        return judge_silence(&path->now[0], during, out);
     if (toxic->bytes && !toxic->time)
-        return judge_bytes(spec, path, during, out);
+        return judge_bytes(spec, &path->now[0], during, out);
     /* That a connection is not reset shows in its living on. */
     if (spec->tcp.toxic == FAULT_TOXIC_RESET_TIME && !during) {
         (void)snprintf(out->expected, sizeof out->expected, "an answer, no reset");
@@ -302,7 +399,8 @@ static bool tcp_reopen(struct fault *fault, const json_t *undo, struct base_erro
 static struct dur_ns tcp_deadline(const struct fault *fault, enum fault_step step)
 {
     bool talks = step == FAULT_STEP_PREPARE || step == FAULT_STEP_VERIFY;
-    int64_t time = fault_spec_of(fault)->tcp.time.ns;
+    int64_t time =
+        fault_spec_of(fault)->tcp.time.ns * redirect_rounds(samples_of(fault_spec_of(fault)));
     if (step == FAULT_STEP_VERIFY_GONE)
         return (struct dur_ns){base_dur_s(step_slack_s / 2).ns + 2 * time};
     return (struct dur_ns){talks ? base_dur_s(step_slack_s).ns + time * 2 * sliced_pieces : 0};

@@ -154,7 +154,8 @@ static void take_request(struct http_exchange *exchange, const struct http_head 
         answer_here(exchange, head);
     } else if (exchange->hit && spec->http.action == FAULT_HTTP_DELAY) {
         exchange->request = HTTP_REQUEST_HELD;
-        exchange->held_until = base_mono_add(now, spec->http.time);
+        exchange->held_until =
+            base_mono_add(now, proxy_pace_draw(spec->http.time, spec->http.jitter, exchange->rng));
     } else {
         forward_request(exchange);
     }

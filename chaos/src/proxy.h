@@ -41,7 +41,7 @@ struct proxy_driver {
                   struct base_error *err);
     uint16_t (*udp_port)(const void *shared, int family);
     void (*stop)(void *shared);
-    /* Whether it wants a connection to the server at all; NULL: yes. */
+    /* Whether it wants a connection to the server at all; NULL: yes. Asked once, before begin. */
     bool (*wants_server)(const struct proxy_conn *conn);
     void (*begin)(struct proxy_conn *conn); /* both ends are there */
     void (*on_ready)(struct proxy_conn *conn, enum proxy_end end);

@@ -11,6 +11,20 @@ void proxy_pace_init(struct proxy_pace *pace, size_t piece, struct dur_ns time)
     base_buf_init(&pace->bytes, PROXY_PACE_MAX);
 }
 
+void proxy_pace_vary(struct proxy_pace *pace, struct dur_ns jitter, struct base_rng *rng)
+{
+    pace->jitter = jitter;
+    pace->rng = rng;
+}
+
+struct dur_ns proxy_pace_draw(struct dur_ns time, struct dur_ns jitter, struct base_rng *rng)
+{
+    if (jitter.ns == 0 || rng == NULL)
+        return time;
+    double off = (2.0 * base_rng_unit(rng) - 1.0) * (double)jitter.ns;
+    return (struct dur_ns){time.ns + (int64_t)off};
+}
+
 void proxy_pace_fini(struct proxy_pace *pace)
 {
     base_buf_fini(&pace->bytes);
@@ -35,8 +49,11 @@ void proxy_pace_put(struct proxy_pace *pace, const void *bytes, size_t len, stru
         last->len += len;
         return;
     }
+    struct mono_ns due = base_mono_add(now, proxy_pace_draw(pace->time, pace->jitter, pace->rng));
+    if (pace->count > 0 && base_mono_before(due, last->due))
+        due = last->due;
     pace->arrivals[end % PROXY_PACE_ARRIVALS] =
-        (struct arrival){.len = len, .came = now, .due = base_mono_add(now, pace->time)};
+        (struct arrival){.len = len, .came = now, .due = due};
     pace->count++;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/random.h"
 
 enum { PROXY_PACE_MAX = 256 * 1024, PROXY_PACE_ARRIVALS = 512 };
 
@@ -16,6 +17,8 @@ struct proxy_pace {
     struct base_buf bytes; /* not yet passed on */
     size_t piece;          /* 0: as they came */
     struct dur_ns time;    /* after arrival; with pieces: between them */
+    struct dur_ns jitter;  /* up to so much earlier or later; nothing overtakes */
+    struct base_rng *rng;  /* for it; NULL: none */
     struct mono_ns next;   /* pieces: when the next may go */
     size_t left;           /* of the piece that is going */
     struct arrival {
@@ -28,6 +31,10 @@ struct proxy_pace {
 };
 
 void proxy_pace_init(struct proxy_pace *pace, size_t piece, struct dur_ns time);
+/* rng outlives the pace. */
+void proxy_pace_vary(struct proxy_pace *pace, struct dur_ns jitter, struct base_rng *rng);
+/* One time, that much varied. */
+struct dur_ns proxy_pace_draw(struct dur_ns time, struct dur_ns jitter, struct base_rng *rng);
 void proxy_pace_fini(struct proxy_pace *pace); /* accepts a zeroed value */
 /* How many bytes it takes now; 0: none until some have gone. */
 size_t proxy_pace_room(const struct proxy_pace *pace);

@@ -9,13 +9,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "proxy_flow.h"
 #include "proxy_pace.h"
 #include "proxy_settle.h"
 
 enum { farewell_ms = 1000, chunk_bytes = 64 * 1024 };
 
+struct shared {
+    struct base_rng rng;
+};
+
 struct tcp_state {
+    bool hit; /* else all passes untouched */
     struct proxy_flow up;
     struct proxy_flow down;
     struct proxy_pace pace; /* latency, slicer */
@@ -36,9 +42,25 @@ static const struct proxy_tcp_rules *rules_of(const struct proxy_conn *conn)
     return proxy_conn_rules(conn);
 }
 
+static bool has(const struct proxy_conn *conn, enum fault_toxic toxic)
+{
+    const struct tcp_state *state = proxy_conn_state(conn);
+    return state->hit && rules_of(conn)->toxic == toxic;
+}
+
+static void tcp_share(void *value, const void *rules, size_t number)
+{
+    const struct proxy_tcp_rules *own = rules;
+    struct shared *shared = value;
+    base_rng_seed(&shared->rng, own->seed + number);
+}
+
 static bool wants_server(const struct proxy_conn *conn)
 {
-    return rules_of(conn)->toxic != FAULT_TOXIC_TIMEOUT;
+    struct tcp_state *state = proxy_conn_state(conn);
+    struct shared *shared = proxy_conn_shared(conn);
+    state->hit = base_rng_unit(&shared->rng) < rules_of(conn)->share;
+    return !has(conn, FAULT_TOXIC_TIMEOUT);
 }
 
 /* --- the ends --- */
@@ -67,7 +89,7 @@ static void strike(struct proxy_conn *conn)
     state->ending = true;
     proxy_conn_watch(conn, PROXY_CLIENT, 0);
     proxy_conn_watch(conn, PROXY_SERVER, 0);
-    if (rules_of(conn)->toxic == FAULT_TOXIC_RESET_BYTES) {
+    if (has(conn, FAULT_TOXIC_RESET_BYTES)) {
         proxy_settle_start(&state->settle);
         return;
     }
@@ -99,14 +121,13 @@ static void on_timer(void *ctx)
 static void answers_ended(struct proxy_conn *conn)
 {
     struct tcp_state *state = proxy_conn_state(conn);
-    const struct proxy_tcp_rules *rules = rules_of(conn);
     bool spent = state->down.budget == 0;
     if (spent)
         strike(conn);
-    else if (rules->toxic != FAULT_TOXIC_SLOW_CLOSE)
+    else if (!has(conn, FAULT_TOXIC_SLOW_CLOSE))
         shut(conn, PROXY_CLIENT);
     else if (!io_timer_active(&state->timer))
-        io_timer_start(&state->timer, rules->time);
+        io_timer_start(&state->timer, rules_of(conn)->time);
 }
 
 static void move_down(struct proxy_conn *conn, unsigned *client, unsigned *server)
@@ -261,7 +282,7 @@ static void tcp_on_ready(struct proxy_conn *conn, enum proxy_end end)
 {
     (void)end;
     const struct tcp_state *state = proxy_conn_state(conn);
-    if (state->ending || rules_of(conn)->toxic == FAULT_TOXIC_TIMEOUT)
+    if (state->ending || has(conn, FAULT_TOXIC_TIMEOUT))
         swallow(conn);
     else
         go_on(conn);
@@ -277,22 +298,23 @@ static void on_hand(void *ctx)
 static void tcp_begin(struct proxy_conn *conn)
 {
     struct tcp_state *state = proxy_conn_state(conn);
+    struct shared *shared = proxy_conn_shared(conn);
     const struct proxy_tcp_rules *rules = rules_of(conn);
-    bool limited =
-        rules->toxic == FAULT_TOXIC_LIMIT_DATA || rules->toxic == FAULT_TOXIC_RESET_BYTES;
-    bool timed = rules->toxic == FAULT_TOXIC_RESET_TIME || rules->toxic == FAULT_TOXIC_TIMEOUT;
+    bool sliced = has(conn, FAULT_TOXIC_SLICER);
+    bool limited = has(conn, FAULT_TOXIC_LIMIT_DATA) || has(conn, FAULT_TOXIC_RESET_BYTES);
+    bool timed = has(conn, FAULT_TOXIC_RESET_TIME) || has(conn, FAULT_TOXIC_TIMEOUT);
     io_timer_init(&state->timer, proxy_conn_loop(conn), on_timer, conn);
     io_timer_init(&state->hand, proxy_conn_loop(conn), on_hand, conn);
     proxy_settle_init(&state->settle, conn);
     proxy_flow_init(&state->up, UINT64_MAX);
     proxy_flow_init(&state->down, limited ? rules->bytes : UINT64_MAX);
-    state->paced = rules->toxic == FAULT_TOXIC_LATENCY || rules->toxic == FAULT_TOXIC_SLICER;
+    state->paced = sliced || has(conn, FAULT_TOXIC_LATENCY);
     if (state->paced)
-        proxy_pace_init(&state->pace, rules->toxic == FAULT_TOXIC_SLICER ? (size_t)rules->bytes : 0,
-                        rules->time);
+        proxy_pace_init(&state->pace, sliced ? (size_t)rules->bytes : 0, rules->time);
+    proxy_pace_vary(&state->pace, rules->jitter, &shared->rng);
     if (timed && rules->time.ns > 0)
         io_timer_start(&state->timer, rules->time);
-    if (rules->toxic == FAULT_TOXIC_TIMEOUT)
+    if (has(conn, FAULT_TOXIC_TIMEOUT))
         proxy_conn_watch(conn, PROXY_CLIENT, IO_READ);
     else
         go_on(conn);
@@ -311,6 +333,8 @@ static void tcp_finish(struct proxy_conn *conn)
 
 const struct proxy_driver proxy_tcp_driver = {
     .state_size = sizeof(struct tcp_state),
+    .shared_size = sizeof(struct shared),
+    .share = tcp_share,
     .wants_server = wants_server,
     .begin = tcp_begin,
     .on_ready = tcp_on_ready,

@@ -83,6 +83,21 @@ static struct redirect_state *state_new(struct fault *fault, const struct redire
     return state;
 }
 
+uint16_t redirect_port(const struct fault_route *route, size_t index)
+{
+    uint64_t port = 0;
+    bool valid = base_parse_u64(route->ports[index], &port) && port <= UINT16_MAX;
+    return valid ? (uint16_t)port : 0;
+}
+
+static bool check_ports(const struct fault_route *route, struct base_error *err)
+{
+    for (size_t i = 0; i < route->port_count; i++)
+        if (redirect_port(route, i) == 0)
+            return base_fail(err, BASE_INVALID, "ports: \"%s\" is no port", route->ports[i]);
+    return true;
+}
+
 static bool add_port(struct outlet *outlet, uint16_t port, struct base_error *err)
 {
     for (size_t i = 0; i < outlet->port_count; i++)
@@ -97,8 +112,11 @@ static bool add_port(struct outlet *outlet, uint16_t port, struct base_error *er
 static bool fill_ports(struct outlet *outlet, const struct fault_route *route,
                        const struct fault_zone *zone, struct base_error *err)
 {
-    if (route->port != 0)
-        return add_port(outlet, (uint16_t)route->port, err);
+    for (size_t i = 0; i < route->port_count; i++)
+        if (!add_port(outlet, redirect_port(route, i), err))
+            return false;
+    if (route->port_count > 0)
+        return true;
     if (route->side == FAULT_INBOUND)
         return add_port(outlet, zone->target.port, err);
     for (size_t i = 0; i < zone->peers.count; i++)
@@ -128,7 +146,7 @@ bool redirect_open(struct fault *fault, const struct redirect_kind *kind, const 
                          "outbound connections need `peers`: to whom, so that the effect can be "
                          "measured there");
     state->rules = kind->rules(spec, topo, err);
-    if (state->rules == NULL)
+    if (state->rules == NULL || !check_ports(route, err))
         return false;
     if (!fault_zones_open(&state->zones, fault, topo, route->peers, route->peer_count, err))
         return false;

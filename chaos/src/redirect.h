@@ -14,6 +14,8 @@
 #include "zone.h"
 
 enum { REDIRECT_PARALLEL = 16, REDIRECT_TEXT = 160 };
+/* Of a route's ports, which redirect_open has checked. */
+uint16_t redirect_port(const struct fault_route *route, size_t index);
 
 /* Inbound: from the agent's host, or from each peer's namespace, to the target. Outbound: from the
  * target's namespace to each peer. */

@@ -105,21 +105,12 @@ static bool add(struct redirect_paths *paths, size_t zone, char *from, const str
 }
 
 static bool add_inbound(struct redirect_paths *paths, size_t index, const struct fault_zone *zone,
-                        const struct topo *topo, int port, struct base_error *err)
+                        const struct topo *topo, const struct fault_peer *to,
+                        struct base_error *err)
 {
-    BASE_AUTO_FREE char *own = base_str_dup(zone->target.address);
-    struct fault_peers to = {0};
-    char *const names[] = {own};
-    if (!fault_peers_resolve(topo, names, 1, NULL, &to, err))
-        return false;
-    struct fault_peer peer = to.list[0];
-    fault_peers_fini(&to);
-    peer.port = port != 0 ? (uint16_t)port : peer.port;
-    (void)snprintf(peer.label, sizeof peer.label, "%.100s:%u", zone->target.name,
-                   (unsigned)peer.port);
-    bool postgres = speaks_postgres(topo, own);
+    bool postgres = speaks_postgres(topo, zone->target.address);
     if (zone->peers.count == 0)
-        return add(paths, index, NULL, &peer, postgres, err);
+        return add(paths, index, NULL, to, postgres, err);
     for (size_t i = 0; i < zone->peers.count; i++) {
         const struct topo_service *service = NULL;
         const struct topo_instance *from = instance_at(topo, zone->peers.list[i].text, &service);
@@ -128,10 +119,54 @@ static bool add_inbound(struct redirect_paths *paths, size_t index, const struct
                              "connections from %s cannot be measured: it has no network namespace "
                              "on this host; leave `peers` out or name instances that have one",
                              zone->peers.list[i].text);
-        if (!add(paths, index, base_str_dup(from->netns), &peer, postgres, err))
+        if (!add(paths, index, base_str_dup(from->netns), to, postgres, err))
             return false;
     }
     return true;
+}
+
+/* The target, as those who connect to it see it. */
+static bool find_target(const struct fault_zone *zone, const struct topo *topo,
+                        struct fault_peer *out, struct base_error *err)
+{
+    BASE_AUTO_FREE char *own = base_str_dup(zone->target.address);
+    struct fault_peers to = {0};
+    char *const names[] = {own};
+    if (!fault_peers_resolve(topo, names, 1, NULL, &to, err))
+        return false;
+    *out = to.list[0];
+    fault_peers_fini(&to);
+    return true;
+}
+
+/* name: of the one connected to. */
+static bool add_routed(struct redirect_paths *paths, size_t index, const struct fault_zone *zone,
+                       const struct topo *topo, const struct fault_peer *to, const char *name,
+                       struct base_error *err)
+{
+    const struct fault_route *route = paths->kind->route(fault_spec_of(paths->fault));
+    struct fault_peer peer = *to;
+    if (name != NULL)
+        (void)snprintf(peer.label, sizeof peer.label, "%.100s:%u", name, (unsigned)peer.port);
+    if (route->side == FAULT_INBOUND)
+        return add_inbound(paths, index, zone, topo, &peer, err);
+    return add(paths, index, base_str_dup(zone->target.netns), &peer,
+               speaks_postgres(topo, peer.text), err);
+}
+
+/* To each of the route's ports, or to the peer's own. */
+static bool add_ports(struct redirect_paths *paths, size_t index, const struct fault_zone *zone,
+                      const struct topo *topo, const struct fault_peer *to, const char *name,
+                      struct base_error *err)
+{
+    const struct fault_route *route = paths->kind->route(fault_spec_of(paths->fault));
+    struct fault_peer peer = *to;
+    for (size_t i = 0; i < route->port_count; i++) {
+        peer.port = redirect_port(route, i);
+        if (!add_routed(paths, index, zone, topo, &peer, name, err))
+            return false;
+    }
+    return route->port_count > 0 || add_routed(paths, index, zone, topo, &peer, name, err);
 }
 
 bool redirect_paths_add(struct redirect_paths *paths, size_t index, const struct fault_zone *zone,
@@ -143,13 +178,12 @@ bool redirect_paths_add(struct redirect_paths *paths, size_t index, const struct
         return paths->kind->aim(paths->fault, zone, &aim, err) &&
                add(paths, index, base_str_dup(zone->target.netns), &aim, false, err);
     if (route->side == FAULT_INBOUND)
-        return add_inbound(paths, index, zone, topo, route->port, err);
+        return find_target(zone, topo, &aim, err) &&
+               add_ports(paths, index, zone, topo, &aim, zone->target.name, err);
     for (size_t i = 0; i < zone->peers.count; i++) {
-        struct fault_peer peer = zone->peers.list[i];
-        if (route->port != 0)
-            peer.port = (uint16_t)route->port;
-        if (!add(paths, index, base_str_dup(zone->target.netns), &peer,
-                 speaks_postgres(topo, peer.text), err))
+        const struct fault_peer *peer = &zone->peers.list[i];
+        const char *name = route->port_count > 1 ? peer->text : NULL;
+        if (!add_ports(paths, index, zone, topo, peer, name, err))
             return false;
     }
     return true;

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+enum { hesitation_ns = 3000000 }; /* of a machine that does other things, too */
+
 size_t fault_sample_size(double rate, double miss, size_t least, size_t most)
 {
     if (!(rate > 0.0))
@@ -128,6 +130,25 @@ int64_t fault_median(int64_t *values, size_t count)
         return high;
     int64_t low = values[count / 2 - 1];
     return low + (high - low) / 2;
+}
+
+int64_t fault_middle_half(int64_t *values, size_t count)
+{
+    if (count == 0)
+        return 0;
+    qsort(values, count, sizeof *values, by_value);
+    return values[count - 1 - (count - 1) / 4] - values[(count - 1) / 4];
+}
+
+/* A quartile of 96 even draws is off by a tenth of the jitter (standard deviation), so that half
+ * of it is four of those for their difference. What the machine adds was there before, too. */
+struct fault_interval fault_jitter_bounds(int64_t jitter_ns, int64_t before_ns)
+{
+    int64_t low = before_ns + jitter_ns / 4;
+    if (low < jitter_ns / 2)
+        low = jitter_ns / 2;
+    int64_t high = jitter_ns + jitter_ns / 2 + 3 * before_ns + hesitation_ns;
+    return (struct fault_interval){(size_t)low, (size_t)high};
 }
 
 int64_t fault_decile(int64_t *values, size_t count)

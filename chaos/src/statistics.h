@@ -32,6 +32,15 @@ unsigned fault_told_apart(size_t n, double rate, double miss, double wrong);
  * around all there is no room for that, and they are left out. *expected gets the interval. */
 bool fault_rate_shown(double rate, double miss, size_t asked, size_t answered, size_t hits,
                       struct fault_interval *expected);
+/* The range of the middle half of count values, which are sorted in place: J when they are spread
+ * evenly over +-J. */
+int64_t fault_middle_half(int64_t *values, size_t count);
+/* What that range may be, in nanoseconds, for a jitter of that size among FAULT_JITTER_SAMPLES
+ * times, where it was `before_ns` without: one that is a tenth as large or ten times as large is
+ * outside. */
+struct fault_interval fault_jitter_bounds(int64_t jitter_ns, int64_t before_ns);
+enum { FAULT_JITTER_SAMPLES = 96 };
+
 /* Of count values, which are sorted in place; 0 of none. */
 int64_t fault_median(int64_t *values, size_t count);
 /* The value that a tenth of them does not exceed. A busy machine makes round trips longer, never

@@ -220,6 +220,29 @@ static void check_route(struct scn_reporter *reporter, const struct scn_fault *f
         scn_at(reporter, "spec.faults[%zu].%s.peers[%zu]", i, kind, k);
         scn_say(reporter, "\"%s\" is the target itself, expected other services", fault->service);
     }
+    scn_at(reporter, "spec.faults[%zu].%s.ports", i, kind);
+    if (route->port != 0 && route->port_count > 0)
+        scn_say(reporter, "port is given, too, expected one of the two");
+}
+
+static void check_jitter(struct scn_reporter *reporter, const char *kind, const char *of,
+                         bool delays, struct dur_ns time, struct dur_ns jitter, size_t i)
+{
+    scn_at(reporter, "spec.faults[%zu].%s.jitter", i, kind);
+    if (jitter.ns > 0 && !delays)
+        scn_say(reporter, "makes sense only with %s", of);
+    else if (jitter.ns > time.ns / 2)
+        scn_say(reporter, "expected no more than half of the %s", of);
+}
+
+static void check_tcp(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    check_route(reporter, fault, &fault->tcp.route, i);
+    check_jitter(reporter, "tcp", "latency", fault->tcp.toxic == FAULT_TOXIC_LATENCY,
+                 fault->tcp.time, fault->tcp.jitter, i);
+    scn_at(reporter, "spec.faults[%zu].tcp.percent", i);
+    if (fault->tcp.share <= 0)
+        scn_say(reporter, "hits nothing, expected more than 0%%");
 }
 
 static void check_http(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
@@ -231,6 +254,8 @@ static void check_http(struct scn_reporter *reporter, const struct scn_fault *fa
     scn_at(reporter, "spec.faults[%zu].http.percent", i);
     if (fault->http.share <= 0)
         scn_say(reporter, "hits nothing, expected more than 0%%");
+    check_jitter(reporter, "http", "delay", fault->http.action == FAULT_HTTP_DELAY,
+                 fault->http.time, fault->http.jitter, i);
     scn_at(reporter, "spec.faults[%zu].http.pathPrefix", i);
     if (fault->http.path != NULL && fault->http.path_prefix != NULL)
         scn_say(reporter, "path is given, too, expected one of the two");
@@ -318,7 +343,7 @@ static void check_faults(struct scn_reporter *reporter)
         if (fault->kind == FAULT_LIMITS)
             check_limits(reporter, fault, i);
         if (fault->kind == FAULT_TCP)
-            check_route(reporter, fault, &fault->tcp.route, i);
+            check_tcp(reporter, fault, i);
         if (fault->kind == FAULT_HTTP) {
             check_route(reporter, fault, &fault->http.route, i);
             check_http(reporter, fault, i);

@@ -25,10 +25,19 @@ static const struct scn_words sides = WORDS(side_list);
          .most = 64,                                                                               \
          .help = "Only connections from (outbound: to) these services. Must be given for "         \
                  "outbound."},                                                                     \
+        {.key = "port",                                                                            \
+         .type = SCN_INTEGER,                                                                      \
+         AT(kind.route.port),                                                                      \
+         .fallback = "0",                                                                          \
+         .min = "0",                                                                               \
+         .max = "65535",                                                                           \
+         .example = "5432",                                                                        \
+         .help = "Only connections to this port; 0: to that of the service connected to."},        \
     {                                                                                              \
-        .key = "port", .type = SCN_INTEGER, AT(kind.route.port), .fallback = "0", .min = "0",      \
-        .max = "65535", .example = "5432",                                                         \
-        .help = "Only connections to this port; 0: to that of the service connected to."           \
+        .key = "ports", .type = SCN_TEXTS, .item = SCN_PORT, AT(kind.route.ports),                 \
+        .count_offset = offsetof(struct scn_fault, kind.route.port_count), .most = 16,             \
+        .help = "Only connections to these ports, instead of port. Each of them must answer, of "  \
+                "each peer for outbound: the effect is measured on all."                           \
     }
 
 /* NOLINTEND(bugprone-macro-parentheses) */
@@ -54,6 +63,24 @@ static const struct scn_shape slicer_shape = {FIELDS(slicer_fields)};
 
 static const struct scn_field tcp_fields[] = {
     ROUTE_FIELDS(tcp),
+    {.key = "percent",
+     .type = SCN_PERCENT,
+     AT(tcp.share),
+     .fallback = "100%",
+     .min = "0%",
+     .max = "100%",
+     .example = "20%",
+     .help = "Only this share of the connections; the seed decides which."},
+    {.key = "jitter",
+     .type = SCN_DURATION,
+     AT(tcp.jitter),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "60s",
+     .example = "20ms",
+     .help =
+         "With latency: each time it is up to so much more or less, evenly distributed; nothing "
+         "overtakes."},
     {.key = "latency",
      .type = SCN_DURATION,
      AT(tcp.time),
@@ -184,6 +211,14 @@ static const struct scn_field http_fields[] = {
      .min = "1ms",
      .max = "60s",
      .help = "Requests reach the service so much later."},
+    {.key = "jitter",
+     .type = SCN_DURATION,
+     AT(http.jitter),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "60s",
+     .example = "20ms",
+     .help = "With delay: each is delayed up to so much more or less, evenly distributed."},
     {.key = "slowBody",
      .type = SCN_INTEGER,
      AT(http.bytes),

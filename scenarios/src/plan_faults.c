@@ -236,7 +236,11 @@ static char **copy_texts(char *const *texts, size_t count)
 static void fill_route(const struct scn_route_of *route, struct fault_route *out)
 {
     out->side = route->side;
-    out->port = (int)route->port;
+    out->port_count = route->port != 0 ? 1 : route->port_count;
+    out->ports = base_calloc(out->port_count, sizeof *out->ports);
+    for (size_t i = 0; i < out->port_count; i++)
+        out->ports[i] = route->port != 0 ? base_str_printf("%d", (int)route->port)
+                                         : base_str_dup(route->ports[i]);
     out->peer_count = route->peer_count;
     out->peers = copy_texts(route->peers, route->peer_count);
 }
@@ -316,6 +320,7 @@ static void fill_http(const struct planner *planner, const struct scn_fault *fau
     spec->http.status = (int)fault->http.status;
     spec->http.body = base_str_dup(fault->http.body);
     spec->http.time = fault->http.time;
+    spec->http.jitter = fault->http.jitter;
     spec->http.bytes = (uint64_t)fault->http.bytes;
     spec->http.set = texts_of(fault->http.set, fault->http.set_count);
     spec->http.remove = texts_of(fault->http.remove, fault->http.remove_count);
@@ -402,6 +407,9 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         spec->tcp.toxic = fault->tcp.toxic;
         spec->tcp.bytes = (uint64_t)fault->tcp.bytes;
         spec->tcp.time = fault->tcp.time;
+        spec->tcp.jitter = fault->tcp.jitter;
+        spec->tcp.share = fault->tcp.share;
+        spec->tcp.seed = seed_of(planner->seed, fault->name) >> 1;
         break;
     case FAULT_HTTP:
         need_netns(planner, service, index);

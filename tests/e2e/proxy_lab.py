@@ -1,28 +1,77 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faults of the proxy, and the name server and resolver that those of dns are seen with."""
 
+import contextlib
 import socket
 import struct
 
-from chaos_lab import fault, tcp_socket
+from chaos_lab import all_ok, fault, tcp_socket
 
 MS = 1_000_000
 
 
 def tcp_fault(toxic, nbytes=0, time_ms=0, targets=("api-11",), peers=(), direction="inbound",
-              port=0, service="api", **more):
+              ports=(), service="api", jitter_ms=0, share=1.0, seed=7, **more):
     more.setdefault("lease_s", 10.0)  # nobody renews: it must not lapse on a busy machine
-    return fault("tcp", service, list(targets), direction=direction, peers=list(peers), port=port,
-                 toxic=toxic, bytes=nbytes, timeNs=int(time_ms * MS), **more)
+    return fault("tcp", service, list(targets), direction=direction, peers=list(peers),
+                 ports=[str(port) for port in ports], toxic=toxic, bytes=nbytes,
+                 timeNs=int(time_ms * MS), jitterNs=int(jitter_ms * MS), share=share, seed=seed,
+                 **more)
 
 
 def http_fault(action, targets=("gateway-14",), **more):
-    details = {"direction": "inbound", "peers": [], "port": 0, "method": None, "path": None,
+    details = {"direction": "inbound", "peers": [], "ports": [], "method": None, "path": None,
                "pathPrefix": "/api/", "headers": [], "share": 1.0, "seed": 7, "action": action,
-               "status": 0, "body": None, "timeNs": 0, "bytes": 0, "set": [], "remove": []}
+               "status": 0, "body": None, "timeNs": 0, "jitterNs": 0, "bytes": 0, "set": [], "remove": []}
     extra = {k: more.pop(k) for k in list(more) if k in details}
     more.setdefault("lease_s", 10.0)
     return fault("http", "gateway", list(targets), **{**details, **extra}, **more)
+
+
+class Client:
+    """A connection to an instance, from the host or from a namespace."""
+
+    def __init__(self, platform, name="api-11", netns=None, timeout=5.0, port=None):
+        instance = platform.instances[name]
+        self.sock = tcp_socket(netns)
+        self.sock.settimeout(timeout)
+        self.sock.connect((instance.address, port or instance.port))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def echo(self, data=b"hello"):
+        self.sock.sendall(data)
+        return self.hear(len(data))
+
+    def hear(self, count):
+        """Up to count bytes, and how it ended: "more", "closed", "reset" or "silent"."""
+        got = b""
+        while len(got) < count:
+            try:
+                piece = self.sock.recv(count - len(got))
+            except TimeoutError:
+                return got, "silent"
+            except ConnectionError:
+                return got, "reset"
+            if not piece:
+                return got, "closed"
+            got += piece
+        return got, "more"
+
+
+@contextlib.contextmanager
+def injected(agent, spec):
+    status, record = agent.post(spec)
+    assert status == 200 and record["state"] == "active", record
+    yield record
+    status, record = agent.delete(spec)
+    assert status == 200 and record["state"] == "gone", record
+    assert {e["when"] for e in record["evidence"]} == {"before", "during", "after"}
+    assert all_ok(record), record["evidence"]
 
 
 ZONE = """

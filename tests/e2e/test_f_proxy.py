@@ -3,7 +3,6 @@
 clients are, and every death: what is held ends, what comes next goes direct."""
 
 import concurrent.futures
-import contextlib
 import http.client
 import re
 import signal
@@ -16,45 +15,10 @@ import pytest
 from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, all_ok, agent, agent_options, bridge,
                        evidence, platform, ruleset, sh, tcp_socket)
 from conftest import wait_until
-from proxy_lab import MS, RIGHT, ZONE, dns_fault, http_fault, lookup, tcp_fault
+from proxy_lab import Client, MS, RIGHT, ZONE, dns_fault, http_fault, injected, lookup, tcp_fault
 
 pytestmark = NEEDS_ROOT
 LEASE_S = 1.0
-
-
-class Client:
-    """A connection to an instance, from the host or from a namespace."""
-
-    def __init__(self, platform, name="api-11", netns=None, timeout=5.0):
-        instance = platform.instances[name]
-        self.sock = tcp_socket(netns)
-        self.sock.settimeout(timeout)
-        self.sock.connect((instance.address, instance.port))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.sock.close()
-
-    def echo(self, data=b"hello"):
-        self.sock.sendall(data)
-        return self.hear(len(data))
-
-    def hear(self, count):
-        """Up to count bytes, and how it ended: "more", "closed", "reset" or "silent"."""
-        got = b""
-        while len(got) < count:
-            try:
-                piece = self.sock.recv(count - len(got))
-            except TimeoutError:
-                return got, "silent"
-            except ConnectionError:
-                return got, "reset"
-            if not piece:
-                return got, "closed"
-            got += piece
-        return got, "more"
 
 
 def echoes(platform, name="api-11", netns=None, timeout=1.0):
@@ -63,17 +27,6 @@ def echoes(platform, name="api-11", netns=None, timeout=1.0):
             return client.echo() == (b"hello", "more")
     except OSError:
         return False
-
-
-@contextlib.contextmanager
-def injected(agent, spec):
-    status, record = agent.post(spec)
-    assert status == 200 and record["state"] == "active", record
-    yield record
-    status, record = agent.delete(spec)
-    assert status == 200 and record["state"] == "gone", record
-    assert {e["when"] for e in record["evidence"]} == {"before", "during", "after"}
-    assert all_ok(record), record["evidence"]
 
 
 # --- every toxic, as clients see it ---

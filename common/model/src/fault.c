@@ -140,13 +140,17 @@ static const struct codec_field limits_fields[] = {
          AT(kind.route.peers),                                                                     \
          .count_offset = offsetof(struct fault_spec, kind.route.peer_count)},                      \
     {                                                                                              \
-        .key = "port", .type = CODEC_INT, .max = UINT16_MAX, AT(kind.route.port)                   \
+        .key = "ports", .type = CODEC_TEXTS, .form = FORM_NAME, AT(kind.route.ports),              \
+        .count_offset = offsetof(struct fault_spec, kind.route.port_count)                         \
     }
 static const struct codec_field tcp_fields[] = {
     ROUTE_FIELDS(tcp),
     {.key = "toxic", .type = CODEC_WORD, .words = &toxics, AT(tcp.toxic)},
     {.key = "bytes", .type = CODEC_U64, AT(tcp.bytes)},
     {.key = "timeNs", .type = CODEC_NS, AT(tcp.time)},
+    {.key = "jitterNs", .type = CODEC_NS, AT(tcp.jitter)},
+    {.key = "share", .type = CODEC_REAL, .range = RANGE_SHARE, AT(tcp.share)},
+    {.key = "seed", .type = CODEC_U64, AT(tcp.seed)},
 };
 #define TEXTS_FIELD(word, member)                                                                  \
     {                                                                                              \
@@ -166,6 +170,7 @@ static const struct codec_field http_fields[] = {
     {.key = "status", .type = CODEC_INT, .max = 599, AT(http.status)},
     {.key = "body", .type = CODEC_TEXT_OR_NULL, AT(http.body)},
     {.key = "timeNs", .type = CODEC_NS, AT(http.time)},
+    {.key = "jitterNs", .type = CODEC_NS, AT(http.jitter)},
     {.key = "bytes", .type = CODEC_U64, AT(http.bytes)},
     TEXTS_FIELD("set", set),
     TEXTS_FIELD("remove", remove),

@@ -150,6 +150,8 @@ struct scn_route_of {
     char **peers;
     size_t peer_count;
     int64_t port; /* 0: that of whoever is connected to */
+    char **ports; /* instead of port */
+    size_t port_count;
 };
 
 struct scn_fault {
@@ -222,6 +224,8 @@ struct scn_fault {
         enum fault_toxic toxic;
         int64_t bytes;
         struct dur_ns time;
+        struct dur_ns jitter;
+        double share; /* 0..1 */
     } tcp;
     struct {
         struct scn_route_of route;
@@ -235,6 +239,7 @@ struct scn_fault {
         int64_t status;
         char *body;
         struct dur_ns time;
+        struct dur_ns jitter;
         int64_t bytes;
         char **set; /* "Name: value" */
         size_t set_count;

@@ -134,6 +134,8 @@ static inline void proxied_start(struct proxied *proxied, const struct proxy_dri
     }
     io_timer_init(&proxied->tick, conn->loop, proxied_on_tick, proxied);
     io_timer_start(&proxied->tick, (struct dur_ns){0});
+    if (driver->wants_server != NULL)
+        (void)driver->wants_server(conn);
     driver->begin(conn);
 }
 

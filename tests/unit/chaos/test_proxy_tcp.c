@@ -15,8 +15,8 @@ static char heard[said + 2];
 
 /* Spliced and paced. */
 static const struct proxy_tcp_rules kinds[] = {
-    {.toxic = FAULT_TOXIC_RESET_TIME, .time = {60 * BASE_NS_PER_S}},
-    {.toxic = FAULT_TOXIC_LATENCY, .time = {BASE_NS_PER_MS}},
+    {.toxic = FAULT_TOXIC_RESET_TIME, .time = {60 * BASE_NS_PER_S}, .share = 1.0},
+    {.toxic = FAULT_TOXIC_LATENCY, .time = {BASE_NS_PER_MS}, .share = 1.0},
 };
 
 static void what_a_server_said_before_its_reset_arrives(void **state)

@@ -176,6 +176,43 @@ static void a_tenth_does_not_exceed_the_decile(void **state)
     assert_int_equal(fault_decile(noisy, 21), 12);
 }
 
+/* The range of so many even draws, beside a machine that is late by up to `noise` every other time.
+ */
+static int64_t drawn_range(struct base_rng *rng, double jitter, double noise)
+{
+    int64_t values[FAULT_JITTER_SAMPLES];
+    for (size_t i = 0; i < FAULT_JITTER_SAMPLES; i++) {
+        double late = base_rng_unit(rng) < 0.5 ? noise * base_rng_unit(rng) : 0.0;
+        values[i] = (int64_t)(1e8 + (2.0 * base_rng_unit(rng) - 1.0) * jitter + late);
+    }
+    return fault_middle_half(values, FAULT_JITTER_SAMPLES);
+}
+
+static void a_jitter_is_told_from_others(void **state)
+{
+    (void)state;
+    struct base_rng rng;
+    const double jitter = 2e7;
+    const double noises[] = {0.0, 4e6, 1.5e7};
+    base_rng_seed(&rng, 1);
+    for (size_t n = 0; n < sizeof noises / sizeof *noises; n++) {
+        unsigned wrong[4] = {0};
+        for (int i = 0; i < 1000; i++) {
+            const double sizes[] = {jitter, jitter / 10, 0.0, jitter * 10};
+            struct fault_interval bounds =
+                fault_jitter_bounds((int64_t)jitter, drawn_range(&rng, 0.0, noises[n]));
+            for (size_t k = 0; k < 4; k++) {
+                size_t range = (size_t)drawn_range(&rng, sizes[k], noises[n]);
+                bool shown = range >= bounds.low && range <= bounds.high;
+                wrong[k] += shown != (k == 0) ? 1 : 0;
+            }
+        }
+        for (size_t k = 0; k < 4; k++)
+            if (wrong[k] > 3)
+                fail_msg("noise %g, size %zu: %u wrong", noises[n], k, wrong[k]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +225,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_told_apart_is_said),
         cmocka_unit_test(a_few_unknown_do_not_hide_a_rate),
         cmocka_unit_test(median_of_odd_even_and_none),
+        cmocka_unit_test(a_jitter_is_told_from_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,12 +27,16 @@
     "'duplicate':0.0,'corrupt':0.05,'reorder':0.1,'rateBits':0.0,'seed':7}}"
 #define DISK   HEAD("diskFill") "'diskFill':{'path':'/s/x','bytes':0,'left':0.1}}"
 #define LIMITS HEAD("limits") "'limits':{'files':0,'pids':-1}}"
-#define ROUTE  "'direction':'outbound','peers':['postgres'],'port':5432"
-#define TCP    HEAD("tcp") "'tcp':{" ROUTE ",'toxic':'slicer','bytes':10,'timeNs':1000000}}"
+#define ROUTE  "'direction':'outbound','peers':['postgres'],'ports':['5432','5433']"
+#define TCP                                                                                        \
+    HEAD("tcp")                                                                                    \
+    "'tcp':{" ROUTE                                                                                \
+    ",'toxic':'slicer','bytes':10,'timeNs':1000000,'jitterNs':0,'share':0.5,'seed':9}}"
 #define HTTP                                                                                       \
     HEAD("http")                                                                                   \
     "'http':{" ROUTE ",'method':'GET','path':'/api/users','pathPrefix':'/api/','headers':"         \
-    "['X-Who: me'],'share':0.5,'seed':7,'action':'abort','status':503,'body':'no','timeNs':0,"     \
+    "['X-Who: "                                                                                    \
+    "me'],'share':0.5,'seed':7,'action':'abort','status':503,'body':'no','timeNs':0,'jitterNs':0," \
     "'bytes':0,'set':['A: b'],'remove':['C']}}"
 #define DNS                                                                                        \
     HEAD("dns")                                                                                    \
@@ -146,7 +150,9 @@ static void test_bad_values(void **state)
         {LIMITS, {"limits/files", "-2"}},
         {LIMITS, {"limits/pids", "-2"}},
         {TCP, {"tcp/direction", "'ingress'"}},
-        {TCP, {"tcp/port", "65536"}},
+        {TCP, {"tcp/ports", "[5432]"}},
+        {TCP, {"tcp/share", "1.5"}},
+        {TCP, {"tcp/jitterNs", "-1"}},
         {TCP, {"tcp/toxic", "'slow'"}},
         {TCP, {"tcp/bytes", "-1"}},
         {HTTP, {"http/method", "'get'"}},

@@ -85,7 +85,9 @@ static void test_faults_of_a_proxy(void **state)
     assert_by_hand("tcp", tcp, 2, &plan);
     assert_int_equal(plan.faults[0].spec.tcp.toxic, FAULT_TOXIC_SLICER);
     assert_int_equal(plan.faults[0].spec.tcp.bytes, 5);
-    assert_int_equal(plan.faults[0].spec.tcp.route.port, 80);
+    assert_int_equal(plan.faults[0].spec.tcp.route.port_count, 1);
+    assert_string_equal(plan.faults[0].spec.tcp.route.ports[0], "80");
+    assert_true(plan.faults[0].spec.tcp.share >= 1.0);
     plan_fini(&plan);
     assert_by_hand("http", http, 3, &plan);
     assert_int_equal(plan.faults[0].spec.http.status, 503);

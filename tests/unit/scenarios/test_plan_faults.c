@@ -174,7 +174,8 @@ static void test_proxy_faults_are_planned(void **state)
     assert_null(spec->http.path_prefix);
     assert_string_equal(spec->http.headers.list[0], "X-Who: me");
     assert_string_equal(spec->http.route.peers[0], "gateway");
-    assert_true(spec->http.route.port == 80 && spec->http.route.side == FAULT_INBOUND);
+    assert_string_equal(spec->http.route.ports[0], "80");
+    assert_true(spec->http.route.port_count == 1 && spec->http.route.side == FAULT_INBOUND);
     assert_true(spec->http.action == FAULT_HTTP_ABORT && spec->http.status == 503);
     uint64_t seed = spec->http.seed;
     plan_fini(&plan);

@@ -68,7 +68,8 @@ struct fault_route {
     char **peers; /* names of services, or addresses: inbound from whom (none: from anybody),
                    * outbound to whom (at least one) */
     size_t peer_count;
-    int port; /* 0: the target's own, outbound: each peer's own */
+    char **ports; /* as texts; none: the target's own, outbound: each peer's own */
+    size_t port_count;
 };
 /* What befalls them; answers are the bytes that the server sends. */
 enum fault_toxic {
@@ -179,6 +180,9 @@ struct fault_spec {
             enum fault_toxic toxic;
             uint64_t bytes;
             struct dur_ns time;
+            struct dur_ns jitter; /* latency: each arrival is up to so much earlier or later */
+            double share;         /* of the connections, 0..1 */
+            uint64_t seed;        /* decides which, and the jitter */
         } tcp;
         struct {
             struct fault_route route;
@@ -192,6 +196,7 @@ struct fault_spec {
             int status;
             char *body; /* NULL: none */
             struct dur_ns time;
+            struct dur_ns jitter; /* delay: each request is up to so much earlier or later */
             uint64_t bytes;
             struct fault_texts set;    /* "Name: value" */
             struct fault_texts remove; /* names */
