@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How exactly the user-space backend of the fault network delays packets, and how many it takes:
- * UDP datagrams over the loopback device of a namespace that exists for this program alone, each
- * with the time of its sending inside. Prints one line a measurement, "skipped" with the reason
- * where this process may not; judges nothing.
+ *     bench_network [nfqueue|netem [delays]]
+ *
+ * How exactly a backend of the fault network delays packets, and (without `delays`) how many it
+ * takes: UDP datagrams over the loopback device of a namespace that exists for this program alone,
+ * each with the time of its sending inside. Prints one line a measurement, "skipped" with the
+ * reason where this process may not; judges nothing.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,15 +25,14 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "holder.h"
-#include "nft.h"
+#include "netback.h"
 
 enum { probes = 1000, gap_us = 1000, flood_ms = 2000, datagram_bytes = 64 };
 
 struct bench {
-    struct fault_netns netns;
-    struct fault_nft *nft;
-    struct fault_peers peers;
+    const struct fault_netback_ops *back;
+    bool delays_only;
+    struct fault_zone zone;
     struct fault_peer peer;
     struct sockaddr_in to;
     int in;
@@ -151,23 +152,15 @@ static void report_flood(const struct bench *bench, int64_t asked_ms, size_t sen
 /* ms 0: without any rule, to compare with. */
 static bool measure(struct bench *bench, int64_t ms, bool flood, struct base_error *err)
 {
-    const struct fault_impairment what = {.delay = base_dur_ms(ms)};
-    struct fault_holder *holder = NULL;
+    const struct fault_network network = {.impairment = {.delay = base_dur_ms(ms)},
+                                          .direction = FAULT_EGRESS};
+    const struct fault_netback_want want = {
+        .zone = &bench->zone, .table = "squall_bench", .network = &network, .seed = 1};
+    void *state = NULL;
     pthread_t reader;
-    if (ms > 0) {
-        holder = fault_holder_new(&bench->netns, &what, 1, err);
-        if (holder == NULL)
-            return false;
-        const struct fault_nft_queue queue = {.number = fault_holder_queue(holder),
-                                              .mark = fault_holder_mark(holder)};
-        const struct fault_nft_partition rules = {.table = "squall_bench",
-                                                  .direction = FAULT_EGRESS,
-                                                  .peers = &bench->peers,
-                                                  .queue = &queue};
-        if (!fault_nft_apply(bench->nft, &rules, base_dur_s(60), err)) {
-            fault_holder_free(holder);
-            return false;
-        }
+    if (ms > 0 && !bench->back->apply(&want, base_dur_s(60), &state, err)) {
+        bench->back->close(state);
+        return false;
     }
     bench->received = 0;
     atomic_store(&bench->stop, false);
@@ -188,9 +181,7 @@ static bool measure(struct bench *bench, int64_t ms, bool flood, struct base_err
         report_flood(bench, ms, sent, cpu);
     else
         report_paced(bench, ms);
-    bool ok = ms == 0 || fault_nft_remove(bench->nft, "squall_bench", err);
-    fault_holder_free(holder);
-    return ok;
+    return ms == 0 || bench->back->revert(&want, &state, err);
 }
 
 static bool run(struct bench *bench, struct base_error *err)
@@ -199,15 +190,16 @@ static bool run(struct bench *bench, struct base_error *err)
     if (unshare(CLONE_NEWNET) < 0)
         return base_fail_errno(err, "cannot make a network namespace");
     BASE_AUTO_FREE char *path = base_str_printf("/proc/%d/task/%d/ns/net", getpid(), gettid());
-    if (!up(err) || !sockets(bench, err) || !fault_netns_open(path, &bench->netns, err))
+    if (!up(err) || !sockets(bench, err) || !fault_netns_open(path, &bench->zone.netns, err))
         return false;
-    bench->nft = fault_nft_new(&bench->netns, err);
-    bool ok = bench->nft != NULL;
+    bool nft = bench->back == &fault_netback_nfqueue;
+    bool ok = !nft || fault_zones_connect(&bench->zone, 1, err);
     for (size_t i = 0; ok && i < sizeof delays_ms / sizeof *delays_ms; i++)
         ok = measure(bench, delays_ms[i], false, err);
-    ok = ok && measure(bench, 0, true, err) && measure(bench, 10, true, err);
-    fault_nft_free(bench->nft);
-    fault_netns_close(&bench->netns);
+    if (!bench->delays_only)
+        ok = ok && measure(bench, 0, true, err) && measure(bench, 10, true, err);
+    fault_nft_free(bench->zone.nft);
+    fault_netns_close(&bench->zone.netns);
     return ok;
 }
 
@@ -222,13 +214,17 @@ static void *inside(void *arg)
     return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    struct bench bench = {.netns = {.fd = -1}, .room = 4 << 20};
+    struct bench bench = {.zone = {.netns = {.fd = -1}}, .room = 4 << 20};
     pthread_t thread;
+    bench.back = fault_netback_find(argc > 1 ? argv[1] : "nfqueue");
+    bench.delays_only = argc > 2 && base_str_eq(argv[2], "delays");
+    if (bench.back == NULL)
+        return EXIT_FAILURE;
     bench.peer = (struct fault_peer){.family = AF_INET, .text = "127.0.0.2"};
     (void)inet_pton(AF_INET, bench.peer.text, bench.peer.address);
-    bench.peers = (struct fault_peers){.list = &bench.peer, .count = 1};
+    bench.zone.peers = (struct fault_peers){.list = &bench.peer, .count = 1};
     bench.delays = base_calloc(bench.room, sizeof *bench.delays);
     if (pthread_create(&thread, NULL, inside, &bench) != 0)
         return EXIT_FAILURE;
