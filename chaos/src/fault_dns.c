@@ -269,6 +269,6 @@ static struct dur_ns dns_deadline(const struct fault *fault, enum fault_step ste
 }
 
 const struct fault_ops fault_dns_ops = {
-    REDIRECT_OPS,         .platform = dns_platform, .open = dns_open,
+    REDIRECT_OPS(0),      .platform = dns_platform, .open = dns_open,
     .reopen = dns_reopen, .deadline = dns_deadline,
 };

@@ -38,6 +38,8 @@ static const struct action {
     [FAULT_HTTP_SLOW_BODY] = {"answers with a slow body", false, false, true},
     [FAULT_HTTP_TRUNCATE] = {"answers cut short", false, false, true},
     [FAULT_HTTP_PATCH] = {"answers with patched headers", false, false, false},
+    [FAULT_HTTP_PATCH_REQUEST] = {"requests that the server got with patched headers", false, false,
+                                  false},
 };
 
 static const struct fault_route *http_route(const struct fault_spec *spec)
@@ -76,6 +78,26 @@ static struct dur_ns shown_after(const struct fault_spec *spec)
     return (struct dur_ns){(int64_t)((double)spec->http.time.ns * rounds)};
 }
 
+/* By this header the requests are known that measure. */
+static bool leaves_mark(const struct fault_spec *spec, const struct fault_texts *fields,
+                        struct base_error *err)
+{
+    if (spec->http.action != FAULT_HTTP_PATCH_REQUEST)
+        return true;
+    for (size_t i = 0; i < fields->count; i++) {
+        const char *line = fields->list[i];
+        if (http_text_names((struct http_text){line, strcspn(line, ":")}, "X-Traffic"))
+            return base_fail(err, BASE_INVALID,
+                             "http: X-Traffic stays as it is: the effect is measured by it");
+    }
+    return true;
+}
+
+static bool patches_heads(const struct fault_spec *spec)
+{
+    return spec->http.action == FAULT_HTTP_PATCH || spec->http.action == FAULT_HTTP_PATCH_REQUEST;
+}
+
 static bool check(const struct fault_spec *spec, struct base_error *err)
 {
     const struct action *action = &actions[spec->http.action];
@@ -98,12 +120,13 @@ static bool check(const struct fault_spec *spec, struct base_error *err)
     if (spec->http.jitter.ns > (action->time ? spec->http.time.ns / 2 : 0))
         return base_fail(err, BASE_INVALID, "http: %s takes %s jitter", name,
                          action->time ? "up to half of it as" : "no");
-    if (patches != (spec->http.action == FAULT_HTTP_PATCH))
+    if (patches != patches_heads(spec))
         return base_fail(err, BASE_INVALID, "http: %s takes %s headers to set or remove", name,
                          patches ? "no" : "some");
     return check_fields(&spec->http.headers, true, err) &&
            check_fields(&spec->http.set, true, err) &&
            check_fields(&spec->http.remove, false, err) &&
+           leaves_mark(spec, &spec->http.set, err) && leaves_mark(spec, &spec->http.remove, err) &&
            redirect_samples("http", spec->http.share, sample_whole, spec->http.jitter, err) > 0 &&
            redirect_fits_lease(spec, shown_after(spec), err);
 }
@@ -186,6 +209,8 @@ static bool is_hit(const struct fault *fault, const struct proxy_probe_result *r
         return body == spec->http.bytes && head->framing == HTTP_SIZED && head->size > body;
     case FAULT_HTTP_PATCH:
         return http_rules_patched(redirect_rules(fault), head);
+    case FAULT_HTTP_PATCH_REQUEST:
+        return false; /* no answer tells */
     }
     return false;
 }
@@ -252,6 +277,35 @@ static bool judge_jitter(const struct fault_spec *spec, const struct redirect_pa
     return shown;
 }
 
+/* Whether it is one of ours, and changed. Without the header that says so it is not looked at:
+ * check has refused to patch that one. */
+static enum redirect_sight http_sight(const struct fault *fault, const struct http_head *head)
+{
+    struct http_text fields = head->fields;
+    struct http_field field;
+    if (fault_spec_of(fault)->http.action != FAULT_HTTP_PATCH_REQUEST)
+        return REDIRECT_NOT_OURS;
+    while (http_field_next(&fields, &field))
+        if (http_text_names(field.name, "X-Traffic") && http_text_is(field.value, "probe"))
+            return http_rules_patched(redirect_rules(fault), head) ? REDIRECT_CHANGED
+                                                                   : REDIRECT_USUAL;
+    return REDIRECT_NOT_OURS;
+}
+
+/* Of those that the proxy sent on, which during the fault are all that were answered. */
+static bool judge_sight(const struct fault *fault, const struct redirect_path *path, bool during,
+                        size_t answered, struct redirect_finding *out)
+{
+    struct redirect_seen seen = redirect_seen(fault, path->zone);
+    struct fault_interval want =
+        redirect_hits(fault_spec_of(fault)->http.share, seen.heads, during && seen.heads > 0);
+    (void)snprintf(out->value, sizeof out->value, "%zu of %zu seen (%zu of %zu answered)",
+                   seen.changed, seen.heads, answered, path->count);
+    (void)snprintf(out->expected, sizeof out->expected, "%zu to %zu", want.low, want.high);
+    return answered == path->count && seen.changed >= want.low && seen.changed <= want.high &&
+           (!during || seen.heads >= answered);
+}
+
 static bool http_judge(const struct fault *fault, const struct redirect_path *path,
                        enum fault_step round, struct redirect_finding *out)
 {
@@ -271,6 +325,8 @@ static bool http_judge(const struct fault *fault, const struct redirect_path *pa
         hits += hit ? 1 : 0;
         inexact += hit && during && !is_exact(spec, path, &path->now[i]) ? 1 : 0;
     }
+    if (spec->http.action == FAULT_HTTP_PATCH_REQUEST)
+        return judge_sight(fault, path, during, answered, out);
     bool exact = 2 * inexact <= hits; /* the median is in time */
     (void)snprintf(out->value, sizeof out->value, "%zu of %zu (%zu answered%s)", hits, path->count,
                    answered, exact ? "" : ", most of them too late");
@@ -288,6 +344,7 @@ static const struct redirect_kind http_kind = {
     .rules = http_rules,
     .rules_free = http_rules_free,
     .ask = http_ask,
+    .sight = http_sight,
     .judge = http_judge,
 };
 
@@ -321,6 +378,10 @@ static struct dur_ns http_deadline(const struct fault *fault, enum fault_step st
 }
 
 const struct fault_ops fault_http_ops = {
-    REDIRECT_OPS,          .platform = http_platform, .open = http_open,
-    .reopen = http_reopen, .deadline = http_deadline,
+    /* To see what a server is sent. */
+    REDIRECT_OPS(UINT64_C(1) << CAP_NET_RAW),
+    .platform = http_platform,
+    .open = http_open,
+    .reopen = http_reopen,
+    .deadline = http_deadline,
 };

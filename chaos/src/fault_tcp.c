@@ -407,6 +407,6 @@ static struct dur_ns tcp_deadline(const struct fault *fault, enum fault_step ste
 }
 
 const struct fault_ops fault_tcp_ops = {
-    REDIRECT_OPS,         .platform = tcp_platform, .open = tcp_open,
+    REDIRECT_OPS(0),      .platform = tcp_platform, .open = tcp_open,
     .reopen = tcp_reopen, .deadline = tcp_deadline,
 };

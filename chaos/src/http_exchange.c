@@ -122,7 +122,12 @@ static void forward_request(struct http_exchange *exchange)
     struct http_head head;
     if (http_request_parse(half->in.data, half->in.len, &head) != HTTP_DONE)
         return; /* it was whole when it was looked at: nothing has been taken away since */
-    proxy_half_move(half, head.len);
+    if (exchange->hit && spec_of(exchange)->http.action == FAULT_HTTP_PATCH_REQUEST) {
+        http_rules_patch(exchange->rules, &head, half->in.data, &half->out);
+        base_buf_consume(&half->in, head.len);
+    } else {
+        proxy_half_move(half, head.len);
+    }
     exchange->answer = HTTP_ANSWER_HEAD;
     exchange->request =
         exchange->sent.framing == HTTP_NO_BODY ? HTTP_REQUEST_SENT : HTTP_REQUEST_BODY;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
@@ -243,6 +244,10 @@ static char *make_probe(const struct fault_spec *spec, struct base_error *err)
                     path);
     for (size_t i = 0; i < spec->http.headers.count; i++)
         base_buf_printf(&out, "%s\r\n", spec->http.headers.list[i]);
+    bool loses = spec->http.action == FAULT_HTTP_PATCH_REQUEST;
+    for (size_t i = 0; loses && i < spec->http.remove.count; i++)
+        if (strcasecmp(spec->http.remove.list[i], "Host") != 0)
+            base_buf_printf(&out, "%s: squall-probe\r\n", spec->http.remove.list[i]);
     base_buf_str(&out, "Content-Length: 0\r\nConnection: close\r\n\r\n");
     char *text = base_buf_steal(&out);
     if (text == NULL)

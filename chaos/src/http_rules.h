@@ -26,12 +26,12 @@ bool http_rules_match(const struct http_rules *rules, const struct http_head *re
 /* The whole answer of an abort; close: the connection ends with it. */
 void http_rules_answer(const struct http_rules *rules, const struct http_head *request, bool close,
                        struct base_buf *out);
-/* The head of an answer with fields removed and set, as the action patch asks. */
+/* A head with fields removed and set, as the actions patch and patchRequest ask. */
 void http_rules_patch(const struct http_rules *rules, const struct http_head *head,
                       const char *bytes, struct base_buf *out);
 /* Whether the head is as it would be after that. */
 bool http_rules_patched(const struct http_rules *rules, const struct http_head *head);
-/* A request that matches, for measuring. */
+/* A request that matches, for measuring; it has the headers that patchRequest removes. */
 const char *http_rules_probe(const struct http_rules *rules);
 
 #endif

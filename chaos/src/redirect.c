@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "established.h"
+#include "http_sight.h"
 #include "origin.h"
 #include "redirect_paths.h"
 #include "step.h"
@@ -22,6 +23,9 @@ struct outlet {                /* of one zone: its proxy, and what is sent there
     struct fault_proxy *proxy; /* NULL: none */
     uint16_t ports[max_ports];
     size_t port_count;
+    const struct fault *fault;
+    struct http_sight *sight; /* of the round under way, or the last; NULL: none */
+    struct redirect_seen seen;
 };
 
 struct redirect_state {
@@ -210,12 +214,51 @@ static void on_round_done(struct fault *fault)
     fault_step_measured(fault, state->round, odd != NULL, &err);
 }
 
+static void on_head(void *ctx, const struct http_head *head)
+{
+    struct outlet *outlet = ctx;
+    const struct redirect_state *state = fault_state_of(outlet->fault);
+    enum redirect_sight sight = state->kind->sight(outlet->fault, head);
+    outlet->seen.heads += sight != REDIRECT_NOT_OURS ? 1 : 0;
+    outlet->seen.changed += sight == REDIRECT_CHANGED ? 1 : 0;
+}
+
+/* Of what this round's requests become on their way. */
+static bool open_sights(struct fault *fault, struct base_error *err)
+{
+    const struct redirect_state *state = fault_state_of(fault);
+    for (size_t i = 0; i < state->zones.count && state->kind->sight != NULL; i++) {
+        struct outlet *outlet = &state->outlets[i];
+        const struct fault_netns *netns = &state->zones.list[i].netns;
+        http_sight_free(outlet->sight);
+        outlet->sight = NULL;
+        outlet->seen = (struct redirect_seen){0};
+        outlet->fault = fault;
+        if (netns->fd < 0 || outlet->port_count == 0)
+            continue;
+        outlet->sight = http_sight_new(fault_env_of(fault)->loop, netns, outlet->ports,
+                                       outlet->port_count, on_head, outlet, err);
+        if (outlet->sight == NULL)
+            return false;
+    }
+    return true;
+}
+
+struct redirect_seen redirect_seen(const struct fault *fault, size_t zone)
+{
+    const struct redirect_state *state = fault_state_of(fault);
+    if (state->outlets[zone].sight != NULL)
+        http_sight_catch_up(state->outlets[zone].sight);
+    return state->outlets[zone].seen;
+}
+
 static void round_begin(struct fault *fault, enum fault_step round)
 {
     struct redirect_state *state = fault_state_of(fault);
     struct base_error err = {0};
     state->round = round;
-    if (!redirect_paths_start(state->paths, round, on_round_done, &err))
+    if (!open_sights(fault, &err) ||
+        !redirect_paths_start(state->paths, round, on_round_done, &err))
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
 
@@ -343,8 +386,10 @@ void redirect_cancel(struct fault *fault)
 void redirect_close(struct fault *fault)
 {
     struct redirect_state *state = fault_state_of(fault);
-    for (size_t i = 0; i < state->zones.count; i++)
+    for (size_t i = 0; i < state->zones.count; i++) {
         fault_proxy_stop(state->outlets[i].proxy);
+        http_sight_free(state->outlets[i].sight);
+    }
     redirect_paths_free(state->paths);
     io_timer_fini(&state->retry);
     if (state->rules != NULL)

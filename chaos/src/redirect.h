@@ -9,6 +9,7 @@
 #define CHAOS_REDIRECT_H
 
 #include "engine.h"
+#include "http_head.h"
 #include "proxy.h"
 #include "proxy_probe.h"
 #include "zone.h"
@@ -43,6 +44,13 @@ struct redirect_finding {
     char expected[REDIRECT_TEXT];
 };
 
+/* What the servers of one target have been sent of a round's requests (http_sight.h). */
+enum redirect_sight { REDIRECT_NOT_OURS, REDIRECT_USUAL, REDIRECT_CHANGED };
+struct redirect_seen {
+    size_t heads; /* of ours */
+    size_t changed;
+};
+
 struct redirect_kind {
     const char *word;
     const struct proxy_driver *driver;
@@ -57,6 +65,8 @@ struct redirect_kind {
     /* round: FAULT_STEP_PREPARE, _VERIFY or _VERIFY_GONE, as for judge. */
     void (*ask)(const struct fault *fault, const struct redirect_path *path, enum fault_step round,
                 struct redirect_ask *out);
+    /* What a head is that a server was sent; NULL: nobody looks. */
+    enum redirect_sight (*sight)(const struct fault *fault, const struct http_head *head);
     /* Whether path->now is as it should be. */
     bool (*judge)(const struct fault *fault, const struct redirect_path *path,
                   enum fault_step round, struct redirect_finding *out);
@@ -68,6 +78,7 @@ bool redirect_open(struct fault *fault, const struct redirect_kind *kind, const 
  * lease: nobody renews before it is. */
 bool redirect_fits_lease(const struct fault_spec *spec, struct dur_ns shown,
                          struct base_error *err);
+struct redirect_seen redirect_seen(const struct fault *fault, size_t zone); /* in this round */
 const void *redirect_rules(const struct fault *fault); /* what the kind's `rules` made */
 bool redirect_reopen(struct fault *fault, const struct redirect_kind *kind, const json_t *undo,
                      struct base_error *err);
@@ -82,10 +93,10 @@ void redirect_late(struct fault *fault, enum fault_step step);
 void redirect_cancel(struct fault *fault);
 void redirect_close(struct fault *fault);
 
-/* capabilities(7) of all of them, and the steps, for a kind's table of operations. */
-#define REDIRECT_OPS                                                                               \
+/* capabilities(7) of all of them, and more, and the steps, for a kind's table of operations. */
+#define REDIRECT_OPS(more)                                                                         \
     .host = fault_redirect_host,                                                                   \
-    .capabilities = UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_NET_ADMIN,                   \
+    .capabilities = UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_NET_ADMIN | (more),          \
     .undo = redirect_undo,                                                                         \
     .step = {[FAULT_STEP_PREPARE] = redirect_prepare, [FAULT_STEP_APPLY] = redirect_apply,         \
              [FAULT_STEP_VERIFY] = redirect_verify,   [FAULT_STEP_RENEW] = redirect_renew,         \

@@ -267,8 +267,9 @@ static void check_http(struct scn_reporter *reporter, const struct scn_fault *fa
                 fault->http.method);
     if (fault->http.path != NULL && strchr(fault->http.path, '?') != NULL)
         scn_say(reporter, "expected a path without a query");
-    scn_at(reporter, "spec.faults[%zu].http.patch", i);
-    if (fault->http.action == FAULT_HTTP_PATCH &&
+    bool request = fault->http.action == FAULT_HTTP_PATCH_REQUEST;
+    scn_at(reporter, "spec.faults[%zu].http.%s", i, request ? "patchRequest" : "patch");
+    if ((request || fault->http.action == FAULT_HTTP_PATCH) &&
         fault->http.set_count + fault->http.remove_count == 0)
         scn_say(reporter, "does nothing, expected set, remove or both");
 }

@@ -168,6 +168,22 @@ static const struct scn_field patch_fields[] = {
      .help = "Names of headers that the answer loses."},
 };
 static const struct scn_shape patch_shape = {FIELDS(patch_fields)};
+static const struct scn_field patch_request_fields[] = {
+    {.key = "set",
+     .type = SCN_HEADERS,
+     AT(http.set),
+     .count_offset = offsetof(struct scn_fault, http.set_count),
+     .most = 32,
+     .help = "Headers that the service gets, by name; each replaces those of its name."},
+    {.key = "remove",
+     .type = SCN_TEXTS,
+     .item = SCN_HEADER,
+     AT(http.remove),
+     .count_offset = offsetof(struct scn_fault, http.remove_count),
+     .most = 32,
+     .help = "Names of headers that the service does not get."},
+};
+static const struct scn_shape patch_request_shape = {FIELDS(patch_request_fields)};
 
 static const struct scn_field http_fields[] = {
     ROUTE_FIELDS(http),
@@ -240,6 +256,12 @@ static const struct scn_field http_fields[] = {
      .shape = &patch_shape,
      .choice = FAULT_HTTP_PATCH + 1,
      .help = "Changes the answer's headers."},
+    {.key = "patchRequest",
+     .type = SCN_OBJECT,
+     .shape = &patch_request_shape,
+     .choice = FAULT_HTTP_PATCH_REQUEST + 1,
+     .help = "Changes the request's headers on their way to the service; shown by what the kernel "
+             "hands over to it."},
 };
 const struct scn_shape scn_http_shape = {FIELDS(http_fields), .choice_of = "a disturbance",
                                          .choice_offset = offsetof(struct scn_fault, http.action)};

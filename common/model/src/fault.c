@@ -39,7 +39,7 @@ static const struct codec_words toxics = CODEC_WORDS(toxic_names);
 static const char *const http_action_names[] = {
     [FAULT_HTTP_ABORT] = "abort",        [FAULT_HTTP_DELAY] = "delay",
     [FAULT_HTTP_SLOW_BODY] = "slowBody", [FAULT_HTTP_TRUNCATE] = "truncate",
-    [FAULT_HTTP_PATCH] = "patch",
+    [FAULT_HTTP_PATCH] = "patch",        [FAULT_HTTP_PATCH_REQUEST] = "patchRequest",
 };
 static const struct codec_words http_actions = CODEC_WORDS(http_action_names);
 

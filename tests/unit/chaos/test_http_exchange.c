@@ -202,12 +202,38 @@ static void a_held_request_goes_on_when_it_is_due(void **state)
     talk_end(&talk);
 }
 
+static void a_request_that_is_hit_is_patched(void **state)
+{
+    static char set_line[] = "X-New: 1";
+    static char *set[] = {set_line};
+    static char removed_name[] = "x-old";
+    static char *removed[] = {removed_name};
+    (void)state;
+    struct talk talk;
+    talk_begin(&talk, FAULT_HTTP_PATCH_REQUEST);
+    talk.spec.http.set = (struct fault_texts){set, 1};
+    talk.spec.http.remove = (struct fault_texts){removed, 1};
+    static const char requests[] = "POST /api/hit HTTP/1.1\r\nX-Old: 2\r\nx-new: 3\r\n"
+                                   "Content-Length: 2\r\n\r\nhi";
+    static const char other[] = "GET /other HTTP/1.1\r\nX-Old: 2\r\n\r\n";
+    static const char answer[] = "HTTP/1.1 204 No\r\nX-Old: 4\r\n\r\n";
+    say(&talk, PROXY_CLIENT, requests, sizeof requests - 1);
+    say(&talk, PROXY_SERVER, answer, sizeof answer - 1);
+    say(&talk, PROXY_CLIENT, other, sizeof other - 1);
+    expect(&talk, PROXY_SERVER,
+           "POST /api/hit HTTP/1.1\r\nContent-Length: 2\r\nX-New: 1\r\n\r\nhi"
+           "GET /other HTTP/1.1\r\nX-Old: 2\r\n\r\n");
+    expect(&talk, PROXY_CLIENT, answer);
+    talk_end(&talk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_in_a_row_and_their_answers_in_pieces),
         cmocka_unit_test(after_an_upgrade_nothing_is_read),
         cmocka_unit_test(nothing_passes_behind_a_cut),
+        cmocka_unit_test(a_request_that_is_hit_is_patched),
         cmocka_unit_test(a_held_request_goes_on_when_it_is_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

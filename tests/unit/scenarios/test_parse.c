@@ -296,6 +296,8 @@ static const struct {
     {"kill: {}", "tcp: {timeout: 1s, jitter: 1ms}",
      "spec.faults[0].tcp.jitter: makes sense only with latency"},
     {"kill: {}", "tcp: {latency: 10ms, jitter: 6ms}", "expected no more than half of the latency"},
+    {"kill: {}", "http: {patchRequest: {}}",
+     "spec.faults[0].http.patchRequest: does nothing, expected set, remove or both"},
     {"kill: {}", "http: {truncate: 1, jitter: 1ms}",
      "spec.faults[0].http.jitter: makes sense only with delay"},
     {"kill: {}", "http: {delay: 10ms, jitter: 6ms}", "expected no more than half of the delay"},

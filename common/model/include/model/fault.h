@@ -85,13 +85,14 @@ enum { FAULT_TOXIC_COUNT = FAULT_TOXIC_SLOW_CLOSE + 1 };
 
 /* What befalls requests that match. */
 enum fault_http_action {
-    FAULT_HTTP_ABORT,     /* answered with `status` and `body`, never forwarded */
-    FAULT_HTTP_DELAY,     /* forwarded `time` later */
-    FAULT_HTTP_SLOW_BODY, /* the answer's body comes with `bytes` a second */
-    FAULT_HTTP_TRUNCATE,  /* the connection is closed after `bytes` of the answer's body */
-    FAULT_HTTP_PATCH      /* header fields of the answer are removed, then set */
+    FAULT_HTTP_ABORT,        /* answered with `status` and `body`, never forwarded */
+    FAULT_HTTP_DELAY,        /* forwarded `time` later */
+    FAULT_HTTP_SLOW_BODY,    /* the answer's body comes with `bytes` a second */
+    FAULT_HTTP_TRUNCATE,     /* the connection is closed after `bytes` of the answer's body */
+    FAULT_HTTP_PATCH,        /* header fields of the answer are removed, then set */
+    FAULT_HTTP_PATCH_REQUEST /* those of the request, on its way to the server */
 };
-enum { FAULT_HTTP_ACTIONS = FAULT_HTTP_PATCH + 1 };
+enum { FAULT_HTTP_ACTIONS = FAULT_HTTP_PATCH_REQUEST + 1 };
 struct fault_texts {
     char **list;
     size_t count;
