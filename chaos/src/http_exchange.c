@@ -20,13 +20,13 @@ void http_exchange_init(struct http_exchange *exchange, const struct http_rules 
                         struct base_rng *rng)
 {
     *exchange = (struct http_exchange){.rules = rules, .rng = rng};
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
         proxy_half_init(&exchange->half[end], room);
 }
 
 void http_exchange_fini(struct http_exchange *exchange)
 {
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
         proxy_half_fini(&exchange->half[end]);
     proxy_pace_fini(&exchange->pace);
 }
@@ -365,7 +365,7 @@ static bool step_pace(struct http_exchange *exchange, struct mono_ns now)
 static bool step_tunnel(struct http_exchange *exchange)
 {
     bool moved = false;
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
         struct proxy_half *half = &exchange->half[end];
         if (full(exchange, end) || (end == PROXY_SERVER && exchange->paced))
             continue;
@@ -380,7 +380,7 @@ static bool step_tunnel(struct http_exchange *exchange)
 /* Whatever comes is thrown away. */
 static bool step_last(struct http_exchange *exchange)
 {
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
         base_buf_clear(&exchange->half[end].in);
     return false;
 }

@@ -119,7 +119,7 @@ void proxy_conn_close(struct proxy_conn *conn, enum proxy_close how)
     conn->closed = true;
     if (conn->begun)
         proxy->config.driver->finish(conn);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
         if (conn->fd[end] < 0)
             continue;
         io_watch_fini(&conn->watch[end]);

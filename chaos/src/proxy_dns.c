@@ -130,12 +130,12 @@ static bool turn(struct proxy_conn *conn)
 {
     struct dns_state *state = proxy_conn_state(conn);
     bool moved = false;
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++)
         moved = proxy_half_fill(conn, state->half, end) || moved;
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++)
         while (pass_message(conn, end))
             moved = true;
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++)
         moved = proxy_half_drain(conn, state->half, end) || moved;
     return moved && !proxy_conn_closed(conn);
 }
@@ -145,7 +145,7 @@ static void pass_ends(struct proxy_conn *conn)
 {
     struct dns_state *state = proxy_conn_state(conn);
     size_t ignored = 0;
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
         struct proxy_half *half = &state->half[end];
         if (half->shut || !half->ended || half->out.len > 0 || is_whole(half, &ignored))
             continue;
@@ -169,7 +169,7 @@ static void go_on(struct proxy_conn *conn)
         pass_ends(conn);
     if (proxy_conn_closed(conn) || proxy_settle_begun(&state->settle))
         return;
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
         unsigned events = proxy_half_wants(&state->half[end]) ? IO_READ : 0;
         if (state->half[proxy_other(end)].out.len > 0)
             events |= IO_WRITE;
@@ -195,7 +195,7 @@ static void dns_on_ready(struct proxy_conn *conn, enum proxy_end end)
 static void dns_begin(struct proxy_conn *conn)
 {
     struct dns_state *state = proxy_conn_state(conn);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
         proxy_half_init(&state->half[end], room);
     io_timer_init(&state->again, proxy_conn_loop(conn), on_again, conn);
     proxy_settle_init(&state->settle, conn);
@@ -205,7 +205,7 @@ static void dns_begin(struct proxy_conn *conn)
 static void dns_finish(struct proxy_conn *conn)
 {
     struct dns_state *state = proxy_conn_state(conn);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
         proxy_half_fini(&state->half[end]);
     io_timer_fini(&state->again);
     proxy_settle_fini(&state->settle);

@@ -123,7 +123,7 @@ static void watch(struct proxy_conn *conn)
     const struct http_state *state = proxy_conn_state(conn);
     const struct http_exchange *exchange = &state->exchange;
     unsigned events[2] = {0, 0};
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
         const struct proxy_half *half = &exchange->half[end];
         enum proxy_end to = proxy_other(end);
         bool flows = exchange->flow[end].wanted;
@@ -144,12 +144,13 @@ static bool turn(struct proxy_conn *conn, struct mono_ns now)
     struct http_state *state = proxy_conn_state(conn);
     struct http_exchange *exchange = &state->exchange;
     bool moved = false;
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++)
         if (http_exchange_reads(exchange, end))
             moved = proxy_half_fill(conn, exchange->half, end) || moved;
     if (!proxy_conn_closed(conn))
         moved = http_exchange_step(exchange, now) || moved;
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn); end++) {
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER && !proxy_conn_closed(conn);
+         end++) {
         moved = proxy_half_drain(conn, exchange->half, end) || moved;
         if (!proxy_conn_closed(conn))
             moved = flow_on(conn, end) || moved;
@@ -206,7 +207,7 @@ static void http_begin(struct proxy_conn *conn)
     struct http_state *state = proxy_conn_state(conn);
     struct shared *shared = proxy_conn_shared(conn);
     http_exchange_init(&state->exchange, proxy_conn_rules(conn), &shared->rng);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
         proxy_flow_init(&state->flow[end], 0);
     io_timer_init(&state->timer, proxy_conn_loop(conn), on_farewell, conn);
     io_timer_init(&state->hand, proxy_conn_loop(conn), on_hand, conn);
@@ -218,7 +219,7 @@ static void http_finish(struct proxy_conn *conn)
 {
     struct http_state *state = proxy_conn_state(conn);
     http_exchange_fini(&state->exchange);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
         proxy_flow_fini(&state->flow[end]);
     io_timer_fini(&state->timer);
     io_timer_fini(&state->hand);

@@ -240,7 +240,8 @@ static void bench_http(const struct fault_netns *netns)
 
 static void bench_bulk(const struct fault_netns *netns)
 {
-    const struct proxy_tcp_rules rules = {.toxic = FAULT_TOXIC_SLOW_CLOSE, .time = {1}, .share = 1.0};
+    const struct proxy_tcp_rules rules = {
+        .toxic = FAULT_TOXIC_SLOW_CLOSE, .time = {1}, .share = 1.0};
     struct rate direct = bulk_rate(netns);
     struct fault_in_place made = redirect_to(netns, &proxy_tcp_driver, &rules, port + 1);
     struct rate through = bulk_rate(netns);

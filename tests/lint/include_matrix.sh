@@ -39,7 +39,7 @@ for folder in "${!allowed[@]}"; do
 done
 
 # third-party header -> the one file of each room that adapts it; libmnl carries the messages of
-# several subsystems of the kernel, each of which has its own
+# several subsystems of the kernel, each of which has its own; nf_tables has three: transactions, objects, rules
 declare -A adapter=(
     [ev.h]="common/io/src/loop.c"
     [curl/curl.h]="common/io/src/curl_late.h loadgen/src/curl.c loadgen/src/curl_easy.c loadgen/src/curl_outcome.c"
@@ -50,7 +50,7 @@ declare -A adapter=(
     [libpq-fe.h]="chaos/src/pg_late.h scenarios/src/sql_ask.c target-app/kit/src/pg_conn.c"
     [yaml.h]="scenarios/src/yaml.c"
     [libmnl/]="chaos/src/netqueue.c chaos/src/nft.c chaos/src/tc.c"
-    [libnftnl/]="chaos/src/nft.c"
+    [libnftnl/]="chaos/src/nft.c chaos/src/nft_object.c chaos/src/nft_rule.c"
     [zlib.h]="common/model/src/hdr_codec.c"
     [hiredis/]="chaos/src/redis_session.c loadgen/src/redis.c loadgen/src/redis_protocol.c scenarios/src/redis_ask.c"
 )

@@ -70,7 +70,7 @@ void proxy_conn_close(struct proxy_conn *conn, enum proxy_close how)
         return;
     conn->closed = true;
     conn->driver->finish(conn);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
         const struct linger linger = {.l_onoff = how == PROXY_RESET ? 1 : 0};
         io_watch_fini(&conn->watch[end]);
         (void)setsockopt(conn->fd[end], SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
@@ -127,7 +127,7 @@ static inline void proxied_start(struct proxied *proxied, const struct proxy_dri
     conn->shared = base_calloc(1, driver->shared_size + 1);
     if (driver->share != NULL)
         driver->share(conn->shared, rules, 0);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++) {
         proxied_connect(&proxied->outer[end], &conn->fd[end]);
         io_watch_init(&conn->watch[end], conn->loop, conn->fd[end],
                       end == PROXY_CLIENT ? proxied_on_client : proxied_on_server, conn);
@@ -142,7 +142,7 @@ static inline void proxied_start(struct proxied *proxied, const struct proxy_dri
 static inline void proxied_stop(struct proxied *proxied)
 {
     proxy_conn_close(&proxied->conn, PROXY_RESET);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
         (void)close(proxied->outer[end]);
     io_timer_fini(&proxied->tick);
     io_loop_free(proxied->conn.loop);

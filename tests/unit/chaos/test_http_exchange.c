@@ -34,7 +34,7 @@ static void talk_begin(struct talk *talk, enum fault_http_action action)
     talk->rules = http_rules_new(&talk->spec, NULL, &err);
     assert_non_null(talk->rules);
     http_exchange_init(&talk->exchange, talk->rules, &talk->rng);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
         base_buf_init(&talk->heard[end], conversation_max);
 }
 
@@ -42,7 +42,7 @@ static void talk_end(struct talk *talk)
 {
     http_exchange_fini(&talk->exchange);
     http_rules_free(talk->rules);
-    for (int end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
+    for (enum proxy_end end = PROXY_CLIENT; end <= PROXY_SERVER; end++)
         base_buf_fini(&talk->heard[end]);
 }
 
