@@ -25,6 +25,7 @@ enum {
     ipv4_header = 20,
     ipv6_header = 40,
     late_bucket_us = 500,
+    decile_permille = 316,
     late_buckets = 200 /* the last for all that were later */
 };
 
@@ -308,29 +309,20 @@ bool fault_holder_works(const struct fault_holder *holder)
     return !atomic_load(&holder->broken);
 }
 
-/* The bucket in which that tenth of them ends. */
-static int64_t tenth_at(const unsigned *counts, unsigned all, unsigned tenths)
+struct dur_ns fault_holder_late(struct fault_holder *holder)
 {
-    unsigned below = 0;
-    int64_t bucket = 0;
-    while (bucket < late_buckets - 1 && 10 * (uint64_t)(below += counts[bucket]) < all * tenths)
-        bucket++;
-    return bucket;
-}
-
-struct impair_lateness fault_holder_late(struct fault_holder *holder)
-{
-    const int64_t width = late_bucket_us * BASE_NS_PER_US;
     unsigned counts[late_buckets];
-    unsigned all = 0;
+    uint64_t all = 0;
+    uint64_t below = 0;
+    int64_t bucket = 0;
     for (size_t i = 0; i < late_buckets; i++) {
         counts[i] = atomic_exchange_explicit(&holder->late[i], 0, memory_order_relaxed);
         all += counts[i];
     }
-    int64_t median = tenth_at(counts, all, 5);
+    while (bucket < late_buckets - 1 && 1000 * (below += counts[bucket]) < all * decile_permille)
+        bucket++;
     /* In time is not late at all. */
-    return (struct impair_lateness){.low = {tenth_at(counts, all, 1) * width},
-                                    .median = {median > 0 ? (median + 1) * width : 0}};
+    return (struct dur_ns){bucket > 0 ? (bucket + 1) * late_bucket_us * BASE_NS_PER_US : 0};
 }
 
 struct fault_holder_counts fault_holder_counts(const struct fault_holder *holder)

@@ -19,12 +19,6 @@ struct impair {
     struct mono_ns link_free; /* rate: when the last packet will have left */
 };
 
-/* How much later than due packets went, while the process that held them waited for a processor. */
-struct impair_lateness {
-    struct dur_ns low; /* all but a tenth were at least so late */
-    struct dur_ns median;
-};
-
 struct impair_fate {
     bool drop;
     bool duplicate;    /* the copy leaves with the packet, and is not corrupted */

@@ -6,7 +6,6 @@
 #ifndef CHAOS_NETBACK_H
 #define CHAOS_NETBACK_H
 
-#include "impair.h"
 #include "zone.h"
 
 struct fault_netback_want { /* outlives what is made of it */
@@ -31,8 +30,8 @@ struct fault_netback_ops {
      * go. */
     bool (*revert)(const struct fault_netback_want *want, void **state, struct base_error *err);
     void (*close)(void *state); /* as if the process had died; accepts NULL */
-    /* Since this was asked last; NULL: the kernel lets packets go. state NULL: none was held. */
-    struct impair_lateness (*late)(void *state);
+    /* As fault_holder_late; NULL: the kernel lets packets go. state NULL: none was held. */
+    struct dur_ns (*late)(void *state);
     /* What is in place, as the kernel has it: "table inet squall_x"; NULL: nothing. false with err
      * when it does not tell. free() it. */
     bool (*standing)(const struct fault_netback_want *want, char **out, struct base_error *err);
