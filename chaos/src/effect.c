@@ -276,18 +276,21 @@ static void judge_share(struct effect_verdict *verdict, const char *metric, size
 
 /* late: of the whole round trip. */
 static void judge_added(struct effect_verdict *verdict, double added, double expected,
-                        double tolerance, double late, size_t n)
+                        double tolerance, struct impair_lateness late, size_t n)
 {
-    double more = late < expected / 2.0 ? late : expected / 2.0;
-    bool enough = added - late >= expected - tolerance;
+    double least = (double)late.low.ns;
+    double most = (double)late.high.ns;
+    bool enough = added - least >= expected - tolerance;
+    bool no_more = added - most <= expected + tolerance;
     struct effect_line *line = add(verdict, "added to the round trip",
-                                   n > 0 && enough && added - more <= expected + tolerance);
+                                   n > 0 && enough && no_more && most <= expected / 2.0);
     (void)snprintf(line->value, sizeof line->value, "%.2fms in %zu round trips", added / 1e6, n);
     int len = snprintf(line->expected, sizeof line->expected, "%.2fms +- %.2fms", expected / 1e6,
                        tolerance / 1e6);
-    if (late > 0.0)
+    if (most > 0.0)
         (void)snprintf(line->expected + len, sizeof line->expected - (size_t)len,
-                       ", and up to %.1fms in which the agent was late", late / 1e6);
+                       ", and %.1fms to %.1fms in which the agent was late", least / 1e6,
+                       most / 1e6);
 }
 
 static void judge_spread(struct effect_verdict *verdict, const struct fault_network *network,
@@ -305,8 +308,8 @@ static void judge_spread(struct effect_verdict *verdict, const struct fault_netw
 
 static void judge_timing(const struct fault_network *network, const struct effect_plan *plan,
                          const struct fault_probe_result *before,
-                         const struct fault_probe_result *during, struct dur_ns late_one_way,
-                         struct effect_verdict *out)
+                         const struct fault_probe_result *during,
+                         struct impair_lateness late_one_way, struct effect_verdict *out)
 {
     const struct fault_impairment *im = &network->impairment;
     double base = typical_of(im, before->rtt_ns, before->answered);
@@ -320,8 +323,10 @@ static void judge_timing(const struct fault_network *network, const struct effec
     double tolerance = larger(tolerance_ns, tolerance_share * expected);
     double worth = larger(1.0, (double)count * independent_jitters(im));
     tolerance += 4.0 * 1.2533 * deviation_ns(network) / sqrt(worth); /* of a normal median */
-    judge_added(out, typical_of(im, late, count) - base, expected, tolerance,
-                directions(network) * (double)late_one_way.ns, count);
+    const int64_t ways = network->direction == FAULT_BOTH ? 2 : 1;
+    const struct impair_lateness whole = {.low = {ways * late_one_way.low.ns},
+                                          .high = {ways * late_one_way.high.ns}};
+    judge_added(out, typical_of(im, late, count) - base, expected, tolerance, whole, count);
     if (im->jitter.ns > 0)
         judge_spread(out, network, spread_of(late, count),
                      spread_of(before->rtt_ns, before->answered), count);
@@ -380,7 +385,7 @@ void effect_before(const struct fault_network *network, const struct effect_plan
 
 void effect_during(const struct fault_network *network, const struct effect_plan *plan,
                    const struct effect_measured *before, const struct effect_measured *during,
-                   struct dur_ns late, struct effect_verdict *out)
+                   struct impair_lateness late, struct effect_verdict *out)
 {
     const struct fault_impairment *im = &network->impairment;
     const struct fault_probe_result *paced = &during->paced;

@@ -8,7 +8,7 @@
 #ifndef CHAOS_EFFECT_H
 #define CHAOS_EFFECT_H
 
-#include "model/fault.h"
+#include "impair.h"
 #include "probe.h"
 
 struct effect_plan {
@@ -43,12 +43,12 @@ bool effect_plan(const struct fault_network *network, size_t paths, struct dur_n
 /* Before: that the peer answers, and fast enough, so that what is missing later means something. */
 void effect_before(const struct fault_network *network, const struct effect_plan *plan,
                    const struct effect_measured *before, struct effect_verdict *out);
-/* late: what we held packets longer than asked meanwhile, one way, as we know ourselves
- * (fault_holder_late). Round trips must be long enough without it, and may be longer by it, but by
- * no more than half of what is expected. */
+/* late: what we held packets longer than asked meanwhile, one way, as we know ourselves. Round
+ * trips must be long enough without the least of it, and may be longer by the most of it; when that
+ * is more than half of what is expected, nothing is shown. */
 void effect_during(const struct fault_network *network, const struct effect_plan *plan,
                    const struct effect_measured *before, const struct effect_measured *during,
-                   struct dur_ns late, struct effect_verdict *out);
+                   struct impair_lateness late, struct effect_verdict *out);
 /* After: as before again. Nothing answered before: not known (an agent that died measured it). */
 void effect_after(const struct fault_network *network, const struct effect_plan *plan,
                   const struct effect_measured *before, const struct effect_measured *after,

@@ -28,8 +28,8 @@ static const int64_t gone_ms = 5000; /* for the effect to wear off, measuring no
 
 struct impaired { /* one target */
     struct fault_netback_want want;
-    void *state;        /* of the backend */
-    struct dur_ns late; /* in the round under way, or the last */
+    void *state;                 /* of the backend */
+    struct impair_lateness late; /* in the round under way, or the last */
 };
 
 struct network_state {
@@ -190,11 +190,11 @@ static struct impaired *impaired_of(const struct network_state *state,
     return NULL;
 }
 
-static struct dur_ns late_of(const struct network_state *state,
-                             const struct fault_survey_path *path)
+static struct impair_lateness late_of(const struct network_state *state,
+                                      const struct fault_survey_path *path)
 {
     const struct impaired *one = impaired_of(state, path);
-    return one != NULL ? one->late : (struct dur_ns){0};
+    return one != NULL ? one->late : (struct impair_lateness){.low = {0}};
 }
 
 /* Each asks for what has been since the last. */
@@ -282,7 +282,7 @@ static bool deserves_another(const struct fault *fault)
     int64_t took = base_mono_sub(base_mono_now(), state->since).ns;
     bool late = false;
     for (size_t i = 0; i < state->zone_count; i++)
-        late = late || state->impaired[i].late.ns >= base_dur_ms(late_ms).ns;
+        late = late || state->impaired[i].late.high.ns >= base_dur_ms(late_ms).ns;
     return late && took / state->rounds * (state->rounds + 1) <= budget_of(fault_spec_of(fault)).ns;
 }
 

@@ -25,7 +25,6 @@ enum {
     ipv4_header = 20,
     ipv6_header = 40,
     late_bucket_us = 500,
-    decile_permille = 316,
     late_buckets = 200 /* the last for all that were later */
 };
 
@@ -309,20 +308,26 @@ bool fault_holder_works(const struct fault_holder *holder)
     return !atomic_load(&holder->broken);
 }
 
-struct dur_ns fault_holder_late(struct fault_holder *holder)
+/* In the first bucket they are in time, and not late at all. */
+static struct dur_ns late_at(const unsigned *counts, uint64_t all, unsigned permille)
+{
+    uint64_t below = 0;
+    int64_t bucket = 0;
+    while (bucket < late_buckets - 1 && 1000 * (below += counts[bucket]) < all * permille)
+        bucket++;
+    return (struct dur_ns){bucket > 0 ? (bucket + 1) * late_bucket_us * BASE_NS_PER_US : 0};
+}
+
+struct impair_lateness fault_holder_late(struct fault_holder *holder)
 {
     unsigned counts[late_buckets];
     uint64_t all = 0;
-    uint64_t below = 0;
-    int64_t bucket = 0;
     for (size_t i = 0; i < late_buckets; i++) {
         counts[i] = atomic_exchange_explicit(&holder->late[i], 0, memory_order_relaxed);
         all += counts[i];
     }
-    while (bucket < late_buckets - 1 && 1000 * (below += counts[bucket]) < all * decile_permille)
-        bucket++;
-    /* In time is not late at all. */
-    return (struct dur_ns){bucket > 0 ? (bucket + 1) * late_bucket_us * BASE_NS_PER_US : 0};
+    return (struct impair_lateness){.low = late_at(counts, all, 100),
+                                    .high = late_at(counts, all, 316)};
 }
 
 struct fault_holder_counts fault_holder_counts(const struct fault_holder *holder)

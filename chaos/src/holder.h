@@ -9,7 +9,7 @@
 #ifndef CHAOS_HOLDER_H
 #define CHAOS_HOLDER_H
 
-#include "model/fault.h"
+#include "impair.h"
 #include "netns.h"
 
 struct fault_holder;
@@ -31,11 +31,8 @@ void fault_holder_free(struct fault_holder *holder);
 uint16_t fault_holder_queue(const struct fault_holder *holder);
 uint32_t fault_holder_mark(const struct fault_holder *holder); /* of the copies it sends */
 bool fault_holder_works(const struct fault_holder *holder);    /* false: its queue broke */
-/* How much later than due packets went since this was asked last, while this process waited for a
- * processor, to half a millisecond: a share of 0.316 was no later. That is the root of a tenth: of
- * two ways a tenth at least were both no later, so that the first decile of round trips has no more
- * of it than twice this. */
-struct dur_ns fault_holder_late(struct fault_holder *holder);
+/* Since this was asked last, to half a millisecond. */
+struct impair_lateness fault_holder_late(struct fault_holder *holder);
 struct fault_holder_counts fault_holder_counts(const struct fault_holder *holder);
 
 #endif

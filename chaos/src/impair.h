@@ -19,6 +19,15 @@ struct impair {
     struct mono_ns link_free; /* rate: when the last packet will have left */
 };
 
+/* How much later than due packets went, while the process that held them waited for a processor: a
+ * tenth of them no later than `low`, 0.316 no later than `high`. That is the root of a tenth: of
+ * two ways a tenth at least were both no later, so that the first decile of round trips has no more
+ * of it than twice `high`, and hardly less than twice `low`. */
+struct impair_lateness {
+    struct dur_ns low;
+    struct dur_ns high;
+};
+
 struct impair_fate {
     bool drop;
     bool duplicate;    /* the copy leaves with the packet, and is not corrupted */

@@ -6,6 +6,7 @@
 #ifndef CHAOS_NETBACK_H
 #define CHAOS_NETBACK_H
 
+#include "impair.h"
 #include "zone.h"
 
 struct fault_netback_want { /* outlives what is made of it */
@@ -31,7 +32,7 @@ struct fault_netback_ops {
     bool (*revert)(const struct fault_netback_want *want, void **state, struct base_error *err);
     void (*close)(void *state); /* as if the process had died; accepts NULL */
     /* As fault_holder_late; NULL: the kernel lets packets go. state NULL: none was held. */
-    struct dur_ns (*late)(void *state);
+    struct impair_lateness (*late)(void *state);
     /* What is in place, as the kernel has it: "table inet squall_x"; NULL: nothing. false with err
      * when it does not tell. free() it. */
     bool (*standing)(const struct fault_netback_want *want, char **out, struct base_error *err);

@@ -78,9 +78,9 @@ static bool nfqueue_revert(const struct fault_netback_want *want, void **state,
     return nft == NULL || fault_nft_remove(nft, want->table, err);
 }
 
-static struct dur_ns nfqueue_late(void *state)
+static struct impair_lateness nfqueue_late(void *state)
 {
-    return state != NULL ? fault_holder_late(state) : (struct dur_ns){0};
+    return state != NULL ? fault_holder_late(state) : (struct impair_lateness){.low = {0}};
 }
 
 static void nfqueue_close(void *state)

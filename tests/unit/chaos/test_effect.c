@@ -110,7 +110,8 @@ static size_t shown_of(const struct fault_network *network, const struct fault_i
         /* Without a limit of its own a simulated train takes no time at all. */
         if (plan.train.count == 0)
             assert_true(effect_shown(&verdict));
-        effect_during(network, &plan, &before, &during, (struct dur_ns){0}, &verdict);
+        effect_during(network, &plan, &before, &during, (struct impair_lateness){.low = {0}},
+                      &verdict);
         shown += effect_shown(&verdict) ? 1 : 0;
         effect_measured_fini(&before);
         effect_measured_fini(&during);
@@ -236,7 +237,8 @@ static void after_is_gone_or_not(void **state)
 static bool shown_though_late(double size, struct dur_ns late, bool known, uint64_t seed)
 {
     const struct fault_network *network = &cases[0];
-    const struct dur_ns told = {known ? late.ns * 632 / 1000 : 0}; /* of two even draws */
+    const struct impair_lateness told = {.low = {known ? late.ns / 5 : 0},
+                                         .high = {known ? late.ns * 632 / 1000 : 0}};
     struct fault_impairment real = network->impairment;
     struct effect_plan plan;
     struct effect_verdict verdict;
@@ -259,9 +261,9 @@ static void lateness_of_our_own_is_told_from_the_fault(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 100; seed++) {
-        for (int64_t ms = 1; ms <= 12; ms++)
+        for (int64_t ms = 1; ms <= 35; ms++)
             assert_true(shown_though_late(1.0, base_dur_ms(ms), true, seed));
-        assert_false(shown_though_late(1.0, base_dur_ms(24), false, seed));
+        assert_false(shown_though_late(1.0, base_dur_ms(35), false, seed));
         /* However late it was. */
         for (int64_t ms = 1; ms <= 200; ms += 7) {
             assert_false(shown_though_late(0.1, base_dur_ms(ms), true, seed));
@@ -283,7 +285,8 @@ static void nothing_measured_shows_nothing(void **state)
         assert_true(effect_plan(&cases[i], 1, base_dur_s(4), &plan, NULL));
         effect_before(&cases[i], &plan, &none, &verdict);
         assert_false(effect_shown(&verdict));
-        effect_during(&cases[i], &plan, &none, &none, (struct dur_ns){0}, &verdict);
+        effect_during(&cases[i], &plan, &none, &none, (struct impair_lateness){.low = {0}},
+                      &verdict);
         assert_false(effect_shown(&verdict));
         effect_after(&cases[i], &plan, &none, &none, &verdict);
         assert_false(effect_shown(&verdict));
