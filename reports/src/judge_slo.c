@@ -41,11 +41,11 @@ static struct report_reconcile compare(const struct report *report, const struct
     const struct load_counts *total = &report->load.total;
     bool all = slo->kind == PLAN_SLO_AVAILABILITY;
     /* A latency SLO's total leaves out the errors (status 499 and above); 4xx are answers. */
-    uint64_t answered =
-        total->ok + total->failed[LOAD_FAIL_HTTP_4XX] + total->failed[LOAD_FAIL_STATUS];
+    uint64_t answered = load_counts_answered(total);
+    uint64_t sent = total->sent - total->failed[LOAD_FAIL_INPUT];
     struct report_reconcile out = {.direct = sends_to(report, slo->service),
                                    .errors_known = all,
-                                   .sent = (double)(all ? total->sent : answered),
+                                   .sent = (double)(all ? sent : answered),
                                    .seen = result->load_total,
                                    .failed_5xx = (double)total->failed[LOAD_FAIL_HTTP_5XX],
                                    .failed_all = (double)load_counts_failed(total),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/load.h"
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "shapes.h"
 
@@ -40,11 +41,13 @@ static const char *const limit_names[] = {
 static const struct codec_words limits = CODEC_WORDS(limit_names);
 
 static const char *const failure_names[] = {
-    [LOAD_FAIL_CONNECT] = "connect",   [LOAD_FAIL_TIMEOUT] = "timeout",
-    [LOAD_FAIL_RESET] = "reset",       [LOAD_FAIL_PROTOCOL] = "protocol",
-    [LOAD_FAIL_HTTP_4XX] = "http_4xx", [LOAD_FAIL_HTTP_5XX] = "http_5xx",
-    [LOAD_FAIL_STATUS] = "status",     [LOAD_FAIL_DNS] = "dns",
-    [LOAD_FAIL_REPLY] = "error_reply",
+    [LOAD_FAIL_CONNECT] = "connect",       [LOAD_FAIL_TIMEOUT] = "timeout",
+    [LOAD_FAIL_RESET] = "reset",           [LOAD_FAIL_PROTOCOL] = "protocol",
+    [LOAD_FAIL_HTTP_4XX] = "http_4xx",     [LOAD_FAIL_HTTP_5XX] = "http_5xx",
+    [LOAD_FAIL_STATUS] = "status",         [LOAD_FAIL_DNS] = "dns",
+    [LOAD_FAIL_REPLY] = "error_reply",     [LOAD_FAIL_ASSERTION] = "assertion",
+    [LOAD_FAIL_EXTRACTION] = "extraction", [LOAD_FAIL_TOO_LARGE] = "too_large",
+    [LOAD_FAIL_INPUT] = "input",
 };
 _Static_assert(CODEC_COUNT(failure_names) == LOAD_FAIL_COUNT, "one word for each failure");
 static const struct codec_words failures = {
@@ -212,7 +215,6 @@ static const struct codec_field spec_fields[] = {
     {.key = "routes",
      .type = CODEC_OBJECTS,
      .shape = &route_shape,
-     .min = 1,
      AT(routes),
      .count_offset = offsetof(struct load_spec, route_count)},
     {.key = "firstPhase", .type = CODEC_TEXT, .form = FORM_TAG, AT(first_phase)},
@@ -233,6 +235,18 @@ static const struct codec_field spec_fields[] = {
      .optional = true,
      .form = FORM_LINE,
      AT(unix_socket)},
+    {.key = "flows",
+     .type = CODEC_OBJECTS,
+     .shape = &model_flow_shape,
+     .optional = true,
+     AT(flows),
+     .count_offset = offsetof(struct load_spec, flow_count)},
+    {.key = "feeders",
+     .type = CODEC_OBJECTS,
+     .shape = &model_feeder_shape,
+     .optional = true,
+     AT(feeders),
+     .count_offset = offsetof(struct load_spec, feeder_count)},
 };
 #undef AT
 
@@ -266,6 +280,22 @@ static bool check_source(const struct load_spec *spec, const char *where, struct
            check_length(spec, spec->closed.stages, spec->closed.stage_count, where, err);
 }
 
+/* Tags must be told apart: those of the routes, and those of the flows' steps. */
+static bool check_routes(const struct load_spec *spec, const char *where, struct base_error *err)
+{
+    if (spec->route_count + spec->flow_count == 0)
+        return base_fail(err, BASE_INVALID, "%s.routes: expected at least one, or a flow", where);
+    for (size_t i = 0; i < spec->route_count; i++) {
+        for (uint32_t k = 0; k < load_spec_routes(spec); k++) {
+            BASE_AUTO_FREE char *other = load_spec_route_name(spec, k);
+            if (k != i && base_str_eq(spec->routes[i].name, other))
+                return base_fail(err, BASE_INVALID, "%s.routes[%zu].name: \"%s\" is taken", where,
+                                 i, spec->routes[i].name);
+        }
+    }
+    return true;
+}
+
 static bool check_spec(const void *value, const char *where, struct base_error *err)
 {
     const struct load_spec *spec = value;
@@ -280,14 +310,7 @@ static bool check_spec(const void *value, const char *where, struct base_error *
     const char *conflict = load_spec_engine_conflict(spec);
     if (conflict != NULL)
         return base_fail(err, BASE_INVALID, "%s: %s", where, conflict);
-    for (size_t i = 0; i < spec->route_count; i++) {
-        for (size_t k = 0; k < i; k++) {
-            if (base_str_eq(spec->routes[i].name, spec->routes[k].name))
-                return base_fail(err, BASE_INVALID, "%s.routes[%zu].name: \"%s\" is taken", where,
-                                 i, spec->routes[i].name);
-        }
-    }
-    return true;
+    return check_routes(spec, where, err) && model_flows_good(spec, where, err);
 }
 
 const struct codec_shape model_load_spec_shape = {.name = "load",
@@ -305,6 +328,7 @@ static const struct codec_field counts_fields[] = {
     {.key = "missed", .type = CODEC_U64, AT(missed)},
     {.key = "bytesIn", .type = CODEC_U64, AT(bytes_in)},
     {.key = "bytesOut", .type = CODEC_U64, AT(bytes_out)},
+    {.key = "skipped", .type = CODEC_U64, .optional = true, AT(skipped)},
 };
 #undef AT
 static const struct codec_shape counts_shape = {
@@ -482,6 +506,7 @@ void load_counts_add(struct load_counts *sum, const struct load_counts *counts)
     sum->missed += counts->missed;
     sum->bytes_in += counts->bytes_in;
     sum->bytes_out += counts->bytes_out;
+    sum->skipped += counts->skipped;
 }
 
 void load_thread_add(struct load_thread *sum, const struct load_thread *thread)
@@ -499,15 +524,27 @@ uint64_t load_counts_failed(const struct load_counts *counts)
     return failed;
 }
 
+uint64_t load_counts_answered(const struct load_counts *counts)
+{
+    static const enum load_failure answers[] = {LOAD_FAIL_HTTP_4XX, LOAD_FAIL_STATUS,
+                                                LOAD_FAIL_ASSERTION, LOAD_FAIL_EXTRACTION,
+                                                LOAD_FAIL_TOO_LARGE};
+    uint64_t answered = counts->ok;
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+        answered += counts->failed[answers[i]];
+    return answered;
+}
+
 uint64_t load_counts_unserved(const struct load_counts *counts)
 {
-    return load_counts_failed(counts) - counts->failed[LOAD_FAIL_HTTP_4XX] -
-           counts->failed[LOAD_FAIL_STATUS];
+    return load_counts_failed(counts) + counts->ok - load_counts_answered(counts) -
+           counts->failed[LOAD_FAIL_INPUT];
 }
 
 uint64_t load_counts_delivered(const struct load_counts *counts)
 {
-    return counts->sent - counts->failed[LOAD_FAIL_CONNECT] - counts->failed[LOAD_FAIL_DNS];
+    return counts->sent - counts->failed[LOAD_FAIL_CONNECT] - counts->failed[LOAD_FAIL_DNS] -
+           counts->failed[LOAD_FAIL_INPUT];
 }
 
 const char *load_failure_name(enum load_failure failure)

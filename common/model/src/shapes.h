@@ -10,5 +10,11 @@ extern const struct codec_shape model_load_spec_shape;
 extern const struct codec_shape model_load_target_shape;
 extern const struct codec_shape model_network_shape; /* a variant of the fault's */
 extern const struct codec_words model_directions;
+extern const struct codec_shape model_flow_shape;
+extern const struct codec_shape model_feeder_shape;
+
+struct load_spec;
+/* load_flows_check, ending at the first mistake. */
+bool model_flows_good(const struct load_spec *spec, const char *where, struct base_error *err);
 
 #endif

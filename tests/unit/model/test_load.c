@@ -36,12 +36,24 @@
     "'firstPhase':'steady','tls':null}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
-    "'http_4xx':0,'http_5xx':1,'status':0,'dns':0,'error_reply':0},'causes':{'refused':1,'"        \
-    "unreachable':0,"                                                                              \
+    "'http_4xx':0,'http_5xx':1,'status':0,'dns':0,'error_reply':0,'assertion':0,'extraction':0,'"  \
+    "too_large':0,'input':0},'causes':{'refused':1,'unreachable':0,"                               \
     "'connect_timeout':0,'connect_reset':0,'no_port':0,'no_descriptor':0,'tls':0,'other':0,"       \
     "'silent':0,'stalled':0,'reset':0,'closed':0,'dns':0,'proxy':0,'not_http2':0,'error_reply':0}" \
     ",'missed':1,'"                                                                                \
     "bytesIn':100,'bytesOut':200}"
+#define STEP                                                                                       \
+    "{'name':'s','method':'GET','path':'/{{people.name}}','headers':['A: {{id}}'],'body':'b',"     \
+    "'expectedNs':1,'thinkNs':2,'extract':[{'name':'id','from':'json','json':'/id'}],'expect':["   \
+    "{'on':'status','status':201},{'on':'header','status':0,'header':'X','contains':'{{id}}'}]}"
+#define FLOWS                                                                                      \
+    "{'arrivals':'poisson','rate':300.0,'durationNs':1,'connections':1,'threads':0,'seed':1,"      \
+    "'timeoutNs':1,'intervalNs':1,'maxLateNs':1,'host':'h','targets':[{'address':'10.0.0.3',"      \
+    "'port':3000}],'routes':[],'firstPhase':'steady','tls':null,'flows':[{'name':'f','weight':2,"  \
+    "'steps':[" STEP "],'setup':[{'name':'in','method':'GET','path':'/','extract':[{'name':"       \
+    "'id','from':'regex','regex':'a(b)'}]}],'teardown':[{'name':'out','method':'GET','path':"      \
+    "'/"                                                                                           \
+    "{{id}}'}]}],'feeders':[{'name':'people','file':'p.csv','format':'jsonl','order':'unique'}]}"
 #define INTERVAL                                                                                   \
     "{'startNs':1,'startMonoNs':2,'lengthNs':1000000000,'phase':'steady','counts':" COUNTS         \
     ",'inFlight':1,'p50Ns':1,'p99Ns':2,'maxNs':3,'lateP99Ns':4,'parts':[{'phase':'steady','route'" \
@@ -56,15 +68,32 @@
     "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n']}"
 
 static const char *const spec_nullable[] = {
-    "body",     "bodyFile", "stages", "replay", "replayUnit", "sources", "tls",        "caFile",
-    "certFile", "keyFile",  "engine", "http2",  "streams",    "proxy",   "unixSocket", "protocol"};
+    "body",       "bodyFile", "stages",  "replay",     "replayUnit", "sources", "tls",
+    "caFile",     "certFile", "keyFile", "engine",     "http2",      "streams", "proxy",
+    "unixSocket", "protocol", "headers", "expectedNs", "thinkNs",    "extract", "expect",
+    "setup",      "teardown", "flows",   "feeders",    "contains"};
 CASE(load_spec, struct load_spec, spec_nullable);
-static const char *const interval_nullable[] = {"causes", "parts",     "dns",
-                                                "proxy",  "not_http2", "error_reply"};
+static const char *const interval_nullable[] = {
+    "causes",      "parts",     "dns",        "proxy",     "not_http2",
+    "error_reply", "assertion", "extraction", "too_large", "input"};
 CASE(load_interval, struct load_interval, interval_nullable);
-static const char *const result_nullable[] = {
-    "clientLimitedWhy", "clientLimitedBy", "parts", "lateness", "threads",   "causes",     "tls",
-    "protocol",         "notes",           "dns",   "proxy",    "not_http2", "error_reply"};
+static const char *const result_nullable[] = {"clientLimitedWhy",
+                                              "clientLimitedBy",
+                                              "parts",
+                                              "lateness",
+                                              "threads",
+                                              "causes",
+                                              "tls",
+                                              "protocol",
+                                              "notes",
+                                              "dns",
+                                              "proxy",
+                                              "not_http2",
+                                              "error_reply",
+                                              "assertion",
+                                              "extraction",
+                                              "too_large",
+                                              "input"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)
@@ -73,6 +102,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&load_spec_case, SPEC);
     assert_round_trip(&load_spec_case, STAGED);
     assert_round_trip(&load_spec_case, CLOSED);
+    assert_round_trip(&load_spec_case, FLOWS);
     assert_round_trip(&load_interval_case, INTERVAL);
     assert_round_trip(&load_result_case, RESULT);
 }
@@ -82,6 +112,7 @@ static void test_every_key_guarded(void **state)
     (void)state;
     assert_every_key_guarded(&load_spec_case, SPEC);
     assert_every_key_guarded(&load_spec_case, STAGED);
+    assert_every_key_guarded(&load_spec_case, FLOWS);
     assert_every_key_guarded(&load_interval_case, INTERVAL);
     assert_every_key_guarded(&load_result_case, RESULT);
 }
@@ -123,6 +154,25 @@ static void test_bad_values(void **state)
         /* A name that is taken is found out at the later one of the two. */
         assert_bad_value(&load_spec_case, SPEC, cases[i].pointer, cases[i].value);
     }
+    static const struct bad_value flows[] = {
+        {"flows/0/name", "'a b'"},
+        {"flows/0/weight", "0"},
+        {"flows/0/steps", "[]"},
+        {"flows/0/steps/0/path", "'/a\\r\\nX: y'"},
+        {"flows/0/steps/0/path", "'/{{nobody}}'"},
+        {"flows/0/steps/0/thinkNs", "-1"},
+        {"flows/0/steps/0/headers", "['A: b\\r\\nC: d']"},
+        {"flows/0/steps/0/extract/0/from", "'regex'"},
+        {"flows/0/steps/0/extract/0/json", "'id'"},
+        {"flows/0/steps/0/expect/0/on", "'json'"},
+        {"flows/0/steps/0/expect/0/status", "99"},
+        {"flows/0/steps/0/expect/0/status", "600"},
+        {"flows/0/setup/0/extract/0/regex", "'('"},
+        {"feeders/0/name", "'nobody'"},
+        {"feeders/0/order", "'never'"},
+    };
+    for (size_t i = 0; i < sizeof flows / sizeof flows[0]; i++)
+        assert_bad_value(&load_spec_case, FLOWS, flows[i].pointer, flows[i].value);
     static const struct bad_value staged[] = {
         {"rate", "5"},
         {"replay", "7"},
@@ -161,7 +211,8 @@ static void test_counts(void **state)
 {
     (void)state;
     struct load_counts sum = {.ok = 1};
-    struct load_counts more = {.intended = 9, .sent = 8, .ok = 3, .missed = 1, .bytes_in = 5};
+    struct load_counts more = {
+        .intended = 9, .sent = 8, .ok = 3, .missed = 1, .bytes_in = 5, .skipped = 7};
     more.failed[LOAD_FAIL_TIMEOUT] = 2;
     more.failed[LOAD_FAIL_STATUS] = 3;
     load_counts_add(&sum, &more);
@@ -171,14 +222,19 @@ static void test_counts(void **state)
     assert_int_equal(sum.ok, 7);
     assert_int_equal(sum.missed, 2);
     assert_int_equal(sum.bytes_in, 10);
+    assert_int_equal(sum.skipped, 14);
     assert_int_equal(load_counts_failed(&sum), 10);
     struct load_counts all = {.sent = 100};
     for (size_t i = 0; i < LOAD_FAIL_COUNT; i++)
         all.failed[i] = i + 1;
     assert_int_equal(load_counts_delivered(&all),
-                     100 - (LOAD_FAIL_CONNECT + 1) - (LOAD_FAIL_DNS + 1));
+                     100 - (LOAD_FAIL_CONNECT + 1) - (LOAD_FAIL_DNS + 1) - (LOAD_FAIL_INPUT + 1));
+    assert_int_equal(load_counts_answered(&all),
+                     (LOAD_FAIL_HTTP_4XX + 1) + (LOAD_FAIL_STATUS + 1) + (LOAD_FAIL_ASSERTION + 1) +
+                         (LOAD_FAIL_EXTRACTION + 1) + (LOAD_FAIL_TOO_LARGE + 1));
     assert_int_equal(load_counts_unserved(&all),
-                     load_counts_failed(&all) - (LOAD_FAIL_HTTP_4XX + 1) - (LOAD_FAIL_STATUS + 1));
+                     (LOAD_FAIL_CONNECT + 1) + (LOAD_FAIL_TIMEOUT + 1) + (LOAD_FAIL_RESET + 1) +
+                         (LOAD_FAIL_PROTOCOL + 1) + (LOAD_FAIL_HTTP_5XX + 1) + (LOAD_FAIL_DNS + 1));
 }
 
 static void test_words(void **state)

@@ -13,7 +13,8 @@
  *                       {"type":"stop"}                     no new requests; finish within timeout
  *                       end of file                         the controller died: stop
  *
- * Tags in latency.hlog: <phase>/<route>/<kind>, kind one of
+ * Tags in latency.hlog: <phase>/<route>/<kind>, where the route of a flow's step is <flow>.<step>
+ * and its phase the one in force when it was due; kind one of
  *   response    from the intended send to the end of a successful response
  *               (coordinated omission kept)
  *   service     from the actual send to the same
@@ -27,6 +28,7 @@
 #ifndef MODEL_LOAD_H
 #define MODEL_LOAD_H
 
+#include "model/flow.h"
 #include "model/json.h"
 
 enum load_arrivals { LOAD_POISSON, LOAD_CONSTANT };
@@ -137,6 +139,10 @@ struct load_spec {
     uint32_t streams;  /* of HTTP/2, at once on each connection; 0: one */
     char *proxy;       /* URL; NULL: none */
     char *unix_socket; /* path of the socket that is connected to instead; NULL: none */
+    struct load_flow *flows; /* beside the routes; at least one of either */
+    size_t flow_count;
+    struct load_feeder *feeders;
+    size_t feeder_count;
 };
 
 /* Why a request failed. One table gives the words ("connect", "http_5xx"...). */
@@ -150,6 +156,11 @@ enum load_failure {
     LOAD_FAIL_STATUS, /* any other unexpected status */
     LOAD_FAIL_DNS,    /* a name did not resolve while the load ran */
     LOAD_FAIL_REPLY,  /* the target said that it failed, in a protocol other than HTTP */
+    /* Of the steps of flows. */
+    LOAD_FAIL_ASSERTION,  /* the response was not as expected */
+    LOAD_FAIL_EXTRACTION, /* it had not what later steps need */
+    LOAD_FAIL_TOO_LARGE,  /* it had more than LOAD_CAPTURE_MAX bytes to look at */
+    LOAD_FAIL_INPUT,      /* not sent: no row was left, or a value cannot stand where it should */
     LOAD_FAIL_COUNT
 };
 
@@ -185,6 +196,8 @@ struct load_counts {
     uint64_t missed;                   /* due, but never sent */
     uint64_t bytes_in;
     uint64_t bytes_out;
+    uint64_t skipped; /* steps that were not reached, since one before them failed or the load
+                         ended; they never were due */
 };
 
 struct load_part {
@@ -283,6 +296,9 @@ void load_spec_fini(struct load_spec *spec);
 const char *load_spec_engine_conflict(const struct load_spec *spec);
 /* What only libcurl has is asked for, or libcurl itself. */
 bool load_spec_needs_curl(const struct load_spec *spec);
+/* What is recorded apart: the routes, then the steps of one flow after another. */
+uint32_t load_spec_routes(const struct load_spec *spec);
+char *load_spec_route_name(const struct load_spec *spec, uint32_t route); /* free() it */
 void load_spec_add_stage(struct load_spec *spec, const struct load_stage *stage);
 /* A staircase from ramp->from to ramp->to, both of them steps; steps > 0, and no more than the
  * ramp's nanoseconds. */
@@ -296,7 +312,9 @@ void load_result_fini(struct load_result *result);
 void load_counts_add(struct load_counts *sum, const struct load_counts *counts);
 void load_thread_add(struct load_thread *sum, const struct load_thread *thread);
 uint64_t load_counts_failed(const struct load_counts *counts); /* all classes, without missed */
-/* Of those, what was not served: all but what the request itself is to blame for. */
+/* Whole responses that were no server error. */
+uint64_t load_counts_answered(const struct load_counts *counts);
+/* Of the failures, what was not served: neither answered nor never asked for. */
 uint64_t load_counts_unserved(const struct load_counts *counts);
 uint64_t load_counts_delivered(const struct load_counts *counts); /* sent over a connection */
 const char *load_failure_name(enum load_failure failure);
