@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "view.h"
 
@@ -119,8 +120,10 @@ void view_load(const struct report *report, struct view *view)
     for (size_t i = 0; i < report->phase_count; i++)
         if (report_phase_is_new(report, i))
             load_row(report, report->phases[i].name, NULL, table);
-    for (size_t i = 0; i < report->plan.load.route_count; i++)
-        load_row(report, NULL, report->plan.load.routes[i].name, table);
+    for (uint32_t i = 0; i < load_spec_routes(&report->plan.load); i++) {
+        BASE_AUTO_FREE char *route = load_spec_route_name(&report->plan.load, i);
+        load_row(report, NULL, route, table);
+    }
     kind_row(report, "first byte", "first-byte", table);
     kind_row(report, "connecting", "connect", table);
     kind_row(report, "TLS handshake", "tls", table);

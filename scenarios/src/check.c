@@ -61,6 +61,7 @@ static void check_load(struct scn_reporter *reporter)
                 load->threads, load->connections);
     }
     scn_check_arrivals(reporter);
+    scn_check_flows(reporter);
 }
 
 static void check_steady(struct scn_reporter *reporter)
@@ -441,6 +442,19 @@ static void check_threshold_phase(struct scn_reporter *reporter,
     free(names);
 }
 
+/* All that is recorded apart: routes, and the steps of flows. free() each name and the array. */
+static size_t route_names(const struct scn_load *load, char ***out)
+{
+    const struct load_spec flows = {.flows = load->flows, .flow_count = load->flow_count};
+    size_t count = load->route_count + load_spec_routes(&flows);
+    *out = base_calloc(count, sizeof **out);
+    for (size_t i = 0; i < count; i++)
+        (*out)[i] = i < load->route_count
+                        ? base_str_dup(load->routes[i].name)
+                        : load_spec_route_name(&flows, (uint32_t)(i - load->route_count));
+    return count;
+}
+
 static void check_threshold_route(struct scn_reporter *reporter, size_t i)
 {
     const struct scn_load *load = &reporter->scenario->load;
@@ -448,15 +462,15 @@ static void check_threshold_route(struct scn_reporter *reporter, size_t i)
     scn_at(reporter, "spec.thresholds[%zu].route", i);
     if (route == NULL || scn_spoiled(reporter))
         return;
-    const char **names = base_calloc(load->route_count, sizeof *names);
+    BASE_AUTO_FREE char **names = NULL;
+    size_t count = route_names(load, &names);
     bool known = false;
-    for (size_t k = 0; k < load->route_count; k++) {
-        names[k] = load->routes[k].name;
+    for (size_t k = 0; k < count; k++)
         known = known || base_str_eq(names[k], route);
-    }
     if (!known)
-        scn_say_unknown(reporter, "route", route, names, load->route_count);
-    free(names);
+        scn_say_unknown(reporter, "route", route, (const char *const *)names, count);
+    for (size_t k = 0; k < count; k++)
+        free(names[k]);
 }
 
 static void check_thresholds(struct scn_reporter *reporter)
@@ -464,7 +478,8 @@ static void check_thresholds(struct scn_reporter *reporter)
     const struct scn_scenario *scenario = reporter->scenario;
     bool faults_known = !scn_problems_under(reporter->problems, "spec.faults") &&
                         !scn_problems_under(reporter->problems, "spec.duration");
-    bool routes_known = !scn_problems_under(reporter->problems, "spec.load.routes");
+    bool routes_known = !scn_problems_under(reporter->problems, "spec.load.routes") &&
+                        !scn_problems_under(reporter->problems, "spec.load.flows");
     struct plan_phase *phases = NULL;
     struct scn_timeline timeline = {0};
     if (faults_known)
@@ -473,7 +488,7 @@ static void check_thresholds(struct scn_reporter *reporter)
     for (size_t i = 0; i < scenario->threshold_count; i++) {
         if (faults_known)
             check_threshold_phase(reporter, &timeline, phases, count, i);
-        if (routes_known && scenario->load.route_count > 0)
+        if (routes_known && scenario->load.route_count + scenario->load.flow_count > 0)
             check_threshold_route(reporter, i);
         check_threshold_window(reporter, i);
     }

@@ -5,6 +5,7 @@
 #include "reporter.h"
 
 /* The load's own fields were decoded without complaint. */
+void scn_check_flows(struct scn_reporter *reporter);
 void scn_check_arrivals(struct scn_reporter *reporter);
 
 #endif

@@ -259,6 +259,7 @@ static void decode_headers(struct decoder *decoder, const struct scn_node *node,
     *count_at(field, base) = node->count;
     for (size_t i = 0; i < node->count; i++) {
         size_t len = enter_key(decoder, node->entries[i].key);
+        remember_place(decoder, node->entries[i].value->mark);
         headers[i] = decode_header(decoder, &node->entries[i]);
         leave(decoder, len);
     }

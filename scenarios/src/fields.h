@@ -34,6 +34,8 @@ enum scn_type {
     SCN_BANDWIDTH,    /* double, bits a second */
     SCN_RATE_OR_NONE, /* double, a second; 0/s is one */
     SCN_BOOLEAN,      /* bool */
+    SCN_TARGET,       /* char *: as SCN_PATH, or with a template's field in front */
+    SCN_ROUTE,        /* char *: a route, or FLOW.STEP */
     SCN_SCALARS,
     /* Values made of others. */
     SCN_TEXTS = SCN_SCALARS, /* char ** with a count; each of type `item` */

@@ -23,6 +23,8 @@ extern const struct scn_shape scn_probe_shape;
 extern const struct scn_shape scn_stage_shape;
 extern const struct scn_shape scn_replay_shape;
 extern const struct scn_shape scn_users_shape;
+extern const struct scn_shape scn_flow_shape;
+extern const struct scn_shape scn_feeder_shape;
 extern const struct scn_shape scn_threshold_shape;
 extern const struct scn_shape scn_slo_shape;
 extern const struct scn_shape scn_abort_shape;

@@ -187,6 +187,7 @@ static void plan_load(struct planner *planner)
     plan_targets(load, service);
     plan_routes(load, from);
     plan_engine(load, from);
+    scn_flows_plan(planner->scenario, load);
 }
 
 /* ---- steady state ---- */

@@ -6,13 +6,17 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-char *scn_replay_path(const struct scn_scenario *scenario)
+char *scn_path_beside(const struct scn_scenario *scenario, const char *file)
 {
-    const char *file = scenario->load.replay.file;
     const char *slash = strrchr(scenario->file, '/');
     if (file == NULL || *file == '/' || slash == NULL)
         return base_str_dup(file);
     return base_str_printf("%.*s/%s", (int)(slash - scenario->file), scenario->file, file);
+}
+
+char *scn_replay_path(const struct scn_scenario *scenario)
+{
+    return scn_path_beside(scenario, scenario->load.replay.file);
 }
 
 /* Without `from` a ramp goes on where the stage before it ended. */

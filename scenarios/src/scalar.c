@@ -295,6 +295,18 @@ static const struct scn_scalar scalars[] = {
                      .pattern = "^(true|True|TRUE|false|False|FALSE)$",
                      .max_len = 5,
                      .read = read_boolean},
+    [SCN_TARGET] = {.what = "a path that starts with '/' (or {{name}}), without spaces",
+                    .example = "/api/users/{{id}}",
+                    .pattern = "^(/|\\{\\{)[!-~]*$",
+                    .text = true,
+                    .max_len = LINE_MAX_LEN,
+                    .read = read_text},
+    [SCN_ROUTE] = {.what = "a route, or a flow's step as FLOW.STEP",
+                   .example = "list-users",
+                   .pattern = "^[a-z0-9-]+(\\.[a-z0-9-]+)?$",
+                   .text = true,
+                   .max_len = 2 * NAME_MAX_LEN + 1,
+                   .read = read_text},
     [SCN_WORD] = {.what = "one of", .max_len = NAME_MAX_LEN, .read = read_word},
 };
 

@@ -112,6 +112,10 @@ struct scn_load {
     int64_t streams;
     char *proxy;       /* NULL: none */
     char *unix_socket; /* NULL: none */
+    struct load_flow *flows;
+    size_t flow_count;
+    struct load_feeder *feeders; /* files as written */
+    size_t feeder_count;
 };
 
 struct scn_check {
@@ -385,6 +389,12 @@ struct scn_scenario {
 /* Where the timestamps lie, from here rather than from the scenario's folder; NULL without a
  * replay. free() it. */
 char *scn_replay_path(const struct scn_scenario *scenario);
+/* The same for any file that the scenario names; NULL for NULL. free() it. */
+char *scn_path_beside(const struct scn_scenario *scenario, const char *file);
+/* Flows and feeders, with the files as scn_path_beside has them. */
+void scn_flows_plan(const struct scn_scenario *scenario, struct load_spec *load);
+/* What is odd about a scenario, but no mistake. */
+void scn_warnings(const struct scn_scenario *scenario, struct scn_problems *out);
 void scn_scenario_fini(struct scn_scenario *scenario); /* accepts a zeroed value, leaves one */
 /* The place of the value at path, or of the nearest thing around it when it was left to its
  * default. */
