@@ -37,10 +37,10 @@ static bool header_is(const char *line, const char *name)
     return strncasecmp(line, name, len) == 0 && line[len] == ':';
 }
 
-static bool has_header(const struct load_route *route, const char *name)
+static bool has_header(char *const *headers, size_t count, const char *name)
 {
-    for (size_t i = 0; i < route->header_count; i++)
-        if (header_is(route->headers[i], name))
+    for (size_t i = 0; i < count; i++)
+        if (header_is(headers[i], name))
             return true;
     return false;
 }
@@ -112,15 +112,21 @@ static bool check_route(const char *host, const struct load_route *route, struct
            load_request_check_fields(route, route->body, err) && check_headers(route, err);
 }
 
-static bool carries_length(const struct load_route *route)
+bool load_request_has_length(const char *method, bool body)
 {
     static const char *const with_body[] = {"POST", "PUT", "PATCH"};
-    if (route->body != NULL || route->body_file != NULL)
-        return true;
     for (size_t i = 0; i < sizeof with_body / sizeof *with_body; i++)
-        if (base_str_eq(route->method, with_body[i]))
-            return true;
-    return false;
+        body = body || base_str_eq(method, with_body[i]);
+    return body;
+}
+
+char *load_request_fixed(const char *host, char *const *headers, size_t count)
+{
+    bool named = has_header(headers, count, "Host");
+    return base_str_printf(
+        "%s%s%s%s%s", named ? "" : "Host: ", named ? "" : host, named ? "" : "\r\n",
+        has_header(headers, count, "User-Agent") ? "" : "User-Agent: squall-load\r\n",
+        has_header(headers, count, "X-Traffic") ? "" : "X-Traffic: load\r\n");
 }
 
 /* How long the text is with its fields in place. */
@@ -158,18 +164,13 @@ static void write_head(struct load_request *request, struct base_buf *buf, const
 {
     base_buf_printf(buf, "%s ", route->method);
     load_request_fill(request, buf, route->path);
-    base_buf_str(buf, " HTTP/1.1\r\n");
-    if (!has_header(route, "Host"))
-        base_buf_printf(buf, "Host: %s\r\n", host);
-    if (!has_header(route, "User-Agent"))
-        base_buf_str(buf, "User-Agent: squall-load\r\n");
-    if (!has_header(route, "X-Traffic"))
-        base_buf_str(buf, "X-Traffic: load\r\n");
+    BASE_AUTO_FREE char *fixed = load_request_fixed(host, route->headers, route->header_count);
+    base_buf_printf(buf, " HTTP/1.1\r\n%s", fixed);
     for (size_t i = 0; i < route->header_count; i++) {
         load_request_fill(request, buf, route->headers[i]);
         base_buf_str(buf, "\r\n");
     }
-    if (carries_length(route))
+    if (load_request_has_length(route->method, route->body != NULL || route->body_file != NULL))
         base_buf_printf(buf, "Content-Length: %zu\r\n",
                         load_request_filled(route->body) + request->total);
     base_buf_str(buf, "\r\n");

@@ -44,5 +44,9 @@ bool load_request_check_fields(const struct load_route *route, const char *text,
 size_t load_request_filled(const char *text);
 void load_request_fill(struct load_request *request, struct base_buf *buf, const char *text);
 void load_request_fini(struct load_request *request); /* accepts a zeroed value */
+/* The header lines that every request has unless it brings its own. free() it. */
+char *load_request_fixed(const char *host, char *const *headers, size_t count);
+/* Whether a request of this method says how long its body is. */
+bool load_request_has_length(const char *method, bool body);
 
 #endif

@@ -29,6 +29,7 @@ struct checker {
     void *ctx;
     char step[WHERE_MAX]; /* "flows[0].steps[2]" */
     const char *owner;    /* "steps", "setup" or "teardown" */
+    bool expecting;       /* the text is compared with, not sent */
     struct known *known;
     size_t known_count;
     bool *fed; /* one a feeder: somebody draws from it */
@@ -109,8 +110,11 @@ static void check_variable(struct checker *c, const char *where, const char *nam
 
 static void check_field(struct checker *c, const char *where, const char *name)
 {
-    if (base_str_eq(name, "rand"))
+    if (base_str_eq(name, "rand")) {
+        if (c->expecting)
+            complain(c, false, where, "{{rand}} is another number each time, and equal to none");
         return;
+    }
     if (base_str_eq(name, "seq")) {
         if (!base_str_eq(c->owner, "steps"))
             complain(c, false, where, "{{seq}} is the number of a passage, and %s runs once",
@@ -273,8 +277,10 @@ static void check_steps(struct checker *c, size_t flow, const char *owner,
             if (base_str_eq(steps[k].name, step->name))
                 complain(c, false, where, "\"%s\" is taken", step->name);
         check_request(c, step);
+        c->expecting = true;
         for (size_t k = 0; k < step->expect_count; k++)
             check_expect(c, &step->expect[k], k);
+        c->expecting = false;
         for (size_t k = 0; k < step->extract_count; k++)
             check_extract(c, &step->extract[k], k);
     }

@@ -186,6 +186,8 @@ static void test_assertions(void **state)
         {{.on = LOAD_EXPECT_CONTAINS, .body_contains = TEXT("{{idd}}")},
          "expect[0].bodyContains: no variable"},
         {{.on = LOAD_EXPECT_MATCHES, .body_matches = TEXT("[")}, "expect[0].bodyMatches: "},
+        {{.on = LOAD_EXPECT_CONTAINS, .body_contains = TEXT("a {{rand}}")},
+         "expect[0].bodyContains: {{rand}} is another number each time"},
         /* What the step itself extracts is not known before its response has been judged. */
         {{.on = LOAD_EXPECT_JSON, .json = TEXT("/a"), .equals = TEXT("{{id}}")},
          "expect[0].equals: no variable \"id\""},
