@@ -67,11 +67,21 @@ static size_t read_head(const char *bytes, size_t at, size_t len, struct load_me
     return 0;
 }
 
-static bool ends_chunked(struct load_text_span value)
+/* The last element of the list, empty ones left out. */
+static bool ends_chunked(struct load_text_span value, bool before)
 {
     static const char word[] = "chunked";
-    size_t len = sizeof word - 1;
-    return value.len >= len && strncasecmp(value.at + value.len - len, word, len) == 0;
+    size_t end = value.len;
+    while (end > 0 && (value.at[end - 1] == ',' || load_is_blank(value.at[end - 1])))
+        end--;
+    size_t start = end;
+    while (start > 0 && value.at[start - 1] != ',')
+        start--;
+    while (start < end && load_is_blank(value.at[start]))
+        start++;
+    if (start == end)
+        return before;
+    return end - start == sizeof word - 1 && strncasecmp(value.at + start, word, end - start) == 0;
 }
 
 static bool is_chunked(const struct load_message *message)
@@ -79,7 +89,7 @@ static bool is_chunked(const struct load_message *message)
     struct load_text_span value;
     bool chunked = false;
     for (size_t at = 0; load_message_find(message, &at, "Transfer-Encoding", &value);)
-        chunked = ends_chunked(value);
+        chunked = ends_chunked(value, chunked);
     return chunked;
 }
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The response parser on arbitrary bytes: no crash, and the same outcome whole, in pieces
- * and with heads remembered. The
- * first byte says how the bytes are cut and whether a HEAD is answered. */
+ * and with heads remembered; and what is read of a whole response later has the status and as much
+ * of a body as the parser saw. The first byte says how the bytes are cut and whether a HEAD is
+ * answered. */
 #include <stdlib.h>
 
+#include <string.h>
+
 #include "http_memo.h"
+#include "message.h"
 
 struct outcome {
     enum load_parse parse;
@@ -37,6 +41,19 @@ static void compare(const struct outcome *x, const struct outcome *y)
         abort();
 }
 
+static void read_whole(const struct load_response *response, const char *bytes, size_t len)
+{
+    struct load_message message;
+    char *copy = malloc(len + 1);
+    if (copy == NULL)
+        abort();
+    memcpy(copy, bytes, len);
+    if (!load_message_read(copy, len, &message) || message.status != response->status ||
+        message.body.len != response->body)
+        abort();
+    free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -57,8 +74,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     compare(&whole, &again);
     if ((whole.parse == LOAD_PARSE_BAD) != (whole.response.fault != NULL))
         abort();
+    if (whole.parse == LOAD_PARSE_DONE)
+        read_whole(&whole.response, bytes, whole.used);
     enum load_parse end = load_response_eof(&whole.response);
     if (end != load_response_eof(&cut.response) || end != load_response_eof(&again.response))
         abort();
+    if (whole.parse == LOAD_PARSE_MORE && end == LOAD_PARSE_DONE)
+        read_whole(&whole.response, bytes, size - 1);
     return 0;
 }

@@ -31,6 +31,8 @@ static const struct {
      200, "abcde0123456789"},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\n\r\n\n0\n\n", 200, "\r\n"},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, ""},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, ,\r\n\r\n1\r\na\r\n0\r\n\r\n", 200, "a"},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding:]chunked\r\n\r\n1\r\na\r\n", 200, "1\r\na\r\n"},
     /* Only the head was kept: no body, whatever it says. */
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\nab", 200, ""},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", 200, ""},
