@@ -37,9 +37,12 @@ static bool init_histograms(struct load_collector *c, struct base_error *err)
 bool load_collector_init(struct load_collector *c, const struct load_spec *spec, int hlog_fd,
                          uint32_t workers, struct base_error *err)
 {
-    uint32_t routes = (uint32_t)spec->route_count;
+    uint32_t routes = load_spec_routes(spec);
     uint32_t first;
     *c = (struct load_collector){.spec = spec, .hlog_fd = hlog_fd, .workers = workers};
+    c->routes = base_calloc(routes, sizeof *c->routes);
+    for (uint32_t i = 0; i < routes; i++)
+        c->routes[i] = load_spec_route_name(spec, i);
     c->busy = base_calloc(workers, sizeof *c->busy);
     if (init_histograms(c, err) && load_shard_init(&c->interval, routes, err) &&
         load_shard_init(&c->counts, routes, err) &&
@@ -54,6 +57,9 @@ void load_collector_fini(struct load_collector *c)
     for (uint32_t i = 0; i < c->phase_count; i++)
         free(c->phases[i]);
     free(c->phases);
+    for (uint32_t i = 0; c->routes != NULL && i < load_spec_routes(c->spec); i++)
+        free(c->routes[i]);
+    free(c->routes);
     free(c->busy);
     load_shard_fini(&c->interval);
     load_shard_fini(&c->counts);
@@ -140,7 +146,7 @@ static bool write_cell(struct load_collector *c, struct base_buf *text, uint32_t
                        uint32_t route, struct dur_ns length, struct base_error *err)
 {
     const struct load_cell *cell = load_shard_peek(&c->interval, phase, route);
-    const char *name = route < c->interval.routes ? c->spec->routes[route].name : "-";
+    const char *name = route < c->interval.routes ? c->routes[route] : "-";
     for (int kind = 0; cell != NULL && kind < LOAD_KIND_COUNT; kind++) {
         const struct hdr *hdr = &cell->histograms[kind];
         if (hdr->total == 0)
@@ -202,7 +208,7 @@ static void add_part(struct load_collector *c, struct load_interval *interval, u
         base_reallocarray(interval->parts, interval->part_count + 1, sizeof *interval->parts);
     interval->parts[interval->part_count++] =
         (struct load_part){.phase = base_str_dup(c->phases[phase]),
-                           .route = base_str_dup(c->spec->routes[route].name),
+                           .route = base_str_dup(c->routes[route]),
                            .counts = *counts};
 }
 
@@ -292,7 +298,7 @@ static void list_parts(struct load_collector *c)
                 continue;
             result->parts[result->part_count++] =
                 (struct load_part){.phase = base_str_dup(c->phases[phase]),
-                                   .route = base_str_dup(c->spec->routes[route].name),
+                                   .route = base_str_dup(c->routes[route]),
                                    .counts = cell->counts};
         }
     }

@@ -15,6 +15,7 @@ struct load_collector {
     int hlog_fd;   /* -1: none */
     char **phases; /* owned names; index = phase number */
     uint32_t phase_count;
+    char **routes;              /* owned names, of all that is recorded apart */
     struct load_shard interval; /* being added up */
     struct load_shard counts;   /* whole run; histograms too if `keep` */
     bool keep;                  /* set before the first interval */

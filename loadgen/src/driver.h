@@ -89,6 +89,7 @@ struct load_driver {
     const char *name;
     size_t conn_size; /* of a connection, whose head is a struct load_conn */
     bool resolves;    /* targets may be names where somebody else connects to them: a proxy */
+    bool flows;       /* it can send what is no route's own request: due.errand */
 
     /* What all threads read while they run; before there are any. BASE_INVALID for what this engine
      * cannot send. */

@@ -58,7 +58,7 @@ static void put_labels(struct base_buf *out, const struct load_collector *c, uin
     put_label(out, "phase", c->phases[phase]);
     if (route < c->counts.routes) {
         base_buf_char(out, ',');
-        put_label(out, "route", c->spec->routes[route].name);
+        put_label(out, "route", c->routes[route]);
     }
 }
 

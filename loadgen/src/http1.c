@@ -33,6 +33,11 @@ static bool judge(const void *parser, struct load_outcome *outcome)
     return !response->close;
 }
 
+static bool in_body(const void *parser)
+{
+    return load_response_has_head(parser);
+}
+
 const struct load_protocol load_http1_protocol = {
     .memory_size = sizeof(struct load_memo),
     .build = build,
@@ -40,4 +45,5 @@ const struct load_protocol load_http1_protocol = {
     .feed = feed,
     .eof = eof,
     .judge = judge,
+    .in_body = in_body,
 };

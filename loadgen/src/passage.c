@@ -47,7 +47,7 @@ struct load_passage *load_passage_new(struct load_program *program, uint32_t flo
     for (uint32_t i = 0; i < code->variable_count; i++)
         p->values[i] = base_str_dup(code->values[i]);
     p->rows = base_calloc(program->spec->feeder_count, sizeof *p->rows);
-    load_capture_init(&p->capture);
+    load_capture_init(&p->errand.capture);
     for (size_t i = 0; part == LOAD_PART_STEPS && i < program->spec->feeder_count; i++) {
         if (code->draws[i] && !draw_row(p, i, why)) {
             load_passage_free(p);
@@ -65,15 +65,23 @@ void load_passage_free(struct load_passage *p)
         free(p->values[i]);
     free(p->values);
     free(p->rows);
-    free(p->request.bytes);
+    free(p->errand.request.bytes);
     load_jar_fini(&p->own);
-    load_capture_fini(&p->capture);
+    load_capture_fini(&p->errand.capture);
     free(p);
 }
 
 bool load_passage_advance(struct load_passage *p)
 {
     return ++p->at < p->flow->parts[p->part].count;
+}
+
+void load_passage_rest(struct load_passage *p)
+{
+    free(p->errand.request.bytes);
+    p->errand.request.bytes = NULL;
+    load_capture_fini(&p->errand.capture);
+    load_capture_init(&p->errand.capture);
 }
 
 size_t load_passage_left(const struct load_passage *p)
@@ -146,13 +154,14 @@ bool load_passage_make(struct load_passage *p, struct base_rng *rng, char why[st
     base_buf_init(&body, request_max);
     bool made = write_request(p, rng, &out, &body, why);
     base_buf_fini(&body);
-    free(p->request.bytes);
-    p->request = (struct load_request){.file = -1, .head = base_str_eq(step->spec->method, "HEAD")};
+    free(p->errand.request.bytes);
+    p->errand.request =
+        (struct load_request){.file = -1, .head = base_str_eq(step->spec->method, "HEAD")};
     if (made) {
-        p->request.len = p->request.total = out.len;
-        p->request.bytes = base_buf_steal(&out);
+        p->errand.request.len = p->errand.request.total = out.len;
+        p->errand.request.bytes = base_buf_steal(&out);
     }
     base_buf_fini(&out);
-    load_capture_start(&p->capture, step->reads_body);
+    load_capture_start(&p->errand.capture, step->reads_body);
     return made;
 }

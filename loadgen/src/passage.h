@@ -9,13 +9,13 @@
 
 #include <sys/queue.h>
 
-#include "http_request.h"
-#include "message.h"
+#include "errand.h"
 #include "program.h"
 
 enum { LOAD_WHY_MAX = 240 };
 
 struct load_passage {
+    struct load_errand errand; /* of the step, once made; first, for load_passage_of */
     struct load_program *program;
     struct load_flow_code *flow;
     enum load_part_of part;
@@ -25,12 +25,10 @@ struct load_passage {
     size_t *rows;         /* by feeder, owned */
     struct load_jar *jar; /* `own`, or its user's */
     struct load_jar own;
-    struct load_request request; /* of the step, once made */
-    struct load_capture capture;
     /* The owner's: */
-    int64_t due; /* of the step; monotonic ns */
+    int64_t due;   /* the step's intended start; monotonic ns */
+    int64_t ready; /* when it can begin: due, or when the answer before it came, if later */
     uint32_t user;
-    size_t place; /* among those who pause */
     LIST_ENTRY(load_passage) link;
 };
 
@@ -40,6 +38,12 @@ struct load_passage *load_passage_new(struct load_program *program, uint32_t flo
                                       enum load_part_of part, uint64_t number, struct load_jar *jar,
                                       char why[static LOAD_WHY_MAX]);
 void load_passage_free(struct load_passage *passage); /* accepts NULL */
+
+/* The passage whose errand it is. */
+static inline struct load_passage *load_passage_of(struct load_errand *errand)
+{
+    return (struct load_passage *)(void *)errand;
+}
 
 static inline const struct load_step_code *load_passage_step(const struct load_passage *passage)
 {
@@ -63,6 +67,8 @@ bool load_passage_make(struct load_passage *passage, struct base_rng *rng,
 /* A whole response came: keeps its cookies, judges and extracts. false with failure and why. */
 bool load_passage_judge(struct load_passage *passage, enum load_failure *failure,
                         char why[static LOAD_WHY_MAX]);
+/* The step is over: lets go of its bytes, which may be many, for the pause behind it. */
+void load_passage_rest(struct load_passage *passage);
 /* To the next step; false: that was the last. */
 bool load_passage_advance(struct load_passage *passage);
 /* Steps behind the one it is at. */

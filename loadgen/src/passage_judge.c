@@ -207,7 +207,7 @@ static bool extract_one(struct load_passage *p, struct reading *r,
 
 static void keep_cookies(struct load_passage *p, const struct reading *r)
 {
-    const char *target = p->request.bytes + load_passage_step(p)->path_at;
+    const char *target = p->errand.request.bytes + load_passage_step(p)->path_at;
     struct load_text_span value;
     char *copy = NULL;
     for (size_t at = 0; load_message_find(&r->message, &at, "Set-Cookie", &value);) {
@@ -257,8 +257,8 @@ bool load_passage_judge(struct load_passage *p, enum load_failure *failure,
                         char why[static LOAD_WHY_MAX])
 {
     struct reading r = {.why = why};
-    struct base_buf *bytes = &p->capture.bytes;
-    if (p->capture.too_large) {
+    struct base_buf *bytes = &p->errand.capture.bytes;
+    if (p->errand.capture.too_large) {
         *failure = LOAD_FAIL_TOO_LARGE;
         return refuse(&r, "the response is larger than the %d bytes that a step can look at",
                       LOAD_CAPTURE_MAX);

@@ -7,11 +7,12 @@
 
 void load_picker_init(struct load_picker *picker, const struct load_spec *spec)
 {
-    *picker = (struct load_picker){.routes = (uint32_t)spec->route_count};
-    picker->weights = base_calloc(spec->route_count, sizeof *picker->weights);
+    *picker = (struct load_picker){.routes = (uint32_t)(spec->route_count + spec->flow_count)};
+    picker->weights = base_calloc(picker->routes, sizeof *picker->weights);
     uint64_t sum = 0;
-    for (size_t i = 0; i < spec->route_count; i++) {
-        sum += spec->routes[i].weight;
+    for (size_t i = 0; i < picker->routes; i++) {
+        sum += i < spec->route_count ? spec->routes[i].weight
+                                     : (uint64_t)spec->flows[i - spec->route_count].weight;
         picker->weights[i] = sum;
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Draws routes by their weights. */
+/* Draws routes by their weights, and flows: numbered behind the routes. */
 #ifndef LOAD_PICKER_H
 #define LOAD_PICKER_H
 

@@ -96,7 +96,8 @@ static void build_head(struct builder *b, struct load_step_code *code)
     const struct load_step *step = code->spec;
     BASE_AUTO_FREE char *method = base_str_printf("%s ", step->method);
     BASE_AUTO_FREE char *fixed =
-        load_request_fixed(b->program->spec->host, step->headers, step->header_count);
+        load_request_fixed(b->program->spec->host == NULL ? "" : b->program->spec->host,
+                           step->headers, step->header_count);
     BASE_AUTO_FREE char *rest = base_str_printf(" HTTP/1.1\r\n%s", fixed);
     load_fill_add_text(&code->head, method);
     code->path_at = strlen(method);

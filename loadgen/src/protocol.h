@@ -27,6 +27,8 @@ struct load_protocol {
      */
     bool (*judge)(const void *parser, struct load_outcome *outcome);
     void (*fini)(void *parser); /* NULL: there is nothing to free; accepts a zeroed one */
+    /* The response's head is whole. NULL: the protocol has no errands (errand.h). */
+    bool (*in_body)(const void *parser);
 };
 
 extern const struct load_protocol load_http1_protocol;

@@ -10,6 +10,7 @@
 #include "exposition.h"
 #include "loadgen/replay.h"
 #include "notes.h"
+#include "run_flows.h"
 #include "worker.h"
 
 /* Long enough for every thread to have set its first alarm before the first arrival is due. */
@@ -26,7 +27,9 @@ struct load_run {
     atomic_uint_least64_t iterations; /* left for all users of the closed model */
     struct load_replay replay;        /* empty when the spec names none */
     const struct load_driver *driver;
-    void *prepared; /* by the driver */
+    void *prepared;               /* by the driver */
+    struct load_program *program; /* NULL: no flows */
+    bool tearing;                 /* down: teardown was asked for */
     struct load_address *addresses;
     struct load_address *sources;
     struct load_worker *workers;
@@ -122,6 +125,25 @@ static void order_phase(struct load_run *run, const struct load_segment *segment
     }
 }
 
+/* The first worker's business; the others have ended. */
+static void order_teardown(struct load_run *run)
+{
+    struct load_worker *worker = &run->workers[0];
+    pthread_mutex_lock(&worker->mail.lock);
+    worker->mail.teardown = true;
+    pthread_mutex_unlock(&worker->mail.lock);
+    io_wake_send(&worker->wake);
+}
+
+static bool is_torn(struct load_run *run)
+{
+    struct load_mailbox *mail = &run->workers[0].mail;
+    pthread_mutex_lock(&mail->lock);
+    bool torn = mail->torn;
+    pthread_mutex_unlock(&mail->lock);
+    return torn;
+}
+
 /* Whether every worker has raised the flag at this offset of its mailbox. */
 static bool all_report(struct load_run *run, size_t flag)
 {
@@ -182,6 +204,8 @@ static bool on_warm(struct load_run *run, struct base_error *err)
 {
     if (run->waiting)
         return true;
+    if (run->program != NULL && !load_run_set_up(&run->workers[0], err))
+        return false;
     if (run->events.on_ready == NULL)
         return begin(run, err);
     run->waiting = true;
@@ -250,7 +274,7 @@ static uint64_t all_iterations(const struct load_spec *spec)
 static bool settle_iterations(const struct load_run *run, bool complete, struct dur_ns *scheduled)
 {
     const struct load_collector *collector = &run->collector;
-    if (collector->result.total.intended < all_iterations(run->spec))
+    if (load_run_begun(run->spec, &collector->counts) < all_iterations(run->spec))
         return false;
     int64_t ran = collector->last_end - run->start.ns;
     if (ran > 0 && ran < scheduled->ns)
@@ -272,6 +296,8 @@ static void report_connections(struct load_run *run)
         run->driver->count_tls(pool, &result->tls);
     }
     load_notes_write(result, &spec->tls, &troubles);
+    if (run->program != NULL)
+        load_run_report_flows(run->workers, run->worker_count, &run->collector);
 }
 
 static void finish(struct load_run *run)
@@ -316,8 +342,14 @@ static void on_wake(void *ctx)
         fail_run(run, &err);
         return;
     }
-    if (all_report(run, offsetof(struct load_mailbox, done)))
+    if (!all_report(run, offsetof(struct load_mailbox, done)))
+        return;
+    if (run->program != NULL && !run->tearing) {
+        run->tearing = true;
+        order_teardown(run);
+    } else if (run->program == NULL || is_torn(run)) {
         finish(run);
+    }
 }
 
 /* --- beginning --- */
@@ -344,7 +376,7 @@ static bool check_spec(const struct load_spec *spec, struct base_error *err)
     const char *conflict = load_spec_engine_conflict(spec);
     if (conflict != NULL)
         return base_fail(err, BASE_INVALID, "%s", conflict);
-    if (spec->connections == 0 || spec->target_count == 0 || spec->route_count == 0)
+    if (spec->connections == 0 || spec->target_count == 0 || load_spec_routes(spec) == 0)
         return base_fail(err, BASE_INVALID,
                          "at least one connection, one target and one route are needed");
     for (size_t i = 0; i < spec->route_count; i++)
@@ -396,6 +428,11 @@ static bool prepare(struct load_run *run, struct base_error *err)
     run->addresses = base_calloc(spec->target_count, sizeof *run->addresses);
     if (!run->driver->prepare(spec, &run->prepared, err))
         return false;
+    if (spec->flow_count > 0) {
+        run->program = load_run_program(spec, err);
+        if (run->program == NULL)
+            return false;
+    }
     for (size_t i = 0; i < spec->target_count; i++) {
         run->addresses[i].number = i;
         bool name = run->driver->resolves && (spec->proxy != NULL || spec->unix_socket != NULL);
@@ -421,6 +458,7 @@ static bool start_workers(struct load_run *run, uint32_t threads, struct base_er
             .replay = run->spec->replay ? &run->replay : NULL,
             .driver = run->driver,
             .prepared = run->prepared,
+            .program = run->program,
             .addresses = run->addresses,
             .sources = run->sources,
             .index = i,
@@ -459,6 +497,16 @@ struct load_run *load_run_start_share(struct io_loop *loop, const struct load_sp
 {
     if (!check_spec(spec, err))
         return NULL;
+    if (spec->flow_count > 0 && share.of > 1)
+        return (void)base_fail(err, BASE_INVALID,
+                               "flows are not for several hosts: their feeders, setup and teardown "
+                               "belong to one process; leave --workers out"),
+               NULL;
+    if (spec->flow_count > 0 && !load_driver_of(spec)->flows)
+        return (void)base_fail(err, BASE_INVALID,
+                               "flows are sent by the native HTTP/1.1 engine only, not by \"%s\"",
+                               load_driver_of(spec)->name),
+               NULL;
     struct load_run *run = base_calloc(1, sizeof *run);
     run->loop = loop;
     run->spec = spec;
@@ -543,6 +591,7 @@ void load_run_free(struct load_run *run)
     io_timer_fini(&run->tick);
     load_collector_fini(&run->collector);
     run->driver->discard(run->prepared);
+    load_program_free(run->program);
     free(run->addresses);
     load_replay_fini(&run->replay);
     free(run->sources);

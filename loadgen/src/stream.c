@@ -13,6 +13,7 @@
 #include "backoff.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "errand.h"
 #include "stream_pool.h"
 
 enum state {
@@ -303,6 +304,9 @@ static bool received(struct stream *conn, size_t len)
     struct load_stream_pool *own = conn->own;
     const struct load_protocol *protocol = own->protocol;
     char *memory = own->memories + conn->head.due.route * protocol->memory_size;
+    struct load_errand *errand = conn->head.due.errand;
+    if (errand != NULL)
+        load_capture_add(&errand->capture, own->buffer, len, protocol->in_body(conn->parser));
     enum load_parse parse = protocol->feed(conn->parser, memory, own->buffer, len, &used);
     if (parse == LOAD_PARSE_MORE)
         return true;
@@ -438,7 +442,8 @@ static void stream_send(struct load_conn *head)
 {
     struct stream *conn = of(head);
     struct load_stream_pool *own = conn->own;
-    const struct load_request *request = &own->requests[head->due.route];
+    const struct load_request *request =
+        head->due.errand != NULL ? &head->due.errand->request : &own->requests[head->due.route];
     move(conn, SENDING);
     conn->request = request;
     conn->bytes = request->bytes;
@@ -525,5 +530,6 @@ static bool prepare_redis(const struct load_spec *spec, void **prepared, struct 
     .count_tls = load_stream_count_tls, .init = stream_init, .open = stream_open,                  \
     .send = stream_send, .abort = stream_abort, .fini = stream_fini
 
-const struct load_driver load_http1_driver = {.name = "http1", .prepare = prepare_http1, STREAM};
+const struct load_driver load_http1_driver = {
+    .name = "http1", .flows = true, .prepare = prepare_http1, STREAM};
 const struct load_driver load_redis_driver = {.name = "redis", .prepare = prepare_redis, STREAM};

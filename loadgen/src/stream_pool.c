@@ -61,7 +61,7 @@ bool load_stream_pool_init(struct load_pool *pool, const void *prepared, struct 
         .protocol = requests->protocol,
         .requests = requests->list,
         .routes = requests->count,
-        .memories = base_calloc(requests->count, requests->protocol->memory_size + 1),
+        .memories = base_calloc(load_spec_routes(spec), requests->protocol->memory_size + 1),
         .patched = base_calloc(requests->count, sizeof *own->patched),
         .buffer = base_calloc(LOAD_STREAM_BUFFER, 1)};
     pool->engine = own;

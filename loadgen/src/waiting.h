@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct load_errand;
+
 /* A request that is due. */
 struct load_due {
     int64_t intended;  /* monotonic ns */
@@ -14,7 +16,8 @@ struct load_due {
     uint64_t answered; /* responses the worker had seen when it was due */
     uint32_t phase;
     uint32_t route;
-    uint32_t user; /* closed model */
+    uint32_t user;              /* closed model */
+    struct load_errand *errand; /* of a flow's step (errand.h); NULL: the route's own request */
 };
 
 struct load_waiting {

@@ -2,6 +2,7 @@
 #include "worker_core.h"
 
 #include "client_limits.h"
+#include "worker_flow.h"
 
 enum {
     DISPATCH_BATCH = 64,      /* arrivals sent before responses are looked at again */
@@ -33,7 +34,8 @@ static void set_alarm(struct load_worker *w, int64_t now);
 
 static void check_over(struct load_worker *w)
 {
-    if (!w->draining || w->over || !TAILQ_EMPTY(&w->in_flight) || w->waiting.count > 0)
+    if (!w->draining || w->over || !TAILQ_EMPTY(&w->in_flight) || w->waiting.count > 0 ||
+        (w->flows != NULL && w->flows->pausing > 0))
         return;
     w->over = true;
     io_alarm_clear(&w->alarm);
@@ -53,6 +55,16 @@ static void look_ahead(struct load_worker *w)
     }
 }
 
+/* The first moment at which anything becomes due; INT64_MAX: nothing does any more. */
+static int64_t next_at(const struct load_worker *w)
+{
+    int64_t at = w->pending ? w->start + w->next.at : INT64_MAX;
+    if (w->flows == NULL)
+        return at;
+    int64_t step = load_flows_next(w->flows);
+    return step < at ? step : at;
+}
+
 /* What w->next announced; false: there are no iterations left for that user. */
 static bool take_next(struct load_worker *w, struct load_arrival *out)
 {
@@ -66,18 +78,25 @@ static bool take_next(struct load_worker *w, struct load_arrival *out)
     return taken;
 }
 
-/* The request is over, whatever came of it. In the closed model its user goes on; the alarm may
- * have been set for somebody later. For a user who cannot be served before a connection gets free
- * it need not be precise, as in set_alarm: without think time that would be a timer a request. */
-static void release(struct load_worker *w, const struct load_due *due, int64_t now, bool refused)
+enum ending { ENDED_WELL, ENDED_BADLY, ENDED_UNSENT };
+
+/* The request is over. The next step of its flow will be due, or in the closed model its user goes
+ * on; the alarm may have been set for somebody later. For one who cannot be served before a
+ * connection gets free it need not be precise, as in set_alarm: without think time that would be a
+ * timer a request. */
+static void release(struct load_worker *w, const struct load_due *due, int64_t now,
+                    enum ending ending)
 {
-    if (!w->closed)
+    bool goes_on = due->errand != NULL && load_flows_go_on(w, due, now, ending == ENDED_WELL);
+    if (!w->closed && !goes_on)
         return;
-    load_users_done(&w->users, due->user, now - w->start, refused);
-    look_ahead(w);
-    if (!w->pending)
+    if (!goes_on) {
+        load_users_done(&w->users, due->user, now - w->start, ending == ENDED_UNSENT);
+        look_ahead(w);
+    }
+    int64_t at = next_at(w);
+    if (at == INT64_MAX)
         return;
-    int64_t at = w->start + w->next.at;
     bool blocked = at <= now && TAILQ_EMPTY(&w->free_conns);
     if (at < w->alarm_at && (!blocked || w->alarm_at > now + coarse_alarm))
         set_alarm(w, now);
@@ -89,7 +108,7 @@ static void count_missed(struct load_worker *w, const struct load_due *due, int6
                          bool own_limit)
 {
     cell_of(w, due)->counts.missed++;
-    release(w, due, now, false);
+    release(w, due, now, ENDED_BADLY);
     if (own_limit)
         load_worker_shard(w)->missed_busy++;
 }
@@ -100,7 +119,17 @@ static void count_refused(struct load_worker *w, const struct load_due *due, int
     cell->counts.sent++;
     load_counts_fail(&cell->counts, w->pool.refusal);
     load_cell_record(cell, LOAD_KIND_FAILED, now - due->intended);
-    release(w, due, now, true);
+    release(w, due, now, ENDED_UNSENT);
+}
+
+/* A step whose request could not be made. */
+static void count_input(struct load_worker *w, const struct load_due *due, int64_t now)
+{
+    struct load_cell *cell = cell_of(w, due);
+    cell->counts.sent++;
+    cell->counts.failed[LOAD_FAIL_INPUT]++;
+    load_cell_record(cell, LOAD_KIND_FAILED, now - due->intended);
+    release(w, due, now, ENDED_UNSENT);
 }
 
 /* It waited `timeout`. With no connection established at all that is the target's doing. */
@@ -116,7 +145,7 @@ static void drop_expired(struct load_worker *w, int64_t now)
 {
     const struct load_due *due;
     while ((due = load_waiting_head(&w->waiting)) != NULL &&
-           now - due->intended >= w->spec->timeout.ns) {
+           now - load_flows_since(due) >= w->spec->timeout.ns) {
         give_up(w, due, now);
         load_waiting_pop(&w->waiting);
     }
@@ -138,10 +167,9 @@ static void sweep_again(struct load_worker *w, int64_t now)
     const struct load_conn *conn = TAILQ_FIRST(&w->in_flight);
     if (due == NULL && conn == NULL)
         return;
-    int64_t oldest = due == NULL                     ? conn->sent_at
-                     : conn == NULL                  ? due->intended
-                     : due->intended < conn->sent_at ? due->intended
-                                                     : conn->sent_at;
+    int64_t oldest = conn == NULL ? INT64_MAX : conn->sent_at;
+    if (due != NULL && load_flows_since(due) < oldest)
+        oldest = load_flows_since(due);
     start_sweep(w, (struct dur_ns){oldest + w->spec->timeout.ns - now});
 }
 
@@ -150,14 +178,17 @@ static void report_warm(struct load_worker *w)
     if (w->warm)
         return;
     w->warm = true;
-    load_worker_report(w, &w->mail.ready);
+    io_timer_stop(&w->sweep);
+    w->sweeping = false;
+    if (!load_once_begin(w, LOAD_PART_SETUP))
+        load_worker_report(w, &w->mail.ready);
 }
 
 static void on_sweep(void *ctx)
 {
     struct load_worker *w = ctx;
     w->sweeping = false;
-    if (!w->started) {
+    if (!w->warm) {
         report_warm(w);
         return;
     }
@@ -173,6 +204,14 @@ static void on_sweep(void *ctx)
 
 /* --- sending --- */
 
+void load_worker_send(struct load_worker *w, struct load_conn *conn, int64_t now)
+{
+    TAILQ_INSERT_TAIL(&w->in_flight, conn, link);
+    start_sweep(w, w->spec->timeout);
+    conn->sent_at = now;
+    w->pool.driver->send(conn);
+}
+
 static void launch(struct load_worker *w, struct load_conn *conn, const struct load_due *due,
                    int64_t now)
 {
@@ -182,10 +221,7 @@ static void launch(struct load_worker *w, struct load_conn *conn, const struct l
     load_cell_record(load_shard_cell(shard, due->phase, shard->routes), LOAD_KIND_SCHEDULE,
                      now - due->intended);
     conn->due = *due;
-    TAILQ_INSERT_TAIL(&w->in_flight, conn, link);
-    start_sweep(w, w->spec->timeout);
-    conn->sent_at = now;
-    w->pool.driver->send(conn);
+    load_worker_send(w, conn, now);
 }
 
 /* There is no free connection. */
@@ -206,24 +242,39 @@ static uint32_t phase_at(struct load_worker *w, int64_t intended)
     return w->segments[w->segment].phase;
 }
 
+/* A step may have been due long ago. */
+uint32_t load_worker_phase(const struct load_worker *w, int64_t intended)
+{
+    size_t segment = w->segment_count - 1;
+    while (segment > 0 && w->segments[segment].from > intended)
+        segment--;
+    return w->segments[segment].phase;
+}
+
+/* When the schedule ends or, once it has, what is still under way. */
+static int64_t last_moment(const struct load_worker *w)
+{
+    return w->draining ? w->end + w->spec->timeout.ns + drain_grace : w->end;
+}
+
 /* While every connection is busy a due request can only wait in line, so the alarm may be coarse:
  * setting a timer for each arrival then costs a tenth of all work (the interrupt, most of it). The
  * connection that gets free next fetches what has become due (on_ready). */
 static void set_alarm(struct load_worker *w, int64_t now)
 {
-    int64_t at = w->pending    ? w->start + w->next.at
-                 : w->draining ? w->end + w->spec->timeout.ns + drain_grace
-                               : w->end;
-    w->coarse = w->pending && TAILQ_EMPTY(&w->free_conns) && !load_pool_is_down(&w->pool);
+    int64_t at = next_at(w);
+    w->coarse = at != INT64_MAX && TAILQ_EMPTY(&w->free_conns) && !load_pool_is_down(&w->pool);
     if (w->coarse && at < now + coarse_alarm)
         at = now + coarse_alarm;
+    if (!w->pending && at > last_moment(w))
+        at = last_moment(w);
     w->alarm_at = at;
     io_alarm_set(&w->alarm, (struct mono_ns){at});
 }
 
 static bool is_due(const struct load_worker *w, int64_t at)
 {
-    return w->pending && w->start + w->next.at <= at;
+    return next_at(w) <= at;
 }
 
 static void on_turn(void *ctx)
@@ -248,25 +299,46 @@ static void note_lateness(struct load_worker *w, int64_t intended, int64_t now)
                         now - from);
 }
 
+enum taken { TAKEN_NOTHING, TAKEN_REQUEST, TAKEN_UNMADE };
+
+/* What is due first. */
+static enum taken take_due(struct load_worker *w, struct load_due *due)
+{
+    struct load_arrival arrival;
+    if (w->flows != NULL && load_flows_next(w->flows) <= next_at(w))
+        return load_flows_take(w, due) ? TAKEN_REQUEST : TAKEN_UNMADE;
+    if (!take_next(w, &arrival))
+        return TAKEN_NOTHING;
+    int64_t intended = w->start + arrival.at;
+    *due = (struct load_due){.intended = intended,
+                             .number = w->closed ? load_users_request(&w->users, arrival.number)
+                                                 : arrival.number,
+                             .answered = w->answered,
+                             .phase = phase_at(w, intended),
+                             .route = arrival.route,
+                             .user = (uint32_t)arrival.number};
+    if (arrival.route < w->spec->route_count)
+        return TAKEN_REQUEST;
+    uint32_t flow = arrival.route - (uint32_t)w->spec->route_count;
+    return load_flows_begin(w, flow, due) ? TAKEN_REQUEST : TAKEN_UNMADE;
+}
+
 /* Places what is due by `now` and not after `until`, with a bound on what is sent before responses
  * are looked at again. Returns the time it read last. */
 static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
 {
     int sent = 0;
     while (sent < DISPATCH_BATCH && is_due(w, now < until ? now : until)) {
-        struct load_arrival arrival;
-        if (!take_next(w, &arrival))
+        struct load_due due;
+        enum taken taken = take_due(w, &due);
+        if (taken == TAKEN_NOTHING)
             continue;
-        int64_t intended = w->start + arrival.at;
-        struct load_due due = {.intended = intended,
-                               .number = w->closed ? load_users_request(&w->users, arrival.number)
-                                                   : arrival.number,
-                               .answered = w->answered,
-                               .phase = phase_at(w, intended),
-                               .route = arrival.route,
-                               .user = (uint32_t)arrival.number};
         cell_of(w, &due)->counts.intended++;
-        note_lateness(w, intended, now);
+        if (taken == TAKEN_UNMADE) {
+            count_input(w, &due, now);
+            continue;
+        }
+        note_lateness(w, load_flows_since(&due), now);
         if (TAILQ_EMPTY(&w->free_conns)) {
             hold(w, &due, now);
             continue;
@@ -285,6 +357,8 @@ static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
 static void cut(struct load_worker *w, int64_t now)
 {
     struct load_conn *conn;
+    if (w->flows != NULL)
+        load_flows_stop(w);
     while ((conn = TAILQ_FIRST(&w->in_flight)) != NULL)
         w->pool.driver->abort(conn, now);
     const struct load_due *due;
@@ -301,15 +375,14 @@ static void on_alarm(void *ctx)
     if (w->over)
         return;
     int64_t now = base_mono_now().ns;
-    if (w->pending) {
+    if (next_at(w) != INT64_MAX)
         now = dispatch(w, now, INT64_MAX);
-        check_over(w);
-    } else if (w->draining || now >= w->end) {
+    if (!w->pending && now >= last_moment(w)) {
         if (w->draining)
             cut(w, now);
         w->draining = true;
-        check_over(w);
     }
+    check_over(w);
     if (!w->over)
         set_alarm(w, now);
 }
@@ -333,7 +406,12 @@ static void on_ready(void *ctx, struct load_conn *conn, int64_t now)
     struct load_worker *w = ctx;
     if (w->opened < w->pool.count || !w->warm)
         warm_up(w);
-    bool due_now = w->closed && is_due(w, now);
+    if (w->flows != NULL && w->flows->once.active) {
+        TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
+        load_once_ready(w, now);
+        return;
+    }
+    bool due_now = (w->closed || w->flows != NULL) && is_due(w, now);
     if (!w->coarse && !due_now && w->waiting.count == 0) {
         TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
         return;
@@ -344,7 +422,8 @@ static void on_ready(void *ctx, struct load_conn *conn, int64_t now)
     if (due != NULL) {
         struct load_due taken = *due;
         load_waiting_pop(&w->waiting);
-        load_shard_late(load_worker_shard(w), LOAD_DELAY_NO_CONNECTION, now - taken.intended);
+        load_shard_late(load_worker_shard(w), LOAD_DELAY_NO_CONNECTION,
+                        now - load_flows_since(&taken));
         launch(w, conn, &taken, now);
         return;
     }
@@ -360,11 +439,10 @@ static void on_unready(void *ctx, struct load_conn *conn)
     TAILQ_REMOVE(&w->free_conns, conn, link);
 }
 
-static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome *outcome)
+static void count_end(struct load_worker *w, struct load_conn *conn,
+                      const struct load_outcome *outcome)
 {
-    struct load_worker *w = ctx;
     struct load_cell *cell = cell_of(w, &conn->due);
-    TAILQ_REMOVE(&w->in_flight, conn, link);
     w->answered += outcome->answered;
     load_worker_shard(w)->last_end = outcome->at;
     w->seen_at = outcome->at;
@@ -384,9 +462,36 @@ static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome 
         load_cell_record(cell, LOAD_KIND_FAILED, response);
     }
     bool refused = !outcome->ok && outcome->failure == LOAD_FAIL_CONNECT;
-    release(w, &conn->due, outcome->at, refused);
+    release(w, &conn->due, outcome->at,
+            outcome->ok ? ENDED_WELL : refused ? ENDED_UNSENT : ENDED_BADLY);
     if (w->draining)
         check_over(w);
+}
+
+/* The response is judged by whoever asked; setup and teardown are no part of the load. */
+static void errand_ended(struct load_worker *w, struct load_conn *conn,
+                         const struct load_outcome *outcome)
+{
+    struct load_outcome judged = *outcome;
+    TAILQ_REMOVE(&w->in_flight, conn, link);
+    if (load_once_is(&conn->due)) {
+        load_once_ended(w, conn, outcome);
+        check_over(w);
+        return;
+    }
+    load_flows_judge(w, &conn->due, &judged);
+    count_end(w, conn, &judged);
+}
+
+static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome *outcome)
+{
+    struct load_worker *w = ctx;
+    if (conn->due.errand != NULL) {
+        errand_ended(w, conn, outcome);
+        return;
+    }
+    TAILQ_REMOVE(&w->in_flight, conn, link);
+    count_end(w, conn, outcome);
 }
 
 static void on_refused(void *ctx)
@@ -394,6 +499,8 @@ static void on_refused(void *ctx)
     struct load_worker *w = ctx;
     if (w->opened < w->pool.count || !w->warm)
         warm_up(w);
+    if (load_pool_is_down(&w->pool) && w->flows != NULL && w->flows->once.active)
+        load_once_refused(w);
     if (!load_pool_is_down(&w->pool) || w->waiting.count == 0)
         return;
     int64_t now = base_mono_now().ns;
@@ -425,6 +532,7 @@ static void on_opened(void *ctx, struct dur_ns connect, struct dur_ns tls)
 
 void load_worker_go(struct load_worker *w, int64_t start)
 {
+    load_once_abandon(w);
     w->started = true;
     w->start = start;
     w->end = start + w->spec->duration.ns;
@@ -454,6 +562,8 @@ void load_worker_end(struct load_worker *w, int64_t at)
         count_missed(w, due, at, false);
         load_waiting_pop(&w->waiting);
     }
+    if (w->flows != NULL)
+        load_flows_stop(w);
     set_alarm(w, now);
     check_over(w);
 }
@@ -471,7 +581,15 @@ bool load_worker_arm(struct load_worker *w, struct base_error *err)
     w->pool.on_opened = on_opened;
     io_loop_on_turn(w->loop, on_turn, w);
     io_timer_init(&w->sweep, w->loop, on_sweep, w);
+    if (w->flows != NULL)
+        io_timer_init(&w->flows->once.timer, w->loop, load_once_timer, w);
     return io_alarm_init(&w->alarm, w->loop, on_alarm, w, err);
+}
+
+void load_worker_teardown(struct load_worker *w)
+{
+    if (!load_once_begin(w, LOAD_PART_TEARDOWN))
+        load_worker_report(w, &w->mail.torn);
 }
 
 void load_worker_warm(struct load_worker *w)

@@ -16,9 +16,12 @@
 #include <pthread.h>
 
 #include "driver.h"
+#include "loadgen/flows.h"
 #include "recorder.h"
 #include "schedule.h"
 #include "users.h"
+
+struct load_flows;
 
 TAILQ_HEAD(load_conn_list, load_conn);
 
@@ -41,6 +44,8 @@ struct load_mailbox {
     bool ready; /* connections are open, or have failed once */
     bool swapped;
     bool done; /* no request will end any more */
+    bool teardown;
+    bool torn; /* it has been done */
 };
 
 struct load_worker {
@@ -58,8 +63,9 @@ struct load_worker {
     struct load_schedule schedule; /* open model */
     struct load_users users;       /* closed model */
     bool closed;
-    struct io_alarm alarm; /* the next arrival, the end, or the last moment */
-    struct io_timer sweep; /* timeouts, and the end of warming up */
+    struct load_flows *flows; /* NULL: there are none */
+    struct io_alarm alarm;    /* the next arrival, the end, or the last moment */
+    struct io_timer sweep;    /* timeouts, and the end of warming up */
     bool sweeping;
     bool opening; /* warm_up is at work */
     bool warm;    /* ready has been reported */
@@ -98,6 +104,7 @@ struct load_worker_setup {
     atomic_uint_least64_t *iterations; /* left for all users; NULL: no bound */
     const struct load_driver *driver;
     const void *prepared;                 /* by the driver */
+    struct load_program *program;         /* NULL: no flows */
     const struct load_address *addresses; /* one a target */
     const struct load_address *sources;   /* NULL when there are none */
     uint32_t index;

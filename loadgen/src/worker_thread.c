@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "worker_core.h"
+#include "worker_flow.h"
 
 enum { WAITING_MAX = 1 << 20 };
 
@@ -89,6 +90,7 @@ static void obey_quit(struct load_worker *w)
 {
     close_account(w);
     w->over = true;
+    load_once_abandon(w);
     fini_conns(w);
     io_loop_stop(w->loop);
 }
@@ -113,14 +115,18 @@ static void on_wake(void *ctx)
     bool go = w->mail.go && !w->started;
     bool swap = w->mail.swap;
     bool stop = w->mail.stop;
+    bool teardown = w->mail.teardown;
     int64_t start = w->mail.start, stop_at = w->mail.stop_at;
     w->quitting = w->mail.quit;
     w->mail.swap = false;
+    w->mail.teardown = false;
     pthread_mutex_unlock(&w->mail.lock);
     if (go)
         obey_go(w, start);
     if (stop && w->started)
         load_worker_end(w, stop_at);
+    if (teardown)
+        load_worker_teardown(w);
     if (swap)
         obey_swap(w);
     if (w->quitting)
@@ -226,6 +232,7 @@ static void setup_plain(struct load_worker *w, const struct load_worker_setup *s
         load_users_init(&w->users, setup->spec, setup->iterations, setup->share, setup->shares);
     else
         load_schedule_init(&w->schedule, setup->spec, setup->replay, setup->share, setup->shares);
+    w->flows = load_flows_new(setup->program, setup->index == 0, w->users.count);
     /* The first phase holds from before the beginning. */
     w->segments = base_calloc(1, sizeof *w->segments);
     w->segments[0] = (struct load_segment){.from = INT64_MIN, .phase = 0};
@@ -239,7 +246,7 @@ static void setup_plain(struct load_worker *w, const struct load_worker_setup *s
 static bool setup_loop(struct load_worker *w, const struct load_worker_setup *setup,
                        struct base_error *err)
 {
-    uint32_t routes = (uint32_t)setup->spec->route_count;
+    uint32_t routes = load_spec_routes(setup->spec);
     w->loop = io_loop_new_direct(err);
     if (w->loop == NULL || !io_wake_init(&w->wake, w->loop, on_wake, w, err) ||
         !load_shard_init(&w->shards[0], routes, err) ||
@@ -297,6 +304,8 @@ void load_worker_fini(struct load_worker *worker)
     free(worker->conns);
     worker->pool.driver->pool_fini(&worker->pool);
     io_timer_fini(&worker->sweep);
+    if (worker->flows != NULL)
+        io_timer_fini(&worker->flows->once.timer);
     io_alarm_fini(&worker->alarm);
     io_wake_fini(&worker->wake);
     io_loop_free(worker->loop);
@@ -305,6 +314,7 @@ void load_worker_fini(struct load_worker *worker)
     load_schedule_fini(&worker->schedule);
     load_users_fini(&worker->users);
     load_waiting_fini(&worker->waiting);
+    load_flows_free(worker->flows);
     free(worker->segments);
     free(worker->mail.segments);
     (void)pthread_mutex_destroy(&worker->mail.lock);

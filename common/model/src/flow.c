@@ -192,3 +192,34 @@ char *load_spec_route_name(const struct load_spec *spec, uint32_t route)
     }
     return NULL;
 }
+
+#define AT(member) .offset = offsetof(struct load_once_result, member)
+static const struct codec_field once_fields[] = {
+    {.key = "flow", .type = CODEC_TEXT, .form = FORM_TAG, AT(flow)},
+    {.key = "part", .type = CODEC_TEXT, .form = FORM_TAG, AT(part)},
+    {.key = "step", .type = CODEC_TEXT, .form = FORM_TAG, AT(step)},
+    {.key = "ok", .type = CODEC_BOOL, AT(ok)},
+    {.key = "tookNs", .type = CODEC_NS, AT(took)},
+    {.key = "why", .type = CODEC_TEXT_OR_NULL, AT(why)},
+};
+#undef AT
+const struct codec_shape model_once_shape = {
+    .name = "once", .size = sizeof(struct load_once_result), CODEC_FIELDS(once_fields)};
+
+void load_once_result_fini(struct load_once_result *result)
+{
+    codec_fini(&model_once_shape, result);
+}
+
+struct dur_ns load_spec_once_limit(const struct load_spec *spec, bool setup)
+{
+    struct dur_ns limit = {0};
+    for (size_t i = 0; i < spec->flow_count; i++) {
+        const struct load_flow *flow = &spec->flows[i];
+        const struct load_step *steps = setup ? flow->setup : flow->teardown;
+        size_t count = setup ? flow->setup_count : flow->teardown_count;
+        for (size_t k = 0; k < count; k++)
+            limit.ns += 2 * spec->timeout.ns + steps[k].think.ns;
+    }
+    return limit;
+}

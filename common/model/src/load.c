@@ -442,6 +442,12 @@ static const struct codec_field result_fields[] = {
      .optional = true,
      AT(notes),
      .count_offset = offsetof(struct load_result, note_count)},
+    {.key = "once",
+     .type = CODEC_OBJECTS,
+     .optional = true,
+     .shape = &model_once_shape,
+     AT(once),
+     .count_offset = offsetof(struct load_result, once_count)},
 };
 #undef AT
 static const struct codec_shape result_shape = {.name = "load result",

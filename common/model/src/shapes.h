@@ -12,6 +12,7 @@ extern const struct codec_shape model_network_shape; /* a variant of the fault's
 extern const struct codec_words model_directions;
 extern const struct codec_shape model_flow_shape;
 extern const struct codec_shape model_feeder_shape;
+extern const struct codec_shape model_once_shape;
 
 struct load_spec;
 /* load_flows_check, ending at the first mistake. */

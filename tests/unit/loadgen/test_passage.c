@@ -77,9 +77,9 @@ static void assert_request(struct bench *bench, struct load_passage *p, const ch
     char why[LOAD_WHY_MAX] = "";
     if (!load_passage_make(p, &bench->rng, why))
         fail_msg("%s", why);
-    assert_string_equal(p->request.bytes, expected);
-    assert_int_equal(p->request.len, strlen(expected));
-    assert_int_equal(p->request.total, p->request.len);
+    assert_string_equal(p->errand.request.bytes, expected);
+    assert_int_equal(p->errand.request.len, strlen(expected));
+    assert_int_equal(p->errand.request.total, p->errand.request.len);
 }
 
 /* Answers the step; expected: NULL for a success, or "failure: why". */
@@ -87,7 +87,7 @@ static void answer(struct load_passage *p, const char *response, const char *exp
 {
     char why[LOAD_WHY_MAX] = "";
     enum load_failure failure = LOAD_FAIL_COUNT;
-    load_capture_add(&p->capture, response, strlen(response), false);
+    load_capture_add(&p->errand.capture, response, strlen(response), false);
     bool good = load_passage_judge(p, &failure, why);
     char *found = good ? NULL : base_str_printf("%s: %s", load_failure_name(failure), why);
     if (good != (expected == NULL) || (!good && strstr(found, expected) != found))
@@ -374,8 +374,8 @@ static void test_a_large_body(void **state)
         start(&bench, steps[i], "");
         struct load_passage *p = begin(&bench, 0);
         assert_true(load_passage_make(p, &bench.rng, why));
-        load_capture_add(&p->capture, OK("", ""), strlen(OK("", "")), false);
-        load_capture_add(&p->capture, body, LOAD_CAPTURE_MAX, true);
+        load_capture_add(&p->errand.capture, OK("", ""), strlen(OK("", "")), false);
+        load_capture_add(&p->errand.capture, body, LOAD_CAPTURE_MAX, true);
         answer(p, "", i == 0 ? NULL : "too_large: the response is larger than the 1048576 bytes");
         load_passage_free(p);
         stop(&bench);

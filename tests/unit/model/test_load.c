@@ -65,7 +65,8 @@
     "'clientLimitedBy':'loop','lateness':[{'cause':'loop_busy','count':1,'p50Ns':2,'p99Ns':3,"     \
     "'maxNs':4},{'cause':'timer_late','count':1,'p50Ns':2,'p99Ns':3,'maxNs':4}],"                  \
     "'threads':[{'spanNs':3,'cpuNs':2,'waitedNs':1}],"                                             \
-    "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n']}"
+    "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n'],"  \
+    "'once':[{'flow':'f','part':'setup','step':'s','ok':false,'tookNs':3,'why':'w'}]}"
 
 static const char *const spec_nullable[] = {
     "body",       "bodyFile", "stages",  "replay",     "replayUnit", "sources", "tls",
@@ -93,7 +94,9 @@ static const char *const result_nullable[] = {"clientLimitedWhy",
                                               "assertion",
                                               "extraction",
                                               "too_large",
-                                              "input"};
+                                              "input",
+                                              "once",
+                                              "why"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)

@@ -264,6 +264,17 @@ struct load_tls_result {
     uint64_t resumed; /* of these */
 };
 
+/* A step of a flow's setup or teardown. These are no part of the load: neither in its counts nor in
+ * its histograms. */
+struct load_once_result {
+    char *flow;
+    char *part; /* "setup" or "teardown" */
+    char *step;
+    bool ok;
+    struct dur_ns took; /* from when it was sent; 0: it never was */
+    char *why;          /* NULL when ok */
+};
+
 struct load_result {
     bool complete; /* the schedule ran to its end */
     struct wall_ns start;
@@ -287,6 +298,8 @@ struct load_result {
     struct load_tls_result tls;
     char **notes; /* for people: what weakens the evidence, what failed and what to do about it */
     size_t note_count;
+    struct load_once_result *once;
+    size_t once_count;
 };
 
 bool load_spec_from_json(const json_t *json, struct load_spec *out, struct base_error *err);
@@ -296,6 +309,10 @@ void load_spec_fini(struct load_spec *spec);
 const char *load_spec_engine_conflict(const struct load_spec *spec);
 /* What only libcurl has is asked for, or libcurl itself. */
 bool load_spec_needs_curl(const struct load_spec *spec);
+/* How long setup, or teardown, may take: each step has the timeout twice, for a connection and for
+ * its response, and its pause. */
+struct dur_ns load_spec_once_limit(const struct load_spec *spec, bool setup);
+void load_once_result_fini(struct load_once_result *result);
 /* What is recorded apart: the routes, then the steps of one flow after another. */
 uint32_t load_spec_routes(const struct load_spec *spec);
 char *load_spec_route_name(const struct load_spec *spec, uint32_t route); /* free() it */
