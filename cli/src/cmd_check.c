@@ -7,13 +7,24 @@
 #include "cli.h"
 #include "scenario_file.h"
 
+static void show_oddities(const struct scn_scenario *scenario)
+{
+    struct scn_problems odd = {0};
+    scn_warnings(scenario, &odd);
+    for (size_t i = 0; i < odd.count; i++)
+        (void)fprintf(stderr, "%s:%u:%u: warning: %s\n", odd.items[i].file, odd.items[i].mark.line,
+                      odd.items[i].mark.column, odd.items[i].message);
+    scn_problems_fini(&odd);
+}
+
 int cmd_check(int argc, char **argv)
 {
     if (cli_wants_help(argc, argv)) {
         (void)puts(
             "usage: squall check FILE...\n"
             "Reports every mistake of scenario files as file:line:column: what, and what was\n"
-            "expected. What depends on the platform is checked by squall run before it begins.");
+            "expected; what is only odd, as a warning. What depends on the platform is checked by "
+            "squall run before it begins.");
         return EXIT_CODE_PASS;
     }
     if (argc < 2)
@@ -31,6 +42,7 @@ int cmd_check(int argc, char **argv)
             code = EXIT_CODE_USAGE;
             continue;
         }
+        show_oddities(&scenario);
         (void)printf("%s: ok: scenario \"%s\", %zu faults, %zu thresholds, %zu SLOs\n", argv[i],
                      scenario.name, scenario.fault_count, scenario.threshold_count,
                      scenario.slo_count);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
+#include "loadgen/flows.h"
 #include "loadgen/replay.h"
 
 void scenario_file_complain(const struct scn_problems *problems)
@@ -30,6 +32,41 @@ static bool check_replay(const char *path, const struct scn_scenario *scenario,
     return good;
 }
 
+struct finding {
+    const char *file;
+    const struct scn_scenario *scenario;
+    struct scn_problems *problems;
+};
+
+static void on_mistake(void *ctx, bool warning, const char *where, const char *what)
+{
+    struct finding *finding = ctx;
+    BASE_AUTO_FREE char *place = base_str_printf("spec.load.%s", where);
+    if (!warning)
+        scn_problems_add(finding->problems, finding->file, place,
+                         scn_scenario_mark(finding->scenario, place), "%s: %s", place, what);
+}
+
+/* The same of feeders: a file that is missing, or lacks a column that a flow asks for. */
+static bool check_feeders(const char *path, const struct scn_scenario *scenario,
+                          struct scn_problems *problems)
+{
+    struct finding finding = {.file = path, .scenario = scenario, .problems = problems};
+    struct load_spec spec = {.flow_count = 0};
+    scn_flows_plan(scenario, &spec);
+    struct load_program *program = load_program_new(&spec, on_mistake, &finding);
+    load_program_free(program);
+    load_spec_fini(&spec);
+    return program != NULL;
+}
+
+static bool check_files(const char *path, const struct scn_scenario *scenario,
+                        struct scn_problems *problems)
+{
+    bool replay = check_replay(path, scenario, problems);
+    return check_feeders(path, scenario, problems) && replay;
+}
+
 bool scenario_file_load(const char *path, struct scn_scenario *out, struct base_buf *bytes)
 {
     struct base_buf own = {0};
@@ -38,7 +75,7 @@ bool scenario_file_load(const char *path, struct scn_scenario *out, struct base_
     base_buf_init(buf, SCN_MAX_BYTES);
     bool ok =
         scn_read(path, buf, &problems) && scn_parse(path, buf->data, buf->len, out, &problems);
-    if (ok && !check_replay(path, out, &problems)) {
+    if (ok && !check_files(path, out, &problems)) {
         scn_scenario_fini(out);
         ok = false;
     }

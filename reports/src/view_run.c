@@ -12,7 +12,7 @@ static char *number(uint64_t n)
     return base_str_printf("%llu", (unsigned long long)n);
 }
 
-/* "http_5xx 46, timeout 2" */
+/* "http_5xx 46, timeout 2, 12 steps not reached" */
 static char *failures(const struct load_counts *counts)
 {
     struct base_buf text;
@@ -23,6 +23,9 @@ static char *failures(const struct load_counts *counts)
                                   load_failure_name((enum load_failure)i),
                                   (unsigned long long)counts->failed[i]);
     }
+    if (counts->skipped > 0)
+        (void)base_buf_printf(&text, "%s%llu steps not reached", text.len > 0 ? ", " : "",
+                              (unsigned long long)counts->skipped);
     char *out = base_buf_steal(&text);
     return out == NULL ? base_str_dup("") : out;
 }

@@ -145,7 +145,8 @@ static void begin_checks(struct run *run)
 
 static void begin_load(struct run *run)
 {
-    if (!enter(run, RUN_STARTING, LOAD_START_LIMIT))
+    struct dur_ns setup = load_spec_once_limit(&run->plan->load, true);
+    if (!enter(run, RUN_STARTING, (struct dur_ns){LOAD_START_LIMIT.ns + setup.ns}))
         return;
     run->load_running = true;
     run->fx->load_start(run->fx->ctx);
@@ -252,12 +253,19 @@ static void finish(struct run *run)
     run->fx->finished(run->fx->ctx);
 }
 
+/* From when nothing becomes due any more until the generator ends. */
+static struct dur_ns end_limit(const struct run *run)
+{
+    const struct load_spec *load = &run->plan->load;
+    return (struct dur_ns){load->timeout.ns + LOAD_END_SLACK.ns +
+                           load_spec_once_limit(load, false).ns};
+}
+
 static bool advance_reverting(struct run *run, struct mono_ns now)
 {
     bool changed = run_faults_advance(run, now);
     stop_load(run);
-    if (run->load_running && !run->load_killed &&
-        now.ns - run->stop_sent.ns >= run->plan->load.timeout.ns + LOAD_END_SLACK.ns) {
+    if (run->load_running && !run->load_killed && now.ns - run->stop_sent.ns >= end_limit(run).ns) {
         run->load_killed = true;
         run->fx->load_kill(run->fx->ctx);
         return true;
@@ -313,7 +321,7 @@ static struct mono_ns next_wake(const struct run *run)
 {
     struct mono_ns next = earlier(run_faults_next(run), run_probes_next(run));
     if (run->stage == RUN_REVERTING) {
-        int64_t kill_at = run->stop_sent.ns + run->plan->load.timeout.ns + LOAD_END_SLACK.ns;
+        int64_t kill_at = run->stop_sent.ns + end_limit(run).ns;
         return run->load_running && !run->load_killed ? earlier(next, (struct mono_ns){kill_at})
                                                       : next;
     }
@@ -396,7 +404,7 @@ void run_on_load_started(struct run *run, struct mono_ns start)
     if (run->stage != RUN_STARTING)
         return;
     const struct load_spec *load = &run->plan->load;
-    struct dur_ns limit = {load->duration.ns + load->timeout.ns + LOAD_END_SLACK.ns};
+    struct dur_ns limit = {load->duration.ns + end_limit(run).ns};
     run->load_start = start;
     run->load_heard = run_now(run);
     (void)enter(run, RUN_LOADING, limit);
