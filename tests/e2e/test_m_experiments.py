@@ -147,6 +147,31 @@ def test_probes_of_every_kind(sandbox, tmp_path):
     assert subprocess.run(["pgrep", "-f", "sleep 30; true"], check=False).returncode == 1
     asked = int(found["database"]["measured"].split(" of ")[1].split()[0])
     assert 10 < asked <= 31, "5 a second for 6 s"
+
+
+def test_the_life_of_a_user(sandbox, tmp_path):
+    """The catalog's flow for real: nobody is left over but those whose flow was broken off, and the
+    platform's own counters tell the same story."""
+    sandbox.wait_healthy()
+    one = Experiment.of_file(sandbox, tmp_path, ROOT / "scenarios" / "catalog" / "user-life.yaml")
+    assert one.end() == 0, one.text()
+    result = json.loads((one.dir() / "load.json").read_text())
+    steps = ["create", "read", "update", "delete"]
+    parts = {step: [part["counts"] for part in result["parts"] if part["route"] == f"life.{step}"]
+             for step in steps}
+    whole = {step: {key: sum(c.get(key, 0) for c in counts)
+                    for key in ("intended", "ok", "skipped")} for step, counts in parts.items()}
+    begun = whole["create"]["intended"]
+    assert begun > 200 and whole["delete"]["ok"] > begun // 2
+    assert all(w["intended"] + w["skipped"] == begun for w in whole.values()), whole
+    assert whole["delete"]["skipped"] > 0, "the fault ended some"
+    for before, after in zip(steps, steps[1:]):
+        assert whole[before]["ok"] == whole[after]["intended"], whole
+    assert [(o["part"], o["step"], o["ok"]) for o in result["once"]] == [
+        ("setup", "first-user", True), ("teardown", "last-user", True)]
+    assert any(note.startswith("step life.") and "http_5xx" in note for note in result["notes"])
+
+
 def test_the_supervisor_waits_for_what_is_frozen(sandbox):
     """A process that is started into a frozen group stops before exec, and would hold up whoever
     waits for that."""
