@@ -293,6 +293,14 @@ static void answered(struct stream *conn, int64_t now)
         reopen(conn);
 }
 
+/* Of a response that somebody will look into (errand.h). */
+__attribute__((noinline)) static void keep(struct stream *conn, size_t len)
+{
+    const struct load_stream_pool *own = conn->own;
+    load_capture_add(&conn->head.due.errand->capture, own->buffer, len,
+                     own->protocol->in_body(conn->parser));
+}
+
 /* false: the request has ended, the connection may be anything now. */
 static bool received(struct stream *conn, size_t len)
 {
@@ -301,12 +309,11 @@ static bool received(struct stream *conn, size_t len)
     if (conn->bytes_in == 0)
         conn->first_at = now;
     conn->bytes_in += len;
+    if (__builtin_expect(conn->head.due.errand != NULL, 0))
+        keep(conn, len);
     struct load_stream_pool *own = conn->own;
     const struct load_protocol *protocol = own->protocol;
     char *memory = own->memories + conn->head.due.route * protocol->memory_size;
-    struct load_errand *errand = conn->head.due.errand;
-    if (errand != NULL)
-        load_capture_add(&errand->capture, own->buffer, len, protocol->in_body(conn->parser));
     enum load_parse parse = protocol->feed(conn->parser, memory, own->buffer, len, &used);
     if (parse == LOAD_PARSE_MORE)
         return true;
@@ -442,8 +449,9 @@ static void stream_send(struct load_conn *head)
 {
     struct stream *conn = of(head);
     struct load_stream_pool *own = conn->own;
-    const struct load_request *request =
-        head->due.errand != NULL ? &head->due.errand->request : &own->requests[head->due.route];
+    const struct load_request *request = __builtin_expect(head->due.errand != NULL, 0)
+                                             ? &head->due.errand->request
+                                             : &own->requests[head->due.route];
     move(conn, SENDING);
     conn->request = request;
     conn->bytes = request->bytes;

@@ -41,11 +41,6 @@ bool load_waiting_push(struct load_waiting *waiting, const struct load_due *due)
     return true;
 }
 
-const struct load_due *load_waiting_head(const struct load_waiting *waiting)
-{
-    return waiting->count == 0 ? NULL : &waiting->ring[waiting->head];
-}
-
 void load_waiting_pop(struct load_waiting *waiting)
 {
     waiting->head = (waiting->head + 1) & (waiting->cap - 1);

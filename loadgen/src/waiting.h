@@ -32,7 +32,11 @@ void load_waiting_init(struct load_waiting *waiting, size_t max);
 void load_waiting_fini(struct load_waiting *waiting);
 bool load_waiting_push(struct load_waiting *waiting, const struct load_due *due); /* false: full */
 /* NULL when empty; valid until the next push or pop. */
-const struct load_due *load_waiting_head(const struct load_waiting *waiting);
+static inline const struct load_due *load_waiting_head(const struct load_waiting *waiting)
+{
+    return waiting->count == 0 ? NULL : &waiting->ring[waiting->head];
+}
+
 void load_waiting_pop(struct load_waiting *waiting); /* not empty */
 
 #endif

@@ -78,28 +78,48 @@ static bool take_next(struct load_worker *w, struct load_arrival *out)
     return taken;
 }
 
-enum ending { ENDED_WELL, ENDED_BADLY, ENDED_UNSENT };
-
-/* The request is over. The next step of its flow will be due, or in the closed model its user goes
- * on; the alarm may have been set for somebody later. For one who cannot be served before a
- * connection gets free it need not be precise, as in set_alarm: without think time that would be a
- * timer a request. */
-static void release(struct load_worker *w, const struct load_due *due, int64_t now,
-                    enum ending ending)
+/* Somebody is ready then, perhaps earlier than the alarm was set for. For one who cannot be served
+ * before a connection gets free it need not be precise, as in set_alarm: without think time that
+ * would be a timer a request. */
+static inline void wake_at(struct load_worker *w, int64_t at, int64_t now)
 {
-    bool goes_on = due->errand != NULL && load_flows_go_on(w, due, now, ending == ENDED_WELL);
-    if (!w->closed && !goes_on)
-        return;
-    if (!goes_on) {
-        load_users_done(&w->users, due->user, now - w->start, ending == ENDED_UNSENT);
-        look_ahead(w);
-    }
-    int64_t at = next_at(w);
-    if (at == INT64_MAX)
-        return;
     bool blocked = at <= now && TAILQ_EMPTY(&w->free_conns);
     if (at < w->alarm_at && (!blocked || w->alarm_at > now + coarse_alarm))
         set_alarm(w, now);
+}
+
+enum ending { ENDED_WELL, ENDED_BADLY, ENDED_UNSENT };
+
+/* In the closed model its user goes on. */
+static inline void release_user(struct load_worker *w, const struct load_due *due, int64_t now,
+                                enum ending ending)
+{
+    if (!w->closed)
+        return;
+    load_users_done(&w->users, due->user, now - w->start, ending == ENDED_UNSENT);
+    look_ahead(w);
+    if (w->pending)
+        wake_at(w, w->start + w->next.at, now);
+}
+
+/* Its flow goes on, or its user when that is over. */
+__attribute__((noinline)) static void
+release_step(struct load_worker *w, const struct load_due *due, int64_t now, enum ending ending)
+{
+    if (load_flows_go_on(w, due, now, ending == ENDED_WELL))
+        wake_at(w, load_flows_next(w->flows), now);
+    else
+        release_user(w, due, now, ending);
+}
+
+/* The request is over, whatever came of it. */
+static void release(struct load_worker *w, const struct load_due *due, int64_t now,
+                    enum ending ending)
+{
+    if (__builtin_expect(due->errand != NULL, 0))
+        release_step(w, due, now, ending);
+    else
+        release_user(w, due, now, ending);
 }
 
 /* --- a request's ways to end without a response --- */
@@ -204,12 +224,17 @@ static void on_sweep(void *ctx)
 
 /* --- sending --- */
 
-void load_worker_send(struct load_worker *w, struct load_conn *conn, int64_t now)
+static inline void send_now(struct load_worker *w, struct load_conn *conn, int64_t now)
 {
     TAILQ_INSERT_TAIL(&w->in_flight, conn, link);
     start_sweep(w, w->spec->timeout);
     conn->sent_at = now;
     w->pool.driver->send(conn);
+}
+
+void load_worker_send(struct load_worker *w, struct load_conn *conn, int64_t now)
+{
+    send_now(w, conn, now);
 }
 
 static void launch(struct load_worker *w, struct load_conn *conn, const struct load_due *due,
@@ -221,7 +246,7 @@ static void launch(struct load_worker *w, struct load_conn *conn, const struct l
     load_cell_record(load_shard_cell(shard, due->phase, shard->routes), LOAD_KIND_SCHEDULE,
                      now - due->intended);
     conn->due = *due;
-    load_worker_send(w, conn, now);
+    send_now(w, conn, now);
 }
 
 /* There is no free connection. */
@@ -272,9 +297,10 @@ static void set_alarm(struct load_worker *w, int64_t now)
     io_alarm_set(&w->alarm, (struct mono_ns){at});
 }
 
-static bool is_due(const struct load_worker *w, int64_t at)
+static inline bool is_due(const struct load_worker *w, int64_t at)
 {
-    return next_at(w) <= at;
+    return (w->pending && w->start + w->next.at <= at) ||
+           (w->flows != NULL && load_flows_next(w->flows) <= at);
 }
 
 static void on_turn(void *ctx)
@@ -299,16 +325,12 @@ static void note_lateness(struct load_worker *w, int64_t intended, int64_t now)
                         now - from);
 }
 
-enum taken { TAKEN_NOTHING, TAKEN_REQUEST, TAKEN_UNMADE };
-
-/* What is due first. */
-static enum taken take_due(struct load_worker *w, struct load_due *due)
+/* The next arrival; false: there was none after all. */
+static inline bool take_arrival(struct load_worker *w, struct load_due *due)
 {
     struct load_arrival arrival;
-    if (w->flows != NULL && load_flows_next(w->flows) <= next_at(w))
-        return load_flows_take(w, due) ? TAKEN_REQUEST : TAKEN_UNMADE;
     if (!take_next(w, &arrival))
-        return TAKEN_NOTHING;
+        return false;
     int64_t intended = w->start + arrival.at;
     *due = (struct load_due){.intended = intended,
                              .number = w->closed ? load_users_request(&w->users, arrival.number)
@@ -317,10 +339,26 @@ static enum taken take_due(struct load_worker *w, struct load_due *due)
                              .phase = phase_at(w, intended),
                              .route = arrival.route,
                              .user = (uint32_t)arrival.number};
-    if (arrival.route < w->spec->route_count)
-        return TAKEN_REQUEST;
-    uint32_t flow = arrival.route - (uint32_t)w->spec->route_count;
-    return load_flows_begin(w, flow, due) ? TAKEN_REQUEST : TAKEN_UNMADE;
+    return true;
+}
+
+/* Where there are flows: a step, or an arrival that may be a flow's. False: nothing is to be
+ * placed; what could not be made is counted. */
+__attribute__((noinline)) static bool take_step(struct load_worker *w, struct load_due *due,
+                                                int64_t now)
+{
+    bool made = true;
+    if (load_flows_next(w->flows) <= next_at(w))
+        made = load_flows_take(w, due);
+    else if (!take_arrival(w, due))
+        return false;
+    else if (due->route >= w->spec->route_count)
+        made = load_flows_begin(w, due->route - (uint32_t)w->spec->route_count, due);
+    if (made)
+        return true;
+    cell_of(w, due)->counts.intended++;
+    count_input(w, due, now);
+    return false;
 }
 
 /* Places what is due by `now` and not after `until`, with a bound on what is sent before responses
@@ -330,14 +368,13 @@ static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
     int sent = 0;
     while (sent < DISPATCH_BATCH && is_due(w, now < until ? now : until)) {
         struct load_due due;
-        enum taken taken = take_due(w, &due);
-        if (taken == TAKEN_NOTHING)
-            continue;
-        cell_of(w, &due)->counts.intended++;
-        if (taken == TAKEN_UNMADE) {
-            count_input(w, &due, now);
+        if (w->flows != NULL) {
+            if (!take_step(w, &due, now))
+                continue;
+        } else if (!take_arrival(w, &due)) {
             continue;
         }
+        cell_of(w, &due)->counts.intended++;
         note_lateness(w, load_flows_since(&due), now);
         if (TAILQ_EMPTY(&w->free_conns)) {
             hold(w, &due, now);
@@ -401,17 +438,19 @@ static void warm_up(struct load_worker *w)
         report_warm(w);
 }
 
+void load_worker_free(struct load_worker *w, struct load_conn *conn)
+{
+    if (w->opened < w->pool.count || !w->warm)
+        warm_up(w);
+    TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
+}
+
 static void on_ready(void *ctx, struct load_conn *conn, int64_t now)
 {
     struct load_worker *w = ctx;
     if (w->opened < w->pool.count || !w->warm)
         warm_up(w);
-    if (w->flows != NULL && w->flows->once.active) {
-        TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
-        load_once_ready(w, now);
-        return;
-    }
-    bool due_now = (w->closed || w->flows != NULL) && is_due(w, now);
+    bool due_now = w->prompt && is_due(w, now);
     if (!w->coarse && !due_now && w->waiting.count == 0) {
         TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
         return;
@@ -439,9 +478,27 @@ static void on_unready(void *ctx, struct load_conn *conn)
     TAILQ_REMOVE(&w->free_conns, conn, link);
 }
 
-static void count_end(struct load_worker *w, struct load_conn *conn,
-                      const struct load_outcome *outcome)
+/* Of a response that somebody looks into: what he makes of it; NULL when it was no part of the load
+ * but a step of setup or teardown. */
+__attribute__((noinline)) static const struct load_outcome *
+judge_errand(struct load_worker *w, struct load_conn *conn, const struct load_outcome *outcome)
 {
+    if (!load_once_is(&conn->due))
+        return load_flows_judge(w, &conn->due, outcome);
+    load_once_ended(w, conn, outcome);
+    check_over(w);
+    return NULL;
+}
+
+static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome *outcome)
+{
+    struct load_worker *w = ctx;
+    TAILQ_REMOVE(&w->in_flight, conn, link);
+    if (__builtin_expect(conn->due.errand != NULL, 0)) {
+        outcome = judge_errand(w, conn, outcome);
+        if (outcome == NULL)
+            return;
+    }
     struct load_cell *cell = cell_of(w, &conn->due);
     w->answered += outcome->answered;
     load_worker_shard(w)->last_end = outcome->at;
@@ -466,32 +523,6 @@ static void count_end(struct load_worker *w, struct load_conn *conn,
             outcome->ok ? ENDED_WELL : refused ? ENDED_UNSENT : ENDED_BADLY);
     if (w->draining)
         check_over(w);
-}
-
-/* The response is judged by whoever asked; setup and teardown are no part of the load. */
-static void errand_ended(struct load_worker *w, struct load_conn *conn,
-                         const struct load_outcome *outcome)
-{
-    struct load_outcome judged = *outcome;
-    TAILQ_REMOVE(&w->in_flight, conn, link);
-    if (load_once_is(&conn->due)) {
-        load_once_ended(w, conn, outcome);
-        check_over(w);
-        return;
-    }
-    load_flows_judge(w, &conn->due, &judged);
-    count_end(w, conn, &judged);
-}
-
-static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome *outcome)
-{
-    struct load_worker *w = ctx;
-    if (conn->due.errand != NULL) {
-        errand_ended(w, conn, outcome);
-        return;
-    }
-    TAILQ_REMOVE(&w->in_flight, conn, link);
-    count_end(w, conn, outcome);
 }
 
 static void on_refused(void *ctx)
@@ -573,6 +604,7 @@ void load_worker_end(struct load_worker *w, int64_t at)
 bool load_worker_arm(struct load_worker *w, struct base_error *err)
 {
     w->pool.ctx = w;
+    w->prompt = w->closed || w->flows != NULL;
     w->pool.on_ready = on_ready;
     w->pool.on_unready = on_unready;
     w->pool.on_end = on_end;

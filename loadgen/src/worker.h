@@ -71,6 +71,7 @@ struct load_worker {
     bool warm;    /* ready has been reported */
     bool started;
     bool pending; /* `next` is the next arrival */
+    bool prompt;  /* more may be due when a request ends: closed model, flows */
     bool coarse;  /* the alarm may be late: no connection is free */
     int64_t alarm_at;
     bool draining; /* nothing more becomes due */

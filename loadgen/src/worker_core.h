@@ -10,9 +10,11 @@ bool load_worker_arm(struct load_worker *worker, struct base_error *err);
 void load_worker_warm(struct load_worker *worker); /* opens connections, then reports ready */
 void load_worker_go(struct load_worker *worker, int64_t start);
 void load_worker_end(struct load_worker *worker, int64_t at); /* nothing becomes due any more */
-void load_worker_teardown(struct load_worker *worker); /* after done; then reports torn */
+void load_worker_teardown(struct load_worker *worker);        /* after done; then reports torn */
 /* Sends what the connection's due says, from now on in flight. */
 void load_worker_send(struct load_worker *worker, struct load_conn *conn, int64_t now);
+/* A connection is there for whoever comes. */
+void load_worker_free(struct load_worker *worker, struct load_conn *conn);
 /* The phase in force at a moment. */
 uint32_t load_worker_phase(const struct load_worker *worker, int64_t intended);
 /* Raises a flag of the mailbox and wakes the reader. */

@@ -101,11 +101,6 @@ static struct load_passage *pop(struct load_flows *flows)
 
 /* --- a passage's course --- */
 
-int64_t load_flows_since(const struct load_due *due)
-{
-    return due->errand == NULL ? due->intended : load_passage_of(due->errand)->ready;
-}
-
 static void keep_why(struct load_flows *flows, uint32_t route, enum load_failure failure,
                      const char *why)
 {
@@ -183,15 +178,18 @@ bool load_flows_take(struct load_worker *w, struct load_due *due)
     return make(w, p, due);
 }
 
-void load_flows_judge(struct load_worker *w, const struct load_due *due,
-                      struct load_outcome *outcome)
+const struct load_outcome *load_flows_judge(struct load_worker *w, const struct load_due *due,
+                                            const struct load_outcome *outcome)
 {
+    struct load_outcome *judged = &w->flows->judged;
     char why[LOAD_WHY_MAX] = "";
+    *judged = *outcome;
     if (!outcome->answered)
-        return;
-    outcome->ok = load_passage_judge(load_passage_of(due->errand), &outcome->failure, why);
-    if (!outcome->ok)
-        keep_why(w->flows, due->route, outcome->failure, why);
+        return judged;
+    judged->ok = load_passage_judge(load_passage_of(due->errand), &judged->failure, why);
+    if (!judged->ok)
+        keep_why(w->flows, due->route, judged->failure, why);
+    return judged;
 }
 
 bool load_flows_go_on(struct load_worker *w, const struct load_due *due, int64_t now, bool ok)

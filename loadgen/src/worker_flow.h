@@ -29,7 +29,9 @@ struct load_once {
     struct io_timer timer;        /* the pause behind a step, or the wait for a connection */
     struct load_once_result *results;
     size_t result_count;
-    bool failed; /* setup has: no load, and nothing to tear down */
+    void (*on_ready)(void *ctx, struct load_conn *conn,
+                     int64_t now); /* of the load; kept meanwhile */
+    bool failed;                   /* setup has: no load, and nothing to tear down */
 };
 
 struct load_flows {
@@ -45,6 +47,7 @@ struct load_flows {
     char **whys;  /* by step and failure: of the first that failed so; NULL: none */
     uint64_t cut; /* passages that the end of the load ended */
     bool stopped; /* nothing becomes due any more */
+    struct load_outcome judged;
     struct load_once once;
 };
 
@@ -59,15 +62,20 @@ static inline int64_t load_flows_next(const struct load_flows *flows)
 
 /* From when on a request that is due could have been sent: a step, not before the answer to the one
  * before it. */
-int64_t load_flows_since(const struct load_due *due);
+static inline int64_t load_flows_since(const struct load_due *due)
+{
+    return __builtin_expect(due->errand == NULL, 1) ? due->intended
+                                                    : load_passage_of(due->errand)->ready;
+}
+
 /* Begins a passage for an arrival; fills in due's route and errand. False: it cannot be, and has
  * been counted but for its first step, which has failed with "input". */
 bool load_flows_begin(struct load_worker *worker, uint32_t flow, struct load_due *due);
 /* Takes the first of those who pause; fills in due. False: its request cannot be made. */
 bool load_flows_take(struct load_worker *worker, struct load_due *due);
-/* Of a response to an errand: what the step makes of it. */
-void load_flows_judge(struct load_worker *worker, const struct load_due *due,
-                      struct load_outcome *outcome);
+/* Of a response to an errand: what the step makes of it, until the next call. */
+const struct load_outcome *load_flows_judge(struct load_worker *worker, const struct load_due *due,
+                                            const struct load_outcome *outcome);
 /* The step has ended. True: another will follow. False: the passage is over, what was left of it
  * has been counted, and due->errand is gone. */
 bool load_flows_go_on(struct load_worker *worker, const struct load_due *due, int64_t now, bool ok);
@@ -78,8 +86,6 @@ void load_flows_stop(struct load_worker *worker);
 
 /* False: there are no such steps here. Ends in load_worker_report of ready or torn. */
 bool load_once_begin(struct load_worker *worker, enum load_part_of part);
-/* A connection has become free. */
-void load_once_ready(struct load_worker *worker, int64_t now);
 void load_once_refused(struct load_worker *worker); /* none can be made */
 void load_once_ended(struct load_worker *worker, struct load_conn *conn,
                      const struct load_outcome *outcome);

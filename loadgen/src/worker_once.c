@@ -11,11 +11,19 @@
 
 static void next_flow(struct load_worker *w);
 
-static void finish(struct load_worker *w)
+/* Until the load begins, or begins to be over, connections are for these steps. */
+static void end(struct load_worker *w)
 {
     struct load_once *once = &w->flows->once;
     once->active = false;
     once->wants = false;
+    w->pool.on_ready = once->on_ready;
+}
+
+static void finish(struct load_worker *w)
+{
+    struct load_once *once = &w->flows->once;
+    end(w);
     if (once->part == LOAD_PART_SETUP)
         load_worker_report(w, &w->mail.ready);
     else
@@ -59,6 +67,28 @@ static void step_failed(struct load_worker *w, int64_t took, const char *why)
     next_flow(w);
 }
 
+/* If a connection is free. */
+static void send_step(struct load_worker *w, int64_t now)
+{
+    struct load_once *once = &w->flows->once;
+    struct load_conn *conn = TAILQ_FIRST(&w->free_conns);
+    if (!once->wants || conn == NULL)
+        return;
+    once->wants = false;
+    once->sent = true;
+    io_timer_stop(&once->timer);
+    TAILQ_REMOVE(&w->free_conns, conn, link);
+    conn->due = (struct load_due){.intended = now, .errand = &once->passage->errand};
+    load_worker_send(w, conn, now);
+}
+
+static void on_ready(void *ctx, struct load_conn *conn, int64_t now)
+{
+    struct load_worker *w = ctx;
+    load_worker_free(w, conn);
+    send_step(w, now);
+}
+
 static void begin_step(struct load_worker *w)
 {
     struct load_once *once = &w->flows->once;
@@ -72,7 +102,7 @@ static void begin_step(struct load_worker *w)
     if (load_pool_is_down(&w->pool))
         load_once_refused(w);
     else
-        load_once_ready(w, base_mono_now().ns);
+        send_step(w, base_mono_now().ns);
 }
 
 void load_once_timer(void *ctx)
@@ -115,24 +145,12 @@ bool load_once_begin(struct load_worker *w, enum load_part_of part)
     if (flows == NULL || !flows->first || flows->once.failed || !has_part(flows->program, part))
         return false;
     flows->once.active = true;
+    flows->once.on_ready = w->pool.on_ready;
+    w->pool.on_ready = on_ready;
     flows->once.part = part;
     flows->once.flow = 0;
     next_flow(w);
     return true;
-}
-
-void load_once_ready(struct load_worker *w, int64_t now)
-{
-    struct load_once *once = &w->flows->once;
-    struct load_conn *conn = TAILQ_FIRST(&w->free_conns);
-    if (!once->wants || conn == NULL)
-        return;
-    once->wants = false;
-    once->sent = true;
-    io_timer_stop(&once->timer);
-    TAILQ_REMOVE(&w->free_conns, conn, link);
-    conn->due = (struct load_due){.intended = now, .errand = &once->passage->errand};
-    load_worker_send(w, conn, now);
 }
 
 void load_once_refused(struct load_worker *w)
@@ -192,8 +210,7 @@ void load_once_abandon(struct load_worker *w)
     struct load_once *once = w->flows == NULL ? NULL : &w->flows->once;
     if (once == NULL || !once->active)
         return;
-    once->active = false;
-    once->wants = false;
+    end(w);
     once->failed = true;
     io_timer_stop(&once->timer);
     if (!once->sent)
