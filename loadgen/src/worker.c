@@ -252,12 +252,13 @@ static void launch(struct load_worker *w, struct load_conn *conn, const struct l
 /* There is no free connection. */
 static void hold(struct load_worker *w, const struct load_due *due, int64_t now)
 {
+    const struct load_due *first = load_waiting_head(&w->waiting);
     if (load_pool_is_down(&w->pool))
         count_refused(w, due, now);
     else if (load_waiting_push(&w->waiting, due))
         start_sweep(w, w->spec->timeout);
     else
-        count_missed(w, due, now, w->answered > load_waiting_head(&w->waiting)->answered);
+        count_missed(w, due, now, first != NULL && w->answered > first->answered);
 }
 
 static uint32_t phase_at(struct load_worker *w, int64_t intended)
@@ -520,7 +521,9 @@ static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome 
     }
     bool refused = !outcome->ok && outcome->failure == LOAD_FAIL_CONNECT;
     release(w, &conn->due, outcome->at,
-            outcome->ok ? ENDED_WELL : refused ? ENDED_UNSENT : ENDED_BADLY);
+            outcome->ok ? ENDED_WELL
+            : refused   ? ENDED_UNSENT
+                        : ENDED_BADLY);
     if (w->draining)
         check_over(w);
 }

@@ -102,6 +102,7 @@ static void check_engine(struct scn_reporter *reporter)
         .proxy = load->proxy,
         .unix_socket = load->unix_socket,
         .source_count = load->source_count,
+        .flow_count = load->flow_count,
         .tls.server_name = secure ? name : NULL,
     };
     const char *conflict = load_spec_engine_conflict(&spec);

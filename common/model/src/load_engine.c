@@ -23,6 +23,10 @@ const char *load_spec_engine_conflict(const struct load_spec *spec)
     /* libcurl 7.88 cannot send a second request on such a connection (CURLE_HTTP2). */
     if (spec->http2 && spec->tls.server_name == NULL)
         return "http2 is spoken over TLS only: expected an https:// URL beside it";
+    if (spec->flow_count > 0 && load_spec_needs_curl(spec))
+        return "flows are sent by the native HTTP/1.1 engine only: expected them without the "
+               "engine "
+               "\"curl\", http2, a proxy and a unix socket";
     if (spec->streams > 1 && !spec->http2)
         return "streams: only HTTP/2 has several on one connection, expected http2 beside it";
     if (spec->streams > LOAD_STREAMS_MAX)
