@@ -136,9 +136,9 @@ struct load_spec {
     enum load_engine engine;
     enum load_speech protocol;
     bool http2;
-    uint32_t streams;  /* of HTTP/2, at once on each connection; 0: one */
-    char *proxy;       /* URL; NULL: none */
-    char *unix_socket; /* path of the socket that is connected to instead; NULL: none */
+    uint32_t streams;        /* of HTTP/2, at once on each connection; 0: one */
+    char *proxy;             /* URL; NULL: none */
+    char *unix_socket;       /* path of the socket that is connected to instead; NULL: none */
     struct load_flow *flows; /* beside the routes; at least one of either */
     size_t flow_count;
     struct load_feeder *feeders;
