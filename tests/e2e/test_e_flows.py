@@ -378,6 +378,24 @@ def test_what_the_end_cuts_off_is_counted(shop, load):
     assert server.seen[-1][1] == "/out"
 
 
+def test_after_a_stop_nobody_goes_on(shop, load):
+    """Not even who is in the middle of a step and would be sent on by its answer."""
+    def behave(peer, number):
+        time.sleep(1)
+        peer.reply(200)
+
+    server = shop(behave)
+    one = load(plan_of(server.port, flow(step("a", "/a"), step("b", "/b")), rate=40, seconds=60,
+                       connections=20))
+    wait_until(lambda: server.seen, 20, "the first step is under way")
+    one.command(type="stop")
+    assert one.wait()[0] == 0, one.stderr()
+    result = check_sums(one)
+    begun = check_flow(result, "life", ["a", "b"])
+    assert begun > 0 and {path for _, path, *_ in server.seen} == {"/a"}
+    assert counts_of(result)["life.b"]["skipped"] == begun
+
+
 NGINX = """
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log crit;
 events {{ worker_connections 512; }}
