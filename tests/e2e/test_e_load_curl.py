@@ -249,24 +249,6 @@ def test_refused(load):
     assert "is the service up" in note
 
 
-@pytest.mark.parametrize("cause, ending", [
-    ("closed", lambda peer: peer.transport.close()),
-    ("reset", lambda peer: peer.reset()),
-])
-def test_half_a_response(serve, load, cause, ending):
-    def behave(peer, head):
-        if server.requests % 4:
-            peer.send(OK)
-            return
-        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
-        server.loop.call_later(0.05, ending, peer)
-
-    server = serve(behave)
-    result = check_sums(load.finish(make_plan([server.port], rate=100, seconds=0.6, engine="curl")))
-    only(result, cause, 15)
-    assert result["total"]["ok"] == 45
-
-
 def test_no_request_is_sent_twice(serve, load):
     """A server that takes the second request on a connection and hangs up. libcurl would send it
     again on a new connection, unseen: one failure less, one request more."""

@@ -42,12 +42,13 @@ def test_accepted_and_ended(serve, load):
     assert any("(connect_reset)" in n and "accepted and ended" in n for n in result["notes"])
 
 
+@pytest.mark.parametrize("engine", ["native", "curl"])
 @pytest.mark.parametrize("cause, ending", [
     ("closed", lambda peer: peer.transport.write_eof()),
     ("closed", lambda peer: peer.transport.close()),
     ("reset", lambda peer: peer.reset()),
 ])
-def test_half_a_response(serve, load, cause, ending):
+def test_half_a_response(serve, load, engine, cause, ending):
     def behave(peer, head):
         if server.requests % 4:
             peer.send(OK)
@@ -57,7 +58,8 @@ def test_half_a_response(serve, load, cause, ending):
         server.loop.call_later(0.05, ending, peer)
 
     server = serve(behave)
-    result = check_sums(load.finish(make_plan([server.port], rate=100, seconds=0.6)))
+    result = check_sums(load.finish(make_plan([server.port], rate=100, seconds=0.6,
+                                              engine=engine)))
     note = only(result, cause, 15)
     assert result["total"]["ok"] == 45 and "in its log" in note or "keep-alive" in note
 
