@@ -35,6 +35,8 @@
     X(PQstatus)
 
 struct fault_pg_late {
+/* The argument names a member, which takes no parentheses. */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define PG_LATE_MEMBER(name) __typeof__(name) *name;
     PG_LATE(PG_LATE_MEMBER)
 #undef PG_LATE_MEMBER
