@@ -120,6 +120,15 @@ def ping(platform, name="api-11", address=STORE, count=30, **more):
     return Pings(platform.instances[name].netns, address, count, **more)
 
 
+def fastest_about(platform, want_s, count=20, **more):
+    """The fastest of as many as it takes for one that nothing else on this machine has held up, within a second: too
+    fast is never waited for."""
+    best, end = ping(platform, count=count, **more).fastest(), time.monotonic() + 1.0
+    while best > 1.1 * want_s and time.monotonic() < end:
+        best = min(best, ping(platform, count=count, **more).fastest())
+    return best
+
+
 def connect_time(platform, name="api-11", peer="store-13", timeout=3.0):
     target = platform.instances[peer]
     with tcp_socket(platform.instances[name].netns) as sock:
@@ -175,7 +184,7 @@ def test_delay_is_one_way_for_each_direction(agent, platform, direction, ways):
     spec = network_fault(delay_ms=60, direction=direction)
     record = inject(agent, spec)
     assert fastest_connect(platform) == pytest.approx(0.06 * ways, rel=0.15)
-    assert ping(platform, count=20).fastest() == pytest.approx(0.06 * ways, rel=0.15)
+    assert fastest_about(platform, 0.06 * ways) == pytest.approx(0.06 * ways, rel=0.15)
     assert fastest_connect(platform, name="api-12") < 0.03, "the other instance is no target"
     assert ping(platform, address=f"{SUBNET}.12", count=9).fastest() < 0.03, "nor another peer"
     shown = evidence(record, "during")[0]
@@ -240,7 +249,7 @@ def test_a_busy_machine_neither_hides_nor_fakes_a_delay(agent, platform):
 def test_only_icmp(agent, platform):
     spec = network_fault(delay_ms=40, protocol="icmp")
     inject(agent, spec)
-    assert ping(platform, count=9).fastest() == pytest.approx(0.08, rel=0.15)
+    assert fastest_about(platform, 0.08) == pytest.approx(0.08, rel=0.15)
     assert fastest_connect(platform) < 0.03
     revert(agent, spec)
 
