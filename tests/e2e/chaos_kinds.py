@@ -343,6 +343,7 @@ class Dns(Proxied):
 
 class Store(Kind):
     """Gone is who is served as before; a server that is being started again is waited for."""
+    partner = "diskFill"
 
     look_s = 0.03  # between two looks: each starts a client, beside all the others
 
@@ -371,7 +372,7 @@ class PostgresLock(Store):
 
 class PostgresConnections(Store):
     target = "pg-32"
-    never = "refused before"
+    never = "the next row"
 
     def spec(self, lab, targets, **times):
         return postgres_fault("connections", targets=targets, **times)
@@ -403,7 +404,7 @@ class Struck(Store):
 
 class PostgresTerminate(Struck):
     target = "pg-33"
-    never = "as postgres (lock)"
+    never = "the next row"
     client = None
 
     def spec(self, lab, targets, **times):
@@ -461,7 +462,7 @@ class RedisFill(RedisStore):
 
 class RedisKillClients(RedisStore, Struck):
     target, command = "redis-43", "client|kill"
-    never = "as redis (pause)"
+    never = "the next row"
     client = None
 
     def spec(self, lab, targets, **times):
@@ -568,21 +569,23 @@ class Roomy(Files):
     low = 200
 
     def spec(self, lab, targets, **times):
-        return {**super().spec(lab, targets, **times), "service": targets[0].partition("-")[0]}
+        return {**super().spec(lab, targets, **times), "service": lab.instances[targets[0]].service}
 
 
 class OtherFill(DiskFill):
-    """In a folder of its own."""
+    """In a folder of its own for each target."""
 
     def spec(self, lab, targets, **times):
-        self.folder(lab).mkdir(exist_ok=True)
-        return disk_fault(self.folder(lab), targets, **times)
+        folder = self.folder(lab, targets[0])
+        folder.mkdir(exist_ok=True)
+        return {**disk_fault(folder, targets, mib=8, **times),
+                "service": lab.instances[targets[0]].service}
 
-    def folder(self, lab):
-        return lab.folder / "other"
+    def folder(self, lab, target):
+        return lab.folder / f"other-{target}"
 
     def gone(self, effect):
-        return not fillers(self.folder(effect.lab))
+        return not fillers(self.folder(effect.lab, effect.target.name))
 
     def assert_present(self, effect):
         assert not self.gone(effect)

@@ -10,6 +10,7 @@ build/fault-matrix.md."""
 
 import concurrent.futures
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -306,8 +307,9 @@ class Lab:
         which is not what these tests are about."""
         status, record = self.agent.post(effect.spec)
         end = time.monotonic() + PATIENCE_S
+        first, again = effect.spec["id"], itertools.count(2)
         while status == 409 and record["state"] == "gone" and time.monotonic() < end:
-            effect.spec = {**effect.spec, "id": f"{effect.spec['id']}-"}
+            effect.spec = {**effect.spec, "id": f"{first}-{next(again)}"}
             status, record = self.agent.post(effect.spec)
         assert status == 200, json.dumps(record, indent=1)
         effect.assert_present()
@@ -492,7 +494,7 @@ def test_two_of_a_kind_on_one_target(lab, matrix):
     """The second is refused, the first stays. Then all are halted."""
     effects = lab.inject(lab.all_kinds(kill_for_s=60.0), FIRST_LEASE_S)
     for effect in effects:
-        second = effect.rules.spec(lab.lab, effect.spec["targets"], duration_s=5.0, lease_s=5.0)
+        second = {**effect.spec, "id": f"{effect.spec['id']}-second"}
         status, answer = lab.agent.post(second)
         assert status == 403 and "hide each other" in answer["error"]["message"], answer
         if effect.holds:
