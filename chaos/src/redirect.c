@@ -190,7 +190,8 @@ static void gone_finish(struct fault *fault)
     redirect_paths_evidence(state->paths, state->zones.list);
     if (odd != NULL)
         redirect_paths_error(state->paths, odd, "the redirect is removed, yet", &err);
-    fault_step_absent(fault, odd != NULL, redirect_paths_explained(state->paths, state->zones.list), &err);
+    fault_step_absent(fault, odd != NULL, redirect_paths_explained(state->paths, state->zones.list),
+                      &err);
 }
 
 static void on_round_done(struct fault *fault)
