@@ -215,7 +215,7 @@ struct load_program *load_program_new(const struct load_spec *spec, load_flow_sa
     program->site =
         (struct load_site){.host = program->host, .secure = spec->tls.server_name != NULL};
     program->feeds = base_calloc(spec->feeder_count, sizeof *program->feeds);
-    program->rows = base_calloc(spec->feeder_count, sizeof *program->rows);
+    program->rows = base_calloc(spec->feeder_count, sizeof(struct load_rows *));
     program->flows = base_calloc(spec->flow_count, sizeof *program->flows);
     for (size_t i = 0; i < spec->feeder_count; i++)
         program->feeds[i].spec = &spec->feeders[i];

@@ -73,7 +73,7 @@ static void push(struct load_flows *flows, struct load_passage *p)
 {
     if (flows->pausing == flows->cap) {
         flows->cap = flows->cap == 0 ? 64 : flows->cap * 2;
-        flows->heap = base_reallocarray(flows->heap, flows->cap, sizeof *flows->heap);
+        flows->heap = base_reallocarray(flows->heap, flows->cap, sizeof(struct load_passage *));
     }
     size_t at = flows->pausing++;
     flows->heap[at] = p;
