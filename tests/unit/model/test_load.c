@@ -237,7 +237,8 @@ static void test_counts(void **state)
                          (LOAD_FAIL_EXTRACTION + 1) + (LOAD_FAIL_TOO_LARGE + 1));
     assert_int_equal(load_counts_unserved(&all),
                      (LOAD_FAIL_CONNECT + 1) + (LOAD_FAIL_TIMEOUT + 1) + (LOAD_FAIL_RESET + 1) +
-                         (LOAD_FAIL_PROTOCOL + 1) + (LOAD_FAIL_HTTP_5XX + 1) + (LOAD_FAIL_DNS + 1));
+                         (LOAD_FAIL_PROTOCOL + 1) + (LOAD_FAIL_HTTP_5XX + 1) + (LOAD_FAIL_DNS + 1) +
+                         (LOAD_FAIL_REPLY + 1));
 }
 
 static void test_words(void **state)
