@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules between the fields that say when requests are due. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "check_load.h"
@@ -109,6 +110,10 @@ static void check_engine(struct scn_reporter *reporter)
     scn_at(reporter, "spec.load");
     if (conflict != NULL)
         scn_say(reporter, "%s", conflict);
+    scn_at(reporter, "spec.load.proxy");
+    if (load->proxy != NULL && strchr(load->proxy, '@') != NULL)
+        scn_say(reporter, "a user and password would be kept in the run directory, expected a "
+                          "proxy that asks for neither");
 }
 
 void scn_check_arrivals(struct scn_reporter *reporter)

@@ -197,6 +197,8 @@ static const struct {
      "spec.load: the engine \"native\" speaks HTTP/1.1"},
     {"rate: 100/s", "rate: 100/s\n    proxy: http://p:1\n    unixSocket: /s",
      "spec.load: a proxy and a unix socket exclude each other"},
+    {"rate: 100/s", "rate: 100/s\n    proxy: http://u:secret@p:1",
+     "spec.load.proxy: a user and password would be kept"},
     {"rate: 100/s", "rate: 100/s\n    unixSocket: /s\n    sources: [127.0.0.2]",
      "spec.load: sources: a unix socket"},
     {"rate: 100/s", "rate: 100/s\n    engine: fast", "expected one of auto, native, curl"},
