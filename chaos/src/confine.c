@@ -48,3 +48,11 @@ bool fault_confine(uint64_t keep, struct base_error *err)
     return syscall(SYS_capset, &head, data) == 0 ||
            base_fail_errno(err, "cannot drop our capabilities");
 }
+
+bool fault_has_capability(int capability)
+{
+    struct __user_cap_header_struct head = header();
+    struct __user_cap_data_struct data[words] = {{0}};
+    return syscall(SYS_capget, &head, data) == 0 &&
+           (data[capability / word_bits].effective >> (capability % word_bits) & 1) != 0;
+}

@@ -11,5 +11,7 @@
  * PR_SET_NO_NEW_PRIVS, empties the ambient and inheritable sets, and the bounding set where it may.
  * Acts on the calling thread and those it starts from then on. */
 bool fault_confine(uint64_t keep, struct base_error *err);
+/* Whether the calling thread has a capability (CAP_...). */
+bool fault_has_capability(int capability);
 
 #endif

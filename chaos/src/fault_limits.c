@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "confine.h"
 #include "engine.h"
 #include "group.h"
 #include "inquiry.h"
@@ -53,6 +54,13 @@ static bool limits_platform(const struct topo *topo, struct base_error *err)
                      "limits needs instances whose process is known: the platform \"%s\" tells of "
                      "none",
                      topo->name);
+}
+
+static const char *limits_means(void)
+{
+    return fault_has_capability(CAP_SYS_RESOURCE)
+               ? NULL
+               : "files: of its own user's processes alone, CAP_SYS_RESOURCE is missing";
 }
 
 /* --- resolving --- */
@@ -458,6 +466,7 @@ static bool limits_reopen(struct fault *fault, const json_t *undo, struct base_e
 }
 
 const struct fault_ops fault_limits_ops = {
+    .means = limits_means,
     .platform = limits_platform,
     .capabilities = UINT64_C(1) << CAP_SYS_RESOURCE, /* prlimit(2) on other users' processes */
     .open = limits_open,

@@ -2,6 +2,7 @@
 """squall doctor: what it says about faults is what this kernel and these privileges allow."""
 
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -28,6 +29,13 @@ def doctor(*prefix):
     return done.returncode, faults
 
 
+def has_capability(number):
+    """Of CapEff, proc_pid_status(5)."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    [mask] = [line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")]
+    return bool(int(mask, 16) >> number & 1)
+
+
 # In namespaces of its own, so that what others do on this machine meanwhile does not show.
 LOOK = """
 dump() { readlink /proc/self/ns/net; ip -d link; ip address; ip rule; nft list ruleset
@@ -40,8 +48,16 @@ dump > "$1/before"; "$2" doctor > "$1/said"; dump > "$1/after"
 def test_as_root_all_faults_can_be_had():
     _, faults = doctor()
     means = faults.pop("network")
-    assert faults == {kind: ("ok", "") for kind in KINDS - {"network"}}
     assert means == ("ok", "by nfqueue: packets are held in user space"), means
+    limits = faults.pop("limits")
+    assert limits[0] == "ok" and (limits[1] == "") == has_capability(24), limits
+    assert faults == {kind: ("ok", "") for kind in KINDS - {"network", "limits"}}
+
+
+@NEEDS_ROOT
+def test_whose_files_can_be_limited_is_said():
+    _, faults = doctor("setpriv", "--bounding-set=-sys_resource")
+    assert faults["limits"][0] == "ok" and "CAP_SYS_RESOURCE is missing" in faults["limits"][1]
 
 
 @NEEDS_ROOT
