@@ -5,7 +5,6 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "pg_session.h"
 
@@ -17,23 +16,25 @@ static struct loaded {
     char why[200]; /* "": it is there */
 } loaded;
 
-static bool find(void *from, const char *name, void *out)
+/* Every function of the table; POSIX: an address from dlsym(3) may be that of a function. */
+static bool find_all(void *from, struct fault_pg_late *table)
 {
-    void *found = dlsym(from, name);
-    if (found == NULL)
-        return false;
-    memcpy(out, &found, sizeof found); /* POSIX: a function's address fits (dlsym(3)) */
-    return true;
+    bool ok = true;
+#define PG_LATE_FIND(name)                                                                         \
+    if (ok) {                                                                                      \
+        table->name = __extension__(__typeof__(name) *) dlsym(from, #name);                        \
+        ok = table->name != NULL;                                                                  \
+    }
+    PG_LATE(PG_LATE_FIND)
+#undef PG_LATE_FIND
+    return ok;
 }
 
 static void load(void)
 {
     struct fault_pg_late *table = &loaded.table;
     void *from = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    bool ok = from != NULL;
-#define PG_LATE_FIND(name) ok = ok && find(from, #name, &table->name);
-    PG_LATE(PG_LATE_FIND)
-#undef PG_LATE_FIND
+    bool ok = from != NULL && find_all(from, table);
     const char *why = ok ? "" : dlerror();
     (void)snprintf(loaded.why, sizeof loaded.why, "%s", why != NULL ? why : "unknown reason");
 }

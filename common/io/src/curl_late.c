@@ -4,7 +4,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <string.h>
+#include <stdio.h>
 
 static const char library[] = "libcurl.so.4"; /* the soname that its headers belong to */
 
@@ -14,28 +14,29 @@ static struct loaded {
     char why[200]; /* "": it is there */
 } loaded;
 
-static bool find(void *from, const char *name, void *out)
+/* Every function of the table; POSIX: an address from dlsym(3) may be that of a function. */
+static bool find_all(void *from, struct curl_late *table)
 {
-    void *found = dlsym(from, name);
-    if (found == NULL)
-        return false;
-    memcpy(out, &found, sizeof found); /* POSIX: a function's address fits (dlsym(3)) */
-    return true;
+    bool ok = true;
+#define CURL_LATE_FIND(name)                                                                       \
+    if (ok) {                                                                                      \
+        table->name = __extension__(__typeof__(name) *) dlsym(from, #name);                        \
+        ok = table->name != NULL;                                                                  \
+    }
+    CURL_LATE(CURL_LATE_FIND)
+#undef CURL_LATE_FIND
+    return ok;
 }
 
 static void load(void)
 {
-    static const char none[] = "unknown reason";
     struct curl_late *table = &loaded.table;
     void *from = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    bool ok = from != NULL;
-#define CURL_LATE_FIND(name) ok = ok && find(from, #name, &table->name);
-    CURL_LATE(CURL_LATE_FIND)
-#undef CURL_LATE_FIND
+    bool ok = from != NULL && find_all(from, table);
     if (ok && table->curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
         return;
     const char *why = ok ? "it cannot be initialised" : dlerror();
-    (void)strncpy(loaded.why, why != NULL ? why : none, sizeof loaded.why - 1);
+    (void)snprintf(loaded.why, sizeof loaded.why, "%s", why != NULL ? why : "unknown reason");
 }
 
 bool curl_late_load(struct base_error *err)
