@@ -339,6 +339,17 @@ static bool set_streams(struct load_adhoc *a, const char *value)
     return set_u32(value, &a->spec.streams) && a->spec.streams <= LOAD_STREAMS_MAX;
 }
 
+static bool set_until(struct load_adhoc *a, const char *value)
+{
+    replace(&a->spec.until, value);
+    return *value != '\0';
+}
+
+static bool set_answer_bytes(struct load_adhoc *a, const char *value)
+{
+    return base_parse_u64(value, &a->spec.answer_bytes) && a->spec.answer_bytes > 0;
+}
+
 static bool set_proxy(struct load_adhoc *a, const char *value)
 {
     replace(&a->spec.proxy, value);
@@ -362,7 +373,8 @@ const struct load_option load_options[] = {
     {0, "timeout", "SECS", "of one request (2)", set_timeout},
     {'H', "header", "LINE", "a header \"Name: value\"; may be repeated", add_header},
     {'m', "method", "NAME", "the method (GET, or POST with a body)", set_method},
-    {'b', "body", "TEXT", "the body; redis: the command, as for redis-cli (PING)", set_body},
+    {'b', "body", "TEXT",
+     "the body; redis: the command, as for redis-cli (PING); tcp: what is sent", set_body},
     {0, "body-file", "FILE", "the body, streamed from disk", set_body_file},
     {0, "seed", "N", "of the schedule: the same seed, the same arrivals (random)", set_seed},
     {0, "hlog", "FILE", "write an HdrHistogram log", set_hlog},
@@ -420,6 +432,8 @@ const struct load_option load_options[] = {
      set_engine},
     {0, "http2", NULL, "speak HTTP/2: over TLS by ALPN, else with prior knowledge", set_http2},
     {0, "streams", "N", "of HTTP/2, at once on each connection (1)", set_streams},
+    {0, "until", "TEXT", "tcp: what a response ends with (a newline)", set_until},
+    {0, "answer-bytes", "N", "tcp: so long is every response, instead", set_answer_bytes},
     {'x', "proxy", "URL", "connect through it: http://, https://, socks5://HOST:PORT", set_proxy},
     {0, "unix-socket", "PATH", "connect to this socket instead of the URL's host", set_unix_socket},
 };
@@ -511,7 +525,7 @@ static bool apply_route(struct load_route *route, const struct load_url *url,
 {
     bool plain = route->body == NULL && route->body_file == NULL;
     if (url->protocol != LOAD_SPEECH_HTTP && route->method != NULL)
-        return base_fail(err, BASE_INVALID, "--method is for HTTP: --body has the command");
+        return base_fail(err, BASE_INVALID, "--method is for HTTP: --body has what is sent");
     if (url->protocol == LOAD_SPEECH_REDIS && plain)
         replace(&route->body, "PING");
     if (route->method == NULL)

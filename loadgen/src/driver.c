@@ -11,6 +11,8 @@ const struct load_driver *load_driver_of(const struct load_spec *spec)
 {
     if (spec->protocol == LOAD_SPEECH_REDIS)
         return &load_redis_driver;
+    if (spec->protocol == LOAD_SPEECH_TCP)
+        return &load_tcp_driver;
     return load_spec_needs_curl(spec) ? &load_curl_driver : &load_http1_driver;
 }
 

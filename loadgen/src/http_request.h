@@ -25,8 +25,11 @@ struct load_request {
     struct load_patch *patches; /* owned */
     size_t patch_count;
     int file; /* what follows the bytes, read at offsets of its own by every connection; -1: none */
-    size_t total; /* len, and the file's size */
-    bool head;    /* method HEAD: the response has no body */
+    size_t total;      /* len, and the file's size */
+    bool head;         /* method HEAD: the response has no body */
+    const char *until; /* plain TCP: what the response ends with, of the spec; else NULL */
+    size_t until_len;
+    uint64_t answer_bytes; /* plain TCP: how long the response is; 0: until tells */
 };
 
 /* Opens the body's file, which must be a regular one. Host, User-Agent, X-Traffic: load and, where

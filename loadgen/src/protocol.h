@@ -33,5 +33,6 @@ struct load_protocol {
 
 extern const struct load_protocol load_http1_protocol;
 extern const struct load_protocol load_redis_protocol;
+extern const struct load_protocol load_tcp_protocol;
 
 #endif

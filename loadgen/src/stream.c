@@ -532,6 +532,11 @@ static bool prepare_redis(const struct load_spec *spec, void **prepared, struct 
     return load_stream_prepare(&load_redis_protocol, spec, prepared, err);
 }
 
+static bool prepare_tcp(const struct load_spec *spec, void **prepared, struct base_error *err)
+{
+    return load_stream_prepare(&load_tcp_protocol, spec, prepared, err);
+}
+
 #define STREAM                                                                                     \
     .conn_size = sizeof(struct stream), .discard = load_stream_discard,                            \
     .pool_init = load_stream_pool_init, .pool_fini = load_stream_pool_fini,                        \
@@ -541,3 +546,4 @@ static bool prepare_redis(const struct load_spec *spec, void **prepared, struct 
 const struct load_driver load_http1_driver = {
     .name = "http1", .flows = true, .prepare = prepare_http1, STREAM};
 const struct load_driver load_redis_driver = {.name = "redis", .prepare = prepare_redis, STREAM};
+const struct load_driver load_tcp_driver = {.name = "tcp", .prepare = prepare_tcp, STREAM};

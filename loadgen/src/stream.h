@@ -22,5 +22,6 @@
 
 extern const struct load_driver load_http1_driver;
 extern const struct load_driver load_redis_driver;
+extern const struct load_driver load_tcp_driver;
 
 #endif

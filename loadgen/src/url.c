@@ -71,10 +71,9 @@ static const struct scheme {
     bool tls;
     uint16_t port;
 } schemes[] = {
-    {"http://", LOAD_SPEECH_HTTP, false, 80},
-    {"https://", LOAD_SPEECH_HTTP, true, 443},
-    {"redis://", LOAD_SPEECH_REDIS, false, 6379},
-    {"rediss://", LOAD_SPEECH_REDIS, true, 6379},
+    {"http://", LOAD_SPEECH_HTTP, false, 80},     {"https://", LOAD_SPEECH_HTTP, true, 443},
+    {"redis://", LOAD_SPEECH_REDIS, false, 6379}, {"rediss://", LOAD_SPEECH_REDIS, true, 6379},
+    {"tcp://", LOAD_SPEECH_TCP, false, 0},        {"tls://", LOAD_SPEECH_TCP, true, 0},
 };
 enum { SCHEMES = sizeof schemes / sizeof *schemes };
 
@@ -90,15 +89,23 @@ bool load_url_parse(const char *text, struct load_url *out, struct base_error *e
 {
     const struct scheme *scheme = scheme_of(text);
     if (scheme == NULL)
-        return bad(text, "it must begin with http://, https://, redis:// or rediss://", err);
+        return bad(text,
+                   "it must begin with http://, https://, redis://, rediss://, tcp:// or tls://",
+                   err);
     struct load_url url = {.tls = scheme->tls, .port = scheme->port, .protocol = scheme->protocol};
     const char *authority = text + strlen(scheme->prefix);
     size_t len = strcspn(authority, "/?#");
     const char *path = authority + len;
     if (url.protocol == LOAD_SPEECH_REDIS && *path != '\0' && !base_str_eq(path, "/"))
         return bad(text, "nothing may follow the host: commands go to database 0", err);
+    if (url.protocol == LOAD_SPEECH_TCP && *path != '\0' && !base_str_eq(path, "/"))
+        return bad(text, "nothing may follow the port", err);
     if (!take_authority(text, authority, len, &url, err))
         return false;
+    if (url.port == 0) {
+        load_url_fini(&url);
+        return bad(text, "a port must follow the host after ':'", err);
+    }
     size_t path_len = strcspn(path, "#");
     BASE_AUTO_FREE char *given = base_str_ndup(path, path_len);
     url.path = base_str_printf("%s%s", *given == '/' ? "" : "/", given);

@@ -24,7 +24,7 @@ static const char *const engine_names[] = {
 static const struct codec_words engines = CODEC_WORDS(engine_names);
 
 static const char *const speech_names[] = {
-    [LOAD_SPEECH_HTTP] = "http", [LOAD_SPEECH_REDIS] = "redis"};
+    [LOAD_SPEECH_HTTP] = "http", [LOAD_SPEECH_REDIS] = "redis", [LOAD_SPEECH_TCP] = "tcp"};
 static const struct codec_words speeches = CODEC_WORDS(speech_names);
 
 static const char *const delay_names[] = {[LOAD_DELAY_TIMER] = "timer_late",
@@ -227,6 +227,8 @@ static const struct codec_field spec_fields[] = {
      .count_offset = offsetof(struct load_spec, source_count)},
     {.key = "engine", .type = CODEC_WORD, .optional = true, .words = &engines, AT(engine)},
     {.key = "protocol", .type = CODEC_WORD, .optional = true, .words = &speeches, AT(protocol)},
+    {.key = "until", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(until)},
+    {.key = "answerBytes", .type = CODEC_U64, .optional = true, AT(answer_bytes)},
     {.key = "http2", .type = CODEC_BOOL, .optional = true, AT(http2)},
     {.key = "streams", .type = CODEC_U32, .optional = true, AT(streams)},
     {.key = "proxy", .type = CODEC_TEXT_OR_NULL, .optional = true, .form = FORM_LINE, AT(proxy)},

@@ -2,6 +2,8 @@
 /* Which engine can send what. */
 #include "model/load.h"
 
+#include <string.h>
+
 static bool wants_curl(const struct load_spec *spec)
 {
     return spec->http2 || spec->proxy != NULL || spec->unix_socket != NULL;
@@ -17,6 +19,12 @@ const char *load_spec_engine_conflict(const struct load_spec *spec)
     if (spec->protocol != LOAD_SPEECH_HTTP && load_spec_needs_curl(spec))
         return "the engine \"curl\", http2, a proxy and a unix socket are for HTTP: expected an "
                "http:// or https:// URL beside them";
+    if ((spec->until != NULL || spec->answer_bytes > 0) && spec->protocol != LOAD_SPEECH_TCP)
+        return "where a response ends is told for plain TCP alone: expected a tcp:// URL beside it";
+    if (spec->until != NULL && spec->answer_bytes > 0)
+        return "a response ends with certain bytes or after so many: give one of them";
+    if (spec->until != NULL && (spec->until[0] == '\0' || strlen(spec->until) > LOAD_UNTIL_MAX))
+        return "what a response ends with must have 1 to 256 bytes";
     if (spec->engine == LOAD_ENGINE_NATIVE && wants_curl(spec))
         return "the engine \"native\" speaks HTTP/1.1 over TCP alone: for http2, a proxy or a unix "
                "socket leave the engine out, or choose \"curl\"";

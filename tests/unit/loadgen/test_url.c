@@ -27,6 +27,8 @@ static void test_parts(void **state)
         {"Https://[::1]:8443/x", "::1", "[::1]:8443", "/x", 8443, true},
         {"redis://a", "a", "a", "/", 6379, false},
         {"rediss://a:1/", "a", "a:1", "/", 1, true},
+        {"tcp://a:7", "a", "a:7", "/", 7, false},
+        {"tls://[::1]:7/", "::1", "[::1]:7", "/", 7, true},
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         struct load_url url;
@@ -62,6 +64,9 @@ static void test_refused(void **state)
         "http://[1",
         "http://[::1]x",
         "redis://a/1",
+        "tcp://a",
+        "tls://a:",
+        "tcp://a:7/x",
         "redis://:secret@a",
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {

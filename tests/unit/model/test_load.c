@@ -69,10 +69,10 @@
     "'once':[{'flow':'f','part':'setup','step':'s','ok':false,'tookNs':3,'why':'w'}]}"
 
 static const char *const spec_nullable[] = {
-    "body",       "bodyFile", "stages",  "replay",     "replayUnit", "sources", "tls",
-    "caFile",     "certFile", "keyFile", "engine",     "http2",      "streams", "proxy",
-    "unixSocket", "protocol", "headers", "expectedNs", "thinkNs",    "extract", "expect",
-    "setup",      "teardown", "flows",   "feeders",    "contains"};
+    "body",       "bodyFile", "stages",  "replay",      "replayUnit", "sources",    "tls",
+    "caFile",     "certFile", "keyFile", "engine",      "http2",      "streams",    "proxy",
+    "unixSocket", "protocol", "until",   "answerBytes", "headers",    "expectedNs", "thinkNs",
+    "extract",    "expect",   "setup",   "teardown",    "flows",      "feeders",    "contains"};
 CASE(load_spec, struct load_spec, spec_nullable);
 static const char *const interval_nullable[] = {
     "causes",      "parts",     "dns",        "proxy",     "not_http2",

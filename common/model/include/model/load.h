@@ -104,9 +104,11 @@ enum { LOAD_STREAMS_MAX = 1000 };
 /* What is spoken with the targets. */
 enum load_speech {
     LOAD_SPEECH_HTTP,
-    LOAD_SPEECH_REDIS /* a route's body is a command, as redis-cli takes it; method and path mean
-                         nothing */
+    LOAD_SPEECH_REDIS, /* a route's body is a command, as redis-cli takes it; method and path mean
+                          nothing */
+    LOAD_SPEECH_TCP    /* a route's body is what is sent; method and path mean nothing */
 };
+enum { LOAD_UNTIL_MAX = 256 };
 
 struct load_spec {
     enum load_arrivals arrivals;
@@ -135,6 +137,8 @@ struct load_spec {
     size_t source_count;
     enum load_engine engine;
     enum load_speech protocol;
+    char *until;           /* tcp: bytes that a response ends with; NULL: a newline */
+    uint64_t answer_bytes; /* tcp: so long is every response; 0: until tells */
     bool http2;
     uint32_t streams;        /* of HTTP/2, at once on each connection; 0: one */
     char *proxy;             /* URL; NULL: none */
