@@ -21,13 +21,16 @@ def lateness(result):
 
 def test_coordinated_omission_matches_the_analytic_answer(serve, load):
     """1000/s on ten connections; the server answers nobody for a second. It knows when it answered
-    the n-th request, the schedule says when that was due: their difference is the response time
-    that a user would have seen, and each percentile of what was recorded is within 1 % of it."""
-    answered, held = [], []
+    the n-th request, and when the next one came on that connection, which the generator, with a
+    thousand in line, sent as soon as it had the answer. The schedule says when the n-th was due:
+    the differences are what a user would have seen, and each percentile of what was recorded lies
+    between theirs, give or take 1 %."""
+    answered, taken, held, latest = [], {}, [], {}
     stall = {"until": None}
 
     def answer(peer):
         peer.send(OK)
+        latest[peer] = len(answered)
         answered.append(time.monotonic_ns())
 
     def release():
@@ -36,6 +39,8 @@ def test_coordinated_omission_matches_the_analytic_answer(serve, load):
             answer(peer)
 
     def behave(peer, head):
+        if peer in latest:
+            taken[latest.pop(peer)] = time.monotonic_ns()
         if stall["until"] is None and server.requests == 50:
             stall["until"] = time.monotonic() + 1.0
             server.loop.call_later(1.0, release)
@@ -50,13 +55,15 @@ def test_coordinated_omission_matches_the_analytic_answer(serve, load):
     result = check_sums(one)
     assert len(answered) == 1300 == result["total"]["ok"]
     start = result["startMonoNs"]
-    expected = sorted((at - start) / S - n / 1000 for n, at in enumerate(answered))
+    least = sorted((at - start) / S - n / 1000 for n, at in enumerate(answered))
+    most = sorted((max(at, taken.get(n, at)) - start) / S - n / 1000
+                  for n, at in enumerate(answered))
     response = one.histograms()["steady/home/response"]
     for q in (0.5, 0.75, 0.9, 0.99, 0.999):
-        analytic = expected[min(int(q * 1300), 1299)]
+        rank = min(int(q * 1300), 1299)
         measured = quantile(response, q)
-        assert analytic > 0.3, "the stall is what this percentile shows"
-        assert abs(measured / analytic - 1) < 0.01, (q, measured, analytic)
+        assert least[rank] > 0.3, "the stall is what this percentile shows"
+        assert 0.99 * least[rank] < measured < 1.01 * most[rank], (q, measured)
     service = one.histograms()["steady/home/service"]
     assert sum(n for i, n in service.items() if value_of(i) > 0.5e9) == len(held) == 10
     assert quantile(service, 0.95) < 0.3 * quantile(response, 0.95)
