@@ -354,6 +354,32 @@ static void fill_redis(const struct scn_fault *fault, struct fault_spec *spec)
     spec->redis.every = fault->redis.every;
 }
 
+static void fill_app(const struct scn_fault *fault, struct fault_spec *spec)
+{
+    spec->app.error_rate = fault->app.error_rate;
+    spec->app.error_status = (int)fault->app.error_status;
+    spec->app.latency = fault->app.latency;
+}
+
+static void fill_memory(const struct scn_fault *fault, struct fault_spec *spec)
+{
+    spec->memory.bytes = fault->memory.by == SCN_MEMORY_SIZE ? (int64_t)fault->memory.size : 0;
+    spec->memory.percent = fault->memory.by == SCN_MEMORY_PERCENT ? fault->memory.percent : 0;
+    spec->memory.rate = (int64_t)fault->memory.rate;
+}
+
+static void fill_tcp(const struct planner *planner, const struct scn_fault *fault,
+                     struct fault_spec *spec)
+{
+    fill_route(&fault->tcp.route, &spec->tcp.route);
+    spec->tcp.toxic = fault->tcp.toxic;
+    spec->tcp.bytes = (uint64_t)fault->tcp.bytes;
+    spec->tcp.time = fault->tcp.time;
+    spec->tcp.jitter = fault->tcp.jitter;
+    spec->tcp.share = fault->tcp.share;
+    spec->tcp.seed = seed_of(planner->seed, fault->name) >> 1;
+}
+
 static void fill_kind(struct planner *planner, const struct scn_fault *fault,
                       const struct topo_service *service, size_t index, struct fault_spec *spec)
 {
@@ -369,9 +395,7 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         break;
     case FAULT_APP:
         need_chaos_endpoints(planner, service, index);
-        spec->app.error_rate = fault->app.error_rate;
-        spec->app.error_status = (int)fault->app.error_status;
-        spec->app.latency = fault->app.latency;
+        fill_app(fault, spec);
         break;
     case FAULT_PAUSE:
         need_processes(planner, fault, service, index);
@@ -383,9 +407,7 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
         break;
     case FAULT_MEMORY:
         need_groups(planner, fault, service, index);
-        spec->memory.bytes = fault->memory.by == SCN_MEMORY_SIZE ? (int64_t)fault->memory.size : 0;
-        spec->memory.percent = fault->memory.by == SCN_MEMORY_PERCENT ? fault->memory.percent : 0;
-        spec->memory.rate = (int64_t)fault->memory.rate;
+        fill_memory(fault, spec);
         break;
     case FAULT_NETWORK:
         need_netns(planner, service, index);
@@ -403,13 +425,7 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
     case FAULT_TCP:
         need_netns(planner, service, index);
         check_route(planner, fault, &fault->tcp.route, index);
-        fill_route(&fault->tcp.route, &spec->tcp.route);
-        spec->tcp.toxic = fault->tcp.toxic;
-        spec->tcp.bytes = (uint64_t)fault->tcp.bytes;
-        spec->tcp.time = fault->tcp.time;
-        spec->tcp.jitter = fault->tcp.jitter;
-        spec->tcp.share = fault->tcp.share;
-        spec->tcp.seed = seed_of(planner->seed, fault->name) >> 1;
+        fill_tcp(planner, fault, spec);
         break;
     case FAULT_HTTP:
         need_netns(planner, service, index);
