@@ -6,24 +6,10 @@
 #include "base/text.h"
 #include "worker_flow.h"
 
-struct first {
-    struct base_error *err;
-    bool failed;
-};
-
-static void on_mistake(void *ctx, bool warning, const char *where, const char *what)
-{
-    struct first *first = ctx;
-    if (warning || first->failed)
-        return;
-    first->failed = true;
-    (void)base_fail(first->err, BASE_INVALID, "%s: %s", where, what);
-}
-
 struct load_program *load_run_program(const struct load_spec *spec, struct base_error *err)
 {
-    struct first first = {.err = err};
-    return load_program_new(spec, on_mistake, &first);
+    struct load_flow_first first = {.err = err};
+    return load_program_new(spec, load_flow_first, &first);
 }
 
 bool load_run_set_up(const struct load_worker *first, struct base_error *err)

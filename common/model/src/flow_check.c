@@ -344,24 +344,20 @@ void load_flows_check(const struct load_spec *spec, load_flow_say_fn *say, void 
 
 /* --- for the decoder: the first mistake, as an error --- */
 
-struct first {
-    const char *where;
-    struct base_error *err;
-    bool failed;
-};
-
-static void on_mistake(void *ctx, bool warning, const char *where, const char *what)
+void load_flow_first(void *ctx, bool warning, const char *where, const char *what)
 {
-    struct first *first = ctx;
+    struct load_flow_first *first = ctx;
+    bool inside = first->inside != NULL;
     if (warning || first->failed)
         return;
     first->failed = true;
-    (void)base_fail(first->err, BASE_INVALID, "%s.%s: %s", first->where, where, what);
+    (void)base_fail(first->err, BASE_INVALID, "%s%s%s: %s", inside ? first->inside : "",
+                    inside ? "." : "", where, what);
 }
 
 bool model_flows_good(const struct load_spec *spec, const char *where, struct base_error *err)
 {
-    struct first first = {.where = where, .err = err};
-    load_flows_check(spec, on_mistake, &first);
+    struct load_flow_first first = {.inside = where, .err = err};
+    load_flows_check(spec, load_flow_first, &first);
     return !first.failed;
 }

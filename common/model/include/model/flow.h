@@ -107,6 +107,14 @@ struct load_spec;
 
 /* Something is wrong at `where` ("flows[0].steps[2].path"), or only odd when it is a warning. */
 typedef void load_flow_say_fn(void *ctx, bool warning, const char *where, const char *what);
+
+/* Of that kind: keeps the first mistake as a BASE_INVALID, and no warning. */
+struct load_flow_first {
+    const char *inside; /* what `where` lies in; NULL: nothing to name */
+    struct base_error *err;
+    bool failed;
+};
+void load_flow_first(void *ctx, bool warning, const char *where, const char *what);
 /* All that can be said of flows and feeders without reading files. */
 void load_flows_check(const struct load_spec *spec, load_flow_say_fn *say, void *ctx);
 /* Deep copies into spec, replacing nothing. */
