@@ -554,6 +554,8 @@ void load_run_stop(struct load_run *run)
         fail_run(run, &err);
         return;
     }
+    for (uint32_t i = 0; i < run->worker_count; i++)
+        atomic_store(&run->workers[i].closing, true);
     run->stop_at = base_mono_now();
     order_stop(run);
 }

@@ -362,12 +362,18 @@ __attribute__((noinline)) static bool take_step(struct load_worker *w, struct lo
     return false;
 }
 
+/* A stop is on its way, and its moment is not before the last time read here. */
+static inline bool is_closing(struct load_worker *w)
+{
+    return atomic_load_explicit(&w->closing, memory_order_acquire);
+}
+
 /* Places what is due by `now` and not after `until`, with a bound on what is sent before responses
  * are looked at again. Returns the time it read last. */
 static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
 {
     int sent = 0;
-    while (sent < DISPATCH_BATCH && is_due(w, now < until ? now : until)) {
+    while (sent < DISPATCH_BATCH && is_due(w, now < until ? now : until) && !is_closing(w)) {
         struct load_due due;
         if (w->flows != NULL) {
             if (!take_step(w, &due, now))
@@ -584,6 +590,7 @@ void load_worker_end(struct load_worker *w, int64_t at)
 {
     if (w->draining)
         return;
+    atomic_store_explicit(&w->closing, false, memory_order_relaxed); /* `at` is the bound now */
     int64_t now;
     do { /* a coarse alarm, or a busy loop, may have left due requests behind */
         now = dispatch(w, base_mono_now().ns, at);

@@ -14,6 +14,7 @@
 #define LOAD_WORKER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "driver.h"
 #include "loadgen/flows.h"
@@ -50,6 +51,7 @@ struct load_mailbox {
 
 struct load_worker {
     struct load_mailbox mail;
+    atomic_bool closing; /* set before the clock is read for mail.stop_at: nothing later is begun */
     struct io_wake wake; /* reader wakes worker */
     pthread_t thread;
     bool running;           /* thread is to be joined */
