@@ -247,7 +247,7 @@ static bool setup_loop(struct load_worker *w, const struct load_worker_setup *se
                        struct base_error *err)
 {
     uint32_t routes = load_spec_routes(setup->spec);
-    w->loop = io_loop_new_direct(err);
+    w->loop = io_loop_new(err);
     if (w->loop == NULL || !io_wake_init(&w->wake, w->loop, on_wake, w, err) ||
         !load_shard_init(&w->shards[0], routes, err) ||
         !load_shard_init(&w->shards[1], routes, err))

@@ -12,7 +12,7 @@
 static void test_watch_reads_and_writes(void **state)
 {
     (void)state;
-    struct io_loop *loop = new_loop();
+    struct io_loop *loop = io_test_loop();
     int fds[2];
     make_pipe(fds);
     struct io_watch in;
@@ -43,7 +43,7 @@ static void test_watch_reads_and_writes(void **state)
 static void test_watch_finished_in_its_callback(void **state)
 {
     (void)state;
-    struct io_loop *loop = new_loop();
+    struct io_loop *loop = io_test_loop();
     int fds[2];
     make_pipe(fds);
     struct io_watch *watch = calloc(1, sizeof *watch);
@@ -60,7 +60,7 @@ static void test_watch_finished_in_its_callback(void **state)
 static void test_watch_survives_reuse_of_a_descriptor_number(void **state)
 {
     (void)state;
-    struct io_loop *loop = new_loop();
+    struct io_loop *loop = io_test_loop();
     for (int round = 0; round < 50; round++) {
         int fds[2];
         make_pipe(fds);
@@ -99,7 +99,7 @@ static void test_zeroed_watchers_can_be_finished(void **state)
 static void test_stop_leaves_the_run(void **state)
 {
     (void)state;
-    struct io_loop *loop = new_loop();
+    struct io_loop *loop = io_test_loop();
     struct io_timer far;
     struct io_timer stop;
     io_timer_init(&far, loop, on_stop, loop);
@@ -136,7 +136,7 @@ static void *send_wakes(void *ctx)
 static void test_wake_from_another_thread(void **state)
 {
     (void)state;
-    struct io_loop *loop = new_loop();
+    struct io_loop *loop = io_test_loop();
     struct woken woken = {0};
     struct base_error err;
     assert_true(io_wake_init(&woken.wake, loop, on_wake, &woken, &err));
@@ -152,7 +152,7 @@ static void test_wake_from_another_thread(void **state)
 static void test_sends_before_the_wake_are_one(void **state)
 {
     (void)state;
-    struct io_loop *loop = new_loop();
+    struct io_loop *loop = io_test_loop();
     struct woken woken = {0};
     struct base_error err;
     assert_true(io_wake_init(&woken.wake, loop, on_wake, &woken, &err));
@@ -215,7 +215,7 @@ static void on_signal(void *ctx, int number)
 static void test_signal_arrives_on_the_loop(void **state)
 {
     (void)state;
-    struct io_loop *loop = new_loop();
+    struct io_loop *loop = io_test_loop();
     struct io_signal watcher;
     struct signaled seen = {0};
     io_signal_init(&watcher, loop, SIGUSR1, on_signal, &seen);
@@ -251,7 +251,7 @@ static void on_one_of_two(void *ctx, unsigned events)
 static void test_what_is_finished_is_not_told(void **state)
 {
     (void)state;
-    struct io_loop *loop = new_loop();
+    struct io_loop *loop = io_test_loop();
     int a[2], b[2];
     make_pipe(a);
     make_pipe(b);
@@ -274,7 +274,7 @@ static void test_what_is_finished_is_not_told(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest both[] = {
+    const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_watch_reads_and_writes),
         cmocka_unit_test(test_watch_finished_in_its_callback),
         cmocka_unit_test(test_watch_survives_reuse_of_a_descriptor_number),
@@ -284,7 +284,7 @@ int main(void)
         cmocka_unit_test(test_sends_before_the_wake_are_one),
         cmocka_unit_test(test_turn_begins_before_its_callbacks),
         cmocka_unit_test(test_what_is_finished_is_not_told),
+        cmocka_unit_test(test_signal_arrives_on_the_loop),
     };
-    const struct CMUnitTest signals[] = {cmocka_unit_test(test_signal_arrives_on_the_loop)};
-    return cmocka_run_group_tests_name("signals", signals, NULL, NULL) + RUN_ON_BOTH(both);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

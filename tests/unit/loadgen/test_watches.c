@@ -47,7 +47,7 @@ static void with_scene(void (*play)(struct scene *scene))
     struct scene scene = {0};
     struct io_watch other;
     struct base_error err;
-    scene.loop = io_loop_new_direct(&err);
+    scene.loop = io_loop_new(&err);
     assert_non_null(scene.loop);
     assert_int_equal(pipe(scene.fds), 0);
     assert_int_equal(pipe(scene.other), 0);
