@@ -3,9 +3,9 @@
 # Client CPU per request: squall load beside wrk, h2load, ab and hey, on the same nginx.
 #
 # nginx has one core, the client another, and the tools take turns, so that what else the machine
-# does hits all of them. wrk, h2load, ab and hey send the next request when a response has come;
-# squall follows a schedule, so it is compared at twice the rate that wrk got: then all its
-# connections are busy all the time, just as theirs are, and those of its requests that never find a
+# does hits all of them. wrk, h2load, ab and hey send the next request when a response has come, and
+# so does "squall, users": the same work. "squall load" follows a schedule at twice the rate that wrk
+# got: all its connections are busy all the time, and those of its requests that never find a
 # connection are work on top that the others do not have. "squall, paced" is what people run: 80 %
 # of wrk's throughput, each request at its own time; the others have nothing to compare it with.
 #
@@ -44,7 +44,7 @@ if ! $enough; then
     echo "load_vs_wrk: skipped"
     exit 0
 fi
-tools="wrk squall paced curl"
+tools="wrk users squall paced curl"
 if need h2load nghttp2-client; then tools="$tools h2load"; fi
 if need ab apache2-utils; then tools="$tools ab"; fi
 if need hey hey; then tools="$tools hey"; fi
@@ -125,6 +125,7 @@ start_server() {
 # Each prints the number of responses that were good; its output lies in $work/out.
 count_wrk() { sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' "$work/out"; }
 count_squall() { sed -n 's/^requests .* \([0-9]*\) ok,.*/\1/p' "$work/out"; }
+count_users() { count_squall; }
 count_paced() { count_squall; }
 count_curl() { count_squall; }
 count_h2squall() { count_squall; }
@@ -138,6 +139,7 @@ command_of() { # tool, connections, requests a second of wrk
     case $1 in
     wrk) echo "wrk -t1 -c$2 -d${seconds}s $url" ;;
     squall) echo "$build/bin/squall load -q -t1 -c$2 -d$seconds --timeout 1 -r $((2 * $3)) $url" ;;
+    users) echo "$build/bin/squall load -q -t1 -c$2 --users $2 -d$seconds --timeout 1 $url" ;;
     paced) echo "$build/bin/squall load -q -t1 -c$2 -d$seconds --timeout 1 -r $(($3 * 8 / 10)) $url" ;;
     curl) echo "$build/bin/squall load -q --engine curl -t1 -c$2 -d$seconds --timeout 1 -r $3 $url" ;;
     h2) echo "h2load -t1 -c$2 -m$streams -D$seconds $secure" ;;
@@ -185,7 +187,7 @@ table() { # tools, of which the first is what the others are compared with
     }
     END {
         split(wanted, tools, " ")
-        label["squall"] = "squall load"; label["paced"] = "squall, paced"; label["ab"] = "ab -k"
+        label["users"] = "squall, users"; label["squall"] = "squall load"; label["paced"] = "squall, paced"; label["ab"] = "ab -k"
         label["h2load"] = "h2load --h1"; label["curl"] = "squall, libcurl"
         label["h2"] = "h2load"; label["h2squall"] = "squall --http2"
         first = tools[1] in label ? label[tools[1]] : tools[1]
