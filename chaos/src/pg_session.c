@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The libpq adapter, through pg_late.h
+ * The libpq adapter, through io/pg_late.h
  * (https://www.postgresql.org/docs/15/libpq-async.html).
  */
 #include "pg_session.h"
@@ -13,7 +13,12 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "pg_late.h"
+#include "io/pg_late.h"
+
+bool fault_pg_load(struct base_error *err)
+{
+    return io_pg_load(err);
+}
 
 struct fault_pg {
     struct io_loop *loop;

@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/../.."
 includes=$(find common loadgen chaos scenarios reports target-app -type d -name include -printf '-I%p ')
-includes+=$(pkg-config --cflags libpq) # chaos/src/pg_late.h
+includes+=$(pkg-config --cflags libpq) # io/pg_late.h
 export includes
 
 check() {

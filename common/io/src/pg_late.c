@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define PG_LATE_PLAIN
-#include "pg_late.h"
+#include "io/pg_late.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 
-#include "pg_session.h"
-
 static const char library[] = "libpq.so.5"; /* the soname that its headers belong to */
 
 /* One for the process, as the library is: loaded under `once`, then only read. */
 static struct loaded {
-    struct fault_pg_late table;
+    struct io_pg_late table;
     char why[200]; /* "": it is there */
 } loaded;
 
 /* Every function of the table; POSIX: an address from dlsym(3) may be that of a function. */
-static bool find_all(void *from, struct fault_pg_late *table)
+static bool find_all(void *from, struct io_pg_late *table)
 {
     bool ok = true;
 #define PG_LATE_FIND(name)                                                                         \
@@ -32,14 +30,14 @@ static bool find_all(void *from, struct fault_pg_late *table)
 
 static void load(void)
 {
-    struct fault_pg_late *table = &loaded.table;
+    struct io_pg_late *table = &loaded.table;
     void *from = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     bool ok = from != NULL && find_all(from, table);
     const char *why = ok ? "" : dlerror();
     (void)snprintf(loaded.why, sizeof loaded.why, "%s", why != NULL ? why : "unknown reason");
 }
 
-bool fault_pg_load(struct base_error *err)
+bool io_pg_load(struct base_error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, load);
@@ -48,7 +46,7 @@ bool fault_pg_load(struct base_error *err)
                      library, loaded.why);
 }
 
-const struct fault_pg_late *fault_pg_late(void)
+const struct io_pg_late *io_pg_late(void)
 {
     return &loaded.table;
 }
