@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "adhoc_options.h"
+#include "adhoc_protocols.h"
 #include "adhoc_source.h"
 #include "base/cleanup.h"
 #include "base/random.h"
@@ -379,7 +380,8 @@ const struct load_option load_options[] = {
     {0, "seed", "N", "of the schedule: the same seed, the same arrivals (random)", set_seed},
     {0, "hlog", "FILE", "write an HdrHistogram log", set_hlog},
     {0, "source", "LIST", "addresses to connect from: 10.0.0.2,10.0.0.3 (any)", set_sources},
-    {0, "ca-file", "FILE", "https, rediss: PEM authorities to trust (the system's)", set_ca},
+    {0, "ca-file", "FILE", "https, rediss, postgres: PEM authorities to trust (the system's)",
+     set_ca},
     {0, "cert", "FILE", "https: PEM certificate of this client", set_cert},
     {0, "key", "FILE", "https: PEM key of that certificate", set_key},
     {'k', "insecure", NULL, "https: do not verify certificates; the result says so", set_insecure},
@@ -436,6 +438,11 @@ const struct load_option load_options[] = {
     {0, "answer-bytes", "N", "tcp: so long is every response, instead", set_answer_bytes},
     {'x', "proxy", "URL", "connect through it: http://, https://, socks5://HOST:PORT", set_proxy},
     {0, "unix-socket", "PATH", "connect to this socket instead of the URL's host", set_unix_socket},
+    {0, "query", "SQL", "postgres: the statement, prepared once a connection",
+     load_adhoc_set_query},
+    {0, "param", "TEXT", "postgres: the value of $1, $2...; repeated", load_adhoc_add_param},
+    {0, "pipeline", "N", "postgres: statements under way on each connection (1)",
+     load_adhoc_set_pipeline},
 };
 const size_t load_option_count = sizeof load_options / sizeof *load_options;
 _Static_assert(sizeof load_options / sizeof *load_options <= LOAD_OPTIONS_MAX,
@@ -519,21 +526,6 @@ static bool find_targets(const struct load_url *url, struct load_spec *spec, str
     return load_url_resolve(url, &spec->targets, &spec->target_count, err);
 }
 
-/* What the URL says about the request. */
-static bool apply_route(struct load_route *route, const struct load_url *url,
-                        struct base_error *err)
-{
-    bool plain = route->body == NULL && route->body_file == NULL;
-    if (url->protocol != LOAD_SPEECH_HTTP && route->method != NULL)
-        return base_fail(err, BASE_INVALID, "--method is for HTTP: --body has what is sent");
-    if (url->protocol == LOAD_SPEECH_REDIS && plain)
-        replace(&route->body, "PING");
-    if (route->method == NULL)
-        route->method = base_str_dup(plain ? "GET" : "POST");
-    replace(&route->path, url->path);
-    return true;
-}
-
 static bool apply_url(struct load_adhoc *a, struct base_error *err)
 {
     struct load_url url;
@@ -543,7 +535,7 @@ static bool apply_url(struct load_adhoc *a, struct base_error *err)
     a->spec.protocol = url.protocol;
     if (url.tls)
         replace(&a->spec.tls.server_name, url.host);
-    bool good = apply_route(&a->spec.routes[0], &url, err) && check_tls(&a->spec.tls, err) &&
+    bool good = load_adhoc_apply_protocol(a, &url, err) && check_tls(&a->spec.tls, err) &&
                 find_targets(&url, &a->spec, err);
     load_url_fini(&url);
     return good;

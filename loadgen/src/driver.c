@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "curl.h"
+#include "postgres.h"
 #include "stream.h"
 
 const struct load_driver *load_driver_of(const struct load_spec *spec)
@@ -13,6 +14,8 @@ const struct load_driver *load_driver_of(const struct load_spec *spec)
         return &load_redis_driver;
     if (spec->protocol == LOAD_SPEECH_TCP)
         return &load_tcp_driver;
+    if (spec->protocol == LOAD_SPEECH_POSTGRES)
+        return &load_postgres_driver;
     return load_spec_needs_curl(spec) ? &load_curl_driver : &load_http1_driver;
 }
 
@@ -29,6 +32,12 @@ void load_conn_settle(struct load_conn *conn, bool reached)
     conn->unreachable = !reached;
 }
 
+void load_pool_note_why(struct load_pool *pool, enum load_cause cause, const char *why)
+{
+    if (cause < LOAD_CAUSE_COUNT && pool->whys[cause][0] == '\0' && why != NULL)
+        (void)snprintf(pool->whys[cause], sizeof pool->whys[cause], "%s", why);
+}
+
 void load_conn_note_refusal(struct load_conn *conn, enum load_cause cause, const char *why)
 {
     struct load_pool *pool = conn->pool;
@@ -38,8 +47,8 @@ void load_conn_note_refusal(struct load_conn *conn, enum load_cause cause, const
         refusals->address = conn->address;
     if (cause == LOAD_CAUSE_NO_PORT || cause == LOAD_CAUSE_NO_DESCRIPTOR)
         pool->out_of_ports++;
-    if (cause == LOAD_CAUSE_TLS && pool->tls_why[0] == '\0' && why != NULL)
-        (void)snprintf(pool->tls_why, sizeof pool->tls_why, "%s", why);
+    if (cause == LOAD_CAUSE_TLS || cause == LOAD_CAUSE_SESSION)
+        load_pool_note_why(pool, cause, why);
 }
 
 enum load_cause load_cause_of_errno(int error)

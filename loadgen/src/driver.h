@@ -33,11 +33,13 @@ struct load_outcome {
     int64_t at;
     uint64_t bytes_in;
     uint64_t bytes_out;
-    const char *why; /* of an error reply, in the target's words; NULL otherwise */
+    const char *why; /* of a cause, in the target's words; NULL: it said none */
 };
 
 struct load_conn;
 struct load_driver;
+
+enum { LOAD_WHY = LOAD_TLS_WHY };
 
 /* Attempts to connect that failed. */
 struct load_refusals {
@@ -61,8 +63,7 @@ struct load_pool {
     uint64_t out_of_ports;
     enum load_cause refusal; /* of the last attempt to connect that failed */
     struct load_refusals refusals[LOAD_CAUSE_COUNT];
-    char tls_why[LOAD_TLS_WHY];   /* the first reason; "" when there was none */
-    char reply_why[LOAD_TLS_WHY]; /* the same of error replies */
+    char whys[LOAD_CAUSE_COUNT][LOAD_WHY]; /* the first in the target's words; "": it said none */
     void *ctx;
     void (*on_ready)(void *ctx, struct load_conn *conn, int64_t now);
     void (*on_unready)(void *ctx, struct load_conn *conn);
@@ -119,8 +120,16 @@ const struct load_driver *load_driver_of(const struct load_spec *spec);
 
 /* An attempt to connect has ended. */
 void load_conn_settle(struct load_conn *conn, bool reached);
-/* Counts an attempt to connect that failed; why: of TLS, or NULL. */
+/* Counts an attempt to connect that failed; why: of TLS or a session, or NULL. */
 void load_conn_note_refusal(struct load_conn *conn, enum load_cause cause, const char *why);
+void load_pool_note_why(struct load_pool *pool, enum load_cause cause, const char *why);
+/* The target's words about a request, if it had any. */
+static inline void load_pool_note_outcome(struct load_pool *pool,
+                                          const struct load_outcome *outcome)
+{
+    if (__builtin_expect(outcome->why != NULL, 0))
+        load_pool_note_why(pool, outcome->cause, outcome->why);
+}
 enum load_cause load_cause_of_errno(int error); /* of an attempt to connect */
 
 /* Of an HTTP response: 2xx and 3xx are what a browser or client would go on with. */

@@ -36,6 +36,9 @@ static const char *const advice[LOAD_CAUSE_COUNT] = {
     [LOAD_CAUSE_REPLY] = "the target answered by an error",
     [LOAD_CAUSE_NOT_HTTP2] = "the target answered by another HTTP than was asked for: does it "
                              "offer h2 (ALPN) on this port?",
+    [LOAD_CAUSE_SESSION] = "the target took the connection, but opened no session on it",
+    [LOAD_CAUSE_BEHIND] = "they were under way on a connection behind a request that ended it (by "
+                          "its timeout, or its response): whether the target did them is unknown",
 };
 
 void load_troubles_add(struct load_troubles *troubles, const struct load_pool *pool)
@@ -44,11 +47,9 @@ void load_troubles_add(struct load_troubles *troubles, const struct load_pool *p
         troubles->refusals[i].attempts += pool->refusals[i].attempts;
         if (troubles->refusals[i].address == NULL)
             troubles->refusals[i].address = pool->refusals[i].address;
+        if (troubles->whys[i][0] == '\0')
+            memcpy(troubles->whys[i], pool->whys[i], sizeof troubles->whys[i]);
     }
-    if (troubles->tls_why[0] == '\0')
-        memcpy(troubles->tls_why, pool->tls_why, sizeof troubles->tls_why);
-    if (troubles->reply_why[0] == '\0')
-        memcpy(troubles->reply_why, pool->reply_why, sizeof troubles->reply_why);
 }
 
 static void add(struct load_result *result, char *note)
@@ -74,9 +75,7 @@ static void add_cause(struct load_result *result, enum load_cause cause,
     const struct load_refusals *refusals = &troubles->refusals[cause];
     uint64_t requests = result->total.causes[cause];
     const char *failure = load_failure_name(load_cause_failure(cause));
-    const char *why = cause == LOAD_CAUSE_TLS     ? troubles->tls_why
-                      : cause == LOAD_CAUSE_REPLY ? troubles->reply_why
-                                                  : "";
+    const char *why = troubles->whys[cause];
     const char *what = why[0] != '\0' ? why : advice[cause];
     if (refusals->attempts == 0) {
         add(result, base_str_printf("%s (%s): %" PRIu64 " requests failed: %s", failure,

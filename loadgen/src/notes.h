@@ -8,8 +8,7 @@
 /* The worst that a run's pools met, added up. */
 struct load_troubles {
     struct load_refusals refusals[LOAD_CAUSE_COUNT];
-    char tls_why[LOAD_TLS_WHY];
-    char reply_why[LOAD_TLS_WHY];
+    char whys[LOAD_CAUSE_COUNT][LOAD_WHY];
 };
 
 void load_troubles_add(struct load_troubles *troubles, const struct load_pool *pool);

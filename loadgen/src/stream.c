@@ -1,29 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-#include "backoff.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "errand.h"
+#include "line.h"
 #include "stream_pool.h"
 
 enum state {
-    COLD, /* never tried */
-    CONNECTING,
-    SHAKING, /* hands: TLS */
+    OFF, /* the line is not up */
     IDLE,
     SENDING,
     WAITING, /* for the response's end */
-    BACKOFF,
     CLOSED,
     STATES
 };
@@ -31,21 +23,15 @@ enum state {
 struct stream {
     struct load_conn head;
     struct load_stream_pool *own;
-    struct io_watch watch;
-    struct io_timer timer; /* the connect limit, or the back-off */
+    struct load_line line;
     const struct load_request *request;
     const char *bytes; /* of the request, fields filled in */
     char *rest;        /* bytes of its own once a send fell short of patched ones; mostly NULL */
     size_t written;
-    int64_t opened_at; /* connect(2) was called */
-    int64_t connected_at;
     int64_t first_at; /* bytes of the response came first */
     bool blocked;     /* the kernel did not take it at once */
     uint64_t bytes_in;
     uint64_t answers; /* on this connection since it was established */
-    struct load_backoff backoff;
-    struct load_tls_conn *tls; /* NULL: plain, or no socket */
-    int fd;
     enum state state;
     _Alignas(max_align_t) unsigned char parser[LOAD_PARSER_MAX];
 };
@@ -58,13 +44,10 @@ static struct stream *of(struct load_conn *conn)
 #define TO(state) (1U << (state))
 
 static const unsigned moves[STATES] = {
-    [COLD] = TO(CONNECTING) | TO(CLOSED),
-    [CONNECTING] = TO(IDLE) | TO(SHAKING) | TO(BACKOFF) | TO(CLOSED),
-    [SHAKING] = TO(IDLE) | TO(BACKOFF) | TO(CLOSED),
-    [IDLE] = TO(SENDING) | TO(CONNECTING) | TO(BACKOFF) | TO(CLOSED),
-    [SENDING] = TO(WAITING) | TO(CONNECTING) | TO(BACKOFF) | TO(CLOSED),
-    [WAITING] = TO(IDLE) | TO(CONNECTING) | TO(BACKOFF) | TO(CLOSED),
-    [BACKOFF] = TO(CONNECTING) | TO(CLOSED),
+    [OFF] = TO(IDLE) | TO(CLOSED),
+    [IDLE] = TO(SENDING) | TO(OFF) | TO(CLOSED),
+    [SENDING] = TO(WAITING) | TO(OFF) | TO(CLOSED),
+    [WAITING] = TO(IDLE) | TO(OFF) | TO(CLOSED),
     [CLOSED] = 0,
 };
 
@@ -81,24 +64,13 @@ static void move(struct stream *conn, enum state to)
     conn->state = to;
 }
 
-static void on_timer(void *ctx);
-static void on_socket(void *ctx, unsigned events);
+static const struct load_line_owner owner;
 
 static void stream_init(struct load_conn *head)
 {
     struct stream *conn = of(head);
     conn->own = head->pool->engine;
-    conn->fd = -1;
-    io_timer_init(&conn->timer, head->pool->loop, on_timer, conn);
-}
-
-static void close_socket(struct stream *conn)
-{
-    io_timer_stop(&conn->timer);
-    io_watch_fini(&conn->watch);
-    load_tls_close(conn->tls);
-    conn->tls = NULL;
-    base_fd_close(&conn->fd);
+    load_line_init(&conn->line, head, conn->own->tls, &owner, conn);
 }
 
 static void drop_rest(struct stream *conn)
@@ -112,129 +84,45 @@ static void stream_fini(struct load_conn *head)
     struct stream *conn = of(head);
     if (conn->state == CLOSED)
         return;
-    close_socket(conn);
+    load_line_fini(&conn->line);
     drop_rest(conn);
     if (conn->own->protocol->fini != NULL)
         conn->own->protocol->fini(conn->parser);
-    io_timer_fini(&conn->timer);
     move(conn, CLOSED);
 }
 
-static void back_off(struct stream *conn)
+static void on_refused(void *ctx, enum load_cause cause, const char *why)
 {
-    close_socket(conn);
-    move(conn, BACKOFF);
-    io_timer_start(&conn->timer, load_backoff_fail(&conn->backoff, &conn->head.pool->rng));
-}
-
-static void refused(struct stream *conn, enum load_cause cause)
-{
+    struct stream *conn = ctx;
     struct load_pool *pool = conn->head.pool;
-    load_conn_note_refusal(&conn->head, cause, conn->tls != NULL ? load_tls_why(conn->tls) : NULL);
-    back_off(conn);
+    load_conn_note_refusal(&conn->head, cause, why);
     load_conn_settle(&conn->head, false);
     pool->on_refused(pool->ctx);
 }
 
-static void open_socket(struct stream *conn)
+static void refused(struct stream *conn, enum load_cause cause)
 {
-    const struct sockaddr *address = load_address_any(conn->head.address);
-    move(conn, CONNECTING);
-    conn->answers = 0;
-    conn->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (conn->fd < 0) {
-        refused(conn, load_cause_of_errno(errno));
-        return;
-    }
-    conn->opened_at = base_mono_now().ns;
-    static const int one = 1;
-    /* Best effort: a request goes out in one send, so Nagle could only ever delay its tail. */
-    (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    io_watch_init(&conn->watch, conn->head.pool->loop, conn->fd, on_socket, conn);
-    if ((conn->head.source != NULL && !load_address_bind(conn->fd, conn->head.source)) ||
-        (connect(conn->fd, address, conn->head.address->len) != 0 && errno != EINPROGRESS)) {
-        refused(conn, load_cause_of_errno(errno));
-        return;
-    }
-    io_watch_set(&conn->watch, IO_WRITE);
-    io_timer_start(&conn->timer, conn->head.pool->connect_limit);
+    move(conn, OFF);
+    load_line_refuse(&conn->line, cause, NULL);
 }
 
+/* One that answered before it was lost is opened again at once. */
 static void reopen(struct stream *conn)
 {
-    if (conn->answers == 0) {
-        back_off(conn);
-        return;
-    }
-    close_socket(conn);
-    open_socket(conn);
+    move(conn, OFF);
+    load_line_reopen(&conn->line, conn->answers > 0);
 }
 
-static void on_timer(void *ctx)
+static void on_up(void *ctx, int64_t now)
 {
     struct stream *conn = ctx;
-    if (conn->state == CONNECTING || conn->state == SHAKING)
-        refused(conn, LOAD_CAUSE_CONNECT_TIMEOUT);
-    else if (conn->state == BACKOFF)
-        open_socket(conn);
-}
-
-static void usable(struct stream *conn, int64_t now)
-{
     struct load_pool *pool = conn->head.pool;
-    io_timer_stop(&conn->timer);
+    conn->answers = 0;
     move(conn, IDLE);
-    io_watch_set(&conn->watch, IO_READ);
     load_conn_settle(&conn->head, true);
-    pool->on_opened(pool->ctx, (struct dur_ns){conn->connected_at - conn->opened_at},
-                    (struct dur_ns){conn->tls == NULL ? -1 : now - conn->connected_at});
+    pool->on_opened(pool->ctx, load_line_connect_time(&conn->line),
+                    load_line_tls_time(&conn->line, now));
     pool->on_ready(pool->ctx, &conn->head, now);
-}
-
-static void shake(struct stream *conn)
-{
-    switch (load_tls_handshake(conn->tls)) {
-    case LOAD_TLS_WANTS_READ:
-        io_watch_set(&conn->watch, IO_READ);
-        break;
-    case LOAD_TLS_WANTS_WRITE:
-        io_watch_set(&conn->watch, IO_WRITE);
-        break;
-    case LOAD_TLS_DONE:
-        usable(conn, base_mono_now().ns);
-        break;
-    case LOAD_TLS_FAILED:
-        refused(conn, LOAD_CAUSE_TLS);
-        break;
-    case LOAD_TLS_ENDED:
-        refused(conn, LOAD_CAUSE_CONNECT_RESET);
-        break;
-    }
-}
-
-static void connected(struct stream *conn)
-{
-    int error = 0;
-    socklen_t len = sizeof error;
-    if (getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-        error = errno;
-    if (error != 0) {
-        refused(conn, load_cause_of_errno(error));
-        return;
-    }
-    conn->connected_at = base_mono_now().ns;
-    struct load_tls *tls = conn->own->tls;
-    if (tls == NULL) {
-        usable(conn, conn->connected_at);
-        return;
-    }
-    conn->tls = load_tls_open(tls, conn->fd, conn->head.address->number);
-    if (conn->tls == NULL) {
-        refused(conn, LOAD_CAUSE_OTHER);
-        return;
-    }
-    move(conn, SHAKING);
-    shake(conn);
 }
 
 static void end_badly(struct stream *conn, enum load_failure failure, enum load_cause cause,
@@ -278,10 +166,9 @@ static void answered(struct stream *conn, int64_t now)
                                    .bytes_in = conn->bytes_in,
                                    .bytes_out = conn->written};
     bool last = !conn->own->protocol->judge(conn->parser, &outcome);
-    if (outcome.why != NULL && pool->reply_why[0] == '\0')
-        (void)snprintf(pool->reply_why, sizeof pool->reply_why, "%s", outcome.why);
+    load_pool_note_outcome(pool, &outcome);
     conn->answers++;
-    load_backoff_reset(&conn->backoff);
+    load_backoff_reset(&conn->line.backoff);
     /* An answer to a request that is not fully sent: the rest can be neither sent nor left out. */
     bool reuse = !last && conn->state == WAITING;
     if (reuse)
@@ -337,38 +224,19 @@ static bool ended(struct stream *conn)
 /* The socket failed with errno while a request was in flight. */
 static void broke(struct stream *conn)
 {
-    bool refusal = errno == EPROTO && conn->tls != NULL && conn->answers == 0;
+    bool refusal = load_line_refused_late(&conn->line) && conn->answers == 0;
     fail(conn, refusal ? LOAD_CAUSE_TLS : LOAD_CAUSE_RESET, base_mono_now().ns);
-}
-
-static ssize_t take(struct stream *conn)
-{
-    return conn->tls == NULL ? recv(conn->fd, conn->own->buffer, LOAD_STREAM_BUFFER, 0)
-                             : load_tls_recv(conn->tls, conn->own->buffer, LOAD_STREAM_BUFFER);
-}
-
-static ssize_t give(struct stream *conn, const char *bytes, size_t len)
-{
-    return conn->tls == NULL ? send(conn->fd, bytes, len, MSG_NOSIGNAL)
-                             : load_tls_send(conn->tls, bytes, len);
-}
-
-/* Nothing is left that no readiness would be reported for. TCP: level-triggered, so what a short
- * read left behind is reported again. */
-static bool drained(const struct stream *conn, size_t len)
-{
-    return conn->tls == NULL ? len < LOAD_STREAM_BUFFER : !load_tls_pending(conn->tls);
 }
 
 /* As received(). */
 static bool receive(struct stream *conn)
 {
     for (;;) {
-        ssize_t n = take(conn);
+        ssize_t n = load_line_take(&conn->line, conn->own->buffer, LOAD_STREAM_BUFFER);
         if (n > 0) {
             if (!received(conn, (size_t)n))
                 return false;
-            if (drained(conn, (size_t)n))
+            if (load_line_drained(&conn->line, (size_t)n, LOAD_STREAM_BUFFER))
                 return true;
         } else if (n == 0) {
             return ended(conn);
@@ -397,11 +265,11 @@ static ssize_t give_file(struct stream *conn)
 {
     const struct load_request *request = conn->request;
     off_t at = (off_t)(conn->written - request->len);
-    if (conn->tls == NULL)
-        return sendfile(conn->fd, request->file, &at, request->total - conn->written);
+    if (conn->line.tls == NULL)
+        return sendfile(conn->line.fd, request->file, &at, request->total - conn->written);
     /* What a write fell short of is read again: OpenSSL wants the same bytes. */
     ssize_t n = pread(request->file, conn->own->buffer, LOAD_STREAM_BUFFER, at);
-    return n > 0 ? load_tls_send(conn->tls, conn->own->buffer, (size_t)n) : n;
+    return n > 0 ? load_tls_send(conn->line.tls, conn->own->buffer, (size_t)n) : n;
 }
 
 static ssize_t give_next(struct stream *conn)
@@ -409,9 +277,9 @@ static ssize_t give_next(struct stream *conn)
     const struct load_request *request = conn->request;
     ssize_t n;
     do {
-        n = conn->written < request->len
-                ? give(conn, conn->bytes + conn->written, request->len - conn->written)
-                : give_file(conn);
+        n = conn->written < request->len ? load_line_give(&conn->line, conn->bytes + conn->written,
+                                                          request->len - conn->written)
+                                         : give_file(conn);
     } while (n < 0 && errno == EINTR);
     return n;
 }
@@ -436,13 +304,13 @@ static void push(struct stream *conn)
             continue;
         conn->blocked = true;
         keep_rest(conn);
-        io_watch_set(&conn->watch, IO_READ | IO_WRITE);
+        io_watch_set(&conn->line.watch, IO_READ | IO_WRITE);
         return;
     }
     if (conn->blocked)
         conn->head.pool->on_blocked(conn->head.pool->ctx, base_mono_now().ns - conn->head.sent_at);
     move(conn, WAITING);
-    io_watch_set(&conn->watch, IO_READ);
+    io_watch_set(&conn->line.watch, IO_READ);
 }
 
 static void stream_send(struct load_conn *head)
@@ -472,8 +340,8 @@ static void stream_send(struct load_conn *head)
  * before closing, for one) has closed it all the same. */
 static void idle_readable(struct stream *conn)
 {
-    ssize_t n = take(conn);
-    bool refusal = n < 0 && errno == EPROTO && conn->tls != NULL && conn->answers == 0;
+    ssize_t n = load_line_take(&conn->line, conn->own->buffer, LOAD_STREAM_BUFFER);
+    bool refusal = n < 0 && load_line_refused_late(&conn->line) && conn->answers == 0;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return; /* over TLS that was a session ticket */
     conn->head.pool->on_unready(conn->head.pool->ctx, &conn->head);
@@ -501,25 +369,22 @@ static void on_socket(void *ctx, unsigned events)
         if (((events & IO_READ) == 0 || receive(conn)) && (events & IO_WRITE) != 0)
             push(conn);
         break;
-    case CONNECTING:
-        connected(conn);
+    case OFF:
+        load_line_go_on(&conn->line);
         break;
-    case SHAKING:
-        shake(conn);
-        break;
-    case COLD:
-    case BACKOFF:
     case CLOSED:
     case STATES:
         break;
     }
 }
 
+static const struct load_line_owner owner = {on_socket, on_up, on_refused};
+
 /* --- the row --- */
 
 static void stream_open(struct load_conn *head)
 {
-    open_socket(of(head));
+    load_line_open(&of(head)->line);
 }
 
 static bool prepare_http1(const struct load_spec *spec, void **prepared, struct base_error *err)

@@ -29,20 +29,42 @@ static bool take_port(const char *text, const char *digits, size_t len, uint16_t
     return true;
 }
 
+/* What stands before an '@', where the protocol has users; *at and *len are what is behind it. */
+static bool take_user(const char *text, const char **at, size_t *len, struct load_url *url,
+                      struct base_error *err)
+{
+    const char *sign = memchr(*at, '@', *len);
+    if (sign == NULL)
+        return true;
+    size_t name = (size_t)(sign - *at);
+    if (url->protocol == LOAD_SPEECH_HTTP)
+        return bad(text, "user names are not supported: give the header with -H", err);
+    if (url->protocol != LOAD_SPEECH_POSTGRES)
+        return bad(text, "user names and passwords are not supported", err);
+    /* Not even quoted: it would stand where the URL does. */
+    if (memchr(*at, ':', name) != NULL)
+        return base_fail(err, BASE_INVALID,
+                         "the URL has a password: leave it out, and put it into a file that "
+                         "PGPASSFILE names, or into PGPASSWORD");
+    if (name == 0)
+        return bad(text, "there is no user before '@'", err);
+    url->user = base_str_ndup(*at, name);
+    *at = sign + 1;
+    *len -= name + 1;
+    return true;
+}
+
 /* host, host:port, [v6] or [v6]:port */
 static bool take_authority(const char *text, const char *at, size_t len, struct load_url *url,
                            struct base_error *err)
 {
     const char *end = at + len;
-    const char *host = at;
+    const char *host;
     const char *host_end;
     const char *after;
-    if (memchr(at, '@', len) != NULL)
-        return bad(text,
-                   url->protocol == LOAD_SPEECH_HTTP
-                       ? "user names are not supported: give the header with -H"
-                       : "user names and passwords are not supported",
-                   err);
+    if (!take_user(text, &at, &len, url, err))
+        return false;
+    host = at;
     if (len > 0 && *at == '[') {
         host = at + 1;
         host_end = memchr(at, ']', len);
@@ -71,9 +93,14 @@ static const struct scheme {
     bool tls;
     uint16_t port;
 } schemes[] = {
-    {"http://", LOAD_SPEECH_HTTP, false, 80},     {"https://", LOAD_SPEECH_HTTP, true, 443},
-    {"redis://", LOAD_SPEECH_REDIS, false, 6379}, {"rediss://", LOAD_SPEECH_REDIS, true, 6379},
-    {"tcp://", LOAD_SPEECH_TCP, false, 0},        {"tls://", LOAD_SPEECH_TCP, true, 0},
+    {"http://", LOAD_SPEECH_HTTP, false, 80},
+    {"https://", LOAD_SPEECH_HTTP, true, 443},
+    {"redis://", LOAD_SPEECH_REDIS, false, 6379},
+    {"rediss://", LOAD_SPEECH_REDIS, true, 6379},
+    {"tcp://", LOAD_SPEECH_TCP, false, 0},
+    {"tls://", LOAD_SPEECH_TCP, true, 0},
+    {"postgres://", LOAD_SPEECH_POSTGRES, false, 5432},
+    {"postgresql://", LOAD_SPEECH_POSTGRES, false, 5432},
 };
 enum { SCHEMES = sizeof schemes / sizeof *schemes };
 
@@ -90,7 +117,8 @@ bool load_url_parse(const char *text, struct load_url *out, struct base_error *e
     const struct scheme *scheme = scheme_of(text);
     if (scheme == NULL)
         return bad(text,
-                   "it must begin with http://, https://, redis://, rediss://, tcp:// or tls://",
+                   "it must begin with http://, https://, redis://, rediss://, tcp://, tls:// or "
+                   "postgres://",
                    err);
     struct load_url url = {.tls = scheme->tls, .port = scheme->port, .protocol = scheme->protocol};
     const char *authority = text + strlen(scheme->prefix);
@@ -100,12 +128,18 @@ bool load_url_parse(const char *text, struct load_url *out, struct base_error *e
         return bad(text, "nothing may follow the host: commands go to database 0", err);
     if (url.protocol == LOAD_SPEECH_TCP && *path != '\0' && !base_str_eq(path, "/"))
         return bad(text, "nothing may follow the port", err);
-    if (!take_authority(text, authority, len, &url, err))
+    if (url.protocol == LOAD_SPEECH_POSTGRES && strpbrk(path, "?#") != NULL)
+        return bad(text, "nothing may follow the database: options say the rest", err);
+    if (!take_authority(text, authority, len, &url, err)) {
+        load_url_fini(&url);
         return false;
+    }
     if (url.port == 0) {
         load_url_fini(&url);
         return bad(text, "a port must follow the host after ':'", err);
     }
+    if (url.protocol == LOAD_SPEECH_POSTGRES && path[0] == '/' && path[1] != '\0')
+        url.database = base_str_dup(path + 1);
     size_t path_len = strcspn(path, "#");
     BASE_AUTO_FREE char *given = base_str_ndup(path, path_len);
     url.path = base_str_printf("%s%s", *given == '/' ? "" : "/", given);
@@ -118,6 +152,8 @@ void load_url_fini(struct load_url *url)
     free(url->host);
     free(url->authority);
     free(url->path);
+    free(url->user);
+    free(url->database);
     *url = (struct load_url){0};
 }
 

@@ -12,6 +12,8 @@ struct load_url {
     uint16_t port;
     bool tls;
     enum load_speech protocol;
+    char *user;     /* postgres: NULL: not said */
+    char *database; /* postgres: NULL: not said */
 };
 
 bool load_url_parse(const char *text, struct load_url *out, struct base_error *err);

@@ -184,7 +184,8 @@ static void *work(void *arg)
 
 static uint32_t streams_of(const struct load_spec *spec)
 {
-    return spec->streams > 1 ? spec->streams : 1;
+    uint32_t most = spec->streams > spec->pipeline ? spec->streams : spec->pipeline;
+    return most > 1 ? most : 1;
 }
 
 static void setup_conn(struct load_worker *w, const struct load_worker_setup *setup)

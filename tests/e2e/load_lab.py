@@ -283,8 +283,8 @@ def lacks_connections(result):
 
 
 CAUSES = {"connect": ("refused", "unreachable", "connect_timeout", "connect_reset", "no_port",
-                      "no_descriptor", "tls", "other", "proxy", "not_http2"),
-          "timeout": ("silent", "stalled"), "reset": ("reset", "closed"), "dns": ("dns",),
+                      "no_descriptor", "tls", "other", "proxy", "not_http2", "session"),
+          "timeout": ("silent", "stalled"), "reset": ("reset", "closed", "behind"), "dns": ("dns",),
           "error_reply": ("error_reply",)}
 
 

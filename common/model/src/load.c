@@ -23,8 +23,10 @@ static const char *const engine_names[] = {
     [LOAD_ENGINE_AUTO] = "auto", [LOAD_ENGINE_NATIVE] = "native", [LOAD_ENGINE_CURL] = "curl"};
 static const struct codec_words engines = CODEC_WORDS(engine_names);
 
-static const char *const speech_names[] = {
-    [LOAD_SPEECH_HTTP] = "http", [LOAD_SPEECH_REDIS] = "redis", [LOAD_SPEECH_TCP] = "tcp"};
+static const char *const speech_names[] = {[LOAD_SPEECH_HTTP] = "http",
+                                           [LOAD_SPEECH_REDIS] = "redis",
+                                           [LOAD_SPEECH_TCP] = "tcp",
+                                           [LOAD_SPEECH_POSTGRES] = "postgres"};
 static const struct codec_words speeches = CODEC_WORDS(speech_names);
 
 static const char *const delay_names[] = {[LOAD_DELAY_TIMER] = "timer_late",
@@ -70,6 +72,8 @@ static const char *const cause_names[] = {
     [LOAD_CAUSE_PROXY] = "proxy",
     [LOAD_CAUSE_NOT_HTTP2] = "not_http2",
     [LOAD_CAUSE_REPLY] = "error_reply",
+    [LOAD_CAUSE_SESSION] = "session",
+    [LOAD_CAUSE_BEHIND] = "behind",
 };
 _Static_assert(CODEC_COUNT(cause_names) == LOAD_CAUSE_COUNT, "one word for each cause");
 static const struct codec_words causes = {
@@ -97,6 +101,11 @@ static const struct codec_field route_fields[] = {
      AT(headers),
      .count_offset = offsetof(struct load_route, header_count)},
     {.key = "weight", .type = CODEC_U32, .min = 1, AT(weight)},
+    {.key = "params",
+     .type = CODEC_TEXTS,
+     .optional = true,
+     AT(params),
+     .count_offset = offsetof(struct load_route, param_count)},
 };
 #undef AT
 static const struct codec_shape route_shape = {
@@ -249,6 +258,13 @@ static const struct codec_field spec_fields[] = {
      .optional = true,
      AT(feeders),
      .count_offset = offsetof(struct load_spec, feeder_count)},
+    {.key = "pipeline", .type = CODEC_U32, .optional = true, AT(pipeline)},
+    {.key = "user", .type = CODEC_TEXT_OR_NULL, .optional = true, .form = FORM_LINE, AT(user)},
+    {.key = "database",
+     .type = CODEC_TEXT_OR_NULL,
+     .optional = true,
+     .form = FORM_LINE,
+     AT(database)},
 };
 #undef AT
 
@@ -569,7 +585,7 @@ enum load_failure load_cause_failure(enum load_cause cause)
 {
     if (cause == LOAD_CAUSE_SILENT || cause == LOAD_CAUSE_STALLED)
         return LOAD_FAIL_TIMEOUT;
-    if (cause == LOAD_CAUSE_RESET || cause == LOAD_CAUSE_CLOSED)
+    if (cause == LOAD_CAUSE_RESET || cause == LOAD_CAUSE_CLOSED || cause == LOAD_CAUSE_BEHIND)
         return LOAD_FAIL_RESET;
     if (cause == LOAD_CAUSE_DNS)
         return LOAD_FAIL_DNS;

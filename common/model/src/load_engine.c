@@ -14,8 +14,48 @@ bool load_spec_needs_curl(const struct load_spec *spec)
     return spec->engine == LOAD_ENGINE_CURL || wants_curl(spec);
 }
 
+/* Of several requests under way on each connection. */
+static const char *pipeline_conflict(const struct load_spec *spec)
+{
+    if (spec->pipeline <= 1)
+        return NULL;
+    if (spec->pipeline > LOAD_STREAMS_MAX)
+        return "pipeline: expected 1 to 1000 on each connection";
+    if ((uint64_t)spec->pipeline * spec->connections > 1000000)
+        return "pipeline: more than a million on all connections together";
+    if (spec->protocol != LOAD_SPEECH_POSTGRES)
+        return "pipeline: only PostgreSQL takes several requests on one connection, expected a "
+               "postgres:// URL beside it";
+    return NULL;
+}
+
+static const char *postgres_conflict(const struct load_spec *spec)
+{
+    if (spec->protocol != LOAD_SPEECH_POSTGRES) {
+        for (size_t i = 0; i < spec->route_count; i++)
+            if (spec->routes[i].param_count > 0)
+                return "parameters are for statements: expected a postgres:// URL beside them";
+        return spec->user != NULL || spec->database != NULL
+                   ? "a user and a database are for PostgreSQL: expected a postgres:// URL"
+                   : NULL;
+    }
+    if (spec->source_count > 0)
+        return "sources: PostgreSQL is connected to by libpq, which takes the kernel's choice";
+    if (spec->tls.server_name != NULL && !spec->tls.insecure && spec->tls.ca_file == NULL)
+        return "PostgreSQL's certificate is verified by the authorities of a file: name it "
+               "(--ca-file)";
+    if (spec->flow_count > 0)
+        return "flows are of HTTP requests: expected an http:// or https:// URL beside them";
+    return NULL;
+}
+
 const char *load_spec_engine_conflict(const struct load_spec *spec)
 {
+    const char *conflict = pipeline_conflict(spec);
+    if (conflict == NULL)
+        conflict = postgres_conflict(spec);
+    if (conflict != NULL)
+        return conflict;
     if (spec->protocol != LOAD_SPEECH_HTTP && load_spec_needs_curl(spec))
         return "the engine \"curl\", http2, a proxy and a unix socket are for HTTP: expected an "
                "http:// or https:// URL beside them";

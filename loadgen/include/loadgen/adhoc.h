@@ -38,6 +38,7 @@ struct load_adhoc {
     struct load_thresholds thresholds;
     bool duration_given;
     bool connections_given;
+    bool query;              /* the body was given as a statement */
     uint32_t users;          /* 0: not said */
     struct base_error wrong; /* what an option's value was refused for */
     bool help;               /* asked for: nothing else is set */

@@ -38,7 +38,7 @@ static void test_refusals_keep_the_first_reason_and_address(void **state)
     load_conn_note_refusal(&conns[1], LOAD_CAUSE_TLS, "two");
     assert_int_equal(pool.refusals[LOAD_CAUSE_TLS].attempts, 2);
     assert_ptr_equal(pool.refusals[LOAD_CAUSE_TLS].address, &first);
-    assert_string_equal(pool.tls_why, "one");
+    assert_string_equal(pool.whys[LOAD_CAUSE_TLS], "one");
     load_conn_note_refusal(&conns[1], LOAD_CAUSE_NO_PORT, NULL);
     load_conn_note_refusal(&conns[1], LOAD_CAUSE_NO_DESCRIPTOR, NULL);
     assert_int_equal(pool.out_of_ports, 2);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "loadgen/adhoc.h"
 #include "url.h"
 
@@ -29,6 +30,8 @@ static void test_parts(void **state)
         {"rediss://a:1/", "a", "a:1", "/", 1, true},
         {"tcp://a:7", "a", "a:7", "/", 7, false},
         {"tls://[::1]:7/", "::1", "[::1]:7", "/", 7, true},
+        {"postgres://a", "a", "a", "/", 5432, false},
+        {"postgresql://u@[::1]:7/db", "::1", "[::1]:7", "/db", 7, false},
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         struct load_url url;
@@ -68,6 +71,10 @@ static void test_refused(void **state)
         "tls://a:",
         "tcp://a:7/x",
         "redis://:secret@a",
+        "postgres://u:secret@a/db",
+        "postgres://@a/db",
+        "postgres://u@/db",
+        "postgres://u@a/db?sslmode=require",
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         struct load_url url = {.port = 7};
@@ -77,6 +84,30 @@ static void test_refused(void **state)
         assert_int_equal(err.code, BASE_INVALID);
         assert_int_equal(url.port, 7);
     }
+}
+
+static void test_users_and_databases(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *user, *database;
+    } urls[] = {
+        {"postgres://a", NULL, NULL},      {"postgres://a/", NULL, NULL},
+        {"postgres://u@a:7/", "u", NULL},  {"postgres://u@a/d", "u", "d"},
+        {"postgres://a/d e", NULL, "d e"},
+    };
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        struct load_url url;
+        assert_true(load_url_parse(urls[i].text, &url, NULL));
+        assert_true(base_str_eq(url.user, urls[i].user));
+        assert_true(base_str_eq(url.database, urls[i].database));
+        assert_string_equal(url.host, "a");
+        load_url_fini(&url);
+    }
+    struct load_url url;
+    struct base_error err;
+    assert_false(load_url_parse("postgres://u:secret@a/d", &url, &err));
+    assert_null(strstr(err.message, "secret"));
 }
 
 static void test_options(void **state)
@@ -178,8 +209,11 @@ static void test_tls_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parts),         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_options),       cmocka_unit_test(test_tls_options),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_users_and_databases),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_tls_options),
         cmocka_unit_test(test_wrong_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,13 +34,20 @@
     "'routes':[{'name':'a','method':'GET','path':'/"                                               \
     "','body':null,'bodyFile':null,'headers':[],'weight':1}],"                                     \
     "'firstPhase':'steady','tls':null}"
+#define POSTGRES                                                                                   \
+    "{'arrivals':'poisson','rate':3.0,'durationNs':10,'connections':64,'threads':2,'seed':1,"      \
+    "'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"                         \
+    "'host':'h','targets':[{'address':'10.0.0.3','port':5432}],"                                   \
+    "'routes':[{'name':'a','method':'GET','path':'/','body':'SELECT $1','bodyFile':null,"          \
+    "'headers':[],'weight':1,'params':['{{seq}}']}],'firstPhase':'steady','tls':null,"             \
+    "'protocol':'postgres','pipeline':8,'user':'u','database':'d'}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
     "'http_4xx':0,'http_5xx':1,'status':0,'dns':0,'error_reply':0,'assertion':0,'extraction':0,'"  \
     "too_large':0,'input':0},'causes':{'refused':1,'unreachable':0,"                               \
     "'connect_timeout':0,'connect_reset':0,'no_port':0,'no_descriptor':0,'tls':0,'other':0,"       \
-    "'silent':0,'stalled':0,'reset':0,'closed':0,'dns':0,'proxy':0,'not_http2':0,'error_reply':0}" \
-    ",'missed':1,'"                                                                                \
+    "'silent':0,'stalled':0,'reset':0,'closed':0,'dns':0,'proxy':0,'not_http2':0,'error_reply':0," \
+    "'session':0,'behind':0},'missed':1,'"                                                         \
     "bytesIn':100,'bytesOut':200}"
 #define STEP                                                                                       \
     "{'name':'s','method':'GET','path':'/{{people.name}}','headers':['A: {{id}}'],'body':'b',"     \
@@ -69,14 +76,15 @@
     "'once':[{'flow':'f','part':'setup','step':'s','ok':false,'tookNs':3,'why':'w'}]}"
 
 static const char *const spec_nullable[] = {
-    "body",       "bodyFile", "stages",  "replay",      "replayUnit", "sources",    "tls",
-    "caFile",     "certFile", "keyFile", "engine",      "http2",      "streams",    "proxy",
-    "unixSocket", "protocol", "until",   "answerBytes", "headers",    "expectedNs", "thinkNs",
-    "extract",    "expect",   "setup",   "teardown",    "flows",      "feeders",    "contains"};
+    "body",       "bodyFile", "stages",   "replay",      "replayUnit", "sources",    "tls",
+    "caFile",     "certFile", "keyFile",  "engine",      "http2",      "streams",    "proxy",
+    "unixSocket", "protocol", "until",    "answerBytes", "headers",    "expectedNs", "thinkNs",
+    "extract",    "expect",   "setup",    "teardown",    "flows",      "feeders",    "contains",
+    "pipeline",   "user",     "database", "params"};
 CASE(load_spec, struct load_spec, spec_nullable);
 static const char *const interval_nullable[] = {
-    "causes",      "parts",     "dns",        "proxy",     "not_http2",
-    "error_reply", "assertion", "extraction", "too_large", "input"};
+    "causes",    "parts",      "dns",       "proxy", "not_http2", "error_reply",
+    "assertion", "extraction", "too_large", "input", "session",   "behind"};
 CASE(load_interval, struct load_interval, interval_nullable);
 static const char *const result_nullable[] = {"clientLimitedWhy",
                                               "clientLimitedBy",
@@ -96,7 +104,9 @@ static const char *const result_nullable[] = {"clientLimitedWhy",
                                               "too_large",
                                               "input",
                                               "once",
-                                              "why"};
+                                              "why",
+                                              "session",
+                                              "behind"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)
@@ -106,6 +116,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&load_spec_case, STAGED);
     assert_round_trip(&load_spec_case, CLOSED);
     assert_round_trip(&load_spec_case, FLOWS);
+    assert_round_trip(&load_spec_case, POSTGRES);
     assert_round_trip(&load_interval_case, INTERVAL);
     assert_round_trip(&load_result_case, RESULT);
 }
@@ -116,6 +127,7 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&load_spec_case, SPEC);
     assert_every_key_guarded(&load_spec_case, STAGED);
     assert_every_key_guarded(&load_spec_case, FLOWS);
+    assert_every_key_guarded(&load_spec_case, POSTGRES);
     assert_every_key_guarded(&load_interval_case, INTERVAL);
     assert_every_key_guarded(&load_result_case, RESULT);
 }

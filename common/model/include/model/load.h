@@ -63,6 +63,8 @@ struct load_route {
     char **headers;  /* "Name: value" */
     size_t header_count;
     uint32_t weight; /* > 0 */
+    char **params;   /* postgres: the values of $1, $2...; with {{fields}} */
+    size_t param_count;
 };
 
 enum load_think {
@@ -104,9 +106,10 @@ enum { LOAD_STREAMS_MAX = 1000 };
 /* What is spoken with the targets. */
 enum load_speech {
     LOAD_SPEECH_HTTP,
-    LOAD_SPEECH_REDIS, /* a route's body is a command, as redis-cli takes it; method and path mean
-                          nothing */
-    LOAD_SPEECH_TCP    /* a route's body is what is sent; method and path mean nothing */
+    LOAD_SPEECH_REDIS,   /* a route's body is a command, as redis-cli takes it; method and path mean
+                            nothing */
+    LOAD_SPEECH_TCP,     /* a route's body is what is sent; method and path mean nothing */
+    LOAD_SPEECH_POSTGRES /* a route's body is a statement; method and path mean nothing */
 };
 enum { LOAD_UNTIL_MAX = 256 };
 
@@ -147,6 +150,9 @@ struct load_spec {
     size_t flow_count;
     struct load_feeder *feeders;
     size_t feeder_count;
+    uint32_t pipeline; /* requests under way on each connection without waiting; 0: one */
+    char *user;        /* postgres: the role; NULL: as for psql */
+    char *database;    /* postgres: NULL: named as the role */
 };
 
 /* Why a request failed. One table gives the words ("connect", "http_5xx"...). */
@@ -187,6 +193,8 @@ enum load_cause {
     LOAD_CAUSE_PROXY,           /* connect: the proxy would not or could not */
     LOAD_CAUSE_NOT_HTTP2,       /* connect: the target speaks another HTTP */
     LOAD_CAUSE_REPLY,           /* error_reply: that is all there is to it */
+    LOAD_CAUSE_SESSION,         /* connect: the target would not open a session on it */
+    LOAD_CAUSE_BEHIND,          /* reset: behind a request that ended the connection of both */
     LOAD_CAUSE_COUNT
 };
 
