@@ -14,11 +14,13 @@
 
 enum { longest_s = 7 * 24 * 3600 }; /* of --max-duration */
 enum { most_descriptors = 32768 };
+enum { most_allowed = 64, least_audit_mib = 1, most_kept = 1000 };
 
 static const char usage[] =
     "usage: squall-agent --listen ADDR:PORT [--token-file FILE] --topology FILE --journal DIR\n"
     "                    [--tls-cert FILE --tls-key FILE [--client-ca FILE]]\n"
-    "                    [--audit FILE] [--max-duration 1h] [--max-affected 50%]\n"
+    "                    [--audit FILE [--audit-max 64MiB] [--audit-keep 4]]\n"
+    "                    [--max-duration 1h] [--max-affected 50%] [--allow-path DIR]...\n"
     "       squall-agent --sweep --topology FILE --journal DIR\n"
     "\n"
     "  --listen ADDR:PORT   where the control API is; a non-loopback address needs a token\n"
@@ -32,8 +34,11 @@ static const char usage[] =
     "  --audit FILE         who asked for what, a JSON line each; else in the log, marked "
     "\"audit\".\n"
     "                       What cannot be written down there is not done\n"
+    "  --audit-max SIZE     when FILE would grow beyond it, it becomes FILE.1 (64MiB)\n"
+    "  --audit-keep N       and FILE.1 FILE.2..., up to FILE.N (4)\n"
     "  --max-duration D     ceiling on how long a fault may last (1h)\n"
     "  --max-affected P     cap on the share of a service's instances with a fault (50%)\n"
+    "  --allow-path DIR     diskFill may fill it, beside the platform's own state folder\n"
     "  --sweep              revert what an agent that died has left, check, and exit: 0 when all\n"
     "                       is gone, 6 when something may still be in place\n";
 
@@ -46,6 +51,10 @@ struct options {
     char *topology;
     char *journal;
     char *audit;
+    char *audit_max;
+    char *audit_keep;
+    const char *allowed[most_allowed];
+    size_t allowed_count;
     char *max_duration;
     char *max_affected;
     bool sweep;
@@ -72,12 +81,24 @@ static const struct {
     {"--topology", offsetof(struct options, topology), false},
     {"--journal", offsetof(struct options, journal), false},
     {"--audit", offsetof(struct options, audit), false},
+    {"--audit-max", offsetof(struct options, audit_max), false},
+    {"--audit-keep", offsetof(struct options, audit_keep), false},
+    {"--allow-path", offsetof(struct options, allowed), false},
     {"--max-duration", offsetof(struct options, max_duration), false},
     {"--max-affected", offsetof(struct options, max_affected), false},
     {"--sweep", offsetof(struct options, sweep), true},
     {"--help", offsetof(struct options, help), true},
 };
 enum { table_count = sizeof table / sizeof *table };
+
+/* The one that may be repeated. */
+static bool add_allowed(struct options *out, const char *value, struct base_error *err)
+{
+    if (out->allowed_count == most_allowed)
+        return base_fail(err, BASE_INVALID, "--allow-path: at most %d folders", most_allowed);
+    out->allowed[out->allowed_count++] = value;
+    return true;
+}
 
 /* One option at argv[*at]; moves *at past it. */
 static bool read_option(char **argv, int argc, int *at, struct options *out, struct base_error *err)
@@ -96,6 +117,8 @@ static bool read_option(char **argv, int argc, int *at, struct options *out, str
         if (word[len] == '\0' && *at >= argc)
             return base_fail(err, BASE_INVALID, "%s needs a value", table[i].name);
         char *value = word[len] == '=' ? argv[*at - 1] + len + 1 : argv[(*at)++];
+        if (table[i].offset == offsetof(struct options, allowed))
+            return add_allowed(out, value, err);
         *(char **)(void *)field = value;
         return true;
     }
@@ -119,6 +142,27 @@ static bool split_listen(char *text, const char **address, uint16_t *port, struc
         return base_fail(err, BASE_INVALID, "--listen: \"%s\" is no IPv4 or IPv6 address", text);
     *address = text;
     *port = (uint16_t)number;
+    return true;
+}
+
+static bool fill_audit(const struct options *options, struct agent_config *config,
+                       struct base_error *err)
+{
+    uint64_t bytes = AGENT_AUDIT_MAX;
+    uint64_t keep = AGENT_AUDIT_KEEP;
+    if (options->audit == NULL && (options->audit_max != NULL || options->audit_keep != NULL))
+        return base_fail(err, BASE_INVALID, "--audit-max and --audit-keep need --audit");
+    if (options->audit_max != NULL && (!base_parse_bytes(options->audit_max, &bytes) ||
+                                       bytes < UINT64_C(1048576) * least_audit_mib))
+        return base_fail(err, BASE_INVALID, "--audit-max %s: expected a size of 1MiB or more",
+                         options->audit_max);
+    if (options->audit_keep != NULL &&
+        (!base_parse_u64(options->audit_keep, &keep) || keep < 1 || keep > most_kept))
+        return base_fail(err, BASE_INVALID, "--audit-keep %s: expected 1 to %d",
+                         options->audit_keep, most_kept);
+    config->audit = options->audit;
+    config->audit_max = (int64_t)bytes;
+    config->audit_keep = (unsigned)keep;
     return true;
 }
 
@@ -148,8 +192,9 @@ static bool fill_config(struct options *options, struct agent_config *config,
         .ca = options->client_ca, .cert = options->tls_cert, .key = options->tls_key};
     config->topology = options->topology;
     config->journal = options->journal;
-    config->audit = options->audit;
-    return true;
+    config->allowed = options->allowed;
+    config->allowed_count = options->allowed_count;
+    return fill_audit(options, config, err);
 }
 
 static bool read_options(int argc, char **argv, struct options *options,

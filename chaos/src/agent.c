@@ -423,12 +423,33 @@ static void say_clamped(const struct agent *agent)
         BASE_TEXT("halted", ahead), BASE_TEXT("now", now));
 }
 
+/* As they are at the start: a link that is changed later leads nowhere else. */
+static bool take_allowed(struct agent *agent, const struct agent_config *config,
+                         struct base_error *err)
+{
+    agent->allowed = base_calloc(config->allowed_count, sizeof *agent->allowed);
+    for (size_t i = 0; i < config->allowed_count; i++) {
+        const char *path = config->allowed[i];
+        struct stat seen;
+        char *real = path[0] == '/' ? realpath(path, NULL) : NULL;
+        if (real == NULL || stat(real, &seen) < 0 || !S_ISDIR(seen.st_mode)) {
+            free(real);
+            return base_fail(err, BASE_INVALID,
+                             "--allow-path %s: expected the absolute path of a folder that is "
+                             "there",
+                             path);
+        }
+        agent->allowed[agent->allowed_count++] = real;
+    }
+    return true;
+}
+
 static bool set_up(struct agent *agent, const struct agent_config *config, struct base_error *err)
 {
     look_at_host(agent);
     if (config->address != NULL && !check_access(agent, config, err))
         return false;
-    if (!refresh_topology(agent, err))
+    if (!refresh_topology(agent, err) || !take_allowed(agent, config, err))
         return false;
     agent->http = io_http_new(agent->loop);
     agent->journal = agent_journal_open(config->journal, err);
@@ -444,12 +465,15 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
     agent->audit = agent_audit_open(config->audit, config->log->fd, err);
     if (agent->audit == NULL)
         return false;
+    agent_audit_bound(agent->audit, config->audit_max, config->audit_keep);
     agent->env = (struct fault_env){
         .loop = agent->loop,
         .http = agent->http,
         .journal = agent->journal,
         .log = agent->log,
         .netback = fault_netback_pick(NULL),
+        .allowed = agent->allowed,
+        .allowed_count = agent->allowed_count,
         .on_settled = on_settled,
         .ctx = agent,
     };
@@ -504,6 +528,9 @@ void agent_free(struct agent *agent)
         fault_free(agent->faults[i]);
     for (size_t i = 0; i < agent->halted_count; i++)
         free(agent->halted[i]);
+    for (size_t i = 0; i < agent->allowed_count; i++)
+        free(agent->allowed[i]);
+    free(agent->allowed);
     free(agent->faults);
     free(agent->halted);
     io_timer_fini(&agent->prune_timer);

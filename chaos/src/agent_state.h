@@ -30,6 +30,8 @@ struct agent {
     struct topo topo;      /* as read last */
     struct stat topo_file; /* when it was */
     struct agent_limits limits;
+    char **allowed; /* folders that may be filled, without symbolic links */
+    size_t allowed_count;
     struct base_error host[FAULT_KIND_COUNT]; /* why this host has no such fault; BASE_OK: it can */
     struct io_http *http;
     struct agent_journal *journal;

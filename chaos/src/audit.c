@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "rotate.h"
 
 /* A body has at most 64 KiB, and so have its names; escaped, a byte takes six at worst. */
 enum { LINE_MAX_LEN = 512 * 1024, PATH_SHOWN = 300 };
@@ -19,13 +20,15 @@ struct agent_audit {
     bool own;
     bool torn; /* the last line is not whole */
     char *where;
+    int64_t most; /* bytes; 0: no bound */
+    unsigned keep;
 };
 
 struct agent_audit *agent_audit_open(const char *path, int fd, struct base_error *err)
 {
     bool own = path != NULL;
     if (own)
-        fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        fd = agent_rotate_open(path);
     if (own && fd < 0) {
         (void)base_fail_errno(err, "audit: cannot open %s", path);
         return NULL;
@@ -34,6 +37,12 @@ struct agent_audit *agent_audit_open(const char *path, int fd, struct base_error
     *audit = (struct agent_audit){
         .fd = fd, .own = own, .where = base_str_dup(own ? path : "the agent's log")};
     return audit;
+}
+
+void agent_audit_bound(struct agent_audit *audit, int64_t most, unsigned keep)
+{
+    audit->most = audit->own ? most : 0;
+    audit->keep = keep;
 }
 
 void agent_audit_close(struct agent_audit *audit)
@@ -128,6 +137,17 @@ static bool append(struct agent_audit *audit, const struct base_buf *text)
     return !audit->torn;
 }
 
+/* A torn line is made whole where it is, first. */
+static bool make_room(struct agent_audit *audit, size_t len, struct base_error *err)
+{
+    struct stat now;
+    if (audit->most == 0 || audit->torn || fstat(audit->fd, &now) < 0 || !S_ISREG(now.st_mode) ||
+        now.st_size == 0 || now.st_size + (int64_t)len <= audit->most)
+        return true;
+    return agent_rotate(&audit->fd, audit->where, audit->keep, err) ||
+           base_fail_context(err, "audit: the file is full and cannot be rotated");
+}
+
 bool agent_audit_write(struct agent_audit *audit, const struct agent_audit_line *line,
                        struct base_error *err)
 {
@@ -137,7 +157,8 @@ bool agent_audit_write(struct agent_audit *audit, const struct agent_audit_line 
         base_buf_char(&text, '\n');
     if (!agent_audit_encode(line, base_wall_now(), &text))
         return base_fail(err, BASE_LIMIT, "audit: a line is longer than %d bytes", LINE_MAX_LEN);
+    bool room = make_room(audit, text.len, err);
     if (append(audit, &text) && (!line->begin || on_disk(audit->fd)))
-        return true;
+        return room;
     return base_fail_errno(err, "audit: cannot write to %s", audit->where);
 }

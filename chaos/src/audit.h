@@ -35,7 +35,12 @@ struct agent_audit_line {
  * appended to. */
 struct agent_audit *agent_audit_open(const char *path, int fd, struct base_error *err);
 void agent_audit_close(struct agent_audit *audit); /* accepts NULL */
-/* false: the line is not, or not whole, where it belongs; err says why and where. After a torn line
+/* From now on a file of its own (path) stays below `most` bytes: before a line that would make it
+ * larger it is rotated (rotate.h), and `keep` old ones are kept. When that cannot be done, the line
+ * is written all the same, and is an error. most 0: it grows. */
+void agent_audit_bound(struct agent_audit *audit, int64_t most, unsigned keep);
+/* false: the line is not, or not whole, where it belongs, or the file grows beyond its bound; err
+ * says why and where. After a torn line
  * the next one starts on a line of its own. A begin line is on the disk when this returns. */
 bool agent_audit_write(struct agent_audit *audit, const struct agent_audit_line *line,
                        struct base_error *err);

@@ -86,6 +86,9 @@ struct fault_env { /* outlives every fault */
     const struct base_log *log;
     const struct fault_netback_ops
         *netback; /* by what the network is impaired; NULL: nothing can */
+    /* Folders that may be filled, beside the platform's own; without symbolic links. */
+    char *const *allowed;
+    size_t allowed_count;
     /* The fault has become active, was renewed, or has ended. It may be freed inside only when it
      * has ended. */
     void (*on_settled)(void *ctx, struct fault *fault);

@@ -84,7 +84,16 @@ static struct disk_state *state_new(struct fault *fault)
 static bool lies_in(const char *path, const char *folder)
 {
     size_t len = strlen(folder);
-    return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
+    return base_str_eq(folder, "/") ||
+           (strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0'));
+}
+
+static bool is_allowed(const struct fault_env *env, const char *folder)
+{
+    for (size_t i = 0; i < env->allowed_count; i++)
+        if (lies_in(folder, env->allowed[i]))
+            return true;
+    return false;
 }
 
 static bool disk_open(struct fault *fault, const struct topo *topo, struct base_error *err)
@@ -98,13 +107,15 @@ static bool disk_open(struct fault *fault, const struct topo *topo, struct base_
     state->folder = realpath(spec->disk.path, NULL);
     if (state->folder == NULL)
         return base_fail_errno(err, "path %s", spec->disk.path);
-    if (own == NULL || !lies_in(state->folder, own))
-        return base_fail(err, BASE_DENIED,
-                         "path %s does not lie in %s, the state folder of the platform \"%s\": "
-                         "filling it would hit others",
-                         spec->disk.path, topo->state_dir != NULL ? topo->state_dir : "(none)",
-                         topo->name);
-    return true;
+    if ((own != NULL && lies_in(state->folder, own)) ||
+        is_allowed(fault_env_of(fault), state->folder))
+        return true;
+    return base_fail(err, BASE_DENIED,
+                     "path %s does not lie in %s, the state folder of the platform \"%s\", nor in "
+                     "a folder that this agent's --allow-path names: filling it would hit others. "
+                     "Whoever runs the agent can start it with --allow-path %s",
+                     spec->disk.path, topo->state_dir != NULL ? topo->state_dir : "(none)",
+                     topo->name, state->folder);
 }
 
 /* --- space --- */

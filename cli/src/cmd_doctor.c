@@ -90,6 +90,7 @@ static bool check_faults(void)
         say(can, what, can ? fault_host_means((enum fault_kind)kind) : why.message);
         all = all && can;
     }
+    (void)printf("%-8s %-22s %s\n", "never", "fault " FAULT_CLOCK, FAULT_CLOCK_REFUSED);
     return all;
 }
 

@@ -380,7 +380,8 @@ static void report_unknown(struct decoder *decoder, const struct scn_entry *entr
     BASE_AUTO_BUF struct base_buf list;
     base_buf_init(&list, 512);
     for (size_t i = 0; i < shape->count; i++)
-        base_buf_printf(&list, "%s%s", i > 0 ? ", " : "", shape->fields[i].key);
+        if (shape->fields[i].refused == NULL)
+            base_buf_printf(&list, "%s%s", i > 0 ? ", " : "", shape->fields[i].key);
     if (near != NULL)
         scn_problems_add(decoder->problems, decoder->file, decoder->path, entry->mark,
                          "%s%sunknown key \"%.*s\", did you mean \"%s\"?", object, colon, FOUND_MAX,
@@ -420,10 +421,23 @@ static void decode_default(struct decoder *decoder, const struct scn_node *paren
     scn_node_free(node);
 }
 
+static void refuse_key(struct decoder *decoder, const struct scn_entry *entry,
+                       const struct scn_field *field)
+{
+    size_t len = enter_key(decoder, field->key);
+    if (entry != NULL)
+        problem(decoder, entry->mark, "%s", field->refused);
+    leave(decoder, len);
+}
+
 static void decode_field(struct decoder *decoder, const struct scn_node *node,
                          const struct scn_shape *shape, const struct scn_field *field, void *base)
 {
     const struct scn_entry *entry = scn_node_find(node, field->key);
+    if (field->refused != NULL) {
+        refuse_key(decoder, entry, field);
+        return;
+    }
     const char *word = field->only != NULL ? first_word(node, shape) : NULL;
     bool fits = field->only == NULL || base_str_eq(word, field->only);
     if (entry != NULL && !fits && word != NULL)
@@ -451,6 +465,8 @@ static void decode_choice(struct decoder *decoder, const struct scn_node *node,
     base_buf_init(&list, 512);
     for (size_t i = 0; i < shape->count; i++) {
         const struct scn_field *field = &shape->fields[i];
+        /* Whoever asks for what is refused hears of that alone. */
+        misspelt = misspelt || (field->refused != NULL && scn_node_find(node, field->key) != NULL);
         if (field->choice == 0)
             continue;
         base_buf_printf(&list, "%s%s", list.len > 0 ? ", " : "", field->key);

@@ -75,6 +75,10 @@ static bool check_kind(const char *kind, struct scn_problems *problems)
     base_buf_init(&known, 4096);
     for (size_t i = 0; i < scn_fault_shape.count; i++) {
         const struct scn_field *field = &scn_fault_shape.fields[i];
+        if (field->refused != NULL && base_str_eq(field->key, kind)) {
+            complain(problems, kind, field->refused);
+            return false;
+        }
         if (field->choice == 0)
             continue;
         if (base_str_eq(field->key, kind))

@@ -71,8 +71,9 @@ struct scn_field {
     bool open;    /* min and max themselves are outside */
     size_t least; /* elements */
     size_t most;
-    int choice;       /* of a shape with a choice: the value it stands for + 1 */
-    const char *only; /* makes sense only when the shape's first field has this word */
+    int choice;          /* of a shape with a choice: the value it stands for + 1 */
+    const char *refused; /* known, and never accepted: why. Its type and place do not matter */
+    const char *only;    /* makes sense only when the shape's first field has this word */
     const struct scn_words *words;
     const struct scn_shape *shape;
     const char *help;

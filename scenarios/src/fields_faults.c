@@ -219,9 +219,8 @@ static const struct scn_field disk_fields[] = {
      AT(disk.folder),
      .fallback = ".",
      .example = "postgres",
-     .help =
-         "Where, within the platform's state folder: the file system that it lies on is filled, "
-         "for everybody."},
+     .help = "Where, within the platform's state folder, or an absolute path that the agent's "
+             "--allow-path permits: the file system that it lies on is filled, for everybody."},
     {.key = "size",
      .type = SCN_BYTES,
      AT(disk.size),
@@ -594,6 +593,10 @@ static const struct scn_field fault_fields[] = {
      .choice = FAULT_REDIS + 1,
      .help = "What other clients can do to a Redis server, 6.2 or later. The service has a "
              "credentialsFile in the topology."},
+    {.key = FAULT_CLOCK,
+     .type = SCN_TEXT,
+     .refused = FAULT_CLOCK_REFUSED,
+     .help = "Never accepted: " FAULT_CLOCK_REFUSED "."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

@@ -292,11 +292,15 @@ static void fill_disk(struct planner *planner, const struct scn_fault *fault, si
                       struct fault_spec *spec)
 {
     const char *state = planner->topo->state_dir;
+    bool absolute = fault->disk.folder[0] == '/'; /* whether it is allowed, the agent says */
     scn_at(&planner->reporter, "spec.faults[%zu].diskFill", index);
-    if (state == NULL || planner->topo->mode == TOPO_EXTERNAL)
+    if (absolute)
+        state = NULL;
+    else if (state == NULL || planner->topo->mode == TOPO_EXTERNAL)
         scn_say(&planner->reporter, "needs a platform with a state folder, which \"%s\" has not",
                 planner->topo->name);
-    spec->disk.path = base_str_printf("%s/%s", state != NULL ? state : "", fault->disk.folder);
+    spec->disk.path = base_str_printf("%s%s%s", state != NULL ? state : "", absolute ? "" : "/",
+                                      fault->disk.folder);
     spec->disk.bytes = fault->disk.by == SCN_DISK_SIZE ? (int64_t)fault->disk.size : 0;
     spec->disk.left = fault->disk.by == SCN_DISK_LEFT ? fault->disk.left : 0;
 }

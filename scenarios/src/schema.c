@@ -85,6 +85,8 @@ static json_t *headers_schema(const struct scn_field *field)
 
 static json_t *value_schema(const struct scn_field *field)
 {
+    if (field->refused != NULL)
+        return json_pack("{s:{}}", "not");
     if (field->type < SCN_SCALARS)
         return scalar_schema(field);
     if (field->type == SCN_TEXTS)
@@ -186,7 +188,8 @@ char *scn_schema_text(void)
 
 static void help_field(struct base_buf *out, const struct scn_field *field, const char *path)
 {
-    BASE_AUTO_FREE char *type = scn_expected(field);
+    BASE_AUTO_FREE char *type =
+        field->refused != NULL ? base_str_dup("nothing") : scn_expected(field);
     BASE_AUTO_FREE char *range = scn_range(field);
     base_buf_printf(out, "%s\n    %s\n    %s", path, field->help, type);
     if (range != NULL)

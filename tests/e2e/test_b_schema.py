@@ -69,6 +69,7 @@ BAD = {
     "two_kinds": ("kill: {", "app: {errorRate: 1%}\n      kill: {", r"exactly one kind of fault"),
     "wrong_type": ("duration: 36s", "duration: [36s]", r"expected a duration .*, found a list"),
     "not_a_name": ("name: first", "name: First!", r"expected a name of lower-case letters"),
+    "clock": ("kill: {", "clock: {offset: 1h}\n      kill: {", r"there is no clock skew: .* libfaketime"),
     "version": ("squall/v1", "squall/v9", r"expected squall/v1, found \"squall/v9\""),
     "other_target": ("kind: sandbox", "kind: external", r"\"name\" makes sense only with kind"),
     "header": ("path: /api/data,", "path: /api/data, headers: {Host: x},",

@@ -752,6 +752,43 @@ def test_what_cannot_be_written_down_is_not_done_but_can_be_undone(platform, tmp
         sh("umount", str(folder))
 
 
+@NEEDS_ROOT
+def test_a_full_audit_file_is_put_away(platform, tmp_path):
+    """And where that cannot be done, nothing is put in place that the bound would be broken for."""
+    folder = tmp_path / "audits"
+    folder.mkdir()
+    file = folder / "audit"
+    old = '{"message":"audit","event":"end","status":200}\n' * 23000
+    file.write_text(old[:(1 << 20) - 100].rpartition("\n")[0] + "\n")
+    before = file.read_text()
+    agent = Agent(platform, tmp_path, "--audit", str(file), "--audit-max", "1MiB", "--audit-keep",
+                  "2").start()
+    try:
+        spec = partition_fault(lease_s=30.0)
+        assert agent.post(spec)[0] == 200
+        first = folder / "audit.1"
+        assert first.read_text().startswith(before) and first.stat().st_size <= 1 << 20
+        assert file.stat().st_mode & 0o777 == 0o600
+        lines = (first.read_text()[len(before):] + file.read_text()).splitlines()
+        assert [json.loads(line)["event"] for line in lines] == ["begin", "end"], lines
+        os.truncate(file, 0)
+        file.write_text(before)
+        os.chown(folder, 65534, 65534)  # the agent may not do as root may: it gave that up
+        folder.chmod(0o755)
+        refused = app_fault()
+        status, answer = agent.post(refused)
+        assert status == 507 and "cannot be rotated" in answer["error"]["message"], answer
+        assert injected_share(platform) == 0
+        assert agent.delete(spec)[0] == 200, "what takes a fault away is not kept from it"
+        said = file.read_text()[len(before):]
+        assert refused["id"] in said and '"outcome":"gone"' in said, "every line is there"
+        os.chown(folder, os.geteuid(), os.getegid())
+        assert agent.post(spec := app_fault())[0] == 200 and agent.delete(spec)[0] == 200
+        assert '"outcome":"gone"' in first.read_text() and (folder / "audit.2").exists()
+    finally:
+        agent.terminate()
+
+
 CAP_KILL, CAP_NET_ADMIN, CAP_NET_RAW = 1 << 5, 1 << 12, 1 << 13
 CAP_SYS_ADMIN = 1 << 21
 CAP_SYS_RESOURCE = 1 << 24  # which root of a container may lack
@@ -820,6 +857,9 @@ def test_listening_elsewhere_needs_a_token(tmp_path):
     ["--sweep", "--listen", "127.0.0.1:0", "--topology", "t", "--journal", "j"],
     ["--sweep", "--topology", "t", "--journal", "j", "--max-duration", "1"],
     ["--sweep", "--topology", "t", "--journal", "j", "--max-affected", "200%"],
+    ["--sweep", "--topology", "t", "--journal", "j", "--audit-max", "2MiB"],
+    ["--sweep", "--topology", "t", "--journal", "j", "--audit", "a", "--audit-max", "1kB"],
+    ["--sweep", "--topology", "t", "--journal", "j", "--audit", "a", "--audit-keep", "0"],
 ])
 def test_usage_errors(words):
     done = subprocess.run([str(BIN / "squall-agent"), *words], capture_output=True, text=True,

@@ -342,14 +342,14 @@ class Small:
     """A file system of 64 MiB in the platform's state folder, where no journal lies, and an agent
     that sees it: in a mount namespace, for what is mounted elsewhere is others' business."""
 
-    def __init__(self, platform, folder):
-        self.folder = platform.folder / "small"
+    def __init__(self, platform, folder, place=None, *extra):
+        self.folder = place or platform.folder / "small"
         self.folder.mkdir(exist_ok=True)
         self.holder = unshared_mounts()
         inside = ["nsenter", "-m", "-t", str(self.holder.pid)]
         sh(*inside, "mount", "-t", "tmpfs", "-o", "size=64m", PREFIX, str(self.folder))
         self.seen = pathlib.Path(f"/proc/{self.holder.pid}/root{self.folder}")
-        self.agent = Agent(platform, folder)
+        self.agent = Agent(platform, folder, *extra)
         self.agent.prefix = inside
         self.agent.start()
 
@@ -421,6 +421,30 @@ def test_what_must_not_be_filled_is_refused(platform, small, tmp_path):
         assert answer.get("appliedAtNs", 0) == 0
     assert not fillers(platform.folder)
     (small.seen / "way-out").unlink()
+
+
+def test_a_folder_that_the_operator_allows_is_filled_and_no_other(platform, tmp_path):
+    place = tmp_path / "elsewhere"
+    (tmp_path / "link").symlink_to(place)
+    (tmp_path / "elsewhere2").mkdir()
+    made = Small(platform, tmp_path, place, "--allow-path", str(tmp_path / "link"),
+                 f"--allow-path={tmp_path / 'link'}")
+    try:
+        (made.seen / "below").mkdir()
+        (made.seen / "out").symlink_to(tmp_path)
+        for folder in (place, place / "below", tmp_path / "link"):
+            spec = disk_fault(folder, mib=0, left=0.0)
+            status, record = made.agent.post(spec)
+            assert status == 200 and all_ok(record), record
+            assert made.available() < 1 << 20
+            status, record = made.agent.delete(spec)
+            assert (status, record["state"]) == (200, "gone"), record
+            assert made.available() > 62 << 20 and not fillers(place)
+        for folder in (tmp_path, tmp_path / "elsewhere2", place / "out", place / ".."):
+            status, answer = made.agent.post(disk_fault(folder))
+            assert status == 403 and "--allow-path" in answer["error"]["message"], answer
+    finally:
+        made.close()
 
 
 # --- limits ---

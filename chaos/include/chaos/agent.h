@@ -24,6 +24,10 @@ struct agent_config {
     const char *topology;       /* path of topology.json, read anew when it has changed */
     const char *journal;        /* folder, made when missing */
     const char *audit;          /* file that audit lines are appended to; NULL: the log */
+    int64_t audit_max;          /* bytes of it before it is rotated; 0: never */
+    unsigned audit_keep;        /* rotated ones that are kept */
+    const char *const *allowed; /* folders beside the platform's own that may be filled */
+    size_t allowed_count;
     struct dur_ns max_duration; /* ceiling on a fault's `for` and lease */
     double max_affected;        /* cap on the share of a service's instances, 0..1 */
     const struct base_log *log; /* outlives the agent */
@@ -32,7 +36,12 @@ struct agent_config {
     void *ctx;
 };
 
-enum { AGENT_MAX_DURATION_S = 3600, AGENT_MAX_AFFECTED_PERCENT = 50 }; /* defaults */
+enum { /* defaults */
+       AGENT_MAX_DURATION_S = 3600,
+       AGENT_MAX_AFFECTED_PERCENT = 50,
+       AGENT_AUDIT_MAX = 64 << 20,
+       AGENT_AUDIT_KEEP = 4
+};
 
 /* Locks the journal, removes tables of ours that nobody owns, starts the replay of the journal, and
  * listens. Texts in config are copied. BASE_DENIED: a non-loopback address without a

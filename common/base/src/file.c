@@ -96,6 +96,11 @@ static bool sync_parent(const char *path)
     return fd >= 0 && fsync(fd) == 0;
 }
 
+bool base_file_sync_name(const char *path, struct base_error *err)
+{
+    return sync_parent(path) || base_fail_errno(err, "cannot sync the folder of %s", path);
+}
+
 static int open_temporary(const char *path, mode_t mode, char **temporary, struct base_error *err)
 {
     char id[BASE_ID_TEXT];

@@ -214,7 +214,7 @@ struct scn_fault {
     } memory;
     struct fault_network network; /* peers as written, seed 0 */
     struct {
-        char *folder; /* within the platform's state folder */
+        char *folder; /* within the platform's state folder, or absolute */
         enum scn_disk_by { SCN_DISK_SIZE, SCN_DISK_LEFT } by;
         uint64_t size;
         double left; /* 0..1 */

@@ -187,6 +187,181 @@ static void a_link_is_not_followed_and_a_closed_log_is_an_error(void **state)
     agent_audit_close(audit);
 }
 
+/* --- rotation --- */
+
+enum { bound = 2000 };
+
+struct journal_of_lines { /* a folder with an audit file that is bounded */
+    char folder[64];
+    char path[96];
+    struct agent_audit *audit;
+};
+
+static void lines_open(struct journal_of_lines *lines, unsigned keep)
+{
+    struct base_error err = {0};
+    (void)snprintf(lines->folder, sizeof lines->folder, "/tmp/squall-rotate-XXXXXX");
+    assert_non_null(mkdtemp(lines->folder));
+    (void)snprintf(lines->path, sizeof lines->path, "%s/audit", lines->folder);
+    lines->audit = agent_audit_open(lines->path, -1, &err);
+    assert_non_null(lines->audit);
+    agent_audit_bound(lines->audit, bound, keep);
+}
+
+static void lines_close(struct journal_of_lines *lines)
+{
+    agent_audit_close(lines->audit);
+    assert_true(base_dir_remove(lines->folder, NULL));
+}
+
+static bool lines_write(const struct journal_of_lines *lines, int64_t number,
+                        struct base_error *err)
+{
+    const struct agent_audit_line line = {
+        .begin = true, .request = number, .method = "POST", .path = "/v1/faults"};
+    return agent_audit_write(lines->audit, &line, err);
+}
+
+/* Numbers of the lines in the file, the first and the last; how many, or -1: there is none. */
+static int read_lines(const struct journal_of_lines *lines, unsigned number, int64_t *oldest,
+                      int64_t *newest)
+{
+    char path[128];
+    int count = 0;
+    BASE_AUTO_BUF struct base_buf text;
+    base_buf_init(&text, 1 << 20);
+    (void)snprintf(path, sizeof path, number > 0 ? "%s.%u" : "%s", lines->path, number);
+    if (!base_file_read(path, &text, NULL))
+        return -1;
+    assert_true(text.len <= bound);
+    char *rest = NULL;
+    for (char *line = strtok_r(text.data, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest), count++) {
+        json_t *json = model_json_parse(line, strlen(line), "line", NULL);
+        assert_non_null(json);
+        *newest = json_integer_value(json_object_get(json, "request"));
+        *oldest = count == 0 ? *newest : *oldest;
+        json_decref(json);
+    }
+    return count;
+}
+
+static void a_full_file_is_put_away_and_no_line_is_lost(void **state)
+{
+    (void)state;
+    struct journal_of_lines lines;
+    struct base_error err = {0};
+    enum { written = 60, kept = 20 };
+    lines_open(&lines, kept);
+    for (int i = 0; i < written; i++)
+        assert_true(lines_write(&lines, i, &err));
+    int64_t wanted = written - 1; /* from the newest backwards, each is there once */
+    unsigned files = 0;
+    int64_t oldest = 0;
+    int64_t newest = 0;
+    for (int count; (count = read_lines(&lines, files, &oldest, &newest)) >= 0; files++) {
+        assert_int_equal(newest, wanted);
+        assert_int_equal(newest - oldest + 1, count);
+        wanted = oldest - 1;
+    }
+    assert_int_equal(wanted, -1);
+    assert_in_range(files, 3, kept);
+    lines_close(&lines);
+}
+
+static void only_so_many_are_kept_and_the_oldest_goes(void **state)
+{
+    (void)state;
+    struct journal_of_lines lines;
+    int64_t oldest = 0;
+    int64_t newest = 0;
+    lines_open(&lines, 2);
+    for (int i = 0; i < 100; i++)
+        assert_true(lines_write(&lines, i, NULL));
+    assert_true(read_lines(&lines, 0, &oldest, &newest) > 0);
+    assert_int_equal(newest, 99);
+    int64_t before = oldest;
+    assert_true(read_lines(&lines, 1, &oldest, &newest) > 0);
+    assert_int_equal(newest, before - 1);
+    before = oldest;
+    assert_true(read_lines(&lines, 2, &oldest, &newest) > 0);
+    assert_int_equal(newest, before - 1);
+    assert_int_equal(read_lines(&lines, 3, &oldest, &newest), -1);
+    lines_close(&lines);
+}
+
+/* As an agent leaves it that was killed between two renames, FILE.1 having become FILE.2. */
+static void a_gap_is_filled_before_anything_goes(void **state)
+{
+    (void)state;
+    struct journal_of_lines lines;
+    char path[128];
+    int64_t oldest = 0;
+    int64_t newest = 0;
+    lines_open(&lines, 3);
+    for (unsigned number = 2; number <= 3; number++) {
+        (void)snprintf(path, sizeof path, "%s.%u", lines.path, number);
+        assert_true(base_file_write(path, "{\"request\":-1}\n", 15, 0600, NULL));
+    }
+    for (int i = 0; read_lines(&lines, 1, &oldest, &newest) < 0; i++)
+        assert_true(lines_write(&lines, i, NULL));
+    assert_int_equal(oldest, 0);
+    assert_int_equal(read_lines(&lines, 2, &oldest, &newest), 1);
+    assert_int_equal(oldest, -1);
+    assert_int_equal(read_lines(&lines, 3, &oldest, &newest), 1);
+    lines_close(&lines);
+}
+
+/* A folder in the way of FILE.1 cannot be replaced by a file. */
+static void what_cannot_be_rotated_is_an_error_and_still_written(void **state)
+{
+    (void)state;
+    struct journal_of_lines lines;
+    struct base_error err = {0};
+    struct stat seen = {0};
+    char path[128];
+    char inside[160];
+    int64_t number = 0;
+    lines_open(&lines, 1);
+    (void)snprintf(path, sizeof path, "%s.1", lines.path);
+    (void)snprintf(inside, sizeof inside, "%s/it", path);
+    assert_int_equal(mkdir(path, 0700) | mkdir(inside, 0700), 0);
+    while (lines_write(&lines, number, &err))
+        assert_in_range(number++, 0, 100);
+    assert_non_null(strstr(err.message, "cannot be rotated"));
+    assert_non_null(strstr(err.message, path));
+    assert_int_equal(stat(lines.path, &seen), 0);
+    assert_true(seen.st_size > bound); /* the line that was an error is there */
+    assert_int_equal(rmdir(inside) | rmdir(path), 0);
+    assert_true(lines_write(&lines, number + 1, &err));
+    BASE_AUTO_BUF struct base_buf text;
+    base_buf_init(&text, 1 << 20);
+    assert_true(base_file_read(path, &text, &err));
+    char line_end[64];
+    (void)snprintf(line_end, sizeof line_end, "\"request\":%lld,", (long long)number);
+    assert_non_null(strstr(text.data, line_end));
+    lines_close(&lines);
+}
+
+static void what_others_have_put_away_is_followed(void **state)
+{
+    (void)state;
+    struct journal_of_lines lines;
+    char elsewhere[128];
+    int64_t oldest = 0;
+    int64_t newest = 0;
+    lines_open(&lines, 2);
+    (void)snprintf(elsewhere, sizeof elsewhere, "%s/elsewhere", lines.folder);
+    assert_true(lines_write(&lines, 0, NULL));
+    assert_int_equal(rename(lines.path, elsewhere), 0);
+    int64_t number = 1;
+    while (read_lines(&lines, 0, &oldest, &newest) < 0)
+        assert_true(lines_write(&lines, number++, NULL));
+    assert_int_equal(newest, number - 1);
+    assert_int_equal(read_lines(&lines, 1, &oldest, &newest), -1);
+    lines_close(&lines);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +370,11 @@ int main(void)
         cmocka_unit_test(it_is_appended_and_readable_by_its_owner_only),
         cmocka_unit_test(a_torn_line_is_an_error_and_the_next_one_is_whole),
         cmocka_unit_test(a_link_is_not_followed_and_a_closed_log_is_an_error),
+        cmocka_unit_test(a_full_file_is_put_away_and_no_line_is_lost),
+        cmocka_unit_test(only_so_many_are_kept_and_the_oldest_goes),
+        cmocka_unit_test(a_gap_is_filled_before_anything_goes),
+        cmocka_unit_test(what_cannot_be_rotated_is_an_error_and_still_written),
+        cmocka_unit_test(what_others_have_put_away_is_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,6 +153,18 @@ static void test_words_stay_words(void **state)
     }
 }
 
+static void test_a_kind_that_is_refused_says_why(void **state)
+{
+    (void)state;
+    const struct scn_fault_words words = {.kind = "clock", .service = "users", .duration = "5s"};
+    struct plan plan;
+    char *text = NULL;
+    assert_false(fault_planned(&words, &plan, &text));
+    assert_contains(text, "there is no clock skew");
+    assert_contains(text, "libfaketime");
+    free(text);
+}
+
 static void test_every_kind_says_what_it_is(void **state)
 {
     (void)state;
@@ -168,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_a_kind_without_keys_and_a_number_to_select),
         cmocka_unit_test(test_faults_of_a_proxy),
         cmocka_unit_test(test_words_stay_words),
+        cmocka_unit_test(test_a_kind_that_is_refused_says_why),
         cmocka_unit_test(test_every_kind_says_what_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -231,6 +231,12 @@ static const struct {
     {", kill: {}", "",
      "s.yaml:15:7: spec.faults[0]: a kind of fault is missing, expected one of kill, partition, "
      "app, pause, cpu, memory, network, diskFill, limits, tcp, http, dns, postgres, redis"},
+    {"kill: {}", "clock: {offset: 1h}",
+     "s.yaml:15:53: spec.faults[0].clock: there is no clock skew: a process gets another clock "
+     "only by being changed from inside (ptrace, the vDSO), where nothing takes that back when "
+     "squall dies, and the host's clock is everybody's, the lease's too; start the service under "
+     "libfaketime, as another platform"},
+    {"kill: {}", "kill: {}, clock: {}", "spec.faults[0].clock: there is no clock skew"},
     {"kill: {}", "memory: {}", "a measure is missing, expected one of size, percent"},
     {"kill: {}", "memory: {size: 64}", "the bare number 64 needs a unit"},
     {"kill: {}", "memory: {size: 64MiB, percent: 5%}", "expected exactly one measure"},

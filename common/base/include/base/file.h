@@ -16,6 +16,8 @@ bool base_file_read(const char *path, struct base_buf *buf, struct base_error *e
  * sees the old or the new bytes, and after return they are on disk. */
 bool base_file_write(const char *path, const void *data, size_t len, mode_t mode,
                      struct base_error *err);
+/* Renames and removals of path's name are on disk when this returns. */
+bool base_file_sync_name(const char *path, struct base_error *err);
 /* A file that grows beside its final name and gets it when it is whole: nobody ever sees half of it
  * there, whatever happens on the way. What is no regular file (a pipe, a device) is written
  * directly; a symbolic link is followed. */

@@ -24,6 +24,12 @@ enum fault_kind {
     FAULT_POSTGRES,
     FAULT_REDIS
 };
+/* A kind that others have and this tool refuses: why, and what to do instead. */
+#define FAULT_CLOCK "clock"
+#define FAULT_CLOCK_REFUSED                                                                        \
+    "there is no clock skew: a process gets another clock only by being changed from inside "      \
+    "(ptrace, the vDSO), where nothing takes that back when squall dies, and the host's clock is " \
+    "everybody's, the lease's too; start the service under libfaketime, as another platform"
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
 enum fault_protocol { FAULT_PROTOCOL_ANY, FAULT_PROTOCOL_TCP, FAULT_PROTOCOL_ICMP };
