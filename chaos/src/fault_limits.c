@@ -275,8 +275,11 @@ static bool subject_prepare(struct subject *subject, struct base_error *err)
     if (limit->pids >= 0 && subject->pids_group == NULL)
         return base_fail(err, BASE_UNAVAILABLE,
                          "%s is in no control group of its own that could limit its processes (no "
-                         "pids.max)",
-                         target->name);
+                         "pids.max)%s%s",
+                         target->name, target->shared != NULL ? ": " : "",
+                         target->shared != NULL ? target->shared : "");
+    if (limit->pids >= 0 && !fault_target_alone(target, subject->pids_group, err))
+        return false;
     if (!fault_limit_note(limit, &subject->process, target->cgroup, err) ||
         !fault_limit_open(limit, target->cgroup, subject->pids_group, err) ||
         (limit->pids >= 0 && !read_pids(subject, limit->pids_old, err)))

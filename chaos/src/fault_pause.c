@@ -371,10 +371,19 @@ static void pause_prepare(struct fault *fault)
 static void pause_apply(struct fault *fault)
 {
     struct pause_state *state = fault_state_of(fault);
-    int *keep = base_calloc(state->count, sizeof *keep);
+    size_t count = 0;
     for (size_t i = 0; i < state->count; i++)
-        keep[i] = state->sleepers[i].freezer.fd;
-    fault_watchdog_apply(&state->watchdog, keep, state->count);
+        count += 1 + state->sleepers[i].freezer.kin_count;
+    int *keep = base_calloc(count, sizeof *keep);
+    count = 0;
+    for (size_t i = 0; i < state->count; i++) {
+        const struct fault_freezer *freezer = &state->sleepers[i].freezer;
+        keep[count++] = freezer->fd;
+        for (size_t k = 0; k < freezer->kin_count; k++)
+            if (freezer->kin[k].fd >= 0)
+                keep[count++] = freezer->kin[k].fd;
+    }
+    fault_watchdog_apply(&state->watchdog, keep, count);
     free(keep);
 }
 
@@ -460,6 +469,25 @@ static void pause_close(struct fault *fault)
     fault_set_state(fault, NULL);
 }
 
+static json_t *kin_to_json(const struct fault_freezer *freezer)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < freezer->kin_count; i++)
+        json_array_append_new(list, fault_process_to_json(&freezer->kin[i].process));
+    return list;
+}
+
+static bool kin_from_json(const json_t *list, struct fault_freezer *freezer, struct base_error *err)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct fault_process process;
+        if (!fault_process_from_json(json_array_get(list, i), &process, err) ||
+            !fault_freezer_add_kin(freezer, &process, err))
+            return false;
+    }
+    return true;
+}
+
 static json_t *pause_undo(const struct fault *fault)
 {
     const struct pause_state *state = fault_state_of(fault);
@@ -468,6 +496,7 @@ static json_t *pause_undo(const struct fault *fault)
         json_t *one = json_object();
         json_object_set_new(one, "target", fault_target_to_json(&state->sleepers[i].target));
         json_object_set_new(one, "process", fault_process_to_json(&state->sleepers[i].process));
+        json_object_set_new(one, "kin", kin_to_json(&state->sleepers[i].freezer));
         json_array_append_new(list, one);
     }
     return list;
@@ -481,6 +510,7 @@ static bool pause_reopen(struct fault *fault, const json_t *undo, struct base_er
         struct sleeper *sleeper = &state->sleepers[i];
         if (!fault_target_from_json(json_object_get(one, "target"), &sleeper->target, err) ||
             !fault_process_from_json(json_object_get(one, "process"), &sleeper->process, err) ||
+            !kin_from_json(json_object_get(one, "kin"), &sleeper->freezer, err) ||
             !fault_freezer_reopen(&sleeper->target, &sleeper->process, &sleeper->freezer, err))
             return false;
     }

@@ -100,9 +100,10 @@ static bool stress_open(struct fault *fault, const struct topo *topo, struct bas
             return false;
         if (target->cgroup == NULL)
             return base_fail(err, BASE_UNAVAILABLE,
-                             "%s has no control group of its own: everybody on this host would be "
+                             "%s has no control group of its own%s%s: others on this host would be "
                              "hit",
-                             target->name);
+                             target->name, target->shared != NULL ? ", " : "",
+                             target->shared != NULL ? target->shared : "");
     }
     return true;
 }
@@ -351,12 +352,25 @@ static void on_poll(void *ctx)
 
 /* --- the steps --- */
 
+/* On a host with v1 controllers the workers join those of the process, too (strain.h). */
+static bool is_alone(const struct subject *subject, struct base_error *err)
+{
+    static const char *const controllers[] = {"cpu", "cpuacct", "cpuset", "memory"};
+    for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {
+        BASE_AUTO_FREE char *group = fault_group_v1(subject->process.pid, controllers[i]);
+        if (group != NULL && !fault_target_alone(&subject->target, group, err))
+            return false;
+    }
+    return true;
+}
+
 static bool subject_prepare(struct subject *subject, struct base_error *err)
 {
     const struct fault_target *target = &subject->target;
     if (target->status_file != NULL && !fault_target_process(target, &subject->process, NULL, err))
         return false;
-    if (!fault_group_check(target->cgroup, target->name, subject->process.pid, err) ||
+    if (!is_alone(subject, err) ||
+        !fault_group_check(target->cgroup, target->name, subject->process.pid, err) ||
         !fault_strain_open(&subject->strain, target->cgroup, subject->process.pid, err))
         return false;
     struct fault_usage tally = fault_usage_of(subject->target.cgroup);

@@ -25,6 +25,7 @@ struct quarry {
     struct procfs_pod pod;         /* by pod; container may be a prefix */
     uint64_t sockets[SOCKETS_MAX]; /* by port: inodes that listen there */
     size_t socket_count;
+    struct fault_process process; /* by process */
 };
 
 static bool proc_read(pid_t pid, const char *name, struct base_buf *out)
@@ -193,15 +194,33 @@ static bool take_port(struct quarry *quarry, struct base_error *err)
     return true;
 }
 
+static bool take_process(struct quarry *quarry, struct base_error *err)
+{
+    const char *colon = strchr(quarry->value, ':');
+    size_t len = colon != NULL ? (size_t)(colon - quarry->value) : 0;
+    BASE_AUTO_FREE char *pid = base_str_ndup(quarry->value, len);
+    uint64_t number = 0;
+    if (colon == NULL || !base_parse_u64(pid, &number) || number == 0 || number > INT_MAX ||
+        !base_parse_u64(colon + 1, &quarry->process.start_ticks))
+        return base_fail(err, BASE_INVALID, "find: process \"%s\": expected PID:START",
+                         quarry->value);
+    quarry->process.pid = (pid_t)number;
+    return true;
+}
+
+static bool has_process(pid_t pid, const struct quarry *quarry)
+{
+    return pid == quarry->process.pid && fault_process_alive(&quarry->process);
+}
+
 static const struct way {
     const char *by;
     bool (*take)(struct quarry *quarry, struct base_error *err);
     bool (*has)(pid_t pid, const struct quarry *quarry);
-    bool by_group; /* whoever is in that group is meant */
 } ways[] = {
-    {"unit", take_text, has_unit, true},    {"command", take_text, has_command, false},
-    {"port", take_port, has_socket, false}, {"cgroup", take_cgroup, has_cgroup, true},
-    {"pod", take_pod, has_pod, true},
+    {"unit", take_text, has_unit},   {"command", take_text, has_command},
+    {"port", take_port, has_socket}, {"cgroup", take_cgroup, has_cgroup},
+    {"pod", take_pod, has_pod},      {"process", take_process, has_process},
 };
 
 /* --- whom never to hit --- */
@@ -261,15 +280,31 @@ static void learn_addresses(struct fault_found *found, pid_t pid)
             add_address(found, v6);
 }
 
-static void learn_netns(struct fault_found *found, pid_t pid)
+static bool netns_of(pid_t pid, char path[static 64], struct stat *out)
+{
+    (void)snprintf(path, 64, "/proc/%d/ns/net", (int)pid);
+    return stat(path, out) == 0;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static void learn_netns(struct fault_found *found)
 {
     struct stat own;
-    struct stat theirs;
+    struct stat first;
+    struct stat other;
     char path[64];
-    (void)snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
-    if (stat("/proc/self/ns/net", &own) == 0 && stat(path, &theirs) == 0 &&
-        (own.st_dev != theirs.st_dev || own.st_ino != theirs.st_ino))
+    char ignored[64];
+    if (stat("/proc/self/ns/net", &own) < 0 || !netns_of(found->processes[0].pid, path, &first))
+        return;
+    if (!is_same(&own, &first))
         found->netns = base_str_dup(path);
+    for (size_t i = 1; i < found->count && found->elsewhere == NULL; i++)
+        if (netns_of(found->processes[i].pid, ignored, &other) && !is_same(&first, &other))
+            found->elsewhere = base_str_printf("process %d", (int)found->processes[i].pid);
 }
 
 /* Where the hierarchy is mounted; free() it. type "cgroup2", or "cgroup" with this option. */
@@ -293,14 +328,15 @@ static char *mounted_at(const char *type, const char *option)
     return found;
 }
 
-static void learn_cgroup(struct fault_found *found, pid_t pid)
+/* Below where its hierarchy is mounted; free() both. NULL: it is in none, or in the root. */
+static char *group_path(pid_t pid, char **root)
 {
     BASE_AUTO_BUF struct base_buf text;
     BASE_AUTO_FREE char *unified = NULL;
     BASE_AUTO_FREE char *freezer = NULL;
     base_buf_init(&text, FILE_MAX);
     if (!proc_read(pid, "cgroup", &text))
-        return;
+        return NULL;
     char *rest = NULL;
     for (char *line = strtok_r(text.data, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
@@ -313,16 +349,48 @@ static void learn_cgroup(struct fault_found *found, pid_t pid)
         else if (base_str_eq(controllers, "freezer") && freezer == NULL)
             freezer = base_str_dup(path);
     }
-    BASE_AUTO_FREE char *root =
-        unified != NULL ? mounted_at("cgroup2", NULL) : mounted_at("cgroup", "freezer");
+    *root = unified != NULL ? mounted_at("cgroup2", NULL) : mounted_at("cgroup", "freezer");
     const char *path = unified != NULL ? unified : freezer;
-    if (root != NULL && path != NULL)
+    return *root != NULL ? base_str_dup(path) : NULL;
+}
+
+char *fault_find_group(pid_t pid)
+{
+    BASE_AUTO_FREE char *root = NULL;
+    BASE_AUTO_FREE char *path = group_path(pid, &root);
+    return path != NULL ? base_str_printf("%s%s", root, path) : NULL;
+}
+
+/* "/a/b" and "/a/c/d": "/a"; one cut to "" means the root. */
+static void cut_to_common(char *path, const char *other)
+{
+    size_t end = 0; /* of the last part that both have */
+    size_t i = 0;
+    for (; path[i] != '\0' && path[i] == other[i]; i++)
+        if (path[i] == '/')
+            end = i;
+    if ((path[i] == '\0' || path[i] == '/') && (other[i] == '\0' || other[i] == '/'))
+        end = i;
+    path[end] = '\0';
+}
+
+/* Of all of them: in one of its containers alone a pod would be hit in part. */
+static void learn_cgroup(struct fault_found *found)
+{
+    BASE_AUTO_FREE char *root = NULL;
+    BASE_AUTO_FREE char *path = group_path(found->processes[0].pid, &root);
+    for (size_t i = 1; i < found->count && path != NULL; i++) {
+        BASE_AUTO_FREE char *ignored = NULL;
+        BASE_AUTO_FREE char *other = group_path(found->processes[i].pid, &ignored);
+        cut_to_common(path, other != NULL ? other : "");
+    }
+    if (path != NULL && path[0] != '\0')
         found->cgroup = base_str_printf("%s%s", root, path);
 }
 
 struct strangers {
     const struct fault_found *found;
-    bool any;
+    pid_t first; /* 0: there is none */
 };
 
 static void on_member(void *ctx, pid_t pid)
@@ -334,19 +402,32 @@ static void on_member(void *ctx, pid_t pid)
         for (size_t p = 0; p < strangers->found->count; p++)
             if (strangers->found->processes[p].pid == at)
                 return;
-    strangers->any = strangers->any || base_process_find(pid, &process);
+    if (strangers->first == 0 && base_process_find(pid, &process))
+        strangers->first = pid;
+}
+
+char *fault_find_stranger(const struct fault_found *found, const char *group)
+{
+    struct strangers strangers = {.found = found};
+    BASE_AUTO_BUF struct base_buf name;
+    base_buf_init(&name, FILE_MAX);
+    fault_group_each(group, on_member, &strangers);
+    if (strangers.first == 0)
+        return NULL;
+    bool named = proc_read(strangers.first, "comm", &name) && name.len > 0;
+    return base_str_printf("process %d (%.*s)", (int)strangers.first, named ? (int)name.len - 1 : 1,
+                           named ? name.data : "?");
 }
 
 /* A session's group, say, which its shell and others are in as well: a fault in it would hit them.
  */
 static void leave_shared_cgroup(struct fault_found *found)
 {
-    struct strangers strangers = {.found = found};
-    if (found->cgroup == NULL)
+    BASE_AUTO_FREE char *stranger =
+        found->cgroup != NULL ? fault_find_stranger(found, found->cgroup) : NULL;
+    if (stranger == NULL)
         return;
-    fault_group_each(found->cgroup, on_member, &strangers);
-    if (!strangers.any)
-        return;
+    found->strangers = base_str_printf("%s holds %s, too", found->cgroup, stranger);
     free(found->cgroup);
     found->cgroup = NULL;
 }
@@ -359,6 +440,8 @@ void fault_found_fini(struct fault_found *found)
     free(found->processes);
     free(found->netns);
     free(found->cgroup);
+    free(found->strangers);
+    free(found->elsewhere);
     *found = (struct fault_found){0};
 }
 
@@ -421,10 +504,9 @@ bool fault_find(const char *by, const char *value, struct fault_found *out, stru
         return base_fail(err, BASE_NOT_FOUND,
                          "find: no process of this host has the %s \"%s\": nothing would be hit",
                          way->by, value);
-    learn_netns(&found, found.processes[0].pid);
-    learn_cgroup(&found, found.processes[0].pid);
-    if (!way->by_group)
-        leave_shared_cgroup(&found);
+    learn_netns(&found);
+    learn_cgroup(&found);
+    leave_shared_cgroup(&found);
     learn_addresses(&found, found.processes[0].pid);
     *out = found;
     return true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Freezing a target's processes by the best means it has: the cgroup v2 freezer of its group, a
- * cgroup v1 freezer group, or SIGSTOP to its process (that one alone: its children go on).
+ * cgroup v1 freezer group, or SIGSTOP to its process, or to all that were found of it (those alone:
+ * their children go on).
  */
 #ifndef CHAOS_FREEZER_H
 #define CHAOS_FREEZER_H
@@ -10,11 +11,20 @@
 
 enum fault_freezer_means { FAULT_FREEZER_V2, FAULT_FREEZER_V1, FAULT_FREEZER_SIGNAL };
 
+struct fault_freezer_kin { /* another process that was found of the target */
+    int fd;                /* a pidfd; -1: it is no more */
+    struct fault_process process;
+};
+
+enum { FAULT_FREEZER_KIN = 64 };
+
 struct fault_freezer {
     enum fault_freezer_means means;
     int fd;            /* the group's file, or a pidfd; -1: what was to be frozen is no more */
     const char *group; /* the target's; NULL: SIGSTOP */
     struct fault_process process;
+    struct fault_freezer_kin *kin; /* SIGSTOP alone */
+    size_t kin_count;
 };
 
 enum fault_freezer_state {
@@ -31,6 +41,9 @@ bool fault_freezer_open(const struct fault_target *target, const struct fault_pr
 /* As after open, for reverting: what is gone meanwhile is no error. */
 bool fault_freezer_reopen(const struct fault_target *target, const struct fault_process *process,
                           struct fault_freezer *out, struct base_error *err);
+/* Kin that the journal tells of, before that: what is gone meanwhile is no error. */
+bool fault_freezer_add_kin(struct fault_freezer *freezer, const struct fault_process *process,
+                           struct base_error *err);
 void fault_freezer_close(struct fault_freezer *freezer);
 
 /* Async-signal-safe. Harmless when it is so already; true when there is nothing left to freeze. */

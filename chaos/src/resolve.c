@@ -24,6 +24,8 @@ void fault_target_fini(struct fault_target *target)
     free(target->credentials_file);
     free(target->find_by);
     free(target->find_value);
+    free(target->shared);
+    free(target->elsewhere);
     *target = (struct fault_target){0};
 }
 
@@ -39,6 +41,8 @@ static bool fill_found(struct fault_target *target, struct base_error *err)
         target->netns = base_str_dup(found.netns);
     if (target->cgroup == NULL)
         target->cgroup = base_str_dup(found.cgroup);
+    target->shared = target->cgroup == NULL ? base_str_dup(found.strangers) : NULL;
+    target->elsewhere = base_str_dup(found.elsewhere);
     fault_found_fini(&found);
     return true;
 }
@@ -137,6 +141,46 @@ bool fault_target_process(const struct fault_target *target, struct fault_proces
         return base_fail(err, BASE_CORRUPT, "%s names process %lld, which can be no service",
                          target->status_file, (long long)pid);
     return true;
+}
+
+bool fault_target_processes(const struct fault_target *target, struct fault_process **out,
+                            size_t *count, struct base_error *err)
+{
+    struct fault_process one;
+    struct fault_found found = {0};
+    if (target->find_by == NULL) {
+        if (!fault_target_process(target, &one, NULL, err))
+            return false;
+        *out = base_calloc(1, sizeof **out);
+        (*out)[0] = one;
+        *count = one.pid > 0 ? 1 : 0;
+        return true;
+    }
+    if (!fault_find(target->find_by, target->find_value, &found, err))
+        return base_fail_context(err, "processes of %s", target->name);
+    *out = found.processes;
+    *count = found.count;
+    found.processes = NULL;
+    found.count = 0;
+    fault_found_fini(&found);
+    return true;
+}
+
+bool fault_target_alone(const struct fault_target *target, const char *group,
+                        struct base_error *err)
+{
+    struct fault_found found = {0};
+    if (target->find_by == NULL)
+        return true;
+    if (!fault_find(target->find_by, target->find_value, &found, err))
+        return base_fail_context(err, "processes of %s", target->name);
+    BASE_AUTO_FREE char *stranger = fault_find_stranger(&found, group);
+    fault_found_fini(&found);
+    return stranger == NULL ||
+           base_fail(err, BASE_DENIED,
+                     "%s: its control group %s holds %s, too, which would be hit; give the target "
+                     "one of its own",
+                     target->name, group, stranger);
 }
 
 static bool peers_add(struct fault_peers *peers, const char *label, const char *address,

@@ -25,6 +25,8 @@ struct fault_target {
     char *credentials_file; /* NULL: none */
     char *find_by;          /* how its processes are found (find.h); NULL: by status_file */
     char *find_value;
+    char *shared; /* why one that is found has no cgroup of its own; NULL: it has, or is in none */
+    char *elsewhere; /* one of its processes that lives in another network namespace; NULL: none */
 };
 
 /* A process and what guards against its pid being given to another one. */
@@ -57,6 +59,13 @@ void fault_target_fini(struct fault_target *target); /* accepts a zeroed value *
  * NULL) becomes the statusFile's word, free() it. pid 0 without error: there is no process. */
 bool fault_target_process(const struct fault_target *target, struct fault_process *out,
                           char **state, struct base_error *err);
+/* All of its processes that are found; the one of its statusFile, else. The oldest first. */
+bool fault_target_processes(const struct fault_target *target, struct fault_process **out,
+                            size_t *count, struct base_error *err);
+/* In `group` lives nobody but the target, where it is one that is found: BASE_DENIED says who else
+ * does. Of others the topology says what is theirs. */
+bool fault_target_alone(const struct fault_target *target, const char *group,
+                        struct base_error *err);
 /* Its start ticks; false when there is no such process, or only a zombie. */
 bool fault_process_ticks(pid_t pid, uint64_t *out);
 /* Its letter there, field 3: 'R', 'S', 'T'... '\0' when it is gone. */

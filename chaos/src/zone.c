@@ -8,6 +8,11 @@
 
 bool fault_zone_platform(const char *kind, const struct topo *topo, struct base_error *err)
 {
+    for (size_t s = 0; s < topo->service_count; s++)
+        for (size_t i = 0; i < topo->services[s].instance_count; i++)
+            if (topo->services[s].instances[i].netns != NULL ||
+                topo->services[s].instances[i].find_by != NULL)
+                return true;
     return topo->mode == TOPO_NETNS ||
            base_fail(err, BASE_UNAVAILABLE,
                      "%s needs instances in network namespaces of their own; the platform \"%s\" "
@@ -20,8 +25,16 @@ bool fault_zone_open(struct fault_zone *zone, const struct topo *topo, const cha
 {
     if (!fault_target_resolve(topo, name, &zone->target, err))
         return false;
+    if (zone->target.elsewhere != NULL)
+        return base_fail(err, BASE_INVALID,
+                         "%s: %s, which is found as well, lives in another network namespace than "
+                         "the oldest of them: describe one of the two alone",
+                         name, zone->target.elsewhere);
     if (zone->target.netns == NULL)
-        return base_fail(err, BASE_UNAVAILABLE, "%s has no network namespace of its own", name);
+        return base_fail(err, BASE_UNAVAILABLE, "%s has no network namespace of its own%s", name,
+                         zone->target.find_by != NULL
+                             ? ": it lives in the agent's, where a fault would cut off this host"
+                             : "");
     return fault_netns_open(zone->target.netns, &zone->netns, err) &&
            (peer_count == 0 ||
             fault_peers_resolve(topo, peers, peer_count, zone->target.address, &zone->peers, err));

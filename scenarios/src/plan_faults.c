@@ -155,7 +155,8 @@ static void need_processes(struct planner *planner, const struct scn_fault *faul
     scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
     for (size_t i = 0; i < service->instance_count; i++) {
         const struct topo_instance *instance = &service->instances[i];
-        if (instance->cgroup != NULL || (instance->status_file != NULL && *instance->status_file))
+        if (instance->cgroup != NULL || instance->find_by != NULL ||
+            (instance->status_file != NULL && *instance->status_file))
             continue;
         scn_say(&planner->reporter,
                 "needs to know the control group or the process of \"%s\", which target \"%s\" "
@@ -170,8 +171,8 @@ static void need_groups(struct planner *planner, const struct scn_fault *fault,
 {
     scn_at(&planner->reporter, "spec.faults[%zu].%s", index, fault_kind_name(fault->kind));
     for (size_t i = 0; i < service->instance_count; i++) {
-        if (service->instances[i].cgroup != NULL)
-            continue;
+        if (service->instances[i].cgroup != NULL || service->instances[i].find_by != NULL)
+            continue; /* of who is found, the agent knows */
         scn_say(&planner->reporter,
                 "needs a control group of its own, which \"%s\" has none of (target \"%s\" is "
                 "%s): bring the sandbox up as root, or leave this fault out with "

@@ -5,13 +5,14 @@ and pod, killed and cut off as those of a sandbox are."""
 import json
 import os
 import pathlib
+import subprocess
 
 import pytest
 
-from chaos_lab import (NEEDS_ROOT, Agent, Instance, Platform, all_ok, answers, bridge, cpu_fault,
-                       cut_off, echo_command, files_limit, group_mount, kill_fault, limits_fault,
-                       memory_fault, network_fault, partition_fault, pause_fault, platform,
-                       remove_group, ruleset, workers_in)
+from chaos_lab import (NEEDS_ROOT, SUBNET, Agent, Instance, Platform, S, all_ok, answers, bridge,
+                       cpu_fault, cut_off, echo_command, fault, files_limit, group_mount,
+                       kill_fault, limits_fault, memory_fault, network_fault, partition_fault,
+                       pause_fault, platform, remove_group, ruleset, workers_in)
 from conftest import run, wait_until
 from services import free_port
 
@@ -29,6 +30,14 @@ def described(platform, folder, how):
                 instance.update(netns=None, cgroup=None, statusFile="",
                                 find={"by": by, "value": value})
     file = folder / "described.json"
+    file.write_text(json.dumps(topology))
+    return file
+
+
+def elsewhere(file):
+    """The same platform, of whose namespaces nothing is known but what is found."""
+    topology = json.loads(file.read_text())
+    topology["mode"] = "external"
     file.write_text(json.dumps(topology))
     return file
 
@@ -62,6 +71,59 @@ def test_a_found_process_is_cut_off_in_its_own_namespace(finder, platform):
     status, record = finder.delete(spec)
     assert status == 200 and all_ok(record), record
     assert not cut_off(platform) and ruleset(netns) == ""
+
+
+PROXIED = {
+    "tcp": lambda: fault("tcp", "api", ["api-11"], direction="inbound", peers=[], ports=[],
+                         toxic="latency", bytes=0, timeNs=S * 3 // 10, jitterNs=0, share=1.0,
+                         seed=7),
+}
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("kind", ["partition", "network", *PROXIED])
+def test_a_platform_without_namespaces_has_those_that_are_found(platform, tmp_path, kind):
+    file = elsewhere(described(platform, tmp_path, dict([by_command(platform, "api-11")])))
+    agent = start(file, tmp_path)
+    netns = platform.instances["api-11"].netns
+    make = {"partition": partition_fault, "network": lambda: network_fault(delay_ms=60),
+            **PROXIED}[kind]
+    try:
+        why = agent.ask("GET", "/v1/health")[1]["kinds"][kind]
+        if why is not None and kind == "network":
+            pytest.skip(why)
+        assert why is None
+        spec = make()
+        status, record = agent.post(spec)
+        assert status == 200 and all_ok(record), record
+        assert f"squall_{spec['id']}" in ruleset(netns)
+        assert "squall_" not in ruleset(platform.instances["api-12"].netns)
+        status, record = agent.delete(spec)
+        assert status == 200 and record["state"] == "gone" and ruleset(netns) == "", record
+    finally:
+        agent.terminate()
+
+
+@NEEDS_ROOT
+def test_what_would_cut_off_the_host_or_hit_one_of_two_is_refused(platform, lonely, tmp_path):
+    """One that lives in the agent's own namespace, and two that live in different ones."""
+    port = lonely.instances["api-1"].port
+    agent = start(described(lonely, tmp_path, {"api-1": ("port", str(port))}), tmp_path)
+    try:
+        spec = {**partition_fault(["api-1"], peers=[f"{SUBNET}.13:5432"])}
+        status, answer = agent.post(spec)
+        assert status == 403 and "cut off this host" in answer["error"]["message"], answer
+    finally:
+        agent.terminate()
+    both = f"*{SUBNET}.1[12] *"
+    agent = start(described(platform, tmp_path, {"api-11": ("command", both)}), tmp_path)
+    try:
+        status, answer = agent.post(partition_fault())
+        other = platform.instances["api-12"].process.pid
+        assert status == 400 and f"process {other}" in answer["error"]["message"], answer
+        assert all(ruleset(netns) == "" for netns in platform.namespaces)
+    finally:
+        agent.terminate()
 
 
 @NEEDS_ROOT
@@ -289,10 +351,119 @@ def test_who_shares_a_group_with_one_that_is_found_is_not_hit(grouped, tmp_path)
         assert state_of(instance.process.pid) == "T" and state_of(other) != "T"
         assert answers(grouped.instances["api-2"])
         assert agent.delete(spec)[0] == 200 and answers(instance)
-        status, answer = agent.post({**cpu_fault(["api-1"]), "service": "api"})
-        assert status == 403 and "no control group of its own" in answer["error"]["message"], answer
+        for refused in (cpu_fault(["api-1"]), memory_fault(["api-1"])):
+            status, answer = agent.post({**refused, "service": "api"})
+            message = answer["error"]["message"]
+            assert status == 403 and "no control group of its own" in message, answer
+            assert f"{instance.group} holds process {other} (python3), too" in message, answer
     finally:
         agent.terminate()
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("how", ["reverted", "agent killed"])
+def test_all_that_are_found_stand_still_without_a_group(tmp_path, how):
+    """Two processes of one program and no control group: none of the two may go on."""
+    twins = Platform(tmp_path, "loopback")
+    program = tmp_path / "twin.py"
+    program.write_text(echo_command("", 0)[2])
+    for name in ("api-1", "api-2"):
+        port = free_port()
+        twins.add("api", Instance(tmp_path, name, ["/usr/bin/python3", str(program), "127.0.0.1",
+                                                   str(port)], "127.0.0.1", port))
+    twins.write()
+    first, second = twins.instances.values()
+    agent = start(described(twins, tmp_path, {"api-1": ("command", f"*{program} *")}), tmp_path)
+    pids = [first.process.pid, second.process.pid]
+    try:
+        spec = {**pause_fault(["api-1"], lease_s=2.0, duration_s=60), "service": "api"}
+        status, record = agent.post(spec)
+        assert status == 200 and "2 stopped, 0 not" in json.dumps(record), record
+        assert [state_of(pid) for pid in pids] == ["T", "T"]
+        if how == "agent killed":
+            agent.kill()
+            wait_until(lambda: all(state_of(pid) != "T" for pid in pids), 4, "lease + 2 s")
+            agent.start()
+            assert agent.wait_state(spec, "gone", 10)["end"] == "recovery"
+        else:
+            status, record = agent.delete(spec)
+            assert status == 200 and all_ok(record), record
+        assert [state_of(pid) != "T" for pid in pids] == [True, True]
+    finally:
+        agent.terminate()
+        twins.stop()
+
+
+@NEEDS_ROOT
+def test_all_containers_of_a_pod_stand_still_and_nobody_else(lonely, tmp_path):
+    """A pod as kubelet has it: a group for each container below that of the pod."""
+    mount = group_mount(None)
+    if mount is None:
+        pytest.skip("this machine has no cgroup v2")
+    first, second = lonely.instances.values()
+    top = mount / f"squall-e2e-{os.getpid()}-burstable"
+    pod = top / f"pod{POD}"
+    other = top / "pod6dd0e3a8-5b5d-4f0e-9d3c-ffffffffffff" / CONTAINER
+    leaves = [pod / CONTAINER, pod / f"{CONTAINER[:-1]}9"]
+    made = [*leaves, other]
+    for leaf in made:
+        leaf.mkdir(parents=True)
+    bystander = subprocess.Popen(["sleep", "600"])
+    agent = start(described(lonely, tmp_path, {"api-1": ("pod", POD)}), tmp_path)
+    try:
+        for leaf, pid in zip(made, (first.process.pid, second.process.pid, bystander.pid)):
+            (leaf / "cgroup.procs").write_text(str(pid))
+        spec = {**pause_fault(["api-1"], lease_s=10.0), "service": "api"}
+        status, record = agent.post(spec)
+        assert status == 200 and all_ok(record), record
+        frozen = [(leaf / "cgroup.events").read_text().count("frozen 1") for leaf in made]
+        assert frozen == [1, 1, 0] and not answers(second)
+        assert agent.delete(spec)[0] == 200 and answers(first) and answers(second)
+        (pod / "cgroup.procs").write_text(str(bystander.pid))  # the pod's own: part of it, too
+        half = f"{POD}/{CONTAINER[:-1]}9"
+        agent.terminate()
+        agent = start(described(lonely, tmp_path, {"api-2": ("pod", half)}), tmp_path)
+        spec = {**pause_fault(["api-2"], lease_s=10.0), "service": "api"}
+        status, record = agent.post(spec)
+        assert status == 200 and answers(first) and not answers(second), record
+        assert agent.delete(spec)[0] == 200
+    finally:
+        agent.terminate()
+        bystander.kill()
+        bystander.wait()
+        lonely.stop()
+        for folder in (*made, pod, other.parent, top):
+            wait_until(lambda folder=folder: remove_group(folder), 10, f"{folder} is empty")
+
+
+@NEEDS_ROOT
+def test_a_v1_group_that_others_are_in_is_not_limited(lonely, tmp_path):
+    """Which the topology does not name: where the process is, the kernel says."""
+    mount = group_mount("pids")
+    if mount is None:
+        pytest.skip("this machine has no cgroup v1 with the controller pids")
+    instance = lonely.instances["api-1"]
+    group = mount / f"squall-e2e-{os.getpid()}-shared"
+    group.mkdir()
+    bystander = subprocess.Popen(["sleep", "600"])
+    agent = start(described(lonely, tmp_path, {"api-1": ("port", str(instance.port))}), tmp_path)
+    try:
+        (group / "cgroup.procs").write_text(str(instance.process.pid))
+        (group / "cgroup.procs").write_text(str(bystander.pid))
+        spec = {**limits_fault(["api-1"], pids=20), "service": "api"}
+        status, record = agent.post(spec)
+        assert status == 409 and f"process {bystander.pid} (sleep)" in record["error"], record
+        assert (group / "pids.max").read_text() == "max\n"
+        bystander.kill()
+        bystander.wait()
+        spec = {**limits_fault(["api-1"], pids=20), "service": "api"}
+        assert agent.post(spec)[0] == 200 and (group / "pids.max").read_text() == "20\n"
+        assert agent.delete(spec)[0] == 200 and (group / "pids.max").read_text() == "max\n"
+    finally:
+        agent.terminate()
+        bystander.kill()
+        lonely.stop()
+        wait_until(lambda: remove_group(group), 10, "the group is empty")
 
 
 def test_a_plan_and_a_dry_run_know_what_is_found(lonely, tmp_path):

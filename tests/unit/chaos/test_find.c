@@ -250,6 +250,48 @@ static void by_cgroup_pod_and_unit(void **state)
     assert_int_equal(rmdir(inner) | rmdir(service), 0);
 }
 
+/* Two containers of a pod, and somebody in the pod's own group who is neither. */
+static void the_group_of_several_is_what_they_have_in_common(void **state)
+{
+    (void)state;
+    const char *root = hierarchy();
+    if (root == NULL) {
+        print_message("[  SKIP  ] no cgroup hierarchy can be written: needs root\n");
+        return;
+    }
+    char top[128], left[192], right[192], name[64], glob[80], who[64];
+    struct fault_found found = {0};
+    struct base_error err = {0};
+    (void)snprintf(top, sizeof top, "%s/squall-common-%d", root, (int)getpid());
+    (void)snprintf(left, sizeof left, "%s/aa", top);
+    (void)snprintf(right, sizeof right, "%s/ab", top);
+    (void)snprintf(name, sizeof name, "squall-common-%d", (int)getpid());
+    (void)snprintf(glob, sizeof glob, "%s *", name);
+    assert_int_equal(mkdir(top, 0755) | mkdir(left, 0755) | mkdir(right, 0755), 0);
+    struct child one = start(name, join_cgroup, left);
+    struct child two = start(name, join_cgroup, right);
+    assert_true(fault_find("command", glob, &found, &err));
+    assert_int_equal(found.count, 2);
+    if (strcmp(root, "/sys/fs/cgroup") != 0)
+        assert_string_equal(found.cgroup, top);
+    assert_null(found.strangers);
+    fault_found_fini(&found);
+    struct child other = start("bystander", join_cgroup, top);
+    assert_true(fault_find("command", glob, &found, &err));
+    assert_null(found.cgroup);
+    (void)snprintf(who, sizeof who, "process %d (sleep)", (int)other.pid);
+    assert_non_null(strstr(found.strangers, who));
+    assert_non_null(strstr(found.strangers, top));
+    fault_found_fini(&found);
+    (void)snprintf(glob, sizeof glob, "%d:%llu", (int)two.pid, 0ULL);
+    assert_refused("process", glob, BASE_NOT_FOUND); /* another one had that pid */
+    assert_refused("process", "12", BASE_INVALID);
+    end(&one);
+    end(&two);
+    end(&other);
+    assert_int_equal(rmdir(left) | rmdir(right) | rmdir(top), 0);
+}
+
 static void own_namespace(void *ctx)
 {
     (void)ctx;
@@ -310,6 +352,7 @@ int main(void)
         cmocka_unit_test(several_are_told_oldest_first),
         cmocka_unit_test(by_port),
         cmocka_unit_test(by_cgroup_pod_and_unit),
+        cmocka_unit_test(the_group_of_several_is_what_they_have_in_common),
         cmocka_unit_test(its_namespace_and_addresses),
         cmocka_unit_test(what_makes_no_sense_is_refused),
     };

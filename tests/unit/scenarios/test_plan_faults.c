@@ -27,6 +27,42 @@ static void test_grace_asks_with_sigterm(void **state)
     topo_fini(&topo);
 }
 
+/* Of one whose processes must be found, the agent knows what it has. */
+static void test_who_is_found_is_taken_for_every_kind(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"pause: {}",
+                                        "cpu: {}",
+                                        "memory: {size: 64MiB}",
+                                        "limits: {files: 9}",
+                                        "kill: {}",
+                                        "partition: {from: [postgres]}",
+                                        "network: {peers: [postgres], delay: 9ms}",
+                                        "tcp: {latency: 100ms}",
+                                        "http: {abort: {status: 503}}",
+                                        "dns: {names: [a.test], answer: servfail}"};
+    struct topo topo = platform(TOPO_LOOPBACK);
+    for (size_t s = 0; s < topo.service_count; s++) {
+        for (size_t i = 0; i < topo.services[s].instance_count; i++) {
+            struct topo_instance *instance = &topo.services[s].instances[i];
+            free(instance->status_file);
+            free(instance->cgroup);
+            free(instance->netns);
+            instance->status_file = base_str_dup("");
+            instance->cgroup = instance->netns = NULL;
+            instance->find_by = base_str_dup("port");
+            instance->find_value = base_str_dup("80");
+        }
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        char *text = replaced(SAMPLE, "kill: {}", kinds[i]);
+        struct plan plan = planned(text, &topo, &plain);
+        plan_fini(&plan);
+        free(text);
+    }
+    topo_fini(&topo);
+}
+
 static void test_pause_needs_a_process(void **state)
 {
     (void)state;
@@ -288,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grace_asks_with_sigterm),
+        cmocka_unit_test(test_who_is_found_is_taken_for_every_kind),
         cmocka_unit_test(test_pause_needs_a_process),
         cmocka_unit_test(test_what_the_platform_refuses),
         cmocka_unit_test(test_network),

@@ -24,8 +24,9 @@
  *   port     "8080", listening in the agent's network namespace
  *   cgroup   "/system.slice/x", it and what is below it, as /proc/PID/cgroup says
  *   pod      "UID", "UID/CONTAINER" or "/CONTAINER"
- * Processes are those of the instance; a signal goes to the oldest of them. Where netns and cgroup
- * are null, those of that process count; statusFile is then "".
+ * Processes are those of the instance; `kill` goes to the oldest of them. Where netns is null, that
+ * of the oldest counts; where cgroup is, the smallest that holds all of them and nobody else. Then
+ * statusFile is "".
  * statusFile, rewritten atomically at each change:
  *   {"name":"users-1","state":"starting"|"ready"|"unready"|"backoff"|"failed"|"stopped",
  *    "pid":123,"startTicks":456,"restarts":0,"lastExit":"killed by signal 9"|null}
