@@ -6,6 +6,19 @@
 
 static const int64_t shortest_lease_ms = 200; /* under it, scheduling alone would end faults */
 
+static bool check_track(const struct fault_spec *spec, struct base_error *err)
+{
+    const char *refused = spec->track.on ? fault_track_refused(spec->kind) : NULL;
+    if (refused != NULL)
+        return base_fail(err, BASE_INVALID, "fault %s: track makes no sense with %s: %s", spec->id,
+                         fault_kind_name(spec->kind), refused);
+    return !spec->track.on || spec->track.count > 0 || spec->track.share > 0 ||
+           base_fail(err, BASE_INVALID,
+                     "fault %s: track says neither how many instances nor what share of them are "
+                     "hit (trackCount, trackShare)",
+                     spec->id);
+}
+
 static bool check_itself(const struct fault_spec *spec, struct base_error *err)
 {
     if (!agent_id_valid(spec->id))
@@ -30,7 +43,7 @@ static bool check_itself(const struct fault_spec *spec, struct base_error *err)
             if (base_str_eq(spec->targets[i], spec->targets[j]))
                 return base_fail(err, BASE_INVALID, "fault %s names the target %s twice", spec->id,
                                  spec->targets[i]);
-    return true;
+    return check_track(spec, err);
 }
 
 static bool check_ceiling(const struct fault_spec *spec, const struct agent_limits *limits,
@@ -102,11 +115,18 @@ static bool hide_each_other(enum fault_kind a, enum fault_kind b)
     return a == b || proxies;
 }
 
+/* A part and the whole, or two parts of one, which knows what it does. */
+static bool are_one(const struct fault_spec *part, const struct fault_spec *other)
+{
+    return part->parent != NULL &&
+           (base_str_eq(part->parent, other->id) || base_str_eq(part->parent, other->parent));
+}
+
 static bool check_overlap(const struct fault_spec *spec, const struct fault_spec *const *standing,
                           size_t standing_count, struct base_error *err)
 {
     for (size_t i = 0; i < standing_count; i++) {
-        if (!hide_each_other(standing[i]->kind, spec->kind))
+        if (!hide_each_other(standing[i]->kind, spec->kind) || are_one(spec, standing[i]))
             continue;
         for (size_t t = 0; t < spec->target_count; t++)
             if (names(standing[i], spec->targets[t]))

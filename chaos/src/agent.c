@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "confine.h"
+#include "fault_roster.h"
 #include "model/control.h"
 #include "netback.h"
 #include "sweep.h"
@@ -168,6 +169,10 @@ static void on_settled(void *ctx, struct fault *fault)
     const struct fault_record *record = fault_record_of(fault);
     if (fault_is_final(fault) && record->end == FAULT_END_RECOVERY)
         recovery_report(agent, fault);
+    const char *parent = fault_spec_of(fault)->parent;
+    struct fault *whole = parent != NULL ? agent_find(agent, parent) : NULL;
+    if (whole != NULL)
+        fault_roster_wake(whole);
     agent_api_settled(agent, fault);
     check_closed(agent);
 }
@@ -251,10 +256,51 @@ struct fault *agent_take(struct agent *agent, const struct fault_spec *spec, str
             err->code = BASE_UNAVAILABLE;
         return NULL;
     }
+    if (spec->parent != NULL) {
+        (void)base_fail(err, BASE_INVALID, "fault %s: parent is for the agent to give", spec->id);
+        return NULL;
+    }
     if (!admit(agent, spec, err) || !check_clock(spec, err) || !agent_can(agent, spec->kind, err) ||
         !agent_used_check(agent->used, spec->id, err))
         return NULL;
     return fault_new(&agent->env, spec, &agent->topo, err);
+}
+
+/* --- for faults that are made of others --- */
+
+static struct fault *on_spawn(void *ctx, const struct fault_spec *spec, const struct topo *topo,
+                              struct base_error *err)
+{
+    struct agent *agent = ctx;
+    if (agent->closing) {
+        (void)base_fail(err, BASE_UNAVAILABLE, "this agent is shutting down");
+        return NULL;
+    }
+    struct fault *fault = admit(agent, spec, err) ? fault_new(&agent->env, spec, topo, err) : NULL;
+    if (fault != NULL)
+        add_fault(agent, fault);
+    return fault;
+}
+
+static struct fault *on_find(void *ctx, const char *id)
+{
+    return agent_find(ctx, id);
+}
+
+static void on_each_part(void *ctx, const char *parent,
+                         void (*on_part)(void *part_ctx, struct fault *part), void *part_ctx)
+{
+    struct agent *agent = ctx;
+    for (size_t i = 0; i < agent->fault_count; i++)
+        if (base_str_eq(fault_spec_of(agent->faults[i])->parent, parent))
+            on_part(part_ctx, agent->faults[i]);
+}
+
+static const struct topo *on_topology(void *ctx)
+{
+    struct agent *agent = ctx;
+    (void)refresh_topology(agent, NULL); /* one that cannot be read is as it was */
+    return &agent->topo;
 }
 
 bool agent_start(struct agent *agent, struct fault *fault, struct base_error *err)
@@ -262,6 +308,8 @@ bool agent_start(struct agent *agent, struct fault *fault, struct base_error *er
     if (!agent_used_take(agent->used, fault_spec_of(fault)->id, err))
         return false;
     add_fault(agent, fault);
+    if (!fault_spec_of(fault)->track.on)
+        agent_watch_add(agent->watch, fault);
     fault_start(fault);
     return true;
 }
@@ -474,9 +522,14 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
         .netback = fault_netback_pick(NULL),
         .allowed = agent->allowed,
         .allowed_count = agent->allowed_count,
+        .spawn = on_spawn,
+        .find = on_find,
+        .each_part = on_each_part,
+        .topology = on_topology,
         .on_settled = on_settled,
         .ctx = agent,
     };
+    agent->watch = agent_watch_new(&agent->env);
     /* The address first: when it is in use, nothing of a running platform is touched. */
     if (config->address != NULL && !listen_on(agent, config, err))
         return false;
@@ -524,6 +577,7 @@ void agent_free(struct agent *agent)
         return;
     io_server_free(agent->server);
     agent_api_fini(agent);
+    agent_watch_free(agent->watch);
     for (size_t i = 0; i < agent->fault_count; i++)
         fault_free(agent->faults[i]);
     for (size_t i = 0; i < agent->halted_count; i++)

@@ -13,6 +13,7 @@
 #include "io/digest.h"
 #include "io/http_server.h"
 #include "used.h"
+#include "watch.h"
 
 enum {
     AGENT_MAX_STANDING = 256, /* faults that have not ended */
@@ -45,6 +46,7 @@ struct agent {
     char token_digest[IO_SHA256_TEXT];
     struct wall_ns started;
     struct fault_env env;
+    struct agent_watch *watch;
     struct fault **faults; /* in the order of their arrival */
     size_t fault_count;
     char **halted; /* runs that had injected here: known whatever their controller's clock says */

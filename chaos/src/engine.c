@@ -16,8 +16,13 @@ struct fault {
     bool halted;  /* somebody waits for its end: nothing but its absence is worth waiting for */
     bool applied; /* journaled, and perhaps in place */
     bool renewal_due;
-    bool reverted_again; /* the first revert had failed */
-    bool unknown;        /* its journal entry did not tell how to revert: it stays stuck */
+    bool hold; /* before its apply */
+    bool held;
+    bool verify_due; /* after the next renewal */
+    unsigned verified;
+    struct mono_ns promised; /* its first lease ends by then; 0: as its spec says */
+    bool reverted_again;     /* the first revert had failed */
+    bool unknown;            /* its journal entry did not tell how to revert: it stays stuck */
     enum fault_step step;
     bool step_over; /* the outcome is known, its timer is about to fire */
     enum fault_outcome outcome;
@@ -87,6 +92,35 @@ struct fault_env *fault_env_of(const struct fault *fault)
 struct dur_ns fault_effect_left(const struct fault *fault)
 {
     return fault_lease_left(&fault->lease, base_mono_now());
+}
+struct dur_ns fault_time_left(const struct fault *fault)
+{
+    return base_mono_sub(fault->lease.expires, base_mono_now());
+}
+void fault_hold(struct fault *fault)
+{
+    fault->hold = true;
+}
+bool fault_is_held(const struct fault *fault)
+{
+    return fault->held;
+}
+void fault_promise(struct fault *fault, struct dur_ns left)
+{
+    fault->promised = base_mono_add(base_mono_now(), left);
+}
+void fault_verify_again(struct fault *fault)
+{
+    fault->verify_due = true;
+}
+unsigned fault_verified(const struct fault *fault)
+{
+    return fault->verified;
+}
+void fault_take_evidence(struct fault *fault, const struct fault_evidence *evidence)
+{
+    fault_record_add_evidence(&fault->record, evidence->target, evidence->when, evidence->metric,
+                              evidence->value, evidence->expected, evidence->ok, evidence->at);
 }
 bool fault_is_applied(const struct fault *fault)
 {
@@ -272,6 +306,9 @@ static void on_lease(void *ctx)
 static void lease_begin(struct fault *fault)
 {
     struct dur_ns lease = fault->spec.lease;
+    struct dur_ns promised = base_mono_sub(fault->promised, base_mono_now());
+    if (fault->promised.ns != 0 && promised.ns < lease.ns)
+        lease = promised;
     if (fault->ops->instant != NULL && fault->ops->instant(&fault->spec) &&
         lease.ns < fault->spec.duration.ns)
         lease = fault->spec.duration;
@@ -318,13 +355,8 @@ static void not_applied(struct fault *fault)
     fault->record.expires_at = (struct wall_ns){0};
 }
 
-static void after_prepare(struct fault *fault)
+static void begin_apply(struct fault *fault)
 {
-    if (fault->outcome != FAULT_OUTCOME_OK) {
-        fault_note_error(fault, fault->step_error.message);
-        end_unapplied(fault);
-        return;
-    }
     struct base_error err = {0};
     move(fault, FAULT_APPLYING);
     lease_begin(fault);
@@ -341,6 +373,19 @@ static void after_prepare(struct fault *fault)
     step_begin(fault, FAULT_STEP_APPLY);
 }
 
+static void after_prepare(struct fault *fault)
+{
+    if (fault->outcome != FAULT_OUTCOME_OK) {
+        fault_note_error(fault, fault->step_error.message);
+        end_unapplied(fault);
+    } else if (fault->hold) {
+        fault->held = true;
+        settled(fault);
+    } else {
+        begin_apply(fault);
+    }
+}
+
 static void after_apply(struct fault *fault)
 {
     if (fault->outcome != FAULT_OUTCOME_OK) {
@@ -351,32 +396,6 @@ static void after_apply(struct fault *fault)
     } else {
         step_begin(fault, FAULT_STEP_VERIFY);
     }
-}
-
-static void after_verify(struct fault *fault)
-{
-    struct base_error err = {0};
-    if (fault->outcome != FAULT_OUTCOME_OK) {
-        fail(fault, fault->outcome == FAULT_OUTCOME_NO_EFFECT ? FAULT_INEFFECTIVE : FAULT_FAILED);
-        return;
-    }
-    move(fault, FAULT_ACTIVE);
-    /* The entry from before the apply is on disk in any case: enough to revert by. */
-    if (!write_journal(fault, &err))
-        base_log_line(fault->env->log, BASE_WARN, err.message, BASE_TEXT("fault", fault->spec.id));
-    /* The controller learns of the fault only now: its lease starts anew. */
-    struct mono_ns now = base_mono_now();
-    struct dur_ns left = fault_lease_left(&fault->lease, now);
-    if (left.ns < fault->spec.lease.ns * 3 / 4)
-        fault->renewal_due =
-            fault_lease_renew(&fault->lease, now, fault->spec.lease) || fault->renewal_due;
-    if (fault->renewal_due) {
-        fault->renewal_due = false;
-        lease_watch(fault);
-        step_begin(fault, FAULT_STEP_RENEW);
-        return;
-    }
-    settled(fault);
 }
 
 static void after_renew(struct fault *fault)
@@ -391,6 +410,42 @@ static void after_renew(struct fault *fault)
     }
     if (fault->renewal_due) {
         fault->renewal_due = false;
+        step_begin(fault, FAULT_STEP_RENEW);
+        return;
+    }
+    if (fault->verify_due) {
+        fault->verify_due = false;
+        step_begin(fault, FAULT_STEP_VERIFY);
+        return;
+    }
+    settled(fault);
+}
+
+static void after_verify(struct fault *fault)
+{
+    struct base_error err = {0};
+    if (fault->outcome != FAULT_OUTCOME_OK) {
+        fail(fault, fault->outcome == FAULT_OUTCOME_NO_EFFECT ? FAULT_INEFFECTIVE : FAULT_FAILED);
+        return;
+    }
+    fault->verified++;
+    if (fault->record.state == FAULT_ACTIVE) { /* measured again, of a lease that goes on */
+        after_renew(fault);
+        return;
+    }
+    move(fault, FAULT_ACTIVE);
+    /* The entry from before the apply is on disk in any case: enough to revert by. */
+    if (!write_journal(fault, &err))
+        base_log_line(fault->env->log, BASE_WARN, err.message, BASE_TEXT("fault", fault->spec.id));
+    /* The controller learns of the fault only now: its lease starts anew. */
+    struct mono_ns now = base_mono_now();
+    struct dur_ns left = fault_lease_left(&fault->lease, now);
+    if (left.ns < fault->spec.lease.ns * 3 / 4 && fault->promised.ns == 0)
+        fault->renewal_due =
+            fault_lease_renew(&fault->lease, now, fault->spec.lease) || fault->renewal_due;
+    if (fault->renewal_due) {
+        fault->renewal_due = false;
+        lease_watch(fault);
         step_begin(fault, FAULT_STEP_RENEW);
         return;
     }
@@ -436,6 +491,29 @@ static void after_gone(struct fault *fault)
     settled(fault);
 }
 
+void fault_go_on(struct fault *fault)
+{
+    if (!fault->held || fault->record.state != FAULT_REQUESTED)
+        return;
+    fault->held = false;
+    begin_apply(fault);
+}
+
+/* Also on disk: an agent that dies knows then whom the fault had hit. */
+void fault_add_arrival(struct fault *fault, const struct fault_arrival *arrival)
+{
+    struct base_error err = {0};
+    fault_record_add_arrival(&fault->record, arrival);
+    if (arrival->joined)
+        fault_record_add_target(&fault->record, arrival->target);
+    base_log_line(fault->env->log, arrival->joined ? BASE_INFO : BASE_WARN,
+                  arrival->joined ? "instance joined" : "instance missed",
+                  BASE_TEXT("fault", fault->spec.id), BASE_TEXT("target", arrival->target),
+                  BASE_TEXT("what", arrival->what), BASE_TEXT("how", arrival->how));
+    if (fault->applied && !fault_is_final(fault) && !write_journal(fault, &err))
+        base_log_line(fault->env->log, BASE_WARN, err.message, BASE_TEXT("fault", fault->spec.id));
+}
+
 static void on_next(void *ctx)
 {
     static void (*const after[FAULT_STEP_COUNT])(struct fault *) = {
@@ -454,11 +532,11 @@ static void on_next(void *ctx)
 
 /* --- birth and death --- */
 
-static struct fault *fault_alloc(struct fault_env *env, enum fault_kind kind)
+static struct fault *fault_alloc(struct fault_env *env, const struct fault_spec *spec)
 {
     struct fault *fault = base_calloc(1, sizeof *fault);
     fault->env = env;
-    fault->ops = fault_ops_of(kind);
+    fault->ops = spec->track.on ? &fault_roster_ops : fault_ops_of(spec->kind);
     io_timer_init(&fault->lease_timer, env->loop, on_lease, fault);
     io_timer_init(&fault->deadline_timer, env->loop, on_deadline, fault);
     io_timer_init(&fault->next_timer, env->loop, on_next, fault);
@@ -484,7 +562,7 @@ static void record_init(struct fault_record *record, const struct fault_spec *sp
 struct fault *fault_new(struct fault_env *env, const struct fault_spec *spec,
                         const struct topo *topo, struct base_error *err)
 {
-    struct fault *fault = fault_alloc(env, spec->kind);
+    struct fault *fault = fault_alloc(env, spec);
     fault_spec_copy(&fault->spec, spec);
     record_init(&fault->record, spec);
     if (!fault->ops->open(fault, topo, err)) {
@@ -502,7 +580,7 @@ void fault_start(struct fault *fault)
 
 struct fault *fault_recover(struct fault_env *env, struct agent_journal_entry *entry)
 {
-    struct fault *fault = fault_alloc(env, entry->spec.kind);
+    struct fault *fault = fault_alloc(env, &entry->spec);
     fault->spec = entry->spec;
     fault->record = entry->record;
     fault->applied = true;

@@ -38,6 +38,14 @@ enum fault_outcome {
     FAULT_OUTCOME_FAILED
 };
 
+enum fault_place {
+    FAULT_PLACE_NONE,    /* a target is not held, but struck; or it is no process */
+    FAULT_PLACE_NETNS,   /* its network namespace */
+    FAULT_PLACE_GROUP,   /* its control group; where it has none, its process */
+    FAULT_PLACE_PROCESS, /* nothing but its process */
+    FAULT_PLACE_ADDRESS  /* whoever answers there is told with each renewal */
+};
+
 struct fault_ops {
     /* chaos/capability.h; NULL: any can. */
     bool (*host)(struct base_error *err);
@@ -50,6 +58,8 @@ struct fault_ops {
     /* What a later agent needs to revert; and its reading. */
     json_t *(*undo)(const struct fault *fault);
     bool (*reopen)(struct fault *fault, const json_t *undo, struct base_error *err);
+    /* What holds a target, so that a new process of it is held, too. */
+    enum fault_place place;
     void (*step[FAULT_STEP_COUNT])(struct fault *fault);
     /* How long a step may take; NULL or 0: the engine's default. */
     struct dur_ns (*deadline)(const struct fault *fault, enum fault_step step);
@@ -76,6 +86,7 @@ extern const struct fault_ops fault_http_ops;
 extern const struct fault_ops fault_dns_ops;
 extern const struct fault_ops fault_postgres_ops;
 extern const struct fault_ops fault_redis_ops;
+extern const struct fault_ops fault_roster_ops; /* of a fault of any kind with `track` */
 
 struct fault_netback_ops; /* netback.h */
 
@@ -89,8 +100,16 @@ struct fault_env { /* outlives every fault */
     /* Folders that may be filled, beside the platform's own; without symbolic links. */
     char *const *allowed;
     size_t allowed_count;
-    /* The fault has become active, was renewed, or has ended. It may be freed inside only when it
-     * has ended. */
+    /* For faults that are made of others (fault_roster.c). spawn: refused or in the agent's hands,
+     * but not started. */
+    struct fault *(*spawn)(void *ctx, const struct fault_spec *spec, const struct topo *topo,
+                           struct base_error *err);
+    struct fault *(*find)(void *ctx, const char *id); /* NULL: it is not known (any more) */
+    void (*each_part)(void *ctx, const char *parent,
+                      void (*on_part)(void *part_ctx, struct fault *part), void *part_ctx);
+    const struct topo *(*topology)(void *ctx); /* as its file is now, if that can be read */
+    /* The fault is held, has become active, was renewed or measured again, or has ended. It may be
+     * freed inside only when it has ended. */
     void (*on_settled)(void *ctx, struct fault *fault);
     void *ctx;
 };
@@ -114,6 +133,20 @@ const struct fault_spec *fault_spec_of(const struct fault *fault);
 const struct fault_record *fault_record_of(const struct fault *fault);
 bool fault_is_final(const struct fault *fault);
 bool fault_is_renewing(const struct fault *fault);
+
+/* --- for a fault that is made of others --- */
+/* Before it is started: it waits before its apply until it is let go on. */
+void fault_hold(struct fault *fault);
+bool fault_is_held(const struct fault *fault);
+void fault_go_on(struct fault *fault);
+/* Its first lease ends by then at the latest: the whole was promised to be gone. */
+void fault_promise(struct fault *fault, struct dur_ns left);
+/* An active one measures its effect again, after its next renewal; on_settled follows. */
+void fault_verify_again(struct fault *fault);
+unsigned fault_verified(const struct fault *fault);       /* how often that was done with success */
+struct dur_ns fault_time_left(const struct fault *fault); /* of its `for` */
+void fault_take_evidence(struct fault *fault, const struct fault_evidence *evidence);
+void fault_add_arrival(struct fault *fault, const struct fault_arrival *arrival);
 
 /* --- for the kinds --- */
 void fault_step_done(struct fault *fault, enum fault_outcome outcome, const struct base_error *err);

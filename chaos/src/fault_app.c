@@ -430,6 +430,7 @@ const struct fault_ops fault_app_ops = {
     .platform = app_platform,
     .open = app_open,
     .undo = app_undo,
+    .place = FAULT_PLACE_ADDRESS,
     .reopen = app_reopen,
     .step = {[FAULT_STEP_PREPARE] = app_prepare,
              [FAULT_STEP_APPLY] = app_apply,

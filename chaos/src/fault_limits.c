@@ -474,6 +474,7 @@ const struct fault_ops fault_limits_ops = {
     .capabilities = UINT64_C(1) << CAP_SYS_RESOURCE, /* prlimit(2) on other users' processes */
     .open = limits_open,
     .undo = limits_undo,
+    .place = FAULT_PLACE_PROCESS,
     .reopen = limits_reopen,
     .step = {[FAULT_STEP_PREPARE] = limits_prepare,
              [FAULT_STEP_APPLY] = limits_apply,

@@ -510,6 +510,7 @@ const struct fault_ops fault_network_ops = {
         UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_NET_ADMIN | UINT64_C(1) << CAP_NET_RAW,
     .open = network_open,
     .undo = network_undo,
+    .place = FAULT_PLACE_NETNS,
     .reopen = network_reopen,
     .step = {[FAULT_STEP_PREPARE] = network_prepare,
              [FAULT_STEP_APPLY] = network_apply,

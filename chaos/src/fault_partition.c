@@ -290,6 +290,7 @@ const struct fault_ops fault_partition_ops = {
     .capabilities = UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_NET_ADMIN,
     .open = partition_open,
     .undo = partition_undo,
+    .place = FAULT_PLACE_NETNS,
     .reopen = partition_reopen,
     .step = {[FAULT_STEP_PREPARE] = partition_prepare,
              [FAULT_STEP_APPLY] = partition_apply,

@@ -523,6 +523,7 @@ const struct fault_ops fault_pause_ops = {
     .capabilities = UINT64_C(1) << CAP_KILL,
     .open = pause_open,
     .undo = pause_undo,
+    .place = FAULT_PLACE_GROUP,
     .reopen = pause_reopen,
     .step = {[FAULT_STEP_PREPARE] = pause_prepare,
              [FAULT_STEP_APPLY] = pause_apply,

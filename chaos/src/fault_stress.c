@@ -532,7 +532,7 @@ static bool stress_reopen(struct fault *fault, const json_t *undo, struct base_e
 #define STRESS_OPS                                                                                 \
     {                                                                                              \
         .platform = stress_platform, .open = stress_open, .undo = stress_undo,                     \
-        .reopen = stress_reopen,                                                                   \
+        .place = FAULT_PLACE_GROUP, .reopen = stress_reopen,                                       \
         .step = {[FAULT_STEP_PREPARE] = stress_prepare, [FAULT_STEP_APPLY] = stress_apply,         \
                  [FAULT_STEP_VERIFY] = stress_verify,   [FAULT_STEP_RENEW] = stress_renew,         \
                  [FAULT_STEP_REVERT] = stress_revert,   [FAULT_STEP_VERIFY_GONE] = stress_gone},   \

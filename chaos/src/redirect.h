@@ -97,7 +97,7 @@ void redirect_close(struct fault *fault);
 #define REDIRECT_OPS(more)                                                                         \
     .host = fault_redirect_host,                                                                   \
     .capabilities = UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_NET_ADMIN | (more),          \
-    .undo = redirect_undo,                                                                         \
+    .place = FAULT_PLACE_NETNS, .undo = redirect_undo,                                             \
     .step = {[FAULT_STEP_PREPARE] = redirect_prepare, [FAULT_STEP_APPLY] = redirect_apply,         \
              [FAULT_STEP_VERIFY] = redirect_verify,   [FAULT_STEP_RENEW] = redirect_renew,         \
              [FAULT_STEP_REVERT] = redirect_revert,   [FAULT_STEP_VERIFY_GONE] = redirect_gone},   \

@@ -33,15 +33,21 @@ static const char help[] =
     "                      or '{randomMaxPercent: 50%}'\n"
     "  --lease DURATION    it goes away when squall has been silent for this long (3s)\n"
     "  --max-affected P    largest share of the service's instances that may be hit (50%)\n"
+    "  --track             instances that come meanwhile are hit, too\n"
     "  --seed N            decides whom a selection hits (1)\n"
     "  --all               list: those that ended within the last hour, too\n"
     "  --json              list: the agent's records as they are\n" AGENT_CHOICE_HELP;
+
+struct shown { /* of a record, that has been printed */
+    size_t evidence;
+    size_t arrivals;
+};
 
 struct fault_options {
     struct agent_choice choice;
     struct scn_fault_words words;
     uint64_t seed;
-    bool dry_run, all, json;
+    bool dry_run, all, json, track;
     char **rest; /* words that are no options */
     int rest_count;
 };
@@ -51,11 +57,16 @@ struct fault_options {
 static void print_news(void *ctx, const char *what, const struct fault_record *record)
 {
     char now[BASE_WALL_TEXT];
-    size_t *shown = ctx; /* evidence that has been printed */
+    struct shown *shown = ctx;
     base_wall_format(base_wall_now(), now);
     (void)printf("%s  %s\n", now, what);
-    for (; record != NULL && *shown < record->evidence_count; (*shown)++) {
-        const struct fault_evidence *one = &record->evidence[*shown];
+    for (; record != NULL && shown->arrivals < record->arrival_count; shown->arrivals++) {
+        const struct fault_arrival *one = &record->arrivals[shown->arrivals];
+        (void)printf("  %-7s %s (%s): %s\n", one->joined ? "joined" : "missed", one->target,
+                     one->what, one->how);
+    }
+    for (; record != NULL && shown->evidence < record->evidence_count; shown->evidence++) {
+        const struct fault_evidence *one = &record->evidence[shown->evidence];
         (void)printf("  %-7s %s: %s is %s, expected %s%s\n", one->when, one->target, one->metric,
                      one->value, one->expected, one->ok ? "" : " (NOT so)");
     }
@@ -71,7 +82,7 @@ static int keep_fault(const struct control_agent *agent, const struct plan *plan
                                 [FAULT_SESSION_HALTED] = EXIT_CODE_ABORTED,
                                 [FAULT_SESSION_UNCLEAN] = EXIT_CODE_UNCLEAN};
     struct base_error err = {0};
-    size_t shown = 0;
+    struct shown shown = {0};
     enum fault_session_end end;
     BASE_AUTO_FREE char *why = NULL;
     const struct fault_session_config config = {
@@ -133,6 +144,7 @@ static int fault_apply(struct fault_options *options)
         return cli_usage("fault apply: which KIND on which SERVICE? see squall fault --help");
     if (options->words.duration == NULL)
         return cli_usage("fault apply: say how long it may last at most: --for 30s");
+    options->words.track = options->track ? "true" : NULL;
     options->words.kind = options->rest[0];
     options->words.service = options->rest[1];
     options->words.details = (const char *const *)(options->rest + 2);
@@ -273,6 +285,7 @@ int cmd_fault(int argc, char **argv)
         {"select", .text = &options.words.select},
         {"max-affected", .text = &options.words.max_affected},
         {"seed", .seed = &options.seed},
+        {"track", .flag = &options.track},
         {"dry-run", .flag = &options.dry_run},
         {"all", .flag = &options.all},
         {"json", .flag = &options.json},

@@ -90,6 +90,12 @@ void dry_run_fault(const struct plan_fault *fault, const struct topo *topo)
                  spec->target_count, instances, spec->service,
                  instances > 0 ? 100.0 * (double)spec->target_count / (double)instances : 0.0,
                  spec->max_affected * 100);
+    if (spec->track.count > 0)
+        (void)printf("  follows    instances that come meanwhile, %llu at a time\n",
+                     (unsigned long long)spec->track.count);
+    else if (spec->track.on)
+        (void)printf("  follows    instances that come meanwhile, %.4g %% of them\n",
+                     spec->track.share * 100);
     (void)printf("  mechanism  %s\n", mechanism_of(spec->kind));
     print_gate(fault);
 }

@@ -97,6 +97,9 @@ static void show_fault(struct progress *progress, const char *state, const json_
     if (strcmp(state, "waiting") == 0)
         (void)fprintf(progress->out, " for probe %s, at most %s", text_of(fields, "probe"),
                       text_of(fields, "within"));
+    if (*text_of(fields, "how") != '\0')
+        (void)fprintf(progress->out, " %s (%s): %s", text_of(fields, "target"),
+                      text_of(fields, "what"), text_of(fields, "how"));
     (void)fputc('\n', progress->out);
     if (strcmp(state, "gone") == 0 || strcmp(state, "ineffective") == 0)
         show_evidence(progress, json_object_get(fields, "record"));

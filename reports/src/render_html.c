@@ -183,11 +183,12 @@ static void parts(const struct view *view, const struct chart charts[static CHAR
     static const struct {
         const char *id;
         bool chart;
-    } order[] = {{"faults", false},      {"gates", false},          {"rate", true},
-                 {"latency", true},      {"objectives", false},     {"slos", false},
-                 {"reconcile", false},   {"percentiles", true},     {"load", false},
-                 {"fault-times", false}, {"fault-evidence", false}, {"timeline", false},
-                 {"probes", false},      {"queries", false},        {"evidence", false}};
+    } order[] = {{"faults", false},   {"gates", false},       {"arrivals", false},
+                 {"rate", true},      {"latency", true},      {"objectives", false},
+                 {"slos", false},     {"reconcile", false},   {"percentiles", true},
+                 {"load", false},     {"fault-times", false}, {"fault-evidence", false},
+                 {"timeline", false}, {"probes", false},      {"queries", false},
+                 {"evidence", false}};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         if (order[i].chart)
             chart_of_id(charts, order[i].id, out);

@@ -228,6 +228,7 @@ void view_build(const struct report *report, const struct verdict *verdict, stru
     view_objectives(out);
     view_faults(report, out);
     view_gates(report, out);
+    view_arrivals(report, out);
     view_slos(report, out);
     view_reconcile(report, out);
     view_load(report, out);

@@ -87,6 +87,7 @@ void view_tiles(const struct report *report, struct view *view);
 /* Tables about faults (view_faults.c) and service levels (view_slos.c). */
 void view_faults(const struct report *report, struct view *view);
 void view_gates(const struct report *report, struct view *view);
+void view_arrivals(const struct report *report, struct view *view);
 void view_fault_times(const struct report *report, struct view *view);
 void view_fault_evidence(const struct report *report, struct view *view);
 void view_slos(const struct report *report, struct view *view);

@@ -114,6 +114,34 @@ void view_gates(const struct report *report, struct view *view)
     }
 }
 
+/* Who came while a fault was in force, and whether it was hit. */
+void view_arrivals(const struct report *report, struct view *view)
+{
+    static const struct view_column columns[] = {
+        {"Hit", VIEW_WORD},  {"Fault", VIEW_NAME},  {"Target", VIEW_WORD},
+        {"What", VIEW_TEXT}, {"Seen", VIEW_NUMBER}, {"How, or why not", VIEW_TEXT},
+        {NULL, VIEW_WORD}};
+    struct view_table *table = view_table_add(
+        view, "arrivals", "Instances that came during a fault",
+        "Those that are not hit were missed: the fault was less than its selection says now.",
+        columns);
+    for (size_t i = 0; i < report->fault_count; i++) {
+        const struct fault_record *f = &report->faults[i];
+        for (size_t k = 0; k < f->arrival_count; k++) {
+            const struct fault_arrival *a = &f->arrivals[k];
+            char *cells[VIEW_COLUMNS_MAX] = {
+                base_str_dup(a->joined ? "joined" : "missed"),
+                base_str_printf("%zu: %s", i + 1, f->name),
+                base_str_dup(a->target),
+                base_str_printf("%s%s%s%s", a->what, a->who != NULL ? " (" : "",
+                                a->who != NULL ? a->who : "", a->who != NULL ? ")" : ""),
+                view_since_load(report, a->seen_at),
+                base_str_dup(a->how)};
+            view_row_add(table, a->joined ? VIEW_GOOD : VIEW_WARN, cells);
+        }
+    }
+}
+
 void view_fault_times(const struct report *report, struct view *view)
 {
     static const struct view_column columns[] = {

@@ -141,6 +141,14 @@ static void check_times(struct scn_reporter *reporter, const struct scn_fault *f
                 fault->ramp.steps);
 }
 
+static void check_track(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    const char *refused = fault->track ? fault_track_refused(fault->kind) : NULL;
+    scn_at(reporter, "spec.faults[%zu].track", i);
+    if (refused != NULL)
+        scn_say(reporter, "makes no sense with %s: %s", fault_kind_name(fault->kind), refused);
+}
+
 /* Of an external target only the URLs are known: not its processes, namespaces or chaos endpoints,
  * which are what a fault is applied to and measured on. */
 static void check_breakable(struct scn_reporter *reporter)
@@ -332,6 +340,7 @@ static void check_faults(struct scn_reporter *reporter)
             continue;
         check_after(reporter, fault, i);
         check_times(reporter, fault, i);
+        check_track(reporter, fault, i);
         check_fault_end(reporter, fault, i);
         scn_check_gate(reporter, i);
         if (fault->kind == FAULT_PARTITION)

@@ -472,6 +472,20 @@ static void fill_targets(struct planner *planner, const struct scn_occurrence *o
     free(chosen);
 }
 
+/* How many are hit at a time, also of instances that come later. */
+static void fill_track(const struct scn_fault *fault, size_t want, struct fault_spec *spec)
+{
+    spec->track.on = fault->track;
+    if (!fault->track)
+        return;
+    if (fault->select.mode == SCN_SELECT_ALL)
+        spec->track.share = 1;
+    else if (fault->select.mode == SCN_SELECT_PERCENT)
+        spec->track.share = fault->select.percent;
+    else
+        spec->track.count = want;
+}
+
 /* What is right as a whole may be too little in the first of a ramp's steps. */
 static void check_scaled(struct planner *planner, const struct fault_spec *spec, size_t index)
 {
@@ -530,6 +544,7 @@ static void plan_fault(struct planner *planner, const struct scn_occurrence *occ
     check_cap(planner, fault, service, index,
               random ? share_of(fault->select.up_to, service->instance_count) : want);
     fill_targets(planner, occurrence, service, want, spec);
+    fill_track(fault, want, spec);
 }
 
 static void need_agent(struct planner *planner)

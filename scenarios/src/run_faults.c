@@ -233,6 +233,20 @@ static void on_status(struct run *run, struct run_fault *fault, const struct run
         lose_agent(run, fault, "it no longer knows the fault", now);
 }
 
+/* Instances that came meanwhile. */
+static void tell_arrivals(struct run *run, struct run_fault *fault,
+                          const struct fault_record *record)
+{
+    for (; fault->arrivals < record->arrival_count; fault->arrivals++) {
+        const struct fault_arrival *arrival = &record->arrivals[fault->arrivals];
+        run_fault_event(run, fault, arrival->joined ? "fault.joined" : "fault.missed",
+                        json_pack("{s:o,s:o,s:o,s:o}", "target", model_json_text(arrival->target),
+                                  "what", model_json_text(arrival->what), "who",
+                                  model_json_text(arrival->who), "how",
+                                  model_json_text(arrival->how)));
+    }
+}
+
 void run_on_fault(struct run *run, size_t index, enum run_request request,
                   const struct run_reply *reply)
 {
@@ -249,6 +263,7 @@ void run_on_fault(struct run *run, size_t index, enum run_request request,
     if (reply->kind == RUN_REPLY_RECORD) {
         json_decref(fault->record);
         fault->record = fault_record_to_json(reply->record);
+        tell_arrivals(run, fault, reply->record);
     }
     if (request == RUN_APPLY && fault->stage == RF_APPLYING)
         on_applied(run, fault, reply, now);

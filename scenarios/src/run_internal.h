@@ -53,6 +53,7 @@ struct run_fault {
     struct mono_ns give_up;  /* reverting: when it is called unclean */
     struct mono_ns heard;    /* last whole answer of the agent */
     json_t *record;          /* the newest record, or NULL */
+    size_t arrivals;         /* of it, that are on the timeline */
 };
 
 struct run_probe {

@@ -107,6 +107,44 @@ static void a_fault_that_waited_for_longer_than_the_load_fails_the_run(void **st
     world_fini(&world);
 }
 
+/* The record has them in each answer; the timeline has each once. */
+static void who_comes_during_a_fault_is_told_once(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world.joins[0] = true;
+    world_run(&world);
+    assert_promise(&world);
+    assert_int_equal(run_get_outcome(world.run)->aborted, RUN_NOT_ABORTED);
+    assert_in_range(world.faults[0].renewals, 3, 100);
+    assert_int_equal(world_count(&world, "fault.joined"), 1);
+    assert_int_equal(world_count(&world, "fault.missed"), 1);
+    assert_true(world_position(&world, "fault.joined") < world_position(&world, "fault.missed"));
+    assert_true(world_position(&world, "fault.missed") < world_position(&world, "fault.gone"));
+    world_fini(&world);
+}
+
+/* An agent that dies while somebody is joining: the promise holds as ever. */
+static void an_agent_that_dies_while_one_joins_leaves_nothing(void **state)
+{
+    (void)state;
+    for (int step = 0; step < 12; step++) {
+        for (int death = DIE_BEFORE_WORK; death <= DIE_STOPPED; death++) {
+            struct world world;
+            world_init(&world);
+            world.joins[0] = world.joins[1] = true;
+            world.death = (enum world_death)death;
+            world.death_step = step;
+            world.agent_back_after = 2 * BASE_NS_PER_S;
+            world_run(&world);
+            assert_promise(&world);
+            assert_in_range(world_count(&world, "fault.joined"), 0, 2);
+            world_fini(&world);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +154,8 @@ int main(void)
         cmocka_unit_test(a_stuck_fault_is_unclean),
         cmocka_unit_test(a_fault_waits_for_the_one_that_it_follows),
         cmocka_unit_test(a_fault_waits_for_its_target),
+        cmocka_unit_test(who_comes_during_a_fault_is_told_once),
+        cmocka_unit_test(an_agent_that_dies_while_one_joins_leaves_nothing),
         cmocka_unit_test(a_fault_that_waited_for_longer_than_the_load_fails_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

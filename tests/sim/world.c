@@ -294,13 +294,27 @@ static void agent_apply(struct world *world, size_t index)
     }
 }
 
+static void agent_renew(struct world *world, size_t index)
+{
+    static char target[] = "users-9";
+    static char what[] = "new instance";
+    static char how[] = "as sim-a.2";
+    struct world_fault *fault = &world->faults[index];
+    fault->lease_until = world->now + spec_of(world, index)->lease.ns;
+    if (!world->joins[index] || ++fault->renewals > 2)
+        return;
+    const struct fault_arrival arrival = {
+        .target = target, .what = what, .how = how, .joined = fault->renewals == 1};
+    fault_record_add_arrival(&fault->record, &arrival);
+}
+
 static void agent_work(struct world *world, size_t index, enum run_request request)
 {
     struct world_fault *fault = &world->faults[index];
     if (request == RUN_APPLY && !world->refused[index])
         agent_apply(world, index);
     else if (request == RUN_RENEW && fault->applied && !fault->reverted)
-        fault->lease_until = world->now + spec_of(world, index)->lease.ns;
+        agent_renew(world, index);
     else if (request == RUN_REVERT)
         agent_end(world, index, FAULT_END_REQUEST, world->now);
 }

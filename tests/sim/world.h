@@ -24,6 +24,7 @@ struct world_fault {
     bool applied;
     bool reverted;
     bool revert_asked;
+    int renewals;
     bool forgotten; /* the agent came back without its journal */
     int64_t applied_at, lease_until, expires_at, reverted_at;
     struct fault_record record;
@@ -48,6 +49,8 @@ struct world {
     bool refused[WORLD_FAULTS];
     bool halted; /* refused: the agent was halted after the run began */
     bool stuck[WORLD_FAULTS];
+    bool joins[WORLD_FAULTS]; /* its first renewal finds one that has joined, its second a missed
+                                 one */
     int64_t slow_gone;        /* ns from the revert to its absence being measured */
     int disk_full_at;         /* the n-th event, from 0; -1: never */
     int64_t signal_at;        /* -1: none */

@@ -303,6 +303,8 @@ static bool is_unset(const struct codec_field *field, const void *value)
         return *(const unsigned *)at == 0;
     case CODEC_BOOL:
         return !*(const bool *)at;
+    case CODEC_REAL:
+        return !(*(const double *)at > 0 || *(const double *)at < 0);
     case CODEC_U32:
         return *(const uint32_t *)at == 0;
     case CODEC_U64:

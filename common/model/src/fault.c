@@ -252,6 +252,14 @@ static const struct codec_field spec_fields[] = {
      .min = 1,
      AT(targets),
      .count_offset = offsetof(struct fault_spec, target_count)},
+    {.key = "track", .type = CODEC_BOOL, .optional = true, AT(track.on)},
+    {.key = "trackCount", .type = CODEC_U64, .optional = true, AT(track.count)},
+    {.key = "trackShare",
+     .type = CODEC_REAL,
+     .range = RANGE_SHARE,
+     .optional = true,
+     AT(track.share)},
+    {.key = "parent", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(parent)},
     {.type = CODEC_VARIANT,
      .words = &kinds,
      .variants = variants,
@@ -275,6 +283,20 @@ static const struct codec_field evidence_fields[] = {
 #undef AT
 static const struct codec_shape evidence_shape = {
     .name = "evidence", .size = sizeof(struct fault_evidence), CODEC_FIELDS(evidence_fields)};
+
+#define AT(member) .offset = offsetof(struct fault_arrival, member)
+static const struct codec_field arrival_fields[] = {
+    {.key = "target", .type = CODEC_TEXT, AT(target)},
+    {.key = "what", .type = CODEC_TEXT, AT(what)},
+    {.key = "who", .type = CODEC_TEXT_OR_NULL, AT(who)},
+    {.key = "joined", .type = CODEC_BOOL, AT(joined)},
+    {.key = "how", .type = CODEC_TEXT, AT(how)},
+    {.key = "seenAtNs", .type = CODEC_NS, AT(seen_at)},
+    {.key = "decidedAtNs", .type = CODEC_NS, AT(decided_at)},
+};
+#undef AT
+static const struct codec_shape arrival_shape = {
+    .name = "arrival", .size = sizeof(struct fault_arrival), CODEC_FIELDS(arrival_fields)};
 
 #define AT(member) .offset = offsetof(struct fault_record, member)
 static const struct codec_field record_fields[] = {
@@ -302,6 +324,12 @@ static const struct codec_field record_fields[] = {
      .shape = &evidence_shape,
      AT(evidence),
      .count_offset = offsetof(struct fault_record, evidence_count)},
+    {.key = "arrivals",
+     .type = CODEC_OBJECTS,
+     .shape = &arrival_shape,
+     .optional = true,
+     AT(arrivals),
+     .count_offset = offsetof(struct fault_record, arrival_count)},
 };
 #undef AT
 static const struct codec_shape record_shape = {
@@ -357,6 +385,40 @@ void fault_record_add_evidence(struct fault_record *record, const char *target, 
         .ok = ok,
         .at = at,
     };
+}
+
+void fault_record_add_arrival(struct fault_record *record, const struct fault_arrival *arrival)
+{
+    record->arrivals =
+        base_reallocarray(record->arrivals, record->arrival_count + 1, sizeof *record->arrivals);
+    codec_copy(&arrival_shape, &record->arrivals[record->arrival_count++], arrival);
+}
+
+void fault_record_add_target(struct fault_record *record, const char *target)
+{
+    for (size_t i = 0; i < record->target_count; i++)
+        if (base_str_eq(record->targets[i], target))
+            return;
+    record->targets =
+        base_reallocarray(record->targets, record->target_count + 1, sizeof *record->targets);
+    record->targets[record->target_count++] = base_str_dup(target);
+}
+
+const char *fault_track_refused(enum fault_kind kind)
+{
+    static const char of_a_store[] = "it is in force at the server that it was told to; let it "
+                                     "come back with \"repeat\"";
+    switch (kind) {
+    case FAULT_KILL:
+        return "what comes back is what a kill waits for; \"every\" kills that, too";
+    case FAULT_DISK_FILL:
+        return "it fills a file system, whoever lives there";
+    case FAULT_POSTGRES:
+    case FAULT_REDIS:
+        return of_a_store;
+    default:
+        return NULL;
+    }
 }
 
 const char *fault_kind_name(enum fault_kind kind)

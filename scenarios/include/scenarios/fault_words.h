@@ -15,6 +15,7 @@ struct scn_fault_words { /* as a scenario would say them; NULL: its default */
     const char *lease;
     const char *select; /* "one", "all", "2", "50%" */
     const char *max_affected;
+    const char *track;          /* "true" */
     const char *const *details; /* "key=value" of the kind */
     size_t detail_count;
 };

@@ -184,6 +184,7 @@ struct scn_fault {
     char *service;
     struct scn_select select;
     double max_affected; /* 0..1 */
+    bool track;          /* instances that come later are hit, too */
     enum fault_kind kind;
     struct {
         int signal;

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "admission.h"
+#include "chaos/capability.h"
 
 static char users_1[] = "users-1";
 static char users_2[] = "users-2";
@@ -87,6 +88,46 @@ static void every_time_has_the_ceiling(void **state)
     spec.kind = FAULT_APP;
     spec.app.latency.ns = INT64_MAX;
     assert_int_equal(admit(&spec, NULL, "latency"), BASE_LIMIT);
+}
+
+static void what_cannot_follow_is_refused_with_the_reason(void **state)
+{
+    (void)state;
+    static const struct {
+        enum fault_kind kind;
+        const char *why; /* NULL: it can */
+    } kinds[] = {
+        {FAULT_KILL, "every"},      {FAULT_PARTITION, NULL}, {FAULT_APP, NULL},
+        {FAULT_PAUSE, NULL},        {FAULT_CPU, NULL},       {FAULT_MEMORY, NULL},
+        {FAULT_NETWORK, NULL},      {FAULT_LIMITS, NULL},    {FAULT_DISK_FILL, "file system"},
+        {FAULT_TCP, NULL},          {FAULT_HTTP, NULL},      {FAULT_DNS, NULL},
+        {FAULT_POSTGRES, "server"}, {FAULT_REDIS, "server"},
+    };
+    assert_int_equal(sizeof kinds / sizeof *kinds, FAULT_KIND_COUNT);
+    struct fault_spec spec = fault(id_a, first, 1);
+    spec.track.on = true;
+    assert_int_equal(admit(&spec, NULL, "trackCount"), BASE_INVALID);
+    spec.track.share = 1;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct fault_spec one = spec;
+        one.kind = kinds[i].kind;
+        assert_int_equal(admit(&one, NULL, kinds[i].why != NULL ? kinds[i].why : ""),
+                         kinds[i].why != NULL ? BASE_INVALID : BASE_OK);
+    }
+}
+
+static void a_part_does_not_hide_the_whole_but_counts(void **state)
+{
+    (void)state;
+    struct fault_spec whole = fault(id_a, two, 2);
+    struct fault_spec part = fault(id_b, first, 1);
+    whole.track.on = true;
+    whole.track.share = 1;
+    assert_int_equal(admit(&part, &whole, "hide each other"), BASE_LIMIT);
+    part.parent = id_a;
+    assert_int_equal(admit(&part, &whole, ""), BASE_OK);
+    part.targets = third;
+    assert_int_equal(admit(&part, &whole, "75 %"), BASE_LIMIT);
 }
 
 static void half_of_a_service_is_taken_and_more_is_not(void **state)
@@ -175,6 +216,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_that_cannot_be_halted_is_refused),
         cmocka_unit_test(every_time_has_the_ceiling),
+        cmocka_unit_test(what_cannot_follow_is_refused_with_the_reason),
+        cmocka_unit_test(a_part_does_not_hide_the_whole_but_counts),
         cmocka_unit_test(half_of_a_service_is_taken_and_more_is_not),
         cmocka_unit_test(the_faults_own_cap_counts_when_it_is_lower),
         cmocka_unit_test(faults_that_stand_count_once_each),

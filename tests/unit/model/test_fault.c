@@ -55,6 +55,15 @@
     "'evidence':[{'target':'users-1','when':'during','metric':'process alive','value':'no',"       \
     "'expected':'no','ok':true,'atNs':3}]}"
 
+#define FOLLOWS                                                                                    \
+    HEAD("pause") "'track':true,'trackCount':2,'trackShare':0.5,'parent':'r1','pause':{}}"
+#define FOLLOWED                                                                                   \
+    "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
+    "'state':'gone','end':'expired','wasActive':true,'error':'late','requestedAtNs':1,"            \
+    "'appliedAtNs':2,'verifiedAtNs':3,'revertedAtNs':4,'goneAtNs':5,'expiresAtNs':6,"              \
+    "'evidence':[],'arrivals':[{'target':'users-3','what':'new instance','who':'pid 7',"           \
+    "'joined':true,'how':'as r1-1.2','seenAtNs':3,'decidedAtNs':4}]}"
+
 static const char *const spec_nullable[] = {"method",  "path",   "pathPrefix", "body",
                                             "address", "server", "table"};
 CASE(fault_spec, struct fault_spec, spec_nullable);
@@ -78,7 +87,9 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, DNS);
     assert_round_trip(&fault_spec_case, POSTGRES);
     assert_round_trip(&fault_spec_case, REDIS);
+    assert_round_trip(&fault_spec_case, FOLLOWS);
     assert_round_trip(&fault_record_case, RECORD);
+    assert_round_trip(&fault_record_case, FOLLOWED);
 }
 
 static void test_every_key_guarded(void **state)

@@ -116,6 +116,35 @@ static void scripts_hold_no_names(void **state)
     hdr_fini(&hist.hdr);
 }
 
+/* A table of their own, with who was missed and why. */
+static void who_came_during_a_fault_is_shown(void **state)
+{
+    (void)state;
+    static char name[] = "cut-off", joined[] = "users-3", missed[] = "users-4";
+    static char what[] = "new instance", who[] = "pid 7", how[] = "as r1-1.2", why[] = "the cap";
+    struct fault_arrival arrivals[] = {
+        {.target = joined, .what = what, .who = who, .joined = true, .how = how},
+        {.target = missed, .what = what, .how = why}};
+    struct fault_record fault = {.name = name, .arrivals = arrivals, .arrival_count = 2};
+    struct report report = {.faults = &fault, .fault_count = 1};
+    struct verdict verdict = {.scenario = name, .run = name, .status = VERDICT_PASS};
+    struct view view;
+    struct base_buf out;
+    base_buf_init(&out, 1 << 20);
+    view_build(&report, &verdict, &view);
+    render_markdown(&view, &out);
+    const char *table = strstr(out.data, "Instances that came during a fault");
+    assert_non_null(table);
+    const char *first = strstr(table, "joined | 1: cut-off | users-3 | new instance (pid 7) |");
+    assert_non_null(first);
+    assert_non_null(strstr(first, "as r1-1.2"));
+    const char *second = strstr(first, "missed | 1: cut-off | users-4 | new instance |");
+    assert_non_null(second);
+    assert_non_null(strstr(second, "the cap"));
+    base_buf_fini(&out);
+    view_fini(&view);
+}
+
 static void durations_are_readable(void **state)
 {
     (void)state;
@@ -274,6 +303,7 @@ int main(void)
         cmocka_unit_test(markdown_cells_stay_in_their_row),
         cmocka_unit_test(svg_is_made_the_pages_own),
         cmocka_unit_test(scripts_hold_no_names),
+        cmocka_unit_test(who_came_during_a_fault_is_shown),
         cmocka_unit_test(durations_are_readable),
         cmocka_unit_test(summary_is_ascii_aligned_and_narrow),
         cmocka_unit_test(one_cause_is_told_once),

@@ -237,6 +237,10 @@ static const struct {
      "squall dies, and the host's clock is everybody's, the lease's too; start the service under "
      "libfaketime, as another platform"},
     {"kill: {}", "kill: {}, clock: {}", "spec.faults[0].clock: there is no clock skew"},
+    {"kill: {}", "kill: {}, track: true",
+     "spec.faults[0].track: makes no sense with kill: what comes back is what a kill waits for"},
+    {"kill: {}", "diskFill: {left: 5%}, track: true", "track: makes no sense with diskFill"},
+    {"kill: {}", "pause: {}, track: 5", "track: expected true or false"},
     {"kill: {}", "memory: {}", "a measure is missing, expected one of size, percent"},
     {"kill: {}", "memory: {size: 64}", "the bare number 64 needs a unit"},
     {"kill: {}", "memory: {size: 64MiB, percent: 5%}", "expected exactly one measure"},

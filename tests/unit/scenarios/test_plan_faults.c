@@ -27,6 +27,32 @@ static void test_grace_asks_with_sigterm(void **state)
     topo_fini(&topo);
 }
 
+static void test_what_is_followed_is_how_many_are_selected(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *select;
+        uint64_t count;
+        double share;
+    } cases[] = {{"pause: {}, track: true", 1, 0},
+                 {"pause: {}, track: true, select: {count: 1}", 1, 0},
+                 {"pause: {}, track: true, select: {percent: 50%}", 0, 0.5},
+                 {"pause: {}, track: true, select: all, maxAffected: 100%", 0, 1},
+                 {"pause: {}", 0, 0}};
+    struct topo topo = platform(TOPO_NETNS);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = replaced(SAMPLE, "kill: {}", cases[i].select);
+        struct plan plan = planned(text, &topo, &plain);
+        const struct fault_spec *spec = &plan.faults[0].spec;
+        assert_int_equal(spec->track.on, i < 4);
+        assert_int_equal(spec->track.count, cases[i].count);
+        assert_true(spec->track.share == cases[i].share);
+        plan_fini(&plan);
+        free(text);
+    }
+    topo_fini(&topo);
+}
+
 /* Of one whose processes must be found, the agent knows what it has. */
 static void test_who_is_found_is_taken_for_every_kind(void **state)
 {
@@ -324,6 +350,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grace_asks_with_sigterm),
+        cmocka_unit_test(test_what_is_followed_is_how_many_are_selected),
         cmocka_unit_test(test_who_is_found_is_taken_for_every_kind),
         cmocka_unit_test(test_pause_needs_a_process),
         cmocka_unit_test(test_what_the_platform_refuses),

@@ -145,6 +145,12 @@ struct fault_spec {
     char *service;
     char **targets; /* names of instances, never empty */
     size_t target_count;
+    struct {            /* instances that come while it lasts */
+        bool on;        /* those that match are hit, too; else they are listed as missed */
+        uint64_t count; /* so many are hit at a time; 0: share says how many */
+        double share;   /* of the service's instances, rounded down; 0..1 */
+    } track;
+    char *parent; /* the agent's own: the fault that this one is a part of; NULL: none */
     union {
         struct {
             int signal;
@@ -265,6 +271,17 @@ struct fault_evidence {
     struct wall_ns at;
 };
 
+/* An instance that came while the fault was in force: for the first time, or as another process. */
+struct fault_arrival {
+    char *target;
+    char *what;  /* "new instance", "new process", "restarted" */
+    char *who;   /* "pid 123"; NULL: its process is not known */
+    bool joined; /* it is hit, and that was measured; else it was missed */
+    char *how;   /* joined: by what; missed: why */
+    struct wall_ns seen_at;
+    struct wall_ns decided_at; /* joined: its effect was measured then */
+};
+
 struct fault_record {
     char *id;
     char *run;
@@ -284,6 +301,8 @@ struct fault_record {
     struct wall_ns expires_at;
     struct fault_evidence *evidence;
     size_t evidence_count;
+    struct fault_arrival *arrivals; /* grows at its end; what is there stays as it is */
+    size_t arrival_count;
 };
 
 bool fault_spec_from_json(const json_t *json, struct fault_spec *out, struct base_error *err);
@@ -297,6 +316,12 @@ void fault_record_fini(struct fault_record *record);
 void fault_record_add_evidence(struct fault_record *record, const char *target, const char *when,
                                const char *metric, const char *value, const char *expected, bool ok,
                                struct wall_ns at);
+
+/* Takes copies. */
+void fault_record_add_arrival(struct fault_record *record, const struct fault_arrival *arrival);
+void fault_record_add_target(struct fault_record *record, const char *target);
+/* Why faults of this kind cannot follow instances that come later; NULL: they can. */
+const char *fault_track_refused(enum fault_kind kind);
 
 /* It was applied, and a measurement taken during it did not show its effect. */
 bool fault_record_ineffective(const struct fault_record *record);
