@@ -35,13 +35,22 @@ struct fault {
 const struct fault_ops *fault_ops_of(enum fault_kind kind)
 {
     static const struct fault_ops *const all[] = {
-        [FAULT_KILL] = &fault_kill_ops,         [FAULT_PARTITION] = &fault_partition_ops,
-        [FAULT_APP] = &fault_app_ops,           [FAULT_PAUSE] = &fault_pause_ops,
-        [FAULT_CPU] = &fault_cpu_ops,           [FAULT_MEMORY] = &fault_memory_ops,
-        [FAULT_NETWORK] = &fault_network_ops,   [FAULT_DISK_FILL] = &fault_disk_ops,
-        [FAULT_LIMITS] = &fault_limits_ops,     [FAULT_TCP] = &fault_tcp_ops,
-        [FAULT_HTTP] = &fault_http_ops,         [FAULT_DNS] = &fault_dns_ops,
-        [FAULT_POSTGRES] = &fault_postgres_ops, [FAULT_REDIS] = &fault_redis_ops,
+        [FAULT_KILL] = &fault_kill_ops,
+        [FAULT_PARTITION] = &fault_partition_ops,
+        [FAULT_APP] = &fault_app_ops,
+        [FAULT_PAUSE] = &fault_pause_ops,
+        [FAULT_CPU] = &fault_cpu_ops,
+        [FAULT_MEMORY] = &fault_memory_ops,
+        [FAULT_NETWORK] = &fault_network_ops,
+        [FAULT_DISK_FILL] = &fault_disk_ops,
+        [FAULT_LIMITS] = &fault_limits_ops,
+        [FAULT_TCP] = &fault_tcp_ops,
+        [FAULT_HTTP] = &fault_http_ops,
+        [FAULT_DNS] = &fault_dns_ops,
+        [FAULT_POSTGRES] = &fault_postgres_ops,
+        [FAULT_REDIS] = &fault_redis_ops,
+        [FAULT_IO] = &fault_io_ops,
+        [FAULT_IO_THROTTLE] = &fault_throttle_ops,
     };
     return all[kind];
 }

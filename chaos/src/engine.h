@@ -87,6 +87,8 @@ extern const struct fault_ops fault_dns_ops;
 extern const struct fault_ops fault_postgres_ops;
 extern const struct fault_ops fault_redis_ops;
 extern const struct fault_ops fault_roster_ops; /* of a fault of any kind with `track` */
+extern const struct fault_ops fault_io_ops;
+extern const struct fault_ops fault_throttle_ops;
 
 struct fault_netback_ops; /* netback.h */
 
@@ -97,7 +99,7 @@ struct fault_env { /* outlives every fault */
     const struct base_log *log;
     const struct fault_netback_ops
         *netback; /* by what the network is impaired; NULL: nothing can */
-    /* Folders that may be filled, beside the platform's own; without symbolic links. */
+    /* Folders that may be written to, beside the platform's own; without symbolic links. */
     char *const *allowed;
     size_t allowed_count;
     /* For faults that are made of others (fault_roster.c). spawn: refused or in the agent's hands,

@@ -4,8 +4,7 @@
  * state. Nobody but a satellite holds it, so that it vanishes with that process, which ends when
  * the lease lapses or the agent is no more. Proven by the blocks that the kernel has given to the
  * file; over when no such process holds one. What is free for others is on record, but proves
- * nothing: others write too. The file system that holds the agent's own journal is never filled
- * below a reserve.
+ * nothing: others write too.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -16,20 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "crew.h"
 #include "engine.h"
+#include "place.h"
 #include "step.h"
 #include "undo.h"
 
 #define FILLER "squall-fill" /* how they are told from all other processes */
 
-enum { poll_ms = 20, idle_ms = 200, chunk_mib = 64, least_chunk = 4096, reserve_mib = 256 };
-static const double reserve_share = 0.05;
+enum { poll_ms = 20, idle_ms = 200, chunk_mib = 64, least_chunk = 4096 };
 static const double least = 0.99; /* of what was asked for: file systems round to blocks */
 
 struct disk_state {
@@ -81,96 +79,28 @@ static struct disk_state *state_new(struct fault *fault)
     return state;
 }
 
-static bool lies_in(const char *path, const char *folder)
-{
-    size_t len = strlen(folder);
-    return base_str_eq(folder, "/") ||
-           (strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0'));
-}
-
-static bool is_allowed(const struct fault_env *env, const char *folder)
-{
-    for (size_t i = 0; i < env->allowed_count; i++)
-        if (lies_in(folder, env->allowed[i]))
-            return true;
-    return false;
-}
-
 static bool disk_open(struct fault *fault, const struct topo *topo, struct base_error *err)
 {
     const struct fault_spec *spec = fault_spec_of(fault);
     struct disk_state *state = state_new(fault);
-    if (spec->disk.path[0] != '/')
-        return base_fail(err, BASE_INVALID, "path %s: expected one that starts with /",
-                         spec->disk.path);
-    BASE_AUTO_FREE char *own = topo->state_dir != NULL ? realpath(topo->state_dir, NULL) : NULL;
-    state->folder = realpath(spec->disk.path, NULL);
-    if (state->folder == NULL)
-        return base_fail_errno(err, "path %s", spec->disk.path);
-    if ((own != NULL && lies_in(state->folder, own)) ||
-        is_allowed(fault_env_of(fault), state->folder))
-        return true;
-    return base_fail(err, BASE_DENIED,
-                     "path %s does not lie in %s, the state folder of the platform \"%s\", nor in "
-                     "a folder that this agent's --allow-path names: filling it would hit others. "
-                     "Whoever runs the agent can start it with --allow-path %s",
-                     spec->disk.path, topo->state_dir != NULL ? topo->state_dir : "(none)",
-                     topo->name, state->folder);
+    return fault_place_open(fault, topo, spec->disk.path, &state->folder, err);
 }
 
 /* --- space --- */
-
-struct space {
-    int64_t total;
-    int64_t available; /* to processes without privileges */
-};
-
-static bool space_of(const char *folder, struct space *out, struct base_error *err)
-{
-    struct statvfs fs;
-    if (statvfs(folder, &fs) < 0)
-        return base_fail_errno(err, "file system of %s", folder);
-    *out = (struct space){.total = (int64_t)(fs.f_blocks * fs.f_frsize),
-                          .available = (int64_t)(fs.f_bavail * fs.f_frsize)};
-    return true;
-}
-
-/* Without room for its journal the agent could take no fault, and note no halt. */
-static bool holds_journal(const struct fault *fault, const char *folder)
-{
-    struct stat here;
-    struct stat journal;
-    return stat(folder, &here) < 0 ||
-           stat(agent_journal_dir(fault_env_of(fault)->journal), &journal) < 0 ||
-           here.st_dev == journal.st_dev;
-}
 
 static bool plan_bytes(struct fault *fault, struct base_error *err)
 {
     struct disk_state *state = fault_state_of(fault);
     const struct fault_spec *spec = fault_spec_of(fault);
-    struct space space = {0};
-    if (!space_of(state->folder, &space, err))
+    struct fault_space space = {0};
+    if (!fault_place_space(state->folder, &space, err))
         return false;
-    int64_t reserve = 0;
-    if (holds_journal(fault, state->folder)) {
-        reserve = (int64_t)((double)space.total * reserve_share);
-        if (reserve < INT64_C(1048576) * reserve_mib)
-            reserve = INT64_C(1048576) * reserve_mib;
-    }
     int64_t left = (int64_t)((double)space.total * spec->disk.left);
     state->bytes = spec->disk.bytes > 0 ? spec->disk.bytes : space.available - left;
     if (state->bytes <= 0)
         return base_fail(err, BASE_LIMIT, "%s has less free than is to be left: nothing to fill",
                          state->folder);
-    if (space.available - state->bytes >= reserve)
-        return true;
-    return base_fail(err, BASE_LIMIT,
-                     "%lld MiB of the %lld MiB available at %s would leave less than the reserve "
-                     "of %lld MiB%s; ask for less",
-                     (long long)(state->bytes >> 20), (long long)(space.available >> 20),
-                     state->folder, (long long)(reserve >> 20),
-                     reserve > 0 ? ", for the agent's journal lies there too" : "");
+    return fault_place_has_room(fault, state->folder, state->bytes, err);
 }
 
 /* --- what the kernel says --- */
@@ -187,8 +117,8 @@ static void evidence(struct fault *fault, const char *metric, const char *value,
 static void space_evidence(struct fault *fault)
 {
     const struct disk_state *state = fault_state_of(fault);
-    struct space space = {0};
-    if (!space_of(state->folder, &space, NULL))
+    struct fault_space space = {0};
+    if (!fault_place_space(state->folder, &space, NULL))
         return;
     BASE_AUTO_FREE char *metric = base_str_printf("space at %s", state->folder);
     BASE_AUTO_FREE char *value = base_str_printf(
@@ -220,7 +150,7 @@ static bool holds_file_in(const char *process, const char *folder)
             continue;
         any = true;
         link[len] = '\0';
-        found = lies_in(link, folder);
+        found = fault_place_lies_in(link, folder);
     }
     if (dir != NULL)
         (void)closedir(dir);
@@ -274,20 +204,12 @@ static void on_stopped(void *ctx)
 
 /* --- the steps --- */
 
-static int make_file(const struct disk_state *state, struct base_error *err)
-{
-    int fd = open(state->folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0)
-        (void)base_fail_errno(err, "cannot make a file without a name in %s", state->folder);
-    return fd;
-}
-
 static void disk_prepare(struct fault *fault)
 {
     struct disk_state *state = fault_state_of(fault);
     struct base_error err = {0};
     state->round = FAULT_STEP_PREPARE;
-    BASE_AUTO_FD int fd = make_file(state, &err);
+    BASE_AUTO_FD int fd = fault_place_file(state->folder, NULL, &err);
     bool ok = fd >= 0 && plan_bytes(fault, &err);
     space_evidence(fault);
     fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
@@ -297,7 +219,8 @@ static void disk_apply(struct fault *fault)
 {
     struct disk_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    BASE_AUTO_FD int fd = make_file(state, &err); /* closed here: the satellite's alone */
+    /* Closed here: the satellite's alone. */
+    BASE_AUTO_FD int fd = fault_place_file(state->folder, NULL, &err);
     state->fd = fd;
     struct fault_crew_spec spec = {
         .name = FILLER,

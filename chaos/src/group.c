@@ -120,11 +120,16 @@ size_t fault_group_count(const char *group)
 
 /* --- cgroup v1: a hierarchy for each controller --- */
 
-static bool lists(const char *list, const char *word)
+static bool parts(char letter)
+{
+    return letter == ',' || letter == ' ';
+}
+
+bool fault_group_lists(const char *list, const char *word)
 {
     size_t len = strlen(word);
     for (const char *at = list; (at = strstr(at, word)) != NULL; at += len)
-        if ((at == list || at[-1] == ',') && (at[len] == ',' || at[len] == '\0'))
+        if ((at == list || parts(at[-1])) && (parts(at[len]) || at[len] == '\0'))
             return true;
     return false;
 }
@@ -141,14 +146,14 @@ static char *v1_path_of(pid_t process, const char *controller)
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
         (void)strsep(&line, ":");
         const char *controllers = line != NULL ? strsep(&line, ":") : NULL;
-        if (line != NULL && lists(controllers, controller))
+        if (line != NULL && fault_group_lists(controllers, controller))
             return base_str_dup(line);
     }
     return NULL;
 }
 
 /* proc_pid_mountinfo(5); only a mount of the whole hierarchy: the paths count from its root. */
-static char *v1_mount_of(const char *controller)
+char *fault_group_mount(const char *controller)
 {
     enum { ROOT = 3, POINT = 4 };
     BASE_AUTO_BUF struct base_buf buf;
@@ -157,9 +162,9 @@ static char *v1_mount_of(const char *controller)
         return NULL;
     char *rest = buf.data;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
-        const char *type = strstr(line, " - cgroup ");
+        const char *type = strstr(line, controller != NULL ? " - cgroup " : " - cgroup2 ");
         const char *options = type != NULL ? strrchr(type, ' ') : NULL;
-        if (options == NULL || !lists(options + 1, controller))
+        if (options == NULL || (controller != NULL && !fault_group_lists(options + 1, controller)))
             continue;
         const char *fields[POINT + 1] = {NULL};
         for (int i = 0; i <= POINT && line != NULL; i++)
@@ -176,7 +181,7 @@ char *fault_group_v1(pid_t process, const char *controller)
     BASE_AUTO_FREE char *own = v1_path_of(getpid(), controller);
     if (path == NULL || base_str_eq(path, own) || base_str_eq(path, "/"))
         return NULL;
-    BASE_AUTO_FREE char *mount = v1_mount_of(controller);
+    BASE_AUTO_FREE char *mount = fault_group_mount(controller);
     return mount != NULL ? base_str_printf("%s%s", mount, path) : NULL;
 }
 

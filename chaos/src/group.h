@@ -20,6 +20,11 @@ int fault_group_open(const char *group, const char *file, struct base_error *err
 /* Each process in the group and those below it. */
 void fault_group_each(const char *group, void (*on_process)(void *ctx, pid_t pid), void *ctx);
 
+/* Where the whole v1 hierarchy of a controller is mounted, or with NULL that of cgroup v2; free()
+ * it. NULL: nowhere. */
+char *fault_group_mount(const char *controller);
+/* Whether a list, parted by commas or blanks, holds the word. */
+bool fault_group_lists(const char *list, const char *word);
 /* The v1 group of `controller` that the process is in, as a folder; free() it. NULL when it has
  * none of its own: that hierarchy is not mounted, or it is where this process is too. */
 char *fault_group_v1(pid_t process, const char *controller);

@@ -33,7 +33,7 @@ static bool open_one(struct fault_strain *strain, const char *group, struct base
 bool fault_strain_open(struct fault_strain *strain, const char *group, pid_t process,
                        struct base_error *err)
 {
-    static const char *const controllers[] = {"cpu", "cpuacct", "cpuset", "memory"};
+    static const char *const controllers[] = {"cpu", "cpuacct", "cpuset", "memory", "blkio"};
     bool ok = open_one(strain, group, err);
     for (size_t i = 0; ok && i < sizeof controllers / sizeof *controllers; i++) {
         char *own = fault_group_v1(process, controllers[i]);
@@ -50,7 +50,7 @@ void fault_strain_close(struct fault_strain *strain)
         base_fd_close(&strain->groups[--strain->group_count]);
 }
 
-static bool join(const struct fault_strain *strain)
+bool fault_strain_join(const struct fault_strain *strain)
 {
     for (size_t i = 0; i < strain->group_count; i++)
         if (write(strain->groups[i], "0", 1) != 1) /* the writer itself: cgroups(7) */
@@ -78,7 +78,7 @@ void fault_strain_cpu(void *ctx, int line, struct mono_ns deadline)
 {
     const struct fault_strain *strain = ctx;
     struct dur_ns slice = {slice_us * BASE_NS_PER_US};
-    if (!join(strain))
+    if (!fault_strain_join(strain))
         return;
     struct mono_ns since = base_mono_now();
     int64_t used = own_time_ns();
@@ -155,7 +155,7 @@ void fault_strain_memory(void *ctx, int line, struct mono_ns deadline)
     const struct fault_strain *strain = ctx;
     uint64_t filled = 0;
     offer_to_oom_killer();
-    if (!join(strain))
+    if (!fault_strain_join(strain))
         return;
     unsigned char *memory = mmap(NULL, strain->bytes, PROT_READ | PROT_WRITE,
                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -41,6 +41,38 @@ static void add_times(pid_t pid, struct fault_usage *usage)
     usage->delay_ns += delay;
 }
 
+static uint64_t number_in(const char *group, const char *file, const char *key)
+{
+    BASE_AUTO_BUF struct base_buf buf;
+    uint64_t value = 0;
+    base_buf_init(&buf, 65536);
+    if (group == NULL || !fault_group_read(group, file, &buf, NULL))
+        return 0;
+    char *at = key == NULL ? buf.data : strstr(buf.data, key);
+    if (at == NULL)
+        return 0;
+    at += key == NULL ? 0 : strlen(key);
+    at[strcspn(at, "\n")] = '\0';
+    return base_parse_u64(at, &value) ? value : 0;
+}
+
+void fault_usage_io(pid_t pid, uint64_t *read, uint64_t *written)
+{
+    BASE_AUTO_FREE char *folder = base_str_printf("/proc/%d", (int)pid);
+    *read = number_in(folder, "io", "\nread_bytes: ");
+    *written = number_in(folder, "io", "\nwrite_bytes: ");
+}
+
+static void add_io(pid_t pid, struct fault_usage *usage)
+{
+    uint64_t read = 0;
+    uint64_t written = 0;
+    fault_usage_io(pid, &read, &written);
+    usage->io_read += read;
+    usage->io_written += written;
+    usage->io_busy += read + written > 0 ? 1 : 0;
+}
+
 uint64_t fault_usage_bytes(pid_t pid)
 {
     BASE_AUTO_FREE char *folder = base_str_printf("/proc/%d", (int)pid);
@@ -70,6 +102,7 @@ static void count_one(void *ctx, pid_t pid)
         return; /* a zombie stays listed until init has reaped it */
     usage->workers++;
     add_times(pid, usage);
+    add_io(pid, usage);
     usage->bytes += bytes;
 }
 
@@ -95,21 +128,6 @@ void fault_usage_strike(const char *group)
 }
 
 /* --- limits and their ends --- */
-
-static uint64_t number_in(const char *group, const char *file, const char *key)
-{
-    BASE_AUTO_BUF struct base_buf buf;
-    uint64_t value = 0;
-    base_buf_init(&buf, 65536);
-    if (group == NULL || !fault_group_read(group, file, &buf, NULL))
-        return 0;
-    char *at = key == NULL ? buf.data : strstr(buf.data, key);
-    if (at == NULL)
-        return 0;
-    at += key == NULL ? 0 : strlen(key);
-    at[strcspn(at, "\n")] = '\0';
-    return base_parse_u64(at, &value) ? value : 0;
-}
 
 uint64_t fault_usage_oom_kills(const char *group, pid_t process)
 {

@@ -16,11 +16,16 @@ struct fault_usage {
     int64_t delay_ns;   /* that they have waited for one */
     uint64_t bytes;     /* memory of the workers' own */
     uint64_t all_bytes; /* and of all */
+    uint64_t io_read;   /* bytes that the workers have had from disks */
+    uint64_t io_written;
+    size_t io_busy; /* workers that have had any */
 };
 
 struct fault_usage fault_usage_of(const char *group);
 void fault_usage_strike(const char *group); /* SIGKILL to every worker in it */
 uint64_t fault_usage_bytes(pid_t pid);      /* anonymous memory of one process */
+/* What disks have read and written for it (proc_pid_io(5)). */
+void fault_usage_io(pid_t pid, uint64_t *read, uint64_t *written);
 /* How many processes of the group the kernel has killed for want of memory: memory.events of v2,
  * memory.oom_control of the v1 group that `process` is in. */
 uint64_t fault_usage_oom_kills(const char *group, pid_t process);

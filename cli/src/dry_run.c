@@ -30,6 +30,10 @@ static const char *const mechanisms[] = {
         "sessions of the agent at the server, which ends them by its own timeouts after one lease",
     [FAULT_REDIS] = "commands of the agent at the server: short pauses, keys that expire after one "
                     "lease, clients that are disconnected",
+    [FAULT_IO] = "workers in the target's cgroup, which end by themselves at the lease",
+    [FAULT_IO_THROTTLE] =
+        "io.max of the target's cgroup, or blkio.throttle of cgroup v1; a watchdog "
+        "puts back what was",
 };
 
 static const char *mechanism_of(enum fault_kind kind)

@@ -330,6 +330,27 @@ static void check_postgres(struct scn_reporter *reporter, const struct scn_fault
         scn_say(reporter, "expected the name of a table, or SCHEMA.TABLE");
 }
 
+static void check_throttle(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    enum { least_ops = 10 };
+    const int64_t limits[FAULT_IO_LIMITS] = {
+        [FAULT_IO_READ_RATE] = (int64_t)fault->throttle.read_rate,
+        [FAULT_IO_WRITE_RATE] = (int64_t)fault->throttle.write_rate,
+        [FAULT_IO_READ_OPS] = fault->throttle.read_ops,
+        [FAULT_IO_WRITE_OPS] = fault->throttle.write_ops,
+    };
+    struct base_error err = {0};
+    scn_at(reporter, "spec.faults[%zu].ioThrottle", i);
+    if (!fault_io_limits_check(limits, &err))
+        scn_say(reporter, "%s", err.message);
+    for (int limit = FAULT_IO_READ_OPS; limit <= FAULT_IO_WRITE_OPS; limit++) {
+        scn_at(reporter, "spec.faults[%zu].ioThrottle.%s", i,
+               fault_io_limit_name((enum fault_io_limit)limit));
+        if (limits[limit] > 0 && limits[limit] < least_ops)
+            scn_say(reporter, "expected at least %d: fewer cannot be measured in time", least_ops);
+    }
+}
+
 static void check_faults(struct scn_reporter *reporter)
 {
     check_breakable(reporter);
@@ -365,6 +386,8 @@ static void check_faults(struct scn_reporter *reporter)
             check_postgres(reporter, fault, i);
         if (fault->kind == FAULT_REDIS)
             check_redis(reporter, fault, i);
+        if (fault->kind == FAULT_IO_THROTTLE)
+            check_throttle(reporter, fault, i);
         if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
             scn_at(reporter, "spec.faults[%zu].select.percent", i);
             scn_say(reporter, "selects nothing, expected more than 0%%");

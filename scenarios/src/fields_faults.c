@@ -600,6 +600,16 @@ static const struct scn_field fault_fields[] = {
      .help =
          "Instances that come while it lasts, and new processes of those that are hit, are hit, "
          "too, as far as select and maxAffected allow. Without it they are listed as missed."},
+    {.key = "io",
+     .type = SCN_OBJECT,
+     .shape = &scn_io_shape,
+     .choice = FAULT_IO + 1,
+     .help = "Workers write and read on a disk, in the targets' control groups."},
+    {.key = "ioThrottle",
+     .type = SCN_OBJECT,
+     .shape = &scn_throttle_shape,
+     .choice = FAULT_IO_THROTTLE + 1,
+     .help = "A disk gives the targets' control groups no more than so much."},
     {.key = FAULT_CLOCK,
      .type = SCN_TEXT,
      .refused = FAULT_CLOCK_REFUSED,

@@ -19,6 +19,8 @@ extern const struct scn_shape scn_http_shape;
 extern const struct scn_shape scn_dns_shape;
 extern const struct scn_shape scn_postgres_shape;
 extern const struct scn_shape scn_redis_shape;
+extern const struct scn_shape scn_io_shape;
+extern const struct scn_shape scn_throttle_shape;
 extern const struct scn_shape scn_probe_shape;
 extern const struct scn_shape scn_stage_shape;
 extern const struct scn_shape scn_replay_shape;

@@ -36,10 +36,10 @@ void planner_skip(struct planner *planner, const char *name, char *why)
 
 bool planner_leaves_out(const struct planner *planner, const struct scn_fault *fault)
 {
-    static const bool kernel[FAULT_REDIS + 1] = {
+    static const bool kernel[FAULT_KIND_COUNT] = {
         [FAULT_PARTITION] = true, [FAULT_CPU] = true, [FAULT_MEMORY] = true,
         [FAULT_NETWORK] = true,   [FAULT_TCP] = true, [FAULT_HTTP] = true,
-        [FAULT_DNS] = true,
+        [FAULT_DNS] = true,       [FAULT_IO] = true,  [FAULT_IO_THROTTLE] = true,
     };
     return planner->options->without_kernel_faults && kernel[fault->kind];
 }

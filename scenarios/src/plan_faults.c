@@ -289,19 +289,25 @@ static void fill_network(const struct planner *planner, const struct scn_fault *
     spec->network.seed = seed_of(planner->seed, fault->name) >> 1; /* as JSON numbers go */
 }
 
+/* A folder of the platform's, as a path; free() it. */
+static char *state_folder(struct planner *planner, const char *folder, size_t index)
+{
+    const char *state = planner->topo->state_dir;
+    bool absolute = folder[0] == '/'; /* whether it is allowed, the agent says */
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index,
+           fault_kind_name(planner->scenario->faults[index].kind));
+    if (absolute)
+        return base_str_dup(folder);
+    if (state == NULL || planner->topo->mode == TOPO_EXTERNAL)
+        scn_say(&planner->reporter, "needs a platform with a state folder, which \"%s\" has not",
+                planner->topo->name);
+    return base_str_printf("%s/%s", state != NULL ? state : "", folder);
+}
+
 static void fill_disk(struct planner *planner, const struct scn_fault *fault, size_t index,
                       struct fault_spec *spec)
 {
-    const char *state = planner->topo->state_dir;
-    bool absolute = fault->disk.folder[0] == '/'; /* whether it is allowed, the agent says */
-    scn_at(&planner->reporter, "spec.faults[%zu].diskFill", index);
-    if (absolute)
-        state = NULL;
-    else if (state == NULL || planner->topo->mode == TOPO_EXTERNAL)
-        scn_say(&planner->reporter, "needs a platform with a state folder, which \"%s\" has not",
-                planner->topo->name);
-    spec->disk.path = base_str_printf("%s%s%s", state != NULL ? state : "", absolute ? "" : "/",
-                                      fault->disk.folder);
+    spec->disk.path = state_folder(planner, fault->disk.folder, index);
     spec->disk.bytes = fault->disk.by == SCN_DISK_SIZE ? (int64_t)fault->disk.size : 0;
     spec->disk.left = fault->disk.by == SCN_DISK_LEFT ? fault->disk.left : 0;
 }
@@ -357,6 +363,26 @@ static void fill_redis(const struct scn_fault *fault, struct fault_spec *spec)
     spec->redis.pause = fault->redis.pause;
     spec->redis.bytes = (int64_t)fault->redis.bytes;
     spec->redis.every = fault->redis.every;
+}
+
+static void fill_io(struct planner *planner, const struct scn_fault *fault, size_t index,
+                    struct fault_spec *spec)
+{
+    spec->io.path = state_folder(planner, fault->io.folder, index);
+    spec->io.workers = (int)fault->io.workers;
+    spec->io.mode = fault->io.mode;
+    spec->io.bytes = (int64_t)fault->io.size;
+    spec->io.rate = (int64_t)fault->io.rate;
+}
+
+static void fill_throttle(struct planner *planner, const struct scn_fault *fault, size_t index,
+                          struct fault_spec *spec)
+{
+    spec->throttle.path = state_folder(planner, fault->throttle.folder, index);
+    spec->throttle.limits[FAULT_IO_READ_RATE] = (int64_t)fault->throttle.read_rate;
+    spec->throttle.limits[FAULT_IO_WRITE_RATE] = (int64_t)fault->throttle.write_rate;
+    spec->throttle.limits[FAULT_IO_READ_OPS] = fault->throttle.read_ops;
+    spec->throttle.limits[FAULT_IO_WRITE_OPS] = fault->throttle.write_ops;
 }
 
 static void fill_app(const struct scn_fault *fault, struct fault_spec *spec)
@@ -448,6 +474,14 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
     case FAULT_REDIS:
         need_store(planner, fault, service, index, "redis");
         fill_redis(fault, spec);
+        break;
+    case FAULT_IO:
+        need_groups(planner, fault, service, index);
+        fill_io(planner, fault, index, spec);
+        break;
+    case FAULT_IO_THROTTLE:
+        need_processes(planner, fault, service, index);
+        fill_throttle(planner, fault, index, spec);
         break;
     }
 }

@@ -8,9 +8,10 @@ import http.client
 import time
 
 from chaos_lab import (Instance, answers, app_fault, connects, cpu_fault, cut_off, disk_fault,
-                       echo_command, files_limit, fillers, group_mount, injected_share, kill_fault,
-                       limits_fault, memory_fault, network_fault, partition_fault, pause_fault, sh,
-                       tcp_socket, workers_in)
+                       device_of, echo_command, files_limit, fillers, group_mount, injected_share,
+                       io_fault, kill_fault, limits_fault, limits_on, memory_fault, network_fault,
+                       no_throttle_here, partition_fault, pause_fault, sh, tcp_socket,
+                       throttle_fault, workers_in)
 from conftest import wait_until
 from proxy_lab import RIGHT, dns_fault, http_fault, lookup, tcp_fault
 from stores_lab import postgres_fault, redis_fault, still_there
@@ -244,6 +245,30 @@ class DiskFill(Kind):
     def assert_present(self, effect):
         [size] = fillers(effect.lab.folder).values()
         assert size >= 64 << 20
+
+
+class Io(Kind):
+    target = "jobs-37"
+    never = "by the same steps as cpu"
+
+    def spec(self, lab, targets, **times):
+        return io_fault(lab.folder, targets, mib=1, rate=256 << 10, **times)
+
+    def gone(self, effect):
+        return not workers_in(effect.target)
+
+
+class Throttle(Kind):
+    """A rule that can be written for one device can be for another."""
+    target = "jobs-38"
+    both, never = ("jobs-38", "jobs-40"), "the next row"
+
+    def spec(self, lab, targets, **times):
+        return throttle_fault(lab.folder, targets, write=1 << 20, **times)
+
+    def gone(self, effect):
+        [group] = [g for g in effect.target.groups if (g / "blkio.reset_stats").exists()]
+        return not limits_on(group, device_of(effect.lab.folder))
 
 
 class Files(Kind):
@@ -534,7 +559,7 @@ class Rate(Network):
 
 # Second targets of those above, and their control groups (chaos_lab.JOBS).
 MORE_JOBS = [(31, [None]), (32, [None]), (33, ["freezer"]), (34, []), (35, [None, "pids"]),
-             (36, [None])]
+             (36, [None]), (37, [None]), (38, [None, "blkio"]), (40, ["blkio"])]
 
 KINDS = {
     "kill": Kill(),
@@ -558,6 +583,8 @@ KINDS = {
     "redis (pause)": RedisPause(),
     "redis (fill)": RedisFill(),
     "redis (killClients)": RedisKillClients(),
+    "io": Io(),
+    **({"ioThrottle (v1 blkio)": Throttle()} if no_throttle_here() is None else {}),
     "network (delay)": Network("gateway-15", delay_ms=100.0),
     "network (loss)": Loss("web-17", loss=0.9),
     "network (rate)": Rate("web-18", rate=2e6),
@@ -590,5 +617,14 @@ class OtherFill(DiskFill):
     def assert_present(self, effect):
         assert not self.gone(effect)
 
+
+# What this machine has not, and the matrix therefore not.
+LACKS = [why for why in [no_throttle_here() and f"ioThrottle: {no_throttle_here()}.",
+                         "ioThrottle (v2 io.max): in rows of its own, inside user-mode-linux "
+                         "(test_f_netem.py); " + (
+                             "cgroup v2 has no io controller on this kernel, v1 holds it."
+                             if group_mount(None) is None or "io" not in (
+                                 group_mount(None) / "cgroup.controllers").read_text().split()
+                             else "not in this table.")] if why]
 
 PARTNERS = {"limits": Roomy(), "partition": Partition(), "diskFill": OtherFill(), "cpu": Cpu()}

@@ -17,6 +17,7 @@ import resource
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -483,6 +484,44 @@ def memory_fault(targets=("jobs-26",), mib=64, percent=0.0, rate=1 << 30, **more
 def disk_fault(path, targets=("jobs-21",), mib=64, left=0.0, **more):
     return fault("diskFill", "jobs", list(targets), path=str(path), bytes=mib << 20, left=left,
                  **more)
+
+
+def io_fault(path, targets=("jobs-37",), workers=1, mode="write", mib=4, rate=1 << 20, **more):
+    return fault("io", "jobs", list(targets), path=str(path), workers=workers, mode=mode,
+                 bytes=mib << 20, rate=rate, **more)
+
+
+def throttle_fault(path, targets=("jobs-38",), read=0, write=0, read_ops=0, write_ops=0, **more):
+    return fault("ioThrottle", "jobs", list(targets), path=str(path), readRate=read,
+                 writeRate=write, readOps=read_ops, writeOps=write_ops, **more)
+
+
+def device_of(folder):
+    """The whole disk that a folder lies on, as rules name it; None: on none."""
+    place = os.stat(folder).st_dev
+    if os.major(place) == 0:
+        return None
+    block = pathlib.Path(f"/sys/dev/block/{os.major(place)}:{os.minor(place)}").resolve()
+    return ((block.parent if (block / "partition").exists() else block) / "dev").read_text().strip()
+
+
+def no_throttle_here():
+    """Why no disk can be throttled by cgroup v1 here; None: it can."""
+    if group_mount("blkio") is None:
+        return "cgroup v1 has no blkio controller mounted"
+    if device_of(tempfile.gettempdir()) is None:
+        return f"{tempfile.gettempdir()} lies on no block device"
+    return None
+
+
+def limits_on(group, device):
+    """What cgroup v1 has of limits for a device: file -> number."""
+    found = {}
+    for file in group.glob("blkio.throttle.*_device"):
+        for line in file.read_text().splitlines():
+            if line.split()[0] == device:
+                found[file.name.removeprefix("blkio.throttle.")] = int(line.split()[1])
+    return found
 
 
 def limits_fault(targets=("jobs-28",), files=-1, pids=-1, **more):

@@ -7,10 +7,11 @@ import subprocess
 
 import pytest
 
+from chaos_lab import group_mount
 from conftest import BIN
 
 KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "network", "diskFill", "limits",
-         "tcp", "http", "dns", "postgres", "redis"}
+         "tcp", "http", "dns", "postgres", "redis", "io", "ioThrottle"}
 # What needs a table in a network namespace.
 NETNS_KINDS = {"partition", "network", "tcp", "http", "dns"}
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="privileges are taken away from root")
@@ -53,7 +54,15 @@ def test_as_root_all_faults_can_be_had():
     assert means == ("ok", "by nfqueue: packets are held in user space"), means
     limits = faults.pop("limits")
     assert limits[0] == "ok" and (limits[1] == "") == has_capability(24), limits
-    assert faults == {kind: ("ok", "") for kind in KINDS - {"network", "limits"}}
+    disks = faults.pop("ioThrottle")
+    v2, v1 = group_mount(None), group_mount("blkio")
+    if v2 is not None and "io" in (v2 / "cgroup.controllers").read_text().split():
+        assert disks == ("ok", "io.max (cgroup v2)")
+    elif v1 is not None:
+        assert disks == ("ok", "blkio.throttle (cgroup v1)")
+    else:
+        assert disks[0] == "MISSING" and "no control groups" in disks[1]
+    assert faults == {kind: ("ok", "") for kind in KINDS - {"network", "limits", "ioThrottle"}}
 
 
 @NEEDS_ROOT

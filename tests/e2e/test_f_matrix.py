@@ -22,7 +22,7 @@ import time
 import pytest
 
 from chaos_fail import PATIENCE_S, FailingAgent, fail_each
-from chaos_kinds import KINDS, MORE_JOBS, PARTNERS
+from chaos_kinds import KINDS, LACKS, MORE_JOBS, PARTNERS
 from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Instance, add_jobs,
                        app_fault, bridge, connects, echo_command, gateway_command, group_mount,
                        kill_fault, make_namespace, partition_fault, platform, sh, unshared_mounts)
@@ -89,7 +89,9 @@ def mounts_of(pid):
 
 
 KNOBS = ("cgroup.freeze", "cpu.max", "memory.max", "pids.max", "io.max", "freezer.state",
-         "cpu.cfs_quota_us", "memory.limit_in_bytes")
+         "cpu.cfs_quota_us", "memory.limit_in_bytes",
+         *(f"blkio.throttle.{way}_{unit}_device" for way in ("read", "write")
+           for unit in ("bps", "iops")))
 
 
 def process_settings(pid):
@@ -203,6 +205,7 @@ def matrix():
         shown = [f"{row[k]:.2f}" if isinstance(row.get(k), float) else row.get(k, "")
                  for k in KINDS]
         lines.append(f"| {case} | " + " | ".join(shown) + " |")
+    lines += ["", *LACKS]
     command = "python3 -m pytest tests/e2e/test_f_matrix.py"
     lines += ["", f"Made in {time.monotonic() - began:.0f} s by `{command}` as root (SQUALL_BIN "
               f"names the build),", f"on Linux {os.uname().release} with {os.cpu_count()} "

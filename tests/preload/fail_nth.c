@@ -8,7 +8,8 @@
  *   LD_PRELOAD=fail_nth.so SQUALL_FAIL_NTH=FILE program
  *
  * Children that the program forks count with it. What goes to standard output or error, and to
- * anything but files and netlink sockets, is let alone.
+ * anything but files and netlink sockets, is let alone; so is what is written to files without a
+ * name, which workers of the fault do without an end.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -78,7 +79,7 @@ static bool due(int error, const char *what, const char *on)
 static bool is_file(int fd)
 {
     struct stat st;
-    return fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    return fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink > 0;
 }
 
 static bool is_netlink(int fd)
@@ -158,7 +159,7 @@ int fsync(int fd)
 int fdatasync(int fd)
 {
     NEXT(fdatasync);
-    return fd > STDERR_FILENO && due(EIO, "fdatasync", "") ? -1 : next(fd);
+    return is_file(fd) && due(EIO, "fdatasync", "") ? -1 : next(fd);
 }
 
 int fallocate(int fd, int mode, off_t from, off_t len)

@@ -6,8 +6,6 @@
 #include "model/fault.h"
 #include "model/topology.h"
 
-enum { FAULT_KIND_COUNT = FAULT_REDIS + 1 };
-
 /* Whether this host (its kernel, and what this process may do) can have such a fault. false: why
  * names what is missing and what would help. partition, network, tcp, http and dns find out by
  * making their rules in a network namespace that exists for this call alone; nothing outside of it

@@ -7,13 +7,22 @@
 #include "shapes.h"
 
 static const char *const kind_names[] = {
-    [FAULT_KILL] = "kill",         [FAULT_PARTITION] = "partition",
-    [FAULT_APP] = "app",           [FAULT_PAUSE] = "pause",
-    [FAULT_CPU] = "cpu",           [FAULT_MEMORY] = "memory",
-    [FAULT_NETWORK] = "network",   [FAULT_DISK_FILL] = "diskFill",
-    [FAULT_LIMITS] = "limits",     [FAULT_TCP] = "tcp",
-    [FAULT_HTTP] = "http",         [FAULT_DNS] = "dns",
-    [FAULT_POSTGRES] = "postgres", [FAULT_REDIS] = "redis",
+    [FAULT_KILL] = "kill",
+    [FAULT_PARTITION] = "partition",
+    [FAULT_APP] = "app",
+    [FAULT_PAUSE] = "pause",
+    [FAULT_CPU] = "cpu",
+    [FAULT_MEMORY] = "memory",
+    [FAULT_NETWORK] = "network",
+    [FAULT_DISK_FILL] = "diskFill",
+    [FAULT_LIMITS] = "limits",
+    [FAULT_TCP] = "tcp",
+    [FAULT_HTTP] = "http",
+    [FAULT_DNS] = "dns",
+    [FAULT_POSTGRES] = "postgres",
+    [FAULT_REDIS] = "redis",
+    [FAULT_IO] = "io",
+    [FAULT_IO_THROTTLE] = "ioThrottle",
 };
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
@@ -234,6 +243,8 @@ static const struct codec_shape *const variants[] = {
     [FAULT_DNS] = &dns_shape,
     [FAULT_POSTGRES] = &postgres_shape,
     [FAULT_REDIS] = &redis_shape,
+    [FAULT_IO] = &model_io_shape,
+    [FAULT_IO_THROTTLE] = &model_throttle_shape,
 };
 
 static const struct codec_field spec_fields[] = {

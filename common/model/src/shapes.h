@@ -8,7 +8,9 @@
 extern const struct codec_shape model_fault_spec_shape;
 extern const struct codec_shape model_load_spec_shape;
 extern const struct codec_shape model_load_target_shape;
-extern const struct codec_shape model_network_shape; /* a variant of the fault's */
+extern const struct codec_shape model_network_shape; /* variants of the fault's */
+extern const struct codec_shape model_io_shape;
+extern const struct codec_shape model_throttle_shape;
 extern const struct codec_words model_directions;
 extern const struct codec_shape model_flow_shape;
 extern const struct codec_shape model_feeder_shape;

@@ -272,6 +272,20 @@ struct scn_fault {
         uint64_t bytes;
         struct dur_ns every;
     } redis;
+    struct {
+        char *folder; /* within the platform's state folder */
+        int64_t workers;
+        enum fault_io_mode mode;
+        uint64_t size;
+        uint64_t rate; /* bytes a second; 0: as fast as it goes */
+    } io;
+    struct {
+        char *folder;
+        uint64_t read_rate; /* bytes a second; 0: not limited */
+        uint64_t write_rate;
+        int64_t read_ops; /* a second; 0: not limited */
+        int64_t write_ops;
+    } throttle;
 };
 
 struct scn_probe {

@@ -48,6 +48,13 @@
 #define REDIS                                                                                      \
     HEAD("redis") "'redis':{'action':'killClients','pause':'writes','bytes':5,'everyNs':7}}"
 
+#define IO                                                                                         \
+    HEAD("io")                                                                                     \
+    "'io':{'path':'/s/x','workers':2,'mode':'both','bytes':16777216,'rate':1048576}}"
+#define THROTTLE                                                                                   \
+    HEAD("ioThrottle")                                                                             \
+    "'ioThrottle':{'path':'/s','readRate':65536,'writeRate':0,'readOps':0,'writeOps':100}}"
+
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
     "'state':'gone','end':'expired','wasActive':true,'error':'late','requestedAtNs':1,"            \
@@ -88,6 +95,8 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, POSTGRES);
     assert_round_trip(&fault_spec_case, REDIS);
     assert_round_trip(&fault_spec_case, FOLLOWS);
+    assert_round_trip(&fault_spec_case, IO);
+    assert_round_trip(&fault_spec_case, THROTTLE);
     assert_round_trip(&fault_record_case, RECORD);
     assert_round_trip(&fault_record_case, FOLLOWED);
 }
@@ -109,6 +118,8 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, DNS);
     assert_every_key_guarded(&fault_spec_case, POSTGRES);
     assert_every_key_guarded(&fault_spec_case, REDIS);
+    assert_every_key_guarded(&fault_spec_case, IO);
+    assert_every_key_guarded(&fault_spec_case, THROTTLE);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -180,12 +191,49 @@ static void test_bad_values(void **state)
         {REDIS, {"redis/action", "'flushall'"}},
         {REDIS, {"redis/bytes", "-1"}},
         {REDIS, {"redis/everyNs", "-1"}},
+        {IO, {"io/path", "''"}},
+        {IO, {"io/workers", "0"}},
+        {IO, {"io/workers", "65"}},
+        {IO, {"io/mode", "'append'"}},
+        {IO, {"io/bytes", "1000"}},
+        {IO, {"io/rate", "-1"}},
+        {THROTTLE, {"ioThrottle/path", "''"}},
+        {THROTTLE, {"ioThrottle/readRate", "-1"}},
+        {THROTTLE, {"ioThrottle/writeOps", "'max'"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,
                          cases[i].bad.value);
     assert_bad_value(&fault_record_case, RECORD, "state", "'lost'");
     assert_bad_value(&fault_record_case, RECORD, "end", "'bored'");
+}
+
+static void test_limits_of_a_disk_that_hide_each_other(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t limits[FAULT_IO_LIMITS];
+        const char *says; /* NULL: fine */
+    } cases[] = {
+        {{0, 0, 0, 0}, "does nothing, expected one of readRate, writeRate, readOps, writeOps"},
+        {{1, 0, 0, 0}, NULL},
+        {{0, 0, 0, 1}, NULL},
+        {{1, 0, 0, 1}, NULL},
+        {{1, 1, 0, 0}, NULL},
+        {{1, 0, 1, 0}, "readOps: beside readRate, expected one of them"},
+        {{0, 1, 1, 1}, "writeOps: beside writeRate, expected one of them"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct base_error err = {0};
+        bool fine = fault_io_limits_check(cases[i].limits, &err);
+        if (fine != (cases[i].says == NULL) ||
+            (!fine && strstr(err.message, cases[i].says) == NULL))
+            fail_msg("case %zu: \"%s\"", i, err.message);
+    }
+    json_t *json = json_of(THROTTLE);
+    json_object_set_new(json_object_get(json, "ioThrottle"), "readOps", json_integer(7));
+    assert_refused(&fault_spec_case, json, "readOps: beside readRate");
+    json_decref(json);
 }
 
 #define MS(ms)                                                                                     \
@@ -334,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_every_key_guarded),
         cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_limits_of_a_disk_that_hide_each_other),
         cmocka_unit_test(test_network_of_impairments_that_disagree),
         cmocka_unit_test(test_kind_and_parameters_agree),
         cmocka_unit_test(test_copy_is_deep),

@@ -230,7 +230,8 @@ static const struct {
      "s.yaml:15:63: spec.faults[0]: \"app\" beside \"kill\", expected exactly one kind of fault"},
     {", kill: {}", "",
      "s.yaml:15:7: spec.faults[0]: a kind of fault is missing, expected one of kill, partition, "
-     "app, pause, cpu, memory, network, diskFill, limits, tcp, http, dns, postgres, redis"},
+     "app, pause, cpu, memory, network, diskFill, limits, tcp, http, dns, postgres, redis, io, "
+     "ioThrottle"},
     {"kill: {}", "clock: {offset: 1h}",
      "s.yaml:15:53: spec.faults[0].clock: there is no clock skew: a process gets another clock "
      "only by being changed from inside (ptrace, the vDSO), where nothing takes that back when "
@@ -247,6 +248,15 @@ static const struct {
     {"kill: {}", "memory: {size: 1kB}", "is out of range, expected 1MiB to 1024GiB"},
     {"kill: {}", "diskFill: {size: 1GiB, left: 5%}", "expected exactly one measure"},
     {"kill: {}", "limits: {}", "spec.faults[0].limits: does nothing, expected files, pids or both"},
+    {"kill: {}", "io: {mode: append}", "expected one of write, read, both"},
+    {"kill: {}", "io: {size: 1kB}", "is out of range, expected 1MiB to 64GiB"},
+    {"kill: {}", "io: {rate: 1000}", "the bare number 1000 needs a unit"},
+    {"kill: {}", "ioThrottle: {}", "spec.faults[0].ioThrottle: does nothing, expected one of "},
+    {"kill: {}", "ioThrottle: {readRate: 1kB}", "is out of range, expected 64KiB to 64GiB"},
+    {"kill: {}", "ioThrottle: {writeRate: 1MiB, writeOps: 100}",
+     "spec.faults[0].ioThrottle: writeOps: beside writeRate, expected one of them"},
+    {"kill: {}", "ioThrottle: {readOps: 9}",
+     "spec.faults[0].ioThrottle.readOps: expected at least 10"},
     {"kill: {}", "cpu: {load: 0%}", "is out of range, expected 1% to 100%"},
     {"kill: {}", "kil: {}", "unknown key \"kil\", did you mean \"kill\"?"},
     {"kill: {}", "app: {errorRate: 0.5%}",

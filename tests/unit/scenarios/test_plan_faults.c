@@ -319,6 +319,49 @@ static void test_faults_of_redis_are_planned(void **state)
     topo_fini(&topo);
 }
 
+static void test_faults_of_disks_are_planned(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    free(topo.state_dir);
+    topo.state_dir = base_str_dup("/state");
+    char *text = replaced(SAMPLE, "kill: {}",
+                          "io: {folder: pg, workers: 3, mode: read, size: 2MiB, rate: 1MiB}");
+    char *list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].io: needs a control group of its own");
+    free(list);
+    for (size_t s = 0; s < topo.service_count; s++)
+        for (size_t i = 0; i < topo.services[s].instance_count; i++)
+            topo.services[s].instances[i].cgroup = base_str_dup("/group");
+    struct plan plan = planned(text, &topo, &plain);
+    const struct fault_spec *spec = &plan.faults[0].spec;
+    assert_int_equal(spec->kind, FAULT_IO);
+    assert_string_equal(spec->io.path, "/state/pg");
+    assert_int_equal(spec->io.workers, 3);
+    assert_int_equal(spec->io.mode, FAULT_IO_READ);
+    assert_int_equal(spec->io.bytes, 2 << 20);
+    assert_int_equal(spec->io.rate, 1 << 20);
+    plan_fini(&plan);
+    free(text);
+    text = replaced(SAMPLE, "kill: {}", "ioThrottle: {readRate: 1MiB, writeOps: 50}");
+    plan = planned(text, &topo, &plain);
+    spec = &plan.faults[0].spec;
+    assert_int_equal(spec->kind, FAULT_IO_THROTTLE);
+    assert_string_equal(spec->throttle.path, "/state/.");
+    assert_int_equal(spec->throttle.limits[FAULT_IO_READ_RATE], 1 << 20);
+    assert_int_equal(spec->throttle.limits[FAULT_IO_WRITE_RATE], 0);
+    assert_int_equal(spec->throttle.limits[FAULT_IO_READ_OPS], 0);
+    assert_int_equal(spec->throttle.limits[FAULT_IO_WRITE_OPS], 50);
+    plan_fini(&plan);
+    free(topo.state_dir);
+    topo.state_dir = NULL;
+    list = refused(text, &topo, &plain);
+    assert_contains(list, "spec.faults[0].ioThrottle: needs a platform with a state folder");
+    free(list);
+    free(text);
+    topo_fini(&topo);
+}
+
 static void test_kernel_faults_need_root(void **state)
 {
     (void)state;
@@ -358,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_proxy_faults_are_planned),
         cmocka_unit_test(test_faults_of_postgres_are_planned),
         cmocka_unit_test(test_faults_of_redis_are_planned),
+        cmocka_unit_test(test_faults_of_disks_are_planned),
         cmocka_unit_test(test_kernel_faults_need_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,8 +22,11 @@ enum fault_kind {
     FAULT_HTTP,
     FAULT_DNS,
     FAULT_POSTGRES,
-    FAULT_REDIS
+    FAULT_REDIS,
+    FAULT_IO,
+    FAULT_IO_THROTTLE
 };
+enum { FAULT_KIND_COUNT = FAULT_IO_THROTTLE + 1 };
 /* A kind that others have and this tool refuses: why, and what to do instead. */
 #define FAULT_CLOCK "clock"
 #define FAULT_CLOCK_REFUSED                                                                        \
@@ -132,6 +135,18 @@ enum fault_redis_action {
 };
 enum fault_redis_pause { FAULT_REDIS_PAUSE_ALL, FAULT_REDIS_PAUSE_WRITES };
 
+/* What workers do with a file of theirs. */
+enum fault_io_mode { FAULT_IO_WRITE, FAULT_IO_READ, FAULT_IO_BOTH };
+/* What a device gives to a control group: bytes or operations a second, 0: as much as before. Of a
+ * direction at most one of the two, for only the narrower could be measured. */
+enum fault_io_limit {
+    FAULT_IO_READ_RATE,
+    FAULT_IO_WRITE_RATE,
+    FAULT_IO_READ_OPS,
+    FAULT_IO_WRITE_OPS
+};
+enum { FAULT_IO_LIMITS = FAULT_IO_WRITE_OPS + 1 };
+
 struct fault_spec {
     char *id;               /* unique over all runs: <run id>-<n> */
     char *run;              /* run id */
@@ -235,6 +250,17 @@ struct fault_spec {
             int64_t bytes;       /* fill; else 0 */
             struct dur_ns every; /* kill; 0: once */
         } redis;
+        struct {
+            char *path;  /* a folder in the platform's state folder */
+            int workers; /* in each target's control group */
+            enum fault_io_mode mode;
+            int64_t bytes; /* of the file of each */
+            int64_t rate;  /* bytes a second of each; 0: as fast as it goes */
+        } io;
+        struct {
+            char *path; /* a folder in the platform's state folder: on the device that is meant */
+            int64_t limits[FAULT_IO_LIMITS];
+        } throttle;
     };
 };
 
@@ -329,6 +355,10 @@ bool fault_record_ineffective(const struct fault_record *record);
 /* Whether it does something, and nothing of it contradicts or hides the rest, so that the effect
  * can be measured. false: the message starts with the key that is to be changed. */
 bool fault_network_check(const struct fault_network *network, struct base_error *err);
+/* At least one limit, and of a direction one at most; the message starts with a key. */
+bool fault_io_limits_check(const int64_t limits[static FAULT_IO_LIMITS], struct base_error *err);
+const char *fault_io_limit_name(enum fault_io_limit limit); /* as in scenarios: "readRate" */
+const char *fault_io_mode_name(enum fault_io_mode mode);
 const char *fault_protocol_name(enum fault_protocol protocol);
 const char *fault_distribution_name(enum fault_distribution distribution);
 bool fault_has_burst(const struct fault_impairment *impairment);
