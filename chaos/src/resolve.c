@@ -146,7 +146,7 @@ bool fault_target_process(const struct fault_target *target, struct fault_proces
 bool fault_target_processes(const struct fault_target *target, struct fault_process **out,
                             size_t *count, struct base_error *err)
 {
-    struct fault_process one;
+    struct fault_process one = {0};
     struct fault_found found = {0};
     if (target->find_by == NULL) {
         if (!fault_target_process(target, &one, NULL, err))
