@@ -276,9 +276,9 @@ static void on_poll(void *ctx)
 /* On a host with v1 controllers the workers join those of the process, too (strain.h). */
 static bool is_alone(const struct fault_stress_subject *subject, struct base_error *err)
 {
-    static const char *const controllers[] = {"cpu", "cpuacct", "cpuset", "memory"};
-    for (size_t i = 0; i < sizeof controllers / sizeof *controllers; i++) {
-        BASE_AUTO_FREE char *group = fault_group_v1(subject->process.pid, controllers[i]);
+    for (size_t i = 0; i < FAULT_STRAIN_CONTROLLERS; i++) {
+        BASE_AUTO_FREE char *group =
+            fault_group_v1(subject->process.pid, fault_strain_controllers[i]);
         if (group != NULL && !fault_target_alone(&subject->target, group, err))
             return false;
     }

@@ -330,7 +330,8 @@ static bool subject_prepare(struct subject *subject, struct base_error *err)
                          "v2 has io.max where the groups above hand the io controller down "
                          "(cgroup.subtree_control), v1 has a hierarchy of blkio",
                          target->name);
-    if (!fault_group_check(subject->group, target->name, subject->process.pid, err) ||
+    if (!fault_target_alone(target, subject->group, err) ||
+        !fault_group_check(subject->group, target->name, subject->process.pid, err) ||
         !fault_throttle_open(&subject->throttle, subject->group, state->device,
                              fault_spec_of(subject->fault)->throttle.limits, err))
         return base_fail_context(err, "%s", target->name);
@@ -526,6 +527,7 @@ const struct fault_ops fault_throttle_ops = {
     .means = throttle_means,
     .platform = throttle_platform,
     .open = throttle_open,
+    .place = FAULT_PLACE_GROUP,
     .undo = throttle_undo,
     .reopen = throttle_reopen,
     .step = {[FAULT_STEP_PREPARE] = throttle_prepare,

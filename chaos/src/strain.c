@@ -30,13 +30,15 @@ static bool open_one(struct fault_strain *strain, const char *group, struct base
     return fd >= 0;
 }
 
+const char *const fault_strain_controllers[FAULT_STRAIN_CONTROLLERS] = {"cpu", "cpuacct", "cpuset",
+                                                                        "memory", "blkio"};
+
 bool fault_strain_open(struct fault_strain *strain, const char *group, pid_t process,
                        struct base_error *err)
 {
-    static const char *const controllers[] = {"cpu", "cpuacct", "cpuset", "memory", "blkio"};
     bool ok = open_one(strain, group, err);
-    for (size_t i = 0; ok && i < sizeof controllers / sizeof *controllers; i++) {
-        char *own = fault_group_v1(process, controllers[i]);
+    for (size_t i = 0; ok && i < FAULT_STRAIN_CONTROLLERS; i++) {
+        char *own = fault_group_v1(process, fault_strain_controllers[i]);
         if (own != NULL && !base_str_eq(own, group))
             ok = open_one(strain, own, err);
         free(own);

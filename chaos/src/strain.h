@@ -12,7 +12,10 @@
 #include "base/error.h"
 #include "model/fault.h"
 
-enum { FAULT_STRAIN_GROUPS = 8 };
+enum { FAULT_STRAIN_GROUPS = 8, FAULT_STRAIN_CONTROLLERS = 5 };
+
+/* Of v1: the groups of the process that workers join, too. */
+extern const char *const fault_strain_controllers[FAULT_STRAIN_CONTROLLERS];
 
 struct fault_strain {
     int groups[FAULT_STRAIN_GROUPS]; /* cgroup.procs of each, open for writing */
