@@ -5,13 +5,46 @@
 
 #include "base/text.h"
 
+/* false: it is empty. */
+static bool replace(char **slot, const char *value)
+{
+    free(*slot);
+    *slot = base_str_dup(value);
+    return *value != '\0';
+}
+
 bool load_adhoc_set_query(struct load_adhoc *adhoc, const char *value)
 {
-    struct load_route *route = &adhoc->spec.routes[0];
-    free(route->body);
-    route->body = base_str_dup(value);
     adhoc->query = true;
-    return *value != '\0';
+    return replace(&adhoc->spec.routes[0].body, value);
+}
+
+bool load_adhoc_set_publish(struct load_adhoc *adhoc, const char *value)
+{
+    (void)replace(&adhoc->spec.routes[0].key, value); /* an empty key is one */
+    return true;
+}
+
+bool load_adhoc_set_exchange(struct load_adhoc *adhoc, const char *value)
+{
+    return replace(&adhoc->spec.routes[0].exchange, value);
+}
+
+bool load_adhoc_set_persistent(struct load_adhoc *adhoc, const char *value)
+{
+    (void)value;
+    adhoc->spec.routes[0].persistent = true;
+    return true;
+}
+
+bool load_adhoc_set_consume(struct load_adhoc *adhoc, const char *value)
+{
+    return replace(&adhoc->spec.routes[0].queue, value);
+}
+
+bool load_adhoc_set_password_file(struct load_adhoc *adhoc, const char *value)
+{
+    return replace(&adhoc->spec.password_file, value);
 }
 
 bool load_adhoc_add_param(struct load_adhoc *adhoc, const char *value)
@@ -39,10 +72,7 @@ static bool apply_postgres(struct load_adhoc *adhoc, const struct load_url *url,
     struct load_spec *spec = &adhoc->spec;
     if (spec->routes[0].body == NULL)
         return base_fail(err, BASE_INVALID, "a statement is needed: --query \"SELECT ...\"");
-    free(spec->host);
-    spec->host = base_str_dup(url->host);
-    spec->user = base_str_dup(url->user);
-    spec->database = base_str_dup(url->database);
+    (void)replace(&spec->host, url->host);
     if (spec->tls.ca_file != NULL || spec->tls.insecure)
         spec->tls.server_name = base_str_dup(url->host);
     return true;
@@ -61,7 +91,8 @@ bool load_adhoc_apply_protocol(struct load_adhoc *adhoc, const struct load_url *
         route->body = base_str_dup("PING");
     if (route->method == NULL)
         route->method = base_str_dup(plain ? "GET" : "POST");
-    free(route->path);
-    route->path = base_str_dup(url->path);
+    (void)replace(&route->path, url->path);
+    adhoc->spec.user = base_str_dup(url->user);
+    adhoc->spec.database = base_str_dup(url->database);
     return url->protocol != LOAD_SPEECH_POSTGRES || apply_postgres(adhoc, url, err);
 }

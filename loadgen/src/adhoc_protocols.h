@@ -9,6 +9,11 @@
 /* As set of struct load_option. */
 bool load_adhoc_set_query(struct load_adhoc *adhoc, const char *value);
 bool load_adhoc_add_param(struct load_adhoc *adhoc, const char *value);
+bool load_adhoc_set_publish(struct load_adhoc *adhoc, const char *value);
+bool load_adhoc_set_exchange(struct load_adhoc *adhoc, const char *value);
+bool load_adhoc_set_persistent(struct load_adhoc *adhoc, const char *value);
+bool load_adhoc_set_consume(struct load_adhoc *adhoc, const char *value);
+bool load_adhoc_set_password_file(struct load_adhoc *adhoc, const char *value);
 bool load_adhoc_set_pipeline(struct load_adhoc *adhoc, const char *value);
 
 /* What the URL says about the target and the request. */

@@ -6,6 +6,7 @@
 
 #include "curl.h"
 #include "postgres.h"
+#include "rabbit.h"
 #include "stream.h"
 
 const struct load_driver *load_driver_of(const struct load_spec *spec)
@@ -16,6 +17,8 @@ const struct load_driver *load_driver_of(const struct load_spec *spec)
         return &load_tcp_driver;
     if (spec->protocol == LOAD_SPEECH_POSTGRES)
         return &load_postgres_driver;
+    if (spec->protocol == LOAD_SPEECH_AMQP)
+        return &load_amqp_driver;
     return load_spec_needs_curl(spec) ? &load_curl_driver : &load_http1_driver;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "url.h"
 
+#include <ctype.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
@@ -29,6 +30,11 @@ static bool take_port(const char *text, const char *digits, size_t len, uint16_t
     return true;
 }
 
+static bool has_users(enum load_speech protocol)
+{
+    return protocol == LOAD_SPEECH_POSTGRES || protocol == LOAD_SPEECH_AMQP;
+}
+
 /* What stands before an '@', where the protocol has users; *at and *len are what is behind it. */
 static bool take_user(const char *text, const char **at, size_t *len, struct load_url *url,
                       struct base_error *err)
@@ -39,13 +45,16 @@ static bool take_user(const char *text, const char **at, size_t *len, struct loa
     size_t name = (size_t)(sign - *at);
     if (url->protocol == LOAD_SPEECH_HTTP)
         return bad(text, "user names are not supported: give the header with -H", err);
-    if (url->protocol != LOAD_SPEECH_POSTGRES)
+    if (!has_users(url->protocol))
         return bad(text, "user names and passwords are not supported", err);
     /* Not even quoted: it would stand where the URL does. */
     if (memchr(*at, ':', name) != NULL)
         return base_fail(err, BASE_INVALID,
                          "the URL has a password: leave it out, and put it into a file that "
-                         "PGPASSFILE names, or into PGPASSWORD");
+                         "%s",
+                         url->protocol == LOAD_SPEECH_AMQP
+                             ? "--password-file names"
+                             : "PGPASSFILE names, or into PGPASSWORD");
     if (name == 0)
         return bad(text, "there is no user before '@'", err);
     url->user = base_str_ndup(*at, name);
@@ -101,6 +110,8 @@ static const struct scheme {
     {"tls://", LOAD_SPEECH_TCP, true, 0},
     {"postgres://", LOAD_SPEECH_POSTGRES, false, 5432},
     {"postgresql://", LOAD_SPEECH_POSTGRES, false, 5432},
+    {"amqp://", LOAD_SPEECH_AMQP, false, 5672},
+    {"amqps://", LOAD_SPEECH_AMQP, true, 5671},
 };
 enum { SCHEMES = sizeof schemes / sizeof *schemes };
 
@@ -112,13 +123,40 @@ static const struct scheme *scheme_of(const char *text)
     return NULL;
 }
 
+static int digit(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c == '\0' ? NULL : strchr(digits, tolower((unsigned char)c));
+    return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* Without %2f and the like, by which RabbitMQ's default virtual host has its place in a URL (RFC
+ * 3986 section 2.1); %00 stays as it is. */
+static char *unquoted(const char *text)
+{
+    char *out = base_str_dup(text);
+    char *to = out;
+    for (const char *at = text; *at != '\0'; at++) {
+        int high = *at == '%' ? digit(at[1]) : -1;
+        int low = high < 0 ? -1 : digit(at[2]);
+        if (low < 0 || high + low == 0) {
+            *to++ = *at;
+            continue;
+        }
+        *to++ = (char)(high << 4 | low);
+        at += 2;
+    }
+    *to = '\0';
+    return out;
+}
+
 bool load_url_parse(const char *text, struct load_url *out, struct base_error *err)
 {
     const struct scheme *scheme = scheme_of(text);
     if (scheme == NULL)
         return bad(text,
-                   "it must begin with http://, https://, redis://, rediss://, tcp://, tls:// or "
-                   "postgres://",
+                   "it must begin with http://, https://, redis://, rediss://, tcp://, tls://, "
+                   "postgres://, amqp:// or amqps://",
                    err);
     struct load_url url = {.tls = scheme->tls, .port = scheme->port, .protocol = scheme->protocol};
     const char *authority = text + strlen(scheme->prefix);
@@ -128,8 +166,8 @@ bool load_url_parse(const char *text, struct load_url *out, struct base_error *e
         return bad(text, "nothing may follow the host: commands go to database 0", err);
     if (url.protocol == LOAD_SPEECH_TCP && *path != '\0' && !base_str_eq(path, "/"))
         return bad(text, "nothing may follow the port", err);
-    if (url.protocol == LOAD_SPEECH_POSTGRES && strpbrk(path, "?#") != NULL)
-        return bad(text, "nothing may follow the database: options say the rest", err);
+    if (has_users(url.protocol) && strpbrk(path, "?#") != NULL)
+        return bad(text, "nothing may follow the path: options say the rest", err);
     if (!take_authority(text, authority, len, &url, err)) {
         load_url_fini(&url);
         return false;
@@ -138,8 +176,8 @@ bool load_url_parse(const char *text, struct load_url *out, struct base_error *e
         load_url_fini(&url);
         return bad(text, "a port must follow the host after ':'", err);
     }
-    if (url.protocol == LOAD_SPEECH_POSTGRES && path[0] == '/' && path[1] != '\0')
-        url.database = base_str_dup(path + 1);
+    if (has_users(url.protocol) && path[0] == '/' && path[1] != '\0')
+        url.database = unquoted(path + 1);
     size_t path_len = strcspn(path, "#");
     BASE_AUTO_FREE char *given = base_str_ndup(path, path_len);
     url.path = base_str_printf("%s%s", *given == '/' ? "" : "/", given);

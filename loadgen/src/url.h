@@ -12,8 +12,8 @@ struct load_url {
     uint16_t port;
     bool tls;
     enum load_speech protocol;
-    char *user;     /* postgres: NULL: not said */
-    char *database; /* postgres: NULL: not said */
+    char *user;     /* postgres, amqp; NULL: not said */
+    char *database; /* postgres, amqp: what follows the host, unquoted; NULL: not said */
 };
 
 bool load_url_parse(const char *text, struct load_url *out, struct base_error *err);

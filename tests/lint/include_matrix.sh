@@ -53,6 +53,7 @@ declare -A adapter=(
     [libnftnl/]="chaos/src/nft.c chaos/src/nft_object.c chaos/src/nft_rule.c"
     [zlib.h]="common/model/src/hdr_codec.c"
     [hiredis/]="chaos/src/redis_session.c loadgen/src/redis.c loadgen/src/redis_protocol.c scenarios/src/redis_ask.c"
+    [amqp]="loadgen/src/amqp_codec.c"
     [pcre2.h]="common/model/src/pattern.c"
 )
 for header in "${!adapter[@]}"; do

@@ -26,7 +26,8 @@ static const struct codec_words engines = CODEC_WORDS(engine_names);
 static const char *const speech_names[] = {[LOAD_SPEECH_HTTP] = "http",
                                            [LOAD_SPEECH_REDIS] = "redis",
                                            [LOAD_SPEECH_TCP] = "tcp",
-                                           [LOAD_SPEECH_POSTGRES] = "postgres"};
+                                           [LOAD_SPEECH_POSTGRES] = "postgres",
+                                           [LOAD_SPEECH_AMQP] = "amqp"};
 static const struct codec_words speeches = CODEC_WORDS(speech_names);
 
 static const char *const delay_names[] = {[LOAD_DELAY_TIMER] = "timer_late",
@@ -106,6 +107,10 @@ static const struct codec_field route_fields[] = {
      .optional = true,
      AT(params),
      .count_offset = offsetof(struct load_route, param_count)},
+    {.key = "key", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(key)},
+    {.key = "exchange", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(exchange)},
+    {.key = "persistent", .type = CODEC_BOOL, .optional = true, AT(persistent)},
+    {.key = "queue", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(queue)},
 };
 #undef AT
 static const struct codec_shape route_shape = {
@@ -265,6 +270,11 @@ static const struct codec_field spec_fields[] = {
      .optional = true,
      .form = FORM_LINE,
      AT(database)},
+    {.key = "passwordFile",
+     .type = CODEC_TEXT_OR_NULL,
+     .optional = true,
+     .form = FORM_NAME,
+     AT(password_file)},
 };
 #undef AT
 

@@ -23,35 +23,53 @@ static const char *pipeline_conflict(const struct load_spec *spec)
         return "pipeline: expected 1 to 1000 on each connection";
     if ((uint64_t)spec->pipeline * spec->connections > 1000000)
         return "pipeline: more than a million on all connections together";
-    if (spec->protocol != LOAD_SPEECH_POSTGRES)
-        return "pipeline: only PostgreSQL takes several requests on one connection, expected a "
-               "postgres:// URL beside it";
+    if (spec->protocol != LOAD_SPEECH_POSTGRES && spec->protocol != LOAD_SPEECH_AMQP)
+        return "pipeline: expected a postgres:// or amqp:// URL beside it";
+    return NULL;
+}
+
+/* What only one protocol has a use for. */
+static const char *foreign_conflict(const struct load_spec *spec)
+{
+    bool postgres = spec->protocol == LOAD_SPEECH_POSTGRES;
+    bool amqp = spec->protocol == LOAD_SPEECH_AMQP;
+    for (size_t i = 0; i < spec->route_count; i++) {
+        const struct load_route *route = &spec->routes[i];
+        if (route->param_count > 0 && !postgres)
+            return "parameters are for statements: expected a postgres:// URL beside them";
+        if ((route->key != NULL || route->exchange != NULL || route->queue != NULL ||
+             route->persistent) &&
+            !amqp)
+            return "keys, exchanges, queues and persistence are RabbitMQ's: expected an amqp:// "
+                   "URL beside them";
+    }
+    if ((spec->user != NULL || spec->database != NULL) && !postgres && !amqp)
+        return "a user and a database, or virtual host, are for PostgreSQL and RabbitMQ: expected "
+               "a postgres:// or amqp:// URL";
+    if (spec->password_file != NULL && !amqp)
+        return "a password file is for RabbitMQ: expected an amqp:// URL beside it";
+    if (spec->flow_count > 0 && spec->protocol != LOAD_SPEECH_HTTP)
+        return "flows are of HTTP requests: expected an http:// or https:// URL beside them";
     return NULL;
 }
 
 static const char *postgres_conflict(const struct load_spec *spec)
 {
-    if (spec->protocol != LOAD_SPEECH_POSTGRES) {
-        for (size_t i = 0; i < spec->route_count; i++)
-            if (spec->routes[i].param_count > 0)
-                return "parameters are for statements: expected a postgres:// URL beside them";
-        return spec->user != NULL || spec->database != NULL
-                   ? "a user and a database are for PostgreSQL: expected a postgres:// URL"
-                   : NULL;
-    }
+    if (spec->protocol != LOAD_SPEECH_POSTGRES)
+        return NULL;
     if (spec->source_count > 0)
         return "sources: PostgreSQL is connected to by libpq, which takes the kernel's choice";
     if (spec->tls.server_name != NULL && !spec->tls.insecure && spec->tls.ca_file == NULL)
         return "PostgreSQL's certificate is verified by the authorities of a file: name it "
                "(--ca-file)";
-    if (spec->flow_count > 0)
-        return "flows are of HTTP requests: expected an http:// or https:// URL beside them";
     return NULL;
 }
 
 const char *load_spec_engine_conflict(const struct load_spec *spec)
 {
     const char *conflict = pipeline_conflict(spec);
+    if (conflict == NULL)
+        conflict = foreign_conflict(spec);
     if (conflict == NULL)
         conflict = postgres_conflict(spec);
     if (conflict != NULL)

@@ -31,6 +31,8 @@ static void test_parts(void **state)
         {"tcp://a:7", "a", "a:7", "/", 7, false},
         {"tls://[::1]:7/", "::1", "[::1]:7", "/", 7, true},
         {"postgres://a", "a", "a", "/", 5432, false},
+        {"amqp://a", "a", "a", "/", 5672, false},
+        {"amqps://a", "a", "a", "/", 5671, true},
         {"postgresql://u@[::1]:7/db", "::1", "[::1]:7", "/db", 7, false},
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
@@ -74,6 +76,8 @@ static void test_refused(void **state)
         "postgres://u:secret@a/db",
         "postgres://@a/db",
         "postgres://u@/db",
+        "amqp://u:secret@a",
+        "amqp://u@a/%2f?heartbeat=1",
         "postgres://u@a/db?sslmode=require",
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
@@ -92,9 +96,15 @@ static void test_users_and_databases(void **state)
     static const struct {
         const char *text, *user, *database;
     } urls[] = {
-        {"postgres://a", NULL, NULL},      {"postgres://a/", NULL, NULL},
-        {"postgres://u@a:7/", "u", NULL},  {"postgres://u@a/d", "u", "d"},
-        {"postgres://a/d e", NULL, "d e"},
+        {"postgres://a", NULL, NULL},
+        {"postgres://a/", NULL, NULL},
+        {"postgres://u@a:7/", "u", NULL},
+        {"postgres://u@a/d", "u", "d"},
+        {"postgres://a/d%20e", NULL, "d e"},
+        {"amqp://u@a/%2f", "u", "/"},
+        {"amqps://a/x%2Fy%", NULL, "x/y%"},
+        {"amqp://a/%00%4", NULL, "%00%4"},
+        {"amqp://a", NULL, NULL},
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         struct load_url url;

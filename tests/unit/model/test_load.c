@@ -41,6 +41,15 @@
     "'routes':[{'name':'a','method':'GET','path':'/','body':'SELECT $1','bodyFile':null,"          \
     "'headers':[],'weight':1,'params':['{{seq}}']}],'firstPhase':'steady','tls':null,"             \
     "'protocol':'postgres','pipeline':8,'user':'u','database':'d'}"
+#define AMQP                                                                                       \
+    "{'arrivals':'poisson','rate':3.0,'durationNs':10,'connections':64,'threads':2,'seed':1,"      \
+    "'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"                         \
+    "'host':'h','targets':[{'address':'10.0.0.3','port':5672}],"                                   \
+    "'routes':[{'name':'a','method':'GET','path':'/','body':'x','bodyFile':null,'headers':[],"     \
+    "'weight':1,'key':'k','exchange':'e','persistent':true},{'name':'b','method':'GET','path':"    \
+    "'/','body':null,'bodyFile':null,'headers':[],'weight':1,'queue':'q'}],"                       \
+    "'firstPhase':'steady','tls':null,'protocol':'amqp','user':'u','database':'d',"                \
+    "'passwordFile':'/p'}"
 #define COUNTS                                                                                     \
     "{'intended':10,'sent':9,'ok':7,'failed':{'connect':1,'timeout':0,'reset':0,'protocol':0,"     \
     "'http_4xx':0,'http_5xx':1,'status':0,'dns':0,'error_reply':0,'assertion':0,'extraction':0,'"  \
@@ -76,11 +85,13 @@
     "'once':[{'flow':'f','part':'setup','step':'s','ok':false,'tookNs':3,'why':'w'}]}"
 
 static const char *const spec_nullable[] = {
-    "body",       "bodyFile", "stages",   "replay",      "replayUnit", "sources",    "tls",
-    "caFile",     "certFile", "keyFile",  "engine",      "http2",      "streams",    "proxy",
-    "unixSocket", "protocol", "until",    "answerBytes", "headers",    "expectedNs", "thinkNs",
-    "extract",    "expect",   "setup",    "teardown",    "flows",      "feeders",    "contains",
-    "pipeline",   "user",     "database", "params"};
+    "body",        "bodyFile",   "stages",     "replay",   "replayUnit", "sources",
+    "tls",         "caFile",     "certFile",   "keyFile",  "engine",     "http2",
+    "streams",     "proxy",      "unixSocket", "protocol", "until",      "answerBytes",
+    "headers",     "expectedNs", "thinkNs",    "extract",  "expect",     "setup",
+    "teardown",    "flows",      "feeders",    "contains", "pipeline",   "user",
+    "database",    "params",     "key",        "exchange", "persistent", "queue",
+    "passwordFile"};
 CASE(load_spec, struct load_spec, spec_nullable);
 static const char *const interval_nullable[] = {
     "causes",    "parts",      "dns",       "proxy", "not_http2", "error_reply",
@@ -117,6 +128,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&load_spec_case, CLOSED);
     assert_round_trip(&load_spec_case, FLOWS);
     assert_round_trip(&load_spec_case, POSTGRES);
+    assert_round_trip(&load_spec_case, AMQP);
     assert_round_trip(&load_interval_case, INTERVAL);
     assert_round_trip(&load_result_case, RESULT);
 }
@@ -128,6 +140,7 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&load_spec_case, STAGED);
     assert_every_key_guarded(&load_spec_case, FLOWS);
     assert_every_key_guarded(&load_spec_case, POSTGRES);
+    assert_every_key_guarded(&load_spec_case, AMQP);
     assert_every_key_guarded(&load_interval_case, INTERVAL);
     assert_every_key_guarded(&load_result_case, RESULT);
 }

@@ -65,6 +65,10 @@ struct load_route {
     uint32_t weight; /* > 0 */
     char **params;   /* postgres: the values of $1, $2...; with {{fields}} */
     size_t param_count;
+    char *key;       /* amqp: the body is published with this routing key */
+    char *exchange;  /* amqp: to this exchange; NULL: the default one */
+    bool persistent; /* amqp: to be kept on disk */
+    char *queue;     /* amqp: instead, one message is taken from this queue */
 };
 
 enum load_think {
@@ -106,10 +110,11 @@ enum { LOAD_STREAMS_MAX = 1000 };
 /* What is spoken with the targets. */
 enum load_speech {
     LOAD_SPEECH_HTTP,
-    LOAD_SPEECH_REDIS,   /* a route's body is a command, as redis-cli takes it; method and path mean
-                            nothing */
-    LOAD_SPEECH_TCP,     /* a route's body is what is sent; method and path mean nothing */
-    LOAD_SPEECH_POSTGRES /* a route's body is a statement; method and path mean nothing */
+    LOAD_SPEECH_REDIS, /* a route's body is a command, as redis-cli takes it; method and path mean
+                          nothing */
+    LOAD_SPEECH_TCP,   /* a route's body is what is sent; method and path mean nothing */
+    LOAD_SPEECH_POSTGRES, /* a route's body is a statement; method and path mean nothing */
+    LOAD_SPEECH_AMQP      /* RabbitMQ: a route has a key or a queue; method and path mean nothing */
 };
 enum { LOAD_UNTIL_MAX = 256 };
 
@@ -150,9 +155,10 @@ struct load_spec {
     size_t flow_count;
     struct load_feeder *feeders;
     size_t feeder_count;
-    uint32_t pipeline; /* requests under way on each connection without waiting; 0: one */
-    char *user;        /* postgres: the role; NULL: as for psql */
-    char *database;    /* postgres: NULL: named as the role */
+    uint32_t pipeline;   /* requests under way on each connection without waiting; 0: one */
+    char *user;          /* postgres: the role; NULL: as for psql. amqp: NULL: guest */
+    char *database;      /* postgres: NULL: named as the role. amqp: virtual host; NULL: / */
+    char *password_file; /* amqp: holds the user's password */
 };
 
 /* Why a request failed. One table gives the words ("connect", "http_5xx"...). */

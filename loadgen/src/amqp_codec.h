@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The librabbitmq adapter: its codec of AMQP 0-9-1 methods and properties. Its sockets, which
+ * block, are not used (docs/adr/0017-several-requests-on-one-connection.md). */
+#ifndef LOAD_AMQP_CODEC_H
+#define LOAD_AMQP_CODEC_H
+
+#include "amqp_frame.h"
+#include "base/error.h"
+
+enum { LOAD_AMQP_TEXT = 200, LOAD_AMQP_ID = 16 };
+
+/* What a server says, as far as it means anything here. */
+enum load_amqp_method {
+    LOAD_AMQP_OTHER,
+    LOAD_AMQP_START,
+    LOAD_AMQP_TUNE,
+    LOAD_AMQP_AGREED, /* to open, to select confirms, to declare: what was asked for is so */
+    LOAD_AMQP_CLOSE,  /* of the connection or the channel; code and text say why */
+    LOAD_AMQP_ACK,
+    LOAD_AMQP_NACK,
+    LOAD_AMQP_RETURN, /* code and text; a header and a body follow */
+    LOAD_AMQP_GET_OK, /* the same follow */
+    LOAD_AMQP_GET_EMPTY
+};
+
+struct load_amqp_said {
+    enum load_amqp_method method;
+    uint64_t tag;
+    bool multiple;
+    uint16_t code;
+    char text[LOAD_AMQP_TEXT];
+    uint32_t frame_max;
+    bool plain; /* START: a user name and a password will do */
+};
+
+/* Memory for decoding, of one thread. */
+struct load_amqp_memory;
+struct load_amqp_memory *load_amqp_memory_new(void);
+void load_amqp_memory_free(struct load_amqp_memory *memory); /* accepts NULL */
+
+/* False: it does not decode. */
+bool load_amqp_decode(struct load_amqp_memory *memory, const struct load_amqp_frame *frame,
+                      struct load_amqp_said *out);
+/* Of a content header: how long the body is, and its message-id, "" when it has none of ours. */
+bool load_amqp_decode_header(struct load_amqp_memory *memory, const struct load_amqp_frame *frame,
+                             uint64_t *body, char id[static LOAD_AMQP_ID + 1]);
+
+/* Each appends whole frames; false: out is full, or a name is longer than 255 bytes. */
+bool load_amqp_put_start_ok(struct base_buf *out, const char *user, const char *password);
+bool load_amqp_put_tune_ok(struct base_buf *out, uint32_t frame_max);
+bool load_amqp_put_open(struct base_buf *out, const char *vhost);
+bool load_amqp_put_channel_open(struct base_buf *out);
+bool load_amqp_put_confirm_select(struct base_buf *out);
+/* Whether it is there: nothing is made. */
+bool load_amqp_put_queue_exists(struct base_buf *out, const char *queue);
+bool load_amqp_put_exchange_exists(struct base_buf *out, const char *exchange);
+bool load_amqp_put_publish(struct base_buf *out, const char *exchange, const char *key);
+/* *id_at: where in out the message-id's LOAD_AMQP_ID bytes are. */
+bool load_amqp_put_header(struct base_buf *out, uint64_t body, bool persistent, size_t *id_at);
+bool load_amqp_put_body(struct base_buf *out, const char *data, size_t len);
+bool load_amqp_put_get(struct base_buf *out, const char *queue);
+bool load_amqp_put_ack(struct base_buf *out, uint64_t tag);
+
+#endif

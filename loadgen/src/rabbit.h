@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The RabbitMQ engine: AMQP 0-9-1 over pipes (pipe.h), one channel on each connection.
+ *
+ * A request of a route with a key is to publish its message, mandatory, and ends with the broker's
+ * confirm: an ack is success, a nack or a return (to no queue) is an error reply. A request of a
+ * route with a queue is to get one message (basic.get) and ends with that message's last byte; it
+ * is acknowledged then. An empty queue is an error reply, for nothing was served.
+ *
+ * Design notes. A return carries no delivery tag, and need not be followed by the confirm of the
+ * message that it is of: so every message has its tag as its message-id, by which a return is told
+ * whose it is.
+ *
+ * Exchanges and queues are asked for when the connection is opened, and never made. One that is not
+ * there refuses the session, as wrong credentials do, in the broker's words.
+ *
+ * When the broker closes the channel it is told by the request that waited longest; the whole
+ * connection is replaced.
+ */
+#ifndef LOAD_RABBIT_H
+#define LOAD_RABBIT_H
+
+#include "driver.h"
+
+extern const struct load_driver load_amqp_driver;
+
+#endif
