@@ -86,9 +86,9 @@ extern const struct fault_ops fault_http_ops;
 extern const struct fault_ops fault_dns_ops;
 extern const struct fault_ops fault_postgres_ops;
 extern const struct fault_ops fault_redis_ops;
-extern const struct fault_ops fault_roster_ops; /* of a fault of any kind with `track` */
 extern const struct fault_ops fault_io_ops;
 extern const struct fault_ops fault_throttle_ops;
+extern const struct fault_ops fault_roster_ops; /* of a fault of any kind with `track` */
 
 struct fault_netback_ops; /* netback.h */
 

@@ -21,7 +21,7 @@
 #include "base/text.h"
 #include "crew.h"
 #include "engine.h"
-#include "place.h"
+#include "folder.h"
 #include "step.h"
 #include "undo.h"
 
@@ -83,7 +83,7 @@ static bool disk_open(struct fault *fault, const struct topo *topo, struct base_
 {
     const struct fault_spec *spec = fault_spec_of(fault);
     struct disk_state *state = state_new(fault);
-    return fault_place_open(fault, topo, spec->disk.path, &state->folder, err);
+    return fault_folder_open(fault, topo, spec->disk.path, &state->folder, err);
 }
 
 /* --- space --- */
@@ -93,14 +93,14 @@ static bool plan_bytes(struct fault *fault, struct base_error *err)
     struct disk_state *state = fault_state_of(fault);
     const struct fault_spec *spec = fault_spec_of(fault);
     struct fault_space space = {0};
-    if (!fault_place_space(state->folder, &space, err))
+    if (!fault_folder_space(state->folder, &space, err))
         return false;
     int64_t left = (int64_t)((double)space.total * spec->disk.left);
     state->bytes = spec->disk.bytes > 0 ? spec->disk.bytes : space.available - left;
     if (state->bytes <= 0)
         return base_fail(err, BASE_LIMIT, "%s has less free than is to be left: nothing to fill",
                          state->folder);
-    return fault_place_has_room(fault, state->folder, state->bytes, err);
+    return fault_folder_has_room(fault, state->folder, state->bytes, err);
 }
 
 /* --- what the kernel says --- */
@@ -118,7 +118,7 @@ static void space_evidence(struct fault *fault)
 {
     const struct disk_state *state = fault_state_of(fault);
     struct fault_space space = {0};
-    if (!fault_place_space(state->folder, &space, NULL))
+    if (!fault_folder_space(state->folder, &space, NULL))
         return;
     BASE_AUTO_FREE char *metric = base_str_printf("space at %s", state->folder);
     BASE_AUTO_FREE char *value = base_str_printf(
@@ -150,7 +150,7 @@ static bool holds_file_in(const char *process, const char *folder)
             continue;
         any = true;
         link[len] = '\0';
-        found = fault_place_lies_in(link, folder);
+        found = fault_folder_lies_in(link, folder);
     }
     if (dir != NULL)
         (void)closedir(dir);
@@ -209,7 +209,7 @@ static void disk_prepare(struct fault *fault)
     struct disk_state *state = fault_state_of(fault);
     struct base_error err = {0};
     state->round = FAULT_STEP_PREPARE;
-    BASE_AUTO_FD int fd = fault_place_file(state->folder, NULL, &err);
+    BASE_AUTO_FD int fd = fault_folder_file(state->folder, NULL, &err);
     bool ok = fd >= 0 && plan_bytes(fault, &err);
     space_evidence(fault);
     fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
@@ -220,7 +220,7 @@ static void disk_apply(struct fault *fault)
     struct disk_state *state = fault_state_of(fault);
     struct base_error err = {0};
     /* Closed here: the satellite's alone. */
-    BASE_AUTO_FD int fd = fault_place_file(state->folder, NULL, &err);
+    BASE_AUTO_FD int fd = fault_folder_file(state->folder, NULL, &err);
     state->fd = fd;
     struct fault_crew_spec spec = {
         .name = FILLER,

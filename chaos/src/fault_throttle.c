@@ -11,8 +11,8 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "folder.h"
 #include "group.h"
-#include "place.h"
 #include "step.h"
 #include "throttle_meter.h"
 #include "undo.h"
@@ -105,7 +105,7 @@ static bool throttle_open(struct fault *fault, const struct topo *topo, struct b
     for (size_t i = 0; i < state->count; i++)
         if (!fault_target_resolve(topo, spec->targets[i], &state->subjects[i].target, err))
             return false;
-    return fault_place_open(fault, topo, spec->throttle.path, &state->folder, err) &&
+    return fault_folder_open(fault, topo, spec->throttle.path, &state->folder, err) &&
            fault_throttle_device(state->folder, state->device, err);
 }
 
@@ -527,9 +527,9 @@ const struct fault_ops fault_throttle_ops = {
     .means = throttle_means,
     .platform = throttle_platform,
     .open = throttle_open,
-    .place = FAULT_PLACE_GROUP,
     .undo = throttle_undo,
     .reopen = throttle_reopen,
+    .place = FAULT_PLACE_GROUP,
     .step = {[FAULT_STEP_PREPARE] = throttle_prepare,
              [FAULT_STEP_APPLY] = throttle_apply,
              [FAULT_STEP_VERIFY] = throttle_verify,

@@ -7,7 +7,10 @@
 #include "crew.h"
 #include "usage.h"
 
-enum { spare_s = 2 }; /* that it may live on when nobody ends it */
+enum {
+    spare_s = 5, /* that it may live on when nobody ends it, or take to fill its file */
+    fill_poll_ms = 10
+};
 
 struct fault_io_probe {
     struct fault_io_probe_spec spec;
@@ -27,6 +30,15 @@ static uint64_t bytes_of(const struct fault_io_probe *probe)
     uint64_t written = 0;
     fault_usage_io(fault_crew_pid(probe->crew, 0), &read, &written);
     return probe->spec.strain.io.mode == FAULT_IO_READ ? read : written;
+}
+
+/* What comes before it reads or writes is not to be measured. */
+static bool is_filled(const struct fault_io_probe *probe)
+{
+    uint64_t read = 0;
+    uint64_t written = 0;
+    fault_usage_io(fault_crew_pid(probe->crew, 0), &read, &written);
+    return !probe->spec.strain.io.fill || written >= probe->spec.strain.io.bytes;
 }
 
 static void window_begin(struct fault_io_probe *probe)
@@ -56,8 +68,10 @@ static void on_timer(void *ctx)
     struct fault_io_probe *probe = ctx;
     if (probe->measuring)
         window_end(probe);
-    else
+    else if (is_filled(probe))
         window_begin(probe);
+    else
+        io_timer_start(&probe->timer, base_dur_ms(fill_poll_ms));
 }
 
 static void on_held(void *ctx)

@@ -22,6 +22,9 @@ enum {
 };
 static const uint64_t look_each = UINT64_C(8) << 20; /* bytes between two looks at the host */
 
+const char *const fault_strain_controllers[FAULT_STRAIN_CONTROLLERS] = {"cpu", "cpuacct", "cpuset",
+                                                                        "memory", "blkio"};
+
 static bool open_one(struct fault_strain *strain, const char *group, struct base_error *err)
 {
     int fd = fault_group_open(group, "cgroup.procs", err);
@@ -29,9 +32,6 @@ static bool open_one(struct fault_strain *strain, const char *group, struct base
         strain->groups[strain->group_count++] = fd;
     return fd >= 0;
 }
-
-const char *const fault_strain_controllers[FAULT_STRAIN_CONTROLLERS] = {"cpu", "cpuacct", "cpuset",
-                                                                        "memory", "blkio"};
 
 bool fault_strain_open(struct fault_strain *strain, const char *group, pid_t process,
                        struct base_error *err)

@@ -12,10 +12,7 @@
 #include "base/error.h"
 #include "model/fault.h"
 
-enum { FAULT_STRAIN_GROUPS = 8, FAULT_STRAIN_CONTROLLERS = 5 };
-
-/* Of v1: the groups of the process that workers join, too. */
-extern const char *const fault_strain_controllers[FAULT_STRAIN_CONTROLLERS];
+enum { FAULT_STRAIN_GROUPS = 8 };
 
 struct fault_strain {
     int groups[FAULT_STRAIN_GROUPS]; /* cgroup.procs of each, open for writing */
@@ -40,6 +37,9 @@ enum { FAULT_STRAIN_SECTOR = 4096 }; /* for direct I/O, no device wants more (op
 /* A size of blocks that makes 32 of them a second at that rate, within what devices like. */
 uint64_t fault_strain_block(uint64_t rate);
 
+/* Of cgroup v1: those whose groups the workers join, beside the target's own. */
+enum { FAULT_STRAIN_CONTROLLERS = 5 };
+extern const char *const fault_strain_controllers[FAULT_STRAIN_CONTROLLERS];
 /* Where the workers go: the group that the topology names, and on a host with v1 controllers those
  * of the process. After a failure, too, some may be open: fault_strain_close. */
 bool fault_strain_open(struct fault_strain *strain, const char *group, pid_t process,

@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "place.h"
+#include "folder.h"
 #include "stress.h"
 
 enum { window_ms = 300 };
@@ -25,7 +25,7 @@ static bool io_check(struct fault_stress_subject *subject, const struct topo *to
                      struct base_error *err)
 {
     const struct fault *fault = subject->fault;
-    return fault_place_open(fault, topo, fault_spec_of(fault)->io.path, &subject->folder, err);
+    return fault_folder_open(fault, topo, fault_spec_of(fault)->io.path, &subject->folder, err);
 }
 
 static bool io_plan(struct fault_stress_subject *subject, struct base_error *err)
@@ -33,8 +33,8 @@ static bool io_plan(struct fault_stress_subject *subject, struct base_error *err
     const struct fault_spec *spec = fault_spec_of(subject->fault);
     bool direct = true;
     int64_t all = spec->io.bytes * spec->io.workers * (int64_t)spec->target_count;
-    int fd = fault_place_file(subject->folder, &direct, err); /* only whether it can be */
-    if (fd < 0 || !fault_place_has_room(subject->fault, subject->folder, all, err)) {
+    int fd = fault_folder_file(subject->folder, &direct, err); /* only whether it can be */
+    if (fd < 0 || !fault_folder_has_room(subject->fault, subject->folder, all, err)) {
         base_fd_close(&fd);
         return false;
     }

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "place.h"
+#include "folder.h"
 
 enum {
     free_ms = 100, /* window when nothing is throttled */
@@ -54,7 +54,7 @@ static double unit_of_a_block(const struct throttle_meter *meter)
 bool throttle_meter_open(struct throttle_meter *meter, const char *folder, struct base_error *err)
 {
     bool direct = true;
-    meter->file = fault_place_file(folder, &direct, err);
+    meter->file = fault_folder_file(folder, &direct, err);
     if (meter->file < 0)
         return false;
     return direct || base_fail(err, BASE_UNAVAILABLE,

@@ -593,13 +593,6 @@ static const struct scn_field fault_fields[] = {
      .choice = FAULT_REDIS + 1,
      .help = "What other clients can do to a Redis server, 6.2 or later. The service has a "
              "credentialsFile in the topology."},
-    {.key = "track",
-     .type = SCN_BOOLEAN,
-     AT(track),
-     .fallback = "false",
-     .help =
-         "Instances that come while it lasts, and new processes of those that are hit, are hit, "
-         "too, as far as select and maxAffected allow. Without it they are listed as missed."},
     {.key = "io",
      .type = SCN_OBJECT,
      .shape = &scn_io_shape,
@@ -610,6 +603,13 @@ static const struct scn_field fault_fields[] = {
      .shape = &scn_throttle_shape,
      .choice = FAULT_IO_THROTTLE + 1,
      .help = "A disk gives the targets' control groups no more than so much."},
+    {.key = "track",
+     .type = SCN_BOOLEAN,
+     AT(track),
+     .fallback = "false",
+     .help =
+         "Instances that come while it lasts, and new processes of those that are hit, are hit, "
+         "too, as far as select and maxAffected allow. Without it they are listed as missed."},
     {.key = FAULT_CLOCK,
      .type = SCN_TEXT,
      .refused = FAULT_CLOCK_REFUSED,

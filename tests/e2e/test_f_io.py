@@ -181,13 +181,16 @@ def test_by_hand(agent, disks):
 
 # --- ioThrottle ---
 
-def speed(disks, way, block=32 << 10, seconds=0.4):
-    """Of a process of the test's own in the throttled group."""
-    group = disks.instances["jobs-38"].groups[1]
-    done = subprocess.run(["/usr/bin/python3", "-c", TRY, str(group), str(disks.folder), way,
+def speed_in(group, folder, way, block, seconds):
+    """Of a process of the test's own in a group."""
+    done = subprocess.run(["/usr/bin/python3", "-c", TRY, str(group), str(folder), way,
                            str(block), str(seconds)], capture_output=True, text=True, check=True,
                           timeout=60)
     return float(done.stdout)
+
+
+def speed(disks, way, block=32 << 10, seconds=0.4):
+    return speed_in(disks.instances["jobs-38"].groups[1], disks.folder, way, block, seconds)
 
 
 def rules(disks):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fault network where the kernel has netem and no queues for us: inside Debian's
-user-mode-linux (uml.py). Its kernel has no nf_tables for IP, so that the agent takes its second
-backend."""
+"""What this kernel lacks, inside Debian's user-mode-linux (uml.py), booted once: the fault network
+where there are netem and no queues for us, for its kernel has no nf_tables for IP, so that the agent
+takes its second backend; and ioThrottle where cgroup v2 has io.max."""
 
 import subprocess
 import sys
@@ -15,6 +15,7 @@ SANITIZED = any(name in subprocess.run(["ldd", BIN / "squall-agent"], capture_ou
                                        check=False).stdout for name in ("libasan", "libtsan"))
 pytestmark = [pytest.mark.skipif(missing, reason=why) for missing, why in uml.MISSING]
 
+INSIDE = ["netem_inside.py", "throttle_inside.py"]
 COMMANDS = """export SQUALL_BIN={bin}
 cd {root}
 {python} -m pytest -q --tb=short -p no:cacheprovider --durations=5 --junitxml={folder}/inside.xml {tests} \\
@@ -24,9 +25,10 @@ echo $? > {folder}/status"""
 
 @pytest.mark.skipif(SANITIZED, reason="the sanitizers' shadow memory does not fit into the address "
                     "space that user-mode-linux gives to a process")
-def test_netem_inside_user_mode_linux(tmp_path):
+def test_inside_user_mode_linux(tmp_path):
     said = uml.run(COMMANDS.format(bin=BIN, root=ROOT, folder=tmp_path, python=sys.executable,
-                                   tests=ROOT / "tests/e2e/netem_inside.py"), tmp_path)
+                                   tests=" ".join(str(ROOT / "tests/e2e" / name) for name in INSIDE)),
+                   tmp_path)
     log = tmp_path / "inside.log"
     assert log.exists(), said
     print(log.read_text())

@@ -94,9 +94,9 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, DNS);
     assert_round_trip(&fault_spec_case, POSTGRES);
     assert_round_trip(&fault_spec_case, REDIS);
-    assert_round_trip(&fault_spec_case, FOLLOWS);
     assert_round_trip(&fault_spec_case, IO);
     assert_round_trip(&fault_spec_case, THROTTLE);
+    assert_round_trip(&fault_spec_case, FOLLOWS);
     assert_round_trip(&fault_record_case, RECORD);
     assert_round_trip(&fault_record_case, FOLLOWED);
 }

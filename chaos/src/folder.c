@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "place.h"
+#include "folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 enum { reserve_mib = 256 };
 static const double reserve_share = 0.05;
 
-bool fault_place_lies_in(const char *path, const char *folder)
+bool fault_folder_lies_in(const char *path, const char *folder)
 {
     size_t len = strlen(folder);
     return base_str_eq(folder, "/") ||
@@ -24,13 +24,13 @@ bool fault_place_lies_in(const char *path, const char *folder)
 static bool is_allowed(const struct fault_env *env, const char *folder)
 {
     for (size_t i = 0; i < env->allowed_count; i++)
-        if (fault_place_lies_in(folder, env->allowed[i]))
+        if (fault_folder_lies_in(folder, env->allowed[i]))
             return true;
     return false;
 }
 
-bool fault_place_open(const struct fault *fault, const struct topo *topo, const char *path,
-                      char **out, struct base_error *err)
+bool fault_folder_open(const struct fault *fault, const struct topo *topo, const char *path,
+                       char **out, struct base_error *err)
 {
     if (path[0] != '/')
         return base_fail(err, BASE_INVALID, "path %s: expected one that starts with /", path);
@@ -38,7 +38,7 @@ bool fault_place_open(const struct fault *fault, const struct topo *topo, const 
     BASE_AUTO_FREE char *folder = realpath(path, NULL);
     if (folder == NULL)
         return base_fail_errno(err, "path %s", path);
-    if ((own == NULL || !fault_place_lies_in(folder, own)) &&
+    if ((own == NULL || !fault_folder_lies_in(folder, own)) &&
         !is_allowed(fault_env_of(fault), folder))
         return base_fail(err, BASE_DENIED,
                          "path %s does not lie in %s, the state folder of the platform \"%s\", nor "
@@ -50,7 +50,7 @@ bool fault_place_open(const struct fault *fault, const struct topo *topo, const 
     return true;
 }
 
-bool fault_place_space(const char *folder, struct fault_space *out, struct base_error *err)
+bool fault_folder_space(const char *folder, struct fault_space *out, struct base_error *err)
 {
     struct statvfs fs;
     if (statvfs(folder, &fs) < 0)
@@ -70,11 +70,11 @@ static bool holds_journal(const struct fault *fault, const char *folder)
            here.st_dev == journal.st_dev;
 }
 
-bool fault_place_has_room(const struct fault *fault, const char *folder, int64_t bytes,
-                          struct base_error *err)
+bool fault_folder_has_room(const struct fault *fault, const char *folder, int64_t bytes,
+                           struct base_error *err)
 {
     struct fault_space space = {0};
-    if (!fault_place_space(folder, &space, err))
+    if (!fault_folder_space(folder, &space, err))
         return false;
     int64_t reserve = 0;
     if (holds_journal(fault, folder)) {
@@ -92,7 +92,7 @@ bool fault_place_has_room(const struct fault *fault, const char *folder, int64_t
                      reserve > 0 ? ", for the agent's journal lies there too" : "");
 }
 
-int fault_place_file(const char *folder, bool *direct, struct base_error *err)
+int fault_folder_file(const char *folder, bool *direct, struct base_error *err)
 {
     const int flags = O_TMPFILE | O_RDWR | O_CLOEXEC;
     bool past = direct != NULL && *direct;
