@@ -182,6 +182,9 @@ static void roster_renew(struct fault *fault)
 
 static void roster_revert(struct fault *fault)
 {
+    const struct roster_state *state = fault_state_of(fault);
+    if (!state->recovered) /* what the agent before had seen is in the record */
+        roster_comers_end(fault);
     wait_for_parts(fault, FAULT_STEP_REVERT);
 }
 
@@ -195,8 +198,8 @@ static void roster_gone(struct fault *fault)
         if (part == NULL || fault_record_of(part)->state == FAULT_GONE)
             continue;
         const char *error = fault_record_of(part)->error;
-        ok = base_fail(&err, BASE_IO, "%s: %s", state->parts[i].sight.name,
-                       error != NULL ? error : "its absence could not be shown");
+        ok = base_fail(&err, BASE_IO, "%s",
+                       error != NULL ? error : "the absence of a part of it could not be shown");
     }
     fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
 }
@@ -211,8 +214,9 @@ static bool find_failed(const struct fault *whole, struct base_error *err, bool 
         if (record != NULL && record->end == FAULT_END_NONE)
             continue;
         *ineffective = record != NULL && fault_record_ineffective(record);
-        (void)base_fail(err, BASE_UNAVAILABLE, "%s: %s", state->parts[i].sight.name,
-                        record != NULL && record->error != NULL ? record->error : "it has ended");
+        (void)base_fail(err, BASE_UNAVAILABLE, "%s",
+                        record != NULL && record->error != NULL ? record->error
+                                                                : "a part of it has ended");
         return true;
     }
     return false;
@@ -261,7 +265,6 @@ static void revert_turn(struct fault *fault)
     if (state->recovered)
         env->each_part(env->ctx, fault_spec_of(fault)->id, adopt, fault);
     state->recovered = false;
-    roster_comers_end(fault);
     roster_end_parts(fault, fault_end_of(fault));
     if (all_are(fault, roster_is_over))
         done(fault, FAULT_OUTCOME_OK, NULL);

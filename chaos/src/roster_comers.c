@@ -24,27 +24,39 @@ static void on_new(void *ctx, const struct fault_sight *sight, enum fault_news n
     fault_sight_copy(&comer->sight, sight);
 }
 
-/* One that comes to life in a frozen group is never ready; that it is frozen can be measured. */
-static void heed_frozen(const struct fault *fault, struct fault_sights *now)
+/* The effect of some is measured at the process itself: it must answer. */
+static bool needs_answer(enum fault_kind kind)
 {
-    const struct roster_state *state = fault_state_of(fault);
-    for (size_t i = 0; i < now->count && fault_spec_of(fault)->kind == FAULT_PAUSE; i++)
-        for (size_t k = 0; k < state->count; k++)
-            if (base_str_eq(state->parts[k].sight.name, now->list[i].name) &&
-                fault_sight_is_held(&state->parts[k].sight, &now->list[i], FAULT_PLACE_GROUP) &&
-                fault_process_alive(&now->list[i].process))
-                now->list[i].ready = true;
+    return kind == FAULT_TCP || kind == FAULT_HTTP || kind == FAULT_APP;
 }
 
-static void look(struct fault *fault)
+/* One that comes to life under the fault may never be ready, because of it. Where that can be
+ * measured all the same, being alive will do. */
+static void heed_held(const struct fault *fault, struct fault_sight *sight)
+{
+    const struct roster_state *state = fault_state_of(fault);
+    enum fault_kind kind = fault_spec_of(fault)->kind;
+    for (size_t k = 0; k < state->count && !needs_answer(kind); k++)
+        if (base_str_eq(state->parts[k].sight.name, sight->name) &&
+            fault_sight_is_held(&state->parts[k].sight, sight, fault_ops_of(kind)->place) &&
+            fault_process_alive(&sight->process))
+            sight->ready = true;
+}
+
+/* last: whoever is alive counts, for nobody else will be seen any more. */
+static void look(struct fault *fault, bool last)
 {
     struct roster_state *state = fault_state_of(fault);
     struct fault_sights now;
-    if (base_mono_before(base_mono_now(), state->look_at))
+    if (!last && base_mono_before(base_mono_now(), state->look_at))
         return;
     state->look_at = base_mono_add(base_mono_now(), base_dur_ms(FAULT_ROSTER_LOOK_MS));
     fault_sights_take(roster_topology(fault), fault_spec_of(fault)->service, &now);
-    heed_frozen(fault, &now);
+    for (size_t i = 0; i < now.count; i++) {
+        heed_held(fault, &now.list[i]);
+        now.list[i].ready =
+            now.list[i].ready || (last && fault_process_alive(&now.list[i].process));
+    }
     fault_sights_compare(&state->known, &now, on_new, fault);
     fault_sights_fini(&now);
 }
@@ -231,18 +243,15 @@ static void heed_end(struct fault *fault, struct roster_part *part, const struct
     const struct fault_record *record = fault_record_of(of);
     if (record->end == FAULT_END_FAILED && !lives)
         return;
-    BASE_AUTO_FREE char *why =
-        base_str_printf("%s: %s", part->sight.name,
-                        record->error != NULL ? record->error : fault_end_name(record->end));
     if (record->end == FAULT_END_FAILED)
-        fault_note_error(fault, why);
+        fault_note_error(fault, record->error != NULL ? record->error : "a part of it has failed");
     fault_end(fault, record->end);
 }
 
 void roster_comers_turn(struct fault *fault)
 {
     struct roster_state *state = fault_state_of(fault);
-    look(fault);
+    look(fault, false);
     for (size_t i = 0; i < state->comer_count; i++) {
         struct roster_comer *comer = &state->comers[i];
         if (comer->decided)
@@ -262,6 +271,7 @@ void roster_comers_turn(struct fault *fault)
 void roster_comers_end(struct fault *fault)
 {
     struct roster_state *state = fault_state_of(fault);
+    look(fault, true);
     for (size_t i = 0; i < state->comer_count; i++) {
         struct roster_comer *comer = &state->comers[i];
         if (!comer->decided)

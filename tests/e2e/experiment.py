@@ -30,6 +30,10 @@ FAULTS = {
                 "     ramp: {steps: 2}, app: {errorRate: 60%, errorStatus: 500}}\n"
                 "  - {name: cut, after: broken, at: 0s, for: 2s, lease: 2s, service: users,\n"
                 "     partition: {from: [postgres], action: drop, direction: both}}"),
+    "followed": ("  - {name: followed, at: 1s, for: 4s, lease: 2s, service: users, select: one,\n"
+                 "     track: true, partition: {from: [postgres], action: drop}}\n"
+                 "  - {name: alone, after: followed, at: 0s, for: 3s, lease: 2s, service: users,\n"
+                 "     pause: {}}"),
     "pause": ("  - {name: broken, at: 3s, for: 6s, lease: 2s, service: users, select: one,\n"
               "     pause: {}}"),
 }

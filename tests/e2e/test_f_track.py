@@ -223,6 +223,20 @@ def test_one_that_cannot_be_hit_is_missed_and_the_others_stay(lab, keep, tmp_pat
     assert "instance missed" in log.read_text()
 
 
+def test_one_that_is_never_ready_is_listed_at_the_end(loopback, keep):
+    kept = keep(loopback, track(limits_fault(["api-1"], files=40), count=1))
+    instance = loopback.instances["api-1"]
+    first = instance.process.pid
+    instance.port = free_port()  # where nobody will listen
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: instance.process.pid != first and
+               json.loads(instance.status_file.read_text())["state"] == "starting", 10, "it is back")
+    [missed] = kept.end()["arrivals"]
+    assert not missed["joined"] and "before it could be measured" in missed["how"], missed
+    assert missed["who"] == f"pid {instance.process.pid}"
+    assert files_limit(instance.process.pid) > 40
+
+
 def test_all_of_it_goes_with_a_dead_agent_and_is_known_to_the_next(loopback, keep):
     kept = keep(loopback, track(limits_fault(["api-1"], files=40), count=1))
     instance = loopback.instances["api-1"]

@@ -55,6 +55,38 @@ def test_each_fault_takes_effect_and_is_gone(sandbox, tmp_path, kind):
     assert sandbox.rules() == ""
 
 
+def test_who_comes_during_a_fault_is_hit_or_listed_as_missed(sandbox, tmp_path):
+    """An instance is killed under a fault that follows; another one is scaled up beside one that
+    does not."""
+    sandbox.wait_healthy()
+    one = Experiment(sandbox, tmp_path, FAULTS["followed"], duration="10s")
+    [target] = one.wait_event("fault.active")["record"]["targets"]
+    os.kill(sandbox.pid(target), signal.SIGKILL)
+    joined = one.wait_event("fault.joined")
+    assert (joined["target"], joined["what"], joined["name"]) == (target, "restarted", "followed")
+    assert f"pid {sandbox.pid(target)}" == joined["who"] and "measured again" in joined["how"]
+    wait_until(lambda: len(one.events("fault.active")) == 2, 20, "the other one is in force")
+    file = sandbox.dir / "topology.json"
+    before = file.read_text()
+    topology = json.loads(before)
+    for service in topology["services"]:
+        if service["name"] == "users":
+            service["instances"].append({**service["instances"][0], "name": "users-9"})
+    try:
+        file.with_suffix(".new").write_text(json.dumps(topology))
+        file.with_suffix(".new").rename(file)
+        missed = one.wait_event("fault.missed")
+    finally:
+        file.write_text(before)
+    assert (missed["target"], missed["what"], missed["name"]) == ("users-9", "new instance", "alone")
+    assert one.end() == 0, one.text()
+    faults = json.loads((one.dir() / "faults.json").read_text())["faults"]
+    assert [(a["target"], a["joined"]) for f in faults for a in f["arrivals"]] == [
+        (target, True), ("users-9", False)]
+    report = (one.dir() / "report.md").read_text()
+    assert "Instances that came during a fault" in report and "users-9" in report
+
+
 def test_a_second_run_of_first_yaml_soon_sends_load(sandbox, tmp_path):
     sandbox.wait_healthy()  # it has had a run already
     one = Experiment.of_file(sandbox, tmp_path, ROOT / "scenarios" / "catalog" / "first.yaml")
