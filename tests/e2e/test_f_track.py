@@ -277,10 +277,12 @@ def test_a_part_outlives_no_lease_of_the_whole(loopback, keep):
 
 
 def test_a_halt_ends_all_parts(loopback, keep):
-    kept = keep(loopback, track(limits_fault(["api-1", "api-2"], files=40), share=1.0),
-                "--max-affected", "100%")
+    long = {**track(limits_fault(["api-1", "api-2"], files=40), share=1.0), "leaseNs": 50 * S}
+    kept = keep(loopback, long, "--max-affected", "100%")
     assert len(entries(kept)) == 3
+    began = time.monotonic()
     assert kept.agent.ask("POST", "/v1/halt")[0] == 200
+    assert time.monotonic() - began < 25, "they were ended, not waited for"
     assert kept.agent.get(kept.spec)["state"] == "gone"
     assert not list(kept.agent.journal.glob("*.fault"))
     assert all(files_limit(i.process.pid) > 40 for i in loopback.instances.values())
