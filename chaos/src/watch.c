@@ -2,18 +2,23 @@
 #include "watch.h"
 
 #include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "fault_roster.h"
 
-enum { fresh_ms = 100 }; /* a look as new as this will do for a fault that begins now */
+struct watched {
+    char *id;
+    int64_t since;  /* nanoseconds since the boot */
+    bool looked_at; /* who was there then is known */
+};
 
 /* A service, looked at once for all of its faults: there may be hundreds. */
 struct view {
     char *service;
     struct fault_sights known;
-    struct mono_ns looked;
-    char **faults; /* ids */
+    struct watched *faults;
     size_t count;
 };
 
@@ -38,7 +43,7 @@ static void drop_view(struct agent_watch *watch, size_t index)
 {
     struct view *view = &watch->views[index];
     for (size_t i = 0; i < view->count; i++)
-        free(view->faults[i]);
+        free(view->faults[i].id);
     free(view->faults);
     free(view->service);
     fault_sights_fini(&view->known);
@@ -104,13 +109,30 @@ static bool is_in_force(const struct fault *fault)
     return state == FAULT_APPLYING || state == FAULT_ACTIVE;
 }
 
+/* proc(5): starttime is in clock ticks since the boot. A fault must not wait for a look of its own:
+ * of a large service that takes longer than all the rest. */
+static bool came_after(const struct watched *watched, const struct fault_sight *sight)
+{
+    int64_t tick = BASE_NS_PER_S / sysconf(_SC_CLK_TCK);
+    return watched->looked_at ||
+           (sight->process.pid > 0 && (int64_t)sight->process.start_ticks * tick > watched->since);
+}
+
+static int64_t since_boot(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * BASE_NS_PER_S + now.tv_nsec;
+}
+
 static void on_new(void *ctx, const struct fault_sight *sight, enum fault_news news)
 {
     const struct looking *looking = ctx;
     const struct fault_env *env = looking->watch->env;
     for (size_t i = 0; i < looking->view->count; i++) {
-        struct fault *fault = env->find(env->ctx, looking->view->faults[i]);
-        if (fault != NULL && is_in_force(fault))
+        const struct watched *watched = &looking->view->faults[i];
+        struct fault *fault = env->find(env->ctx, watched->id);
+        if (fault != NULL && is_in_force(fault) && came_after(watched, sight))
             tell_fault(looking, fault, sight, news);
     }
 }
@@ -119,10 +141,11 @@ static void look(struct agent_watch *watch, struct view *view)
 {
     struct fault_sights now;
     struct looking looking = {watch, view};
-    view->looked = base_mono_now();
     fault_sights_take(watch->env->topology(watch->env->ctx), view->service, &now);
     fault_sights_compare(&view->known, &now, on_new, &looking);
     fault_sights_fini(&now);
+    for (size_t i = 0; i < view->count; i++)
+        view->faults[i].looked_at = true;
 }
 
 /* --- whose faults --- */
@@ -134,7 +157,7 @@ static struct view *view_of(struct agent_watch *watch, const char *service)
             return &watch->views[i];
     watch->views = base_reallocarray(watch->views, watch->count + 1, sizeof *watch->views);
     struct view *view = &watch->views[watch->count++];
-    *view = (struct view){.service = base_str_dup(service), .looked = base_mono_now()};
+    *view = (struct view){.service = base_str_dup(service)};
     fault_sights_take(watch->env->topology(watch->env->ctx), service, &view->known);
     return view;
 }
@@ -143,10 +166,9 @@ void agent_watch_add(struct agent_watch *watch, const struct fault *fault)
 {
     const struct fault_spec *spec = fault_spec_of(fault);
     struct view *view = view_of(watch, spec->service);
-    if (base_mono_sub(base_mono_now(), view->looked).ns > fresh_ms * BASE_NS_PER_MS)
-        look(watch, view);
     view->faults = base_reallocarray(view->faults, view->count + 1, sizeof *view->faults);
-    view->faults[view->count++] = base_str_dup(spec->id);
+    view->faults[view->count++] =
+        (struct watched){.id = base_str_dup(spec->id), .since = since_boot()};
     if (!io_timer_active(&watch->timer))
         io_timer_start(&watch->timer, base_dur_ms(FAULT_ROSTER_LOOK_MS));
 }
@@ -155,10 +177,10 @@ static void forget_ended(const struct agent_watch *watch, struct view *view)
 {
     const struct fault_env *env = watch->env;
     for (size_t i = view->count; i-- > 0;) {
-        const struct fault *fault = env->find(env->ctx, view->faults[i]);
+        const struct fault *fault = env->find(env->ctx, view->faults[i].id);
         if (fault != NULL && !fault_is_final(fault))
             continue;
-        free(view->faults[i]);
+        free(view->faults[i].id);
         view->faults[i] = view->faults[--view->count];
     }
 }
