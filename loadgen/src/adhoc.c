@@ -453,7 +453,7 @@ const struct load_option load_options[] = {
     {0, "query", "SQL", "postgres: the statement, prepared once a connection",
      load_adhoc_set_query},
     {0, "param", "TEXT", "postgres: the value of $1, $2...; repeated", load_adhoc_add_param},
-    {0, "pipeline", "N", "postgres, amqp: requests under way on each connection (1)",
+    {0, "pipeline", "N", "requests under way on each connection (1); http: HTTP/1.1",
      load_adhoc_set_pipeline},
 };
 const size_t load_option_count = sizeof load_options / sizeof *load_options;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "curl.h"
+#include "fifo.h"
 #include "postgres.h"
 #include "rabbit.h"
 #include "stream.h"
@@ -12,14 +13,16 @@
 const struct load_driver *load_driver_of(const struct load_spec *spec)
 {
     if (spec->protocol == LOAD_SPEECH_REDIS)
-        return &load_redis_driver;
+        return spec->pipeline > 1 ? &load_redis_fifo_driver : &load_redis_driver;
     if (spec->protocol == LOAD_SPEECH_TCP)
         return &load_tcp_driver;
     if (spec->protocol == LOAD_SPEECH_POSTGRES)
         return &load_postgres_driver;
     if (spec->protocol == LOAD_SPEECH_AMQP)
         return &load_amqp_driver;
-    return load_spec_needs_curl(spec) ? &load_curl_driver : &load_http1_driver;
+    if (load_spec_needs_curl(spec))
+        return &load_curl_driver;
+    return spec->pipeline > 1 ? &load_http1_fifo_driver : &load_http1_driver;
 }
 
 void load_conn_settle(struct load_conn *conn, bool reached)

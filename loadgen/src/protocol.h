@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is said on a stream (stream.h): how a route becomes the bytes of a request, and when the
- * bytes of its response are whole. One request at a time; pure but for build.
+ * bytes of its response are whole. One response at a time; pure but for build.
  */
 #ifndef LOAD_PROTOCOL_H
 #define LOAD_PROTOCOL_H
@@ -27,6 +27,9 @@ struct load_protocol {
      */
     bool (*judge)(const void *parser, struct load_outcome *outcome);
     void (*fini)(void *parser); /* NULL: there is nothing to free; accepts a zeroed one */
+    /* Pipelined (fifo.h): a response was whole, the next one may follow; whether bytes of it lie in
+     * the parser already, which feeding nothing looks at. NULL: it keeps no bytes, start serves. */
+    bool (*next)(void *parser);
     /* The response's head is whole. NULL: the protocol has no errands (errand.h). */
     bool (*in_body)(const void *parser);
 };

@@ -15,6 +15,7 @@ static const size_t command_max = (size_t)64 * 1024 * 1024;
 
 struct parser {
     redisReader *reader; /* NULL: none yet */
+    size_t held;         /* bytes behind the last reply, pipelined */
     bool error;          /* the reply is one */
     char why[REDIS_WHY];
 };
@@ -147,6 +148,7 @@ static void start(void *memory, const struct load_request *request)
     struct parser *parser = memory;
     (void)request;
     parser->error = false;
+    parser->held = 0;
     /* The last reply was cut short, or more than one: the rest is another connection's. */
     if (parser->reader != NULL && (parser->reader->err != 0 || parser->reader->ridx >= 0 ||
                                    parser->reader->len > parser->reader->pos))
@@ -164,14 +166,24 @@ static enum load_parse feed(void *memory, void *unused, const char *data, size_t
     redisReader *reader = parser->reader;
     void *reply = NULL;
     (void)unused;
-    *used = len;
+    size_t all = parser->held + len;
+    parser->held = 0;
+    *used = all;
     if (redisReaderFeed(reader, data, len) != 0 || redisReaderGetReply(reader, &reply) != 0)
         return LOAD_PARSE_BAD;
     if (reply == NULL)
         return LOAD_PARSE_MORE;
     size_t left = reader->len - reader->pos;
-    *used = left < len ? len - left : 0;
+    *used = left < all ? all - left : 0;
     return LOAD_PARSE_DONE;
+}
+
+static bool next(void *memory)
+{
+    struct parser *parser = memory;
+    parser->error = false;
+    parser->held = parser->reader->len - parser->reader->pos;
+    return parser->held > 0;
 }
 
 static enum load_parse eof(void *memory)
@@ -199,4 +211,5 @@ const struct load_protocol load_redis_protocol = {
     .eof = eof,
     .judge = judge,
     .fini = fini,
+    .next = next,
 };

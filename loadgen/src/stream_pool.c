@@ -41,6 +41,14 @@ bool load_stream_prepare(const struct load_protocol *protocol, const struct load
     return true;
 }
 
+const struct load_protocol *load_stream_prepared(const void *prepared,
+                                                 const struct load_request **requests)
+{
+    const struct requests *all = prepared;
+    *requests = all->list;
+    return all->protocol;
+}
+
 static void copy_patched(struct load_stream_pool *own)
 {
     for (size_t i = 0; i < own->routes; i++) {

@@ -21,6 +21,9 @@ struct load_stream_pool {
 bool load_stream_prepare(const struct load_protocol *protocol, const struct load_spec *spec,
                          void **prepared, struct base_error *err);
 void load_stream_discard(void *prepared);
+/* What it was prepared for, and with *requests what, one a route. */
+const struct load_protocol *load_stream_prepared(const void *prepared,
+                                                 const struct load_request **requests);
 bool load_stream_pool_init(struct load_pool *pool, const void *prepared, struct base_error *err);
 void load_stream_pool_fini(struct load_pool *pool);
 void load_stream_count_tls(const struct load_pool *pool, struct load_tls_result *out);

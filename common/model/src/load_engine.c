@@ -23,8 +23,14 @@ static const char *pipeline_conflict(const struct load_spec *spec)
         return "pipeline: expected 1 to 1000 on each connection";
     if ((uint64_t)spec->pipeline * spec->connections > 1000000)
         return "pipeline: more than a million on all connections together";
-    if (spec->protocol != LOAD_SPEECH_POSTGRES && spec->protocol != LOAD_SPEECH_AMQP)
-        return "pipeline: expected a postgres:// or amqp:// URL beside it";
+    if (spec->protocol == LOAD_SPEECH_TCP)
+        return "pipeline: over plain TCP nobody knows which response is whose: expected another "
+               "protocol's URL beside it";
+    if (load_spec_needs_curl(spec))
+        return "pipeline: expected without the engine \"curl\", http2, a proxy and a unix socket "
+               "(HTTP/2 has streams)";
+    if (spec->flow_count > 0)
+        return "pipeline: the steps of a flow wait for each other, expected without flows";
     return NULL;
 }
 

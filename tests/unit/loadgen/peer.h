@@ -39,7 +39,7 @@ struct peer {
     int listener;
     const struct peer_step *steps;
     size_t step_count;
-    bool closes; /* behind its last word; otherwise it waits for the other side to do so */
+    bool closes; /* its half, behind its last word; the other side always ends the connection */
     char seen[65536];
     size_t seen_len;
     pthread_t thread;
@@ -77,8 +77,9 @@ static void *peer_work(void *arg)
         peer_wait(peer, fd, peer->steps[i].after);
         (void)send(fd, peer->steps[i].bytes, peer->steps[i].len, MSG_NOSIGNAL);
     }
-    if (!peer->closes)
-        peer_wait(peer, fd, sizeof peer->seen - peer->seen_len);
+    if (peer->closes)
+        (void)shutdown(fd, SHUT_WR); /* closed with bytes unread it would be reset */
+    peer_wait(peer, fd, sizeof peer->seen - peer->seen_len);
     (void)close(fd);
     return NULL;
 }
