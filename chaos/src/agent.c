@@ -77,7 +77,8 @@ static void on_prune(void *ctx)
 {
     struct agent *agent = ctx;
     struct wall_ns now = base_wall_now();
-    for (size_t i = agent->fault_count; i-- > 0;) {
+    /* While a request waits for one of them, they all stay for another half minute. */
+    for (size_t i = agent->waiters == NULL ? agent->fault_count : 0; i-- > 0;) {
         const struct fault_record *record = fault_record_of(agent->faults[i]);
         bool old = now.ns - record->gone_at.ns > AGENT_KEEP_S * BASE_NS_PER_S;
         bool many = i + AGENT_KEEP_COUNT < agent->fault_count;
@@ -163,6 +164,15 @@ static bool recover(struct agent *agent, struct base_error *err)
     return agent_journal_load(agent->journal, &reader, err);
 }
 
+/* As if it had never been asked for: the same request may come again. */
+static void forget(struct agent *agent, const struct fault *fault)
+{
+    agent_used_give_back(agent->used, fault_spec_of(fault)->id);
+    for (size_t i = agent->fault_count; i-- > 0;)
+        if (agent->faults[i] == fault)
+            drop_fault(agent, i);
+}
+
 static void on_settled(void *ctx, struct fault *fault)
 {
     struct agent *agent = ctx;
@@ -174,6 +184,8 @@ static void on_settled(void *ctx, struct fault *fault)
     if (whole != NULL)
         fault_roster_wake(whole);
     agent_api_settled(agent, fault);
+    if (fault_refusal(fault) != NULL)
+        forget(agent, fault);
     check_closed(agent);
 }
 
@@ -514,10 +526,20 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
     if (agent->audit == NULL)
         return false;
     agent_audit_bound(agent->audit, config->audit_max, config->audit_keep);
+    const struct agent_commit_config commit = {
+        .loop = agent->loop,
+        .journal = agent->journal,
+        .used = agent->used,
+        .audit = agent->audit,
+    };
+    agent->commit = agent_commit_new(&commit, err);
+    if (agent->commit == NULL)
+        return false;
     agent->env = (struct fault_env){
         .loop = agent->loop,
         .http = agent->http,
         .journal = agent->journal,
+        .commit = agent->commit,
         .log = agent->log,
         .netback = fault_netback_pick(NULL),
         .allowed = agent->allowed,
@@ -590,6 +612,7 @@ void agent_free(struct agent *agent)
     io_timer_fini(&agent->prune_timer);
     io_timer_fini(&agent->closed_timer);
     io_http_free(agent->http);
+    agent_commit_free(agent->commit);
     agent_journal_close(agent->journal);
     agent_audit_close(agent->audit);
     agent_used_close(agent->used);

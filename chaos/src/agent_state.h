@@ -9,6 +9,7 @@
 #include "audit.h"
 #include "chaos/agent.h"
 #include "chaos/capability.h"
+#include "commit.h"
 #include "engine.h"
 #include "io/digest.h"
 #include "io/http_server.h"
@@ -38,6 +39,7 @@ struct agent {
     struct agent_journal *journal;
     struct agent_audit *audit;
     struct agent_used *used;
+    struct agent_commit *commit;
     struct mono_ns used_pruned;
     struct io_server *server; /* NULL: --sweep */
     bool wants_cert;
@@ -70,7 +72,8 @@ struct fault *agent_find(const struct agent *agent, const char *id);
  * fault_free gives it up. */
 struct fault *agent_take(struct agent *agent, const struct fault_spec *spec,
                          struct base_error *err);
-/* BASE_DENIED, or the disk's reason: its id was used before or cannot be remembered. */
+/* BASE_DENIED, or the disk's reason: its id was used before or cannot be remembered. When that
+ * turns out later, when all is synced, the fault is refused (fault_refusal) and forgotten. */
 bool agent_start(struct agent *agent, struct fault *fault, struct base_error *err);
 /* Reverts everything, and remembers on disk that every run that has started by now is halted. */
 void agent_halt(struct agent *agent);

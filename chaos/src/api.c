@@ -21,26 +21,59 @@ enum wait_kind {
 };
 
 struct agent_waiter {
+    struct agent *agent;
     enum wait_kind kind;
     struct io_exchange *exchange;
-    struct fault *fault; /* NULL for WAIT_HALT */
+    struct fault *fault;        /* NULL for WAIT_HALT */
+    struct dur_ns lease;        /* of WAIT_RENEWED, until its audit line is on disk */
+    struct agent_ticket ticket; /* for that line; POST: the fault itself waits for it */
     struct agent_waiter *next;
 };
 
 /* --- waiting --- */
 
-static void wait_for(struct agent *agent, enum wait_kind kind, struct io_exchange *exchange,
-                     struct fault *fault)
+static struct agent_waiter *wait_for(struct agent *agent, enum wait_kind kind,
+                                     struct io_exchange *exchange, struct fault *fault)
 {
     struct agent_waiter *waiter = base_calloc(1, sizeof *waiter);
-    *waiter = (struct agent_waiter){kind, exchange, fault, agent->waiters};
+    *waiter = (struct agent_waiter){
+        .agent = agent, .kind = kind, .exchange = exchange, .fault = fault, .next = agent->waiters};
     agent->waiters = waiter;
+    return waiter;
+}
+
+static void drop(struct agent_waiter **at)
+{
+    struct agent_waiter *waiter = *at;
+    *at = waiter->next;
+    agent_ticket_cancel(&waiter->ticket);
+    free(waiter);
+}
+
+static void drop_waiter(struct agent_waiter *waiter)
+{
+    struct agent_waiter **at = &waiter->agent->waiters;
+    while (*at != waiter)
+        at = &(*at)->next;
+    drop(at);
+}
+
+static void answer_unwritten(const struct agent *agent, struct io_exchange *exchange,
+                             const struct base_error *why, const struct fault_spec *spec)
+{
+    struct base_error err = *why;
+    (void)base_fail_context(&err, "nothing was done, for it could not be written down");
+    agent_answer_error(agent, exchange, insufficient_storage, &err, spec);
 }
 
 /* Answers when there is something to say already. */
 static bool try_answer(const struct agent *agent, enum wait_kind kind, struct io_exchange *exchange,
                        const struct fault *fault)
 {
+    if (fault != NULL && fault_refusal(fault) != NULL) {
+        answer_unwritten(agent, exchange, fault_refusal(fault), fault_spec_of(fault));
+        return true;
+    }
     if (kind == WAIT_HALT) {
         /* What runs that started since have injected is not waited for. */
         if (agent_has_ending(agent))
@@ -55,7 +88,7 @@ static bool try_answer(const struct agent *agent, enum wait_kind kind, struct io
     }
     enum fault_state state = fault_record_of(fault)->state;
     bool ended = fault_is_final(fault);
-    bool active = state == FAULT_ACTIVE && !fault_is_renewing(fault);
+    bool active = state == FAULT_ACTIVE && !fault_is_settling(fault);
     if (kind == WAIT_END ? !ended : !ended && !active)
         return false;
     unsigned status = active || state == FAULT_GONE ? 200 : 409;
@@ -71,7 +104,7 @@ static void answer_or_wait(struct agent *agent, enum wait_kind kind, struct io_e
                            struct fault *fault)
 {
     if (!try_answer(agent, kind, exchange, fault))
-        wait_for(agent, kind, exchange, fault);
+        (void)wait_for(agent, kind, exchange, fault);
 }
 
 void agent_api_settled(struct agent *agent, const struct fault *fault)
@@ -80,12 +113,11 @@ void agent_api_settled(struct agent *agent, const struct fault *fault)
     while (*at != NULL) {
         struct agent_waiter *waiter = *at;
         bool mine = waiter->fault == fault || waiter->kind == WAIT_HALT;
-        if (!mine || !try_answer(agent, waiter->kind, waiter->exchange, waiter->fault)) {
+        bool may = waiter->ticket.work == NULL || fault_refusal(fault) != NULL;
+        if (mine && may && try_answer(agent, waiter->kind, waiter->exchange, waiter->fault))
+            drop(at);
+        else
             at = &waiter->next;
-            continue;
-        }
-        *at = waiter->next;
-        free(waiter);
     }
 }
 
@@ -102,8 +134,7 @@ void agent_api_abandon(void *ctx, struct io_exchange *exchange)
         agent_audit_end(agent, exchange, 0,
                         waiter->fault != NULL ? fault_record_of(waiter->fault) : NULL,
                         "the peer went away before the answer");
-        *at = waiter->next;
-        free(waiter);
+        drop(at);
     }
 }
 
@@ -116,11 +147,8 @@ void agent_api_refused(void *ctx, struct io_exchange *exchange, unsigned status)
 
 void agent_api_fini(struct agent *agent)
 {
-    while (agent->waiters != NULL) {
-        struct agent_waiter *next = agent->waiters->next;
-        free(agent->waiters);
-        agent->waiters = next;
-    }
+    while (agent->waiters != NULL)
+        drop(&agent->waiters);
 }
 
 /* --- requests --- */
@@ -295,6 +323,45 @@ static void get_fault(struct agent *agent, struct io_exchange *exchange, const c
         agent_answer_fault(agent, exchange, 200, fault);
 }
 
+static void renew_now(struct agent *agent, struct io_exchange *exchange, struct fault *fault,
+                      struct dur_ns lease)
+{
+    struct base_error err = {0};
+    if (agent_is_halted(agent, fault_spec_of(fault)))
+        (void)base_fail(&err, BASE_DENIED, "run %s was halted", fault_spec_of(fault)->run);
+    else if (fault_renew(fault, lease, &err)) {
+        answer_or_wait(agent, WAIT_RENEWED, exchange, fault);
+        return;
+    }
+    agent_answer_error(agent, exchange, 410, &err, fault_spec_of(fault));
+}
+
+static void on_written(void *ctx, const struct base_error *err)
+{
+    struct agent_waiter waiter = *(struct agent_waiter *)ctx;
+    struct agent *agent = waiter.agent;
+    drop_waiter(ctx);
+    if (waiter.kind != WAIT_RENEWED) {
+        if (err != NULL)
+            base_log_text(agent->log, BASE_ERROR, err->message);
+        answer_or_wait(agent, waiter.kind, waiter.exchange, waiter.fault);
+    } else if (err != NULL) {
+        answer_unwritten(agent, waiter.exchange, err, fault_spec_of(waiter.fault));
+    } else {
+        renew_now(agent, waiter.exchange, waiter.fault, waiter.lease);
+    }
+}
+
+static struct agent_waiter *wait_written(struct agent *agent, enum wait_kind kind,
+                                         struct io_exchange *exchange, struct fault *fault)
+{
+    struct agent_waiter *waiter = wait_for(agent, kind, exchange, fault);
+    waiter->ticket = (struct agent_ticket){.on_done = on_written, .ctx = waiter};
+    agent_commit_written(agent->commit, &waiter->ticket);
+    return waiter;
+}
+
+/* What takes away is done at once, here and by a halt, and answered when its line is on disk. */
 static void delete_fault(struct agent *agent, struct io_exchange *exchange, const char *id)
 {
     struct fault *fault = find_or_404(agent, exchange, id);
@@ -302,7 +369,7 @@ static void delete_fault(struct agent *agent, struct io_exchange *exchange, cons
         return;
     agent_audit_begin_anyway(agent, exchange, fault_record_of(fault));
     fault_end(fault, FAULT_END_REQUEST);
-    answer_or_wait(agent, WAIT_END, exchange, fault);
+    (void)wait_written(agent, WAIT_END, exchange, fault);
 }
 
 static void renew_fault(struct agent *agent, struct io_exchange *exchange, const char *id)
@@ -327,13 +394,7 @@ static void renew_fault(struct agent *agent, struct io_exchange *exchange, const
         agent_answer_error(agent, exchange, insufficient_storage, &err, fault_spec_of(fault));
         return;
     }
-    if (agent_is_halted(agent, fault_spec_of(fault)))
-        (void)base_fail(&err, BASE_DENIED, "run %s was halted", fault_spec_of(fault)->run);
-    else if (fault_renew(fault, lease, &err)) {
-        answer_or_wait(agent, WAIT_RENEWED, exchange, fault);
-        return;
-    }
-    agent_answer_error(agent, exchange, 410, &err, fault_spec_of(fault));
+    wait_written(agent, WAIT_RENEWED, exchange, fault)->lease = lease;
 }
 
 static void post_halt(struct agent *agent, struct io_exchange *exchange, const char *id)
@@ -341,7 +402,7 @@ static void post_halt(struct agent *agent, struct io_exchange *exchange, const c
     (void)id;
     agent_audit_begin_anyway(agent, exchange, NULL);
     agent_halt(agent);
-    answer_or_wait(agent, WAIT_HALT, exchange, NULL);
+    (void)wait_written(agent, WAIT_HALT, exchange, NULL);
 }
 
 /* --- routing --- */

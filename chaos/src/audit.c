@@ -117,12 +117,6 @@ bool agent_audit_encode(const struct agent_audit_line *line, struct wall_ns when
     return text != NULL && base_buf_str(out, text) && base_buf_char(out, '\n');
 }
 
-/* fdatasync(2): EINVAL for what has no disk behind it, a pipe or a terminal. */
-static bool on_disk(int fd)
-{
-    return fdatasync(fd) == 0 || errno == EINVAL || errno == EROFS;
-}
-
 /* In one write(2), so that lines of one file never mix. */
 static bool append(struct agent_audit *audit, const struct base_buf *text)
 {
@@ -158,7 +152,22 @@ bool agent_audit_write(struct agent_audit *audit, const struct agent_audit_line 
     if (!agent_audit_encode(line, base_wall_now(), &text))
         return base_fail(err, BASE_LIMIT, "audit: a line is longer than %d bytes", LINE_MAX_LEN);
     bool room = make_room(audit, text.len, err);
-    if (append(audit, &text) && (!line->begin || on_disk(audit->fd)))
+    if (append(audit, &text))
         return room;
     return base_fail_errno(err, "audit: cannot write to %s", audit->where);
+}
+
+int agent_audit_handle(const struct agent_audit *audit, struct base_error *err)
+{
+    int fd = fcntl(audit->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        (void)base_fail_errno(err, "audit: cannot sync %s", audit->where);
+    return fd;
+}
+
+/* fdatasync(2): EINVAL for what has no disk behind it, a pipe or a terminal. */
+bool agent_audit_sync(const struct agent_audit *audit, int handle, struct base_error *err)
+{
+    return fdatasync(handle) == 0 || errno == EINVAL || errno == EROFS ||
+           base_fail_errno(err, "audit: cannot write to %s", audit->where);
 }

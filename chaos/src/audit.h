@@ -40,10 +40,14 @@ void agent_audit_close(struct agent_audit *audit); /* accepts NULL */
  * is written all the same, and is an error. most 0: it grows. */
 void agent_audit_bound(struct agent_audit *audit, int64_t most, unsigned keep);
 /* false: the line is not, or not whole, where it belongs, or the file grows beyond its bound; err
- * says why and where. After a torn line
- * the next one starts on a line of its own. A begin line is on the disk when this returns. */
+ * says why and where. After a torn line the next one starts on a line of its own. It is on the disk
+ * after agent_audit_sync, or when the file has been rotated since. */
 bool agent_audit_write(struct agent_audit *audit, const struct agent_audit_line *line,
                        struct base_error *err);
+/* Where lines go now, for agent_audit_sync; the caller closes it. -1 with err. */
+int agent_audit_handle(const struct agent_audit *audit, struct base_error *err);
+/* From any thread: every line that was written there before the call. */
+bool agent_audit_sync(const struct agent_audit *audit, int handle, struct base_error *err);
 
 /* The line with its newline. Pure. */
 bool agent_audit_encode(const struct agent_audit_line *line, struct wall_ns when,

@@ -6,6 +6,15 @@
 #include "base/text.h"
 #include "lifecycle.h"
 
+/* What the disk has to hold before a fault goes on. */
+enum awaited {
+    AWAITS_NOTHING,
+    AWAITS_REQUEST, /* who asked for it, and its id */
+    AWAITS_ENTRY,   /* by which it can be reverted: nothing is applied before */
+    AWAITS_UPDATE,  /* the same, after it was verified */
+    AWAITS_REMOVAL
+};
+
 struct fault {
     struct fault_env *env;
     struct fault_spec spec;
@@ -23,6 +32,9 @@ struct fault {
     struct mono_ns promised; /* its first lease ends by then; 0: as its spec says */
     bool reverted_again;     /* the first revert had failed */
     bool unknown;            /* its journal entry did not tell how to revert: it stays stuck */
+    bool refused;            /* what was asked for could not be written down; step_error says why */
+    enum awaited awaits;
+    struct agent_ticket ticket;
     enum fault_step step;
     bool step_over; /* the outcome is known, its timer is about to fire */
     enum fault_outcome outcome;
@@ -85,6 +97,14 @@ bool fault_is_final(const struct fault *fault)
 bool fault_is_renewing(const struct fault *fault)
 {
     return fault->step == FAULT_STEP_RENEW;
+}
+bool fault_is_settling(const struct fault *fault)
+{
+    return fault_is_renewing(fault) || fault->awaits == AWAITS_UPDATE;
+}
+const struct base_error *fault_refusal(const struct fault *fault)
+{
+    return fault->refused ? &fault->step_error : NULL;
 }
 void fault_set_state(struct fault *fault, void *state)
 {
@@ -230,6 +250,44 @@ static void step_abandon(struct fault *fault)
     fault->step_over = false;
 }
 
+/* --- the disk --- */
+
+static void await_no_more(struct fault *fault)
+{
+    agent_ticket_cancel(&fault->ticket);
+    fault->awaits = AWAITS_NOTHING;
+}
+
+static struct agent_ticket *await(struct fault *fault, enum awaited what,
+                                  void (*on_done)(void *ctx, const struct base_error *err))
+{
+    await_no_more(fault);
+    fault->awaits = what;
+    fault->ticket = (struct agent_ticket){.on_done = on_done, .ctx = fault};
+    return &fault->ticket;
+}
+
+static bool await_entry(struct fault *fault, enum awaited what,
+                        void (*on_done)(void *ctx, const struct base_error *err),
+                        struct base_error *err)
+{
+    struct base_buf text;
+    base_buf_init(&text, AGENT_JOURNAL_MAX);
+    json_t *undo = fault->ops->undo(fault);
+    bool ok = agent_journal_encode(&fault->spec, &fault->record, undo, &text, err);
+    json_decref(undo);
+    if (ok)
+        agent_commit_entry(fault->env->commit, await(fault, what, on_done), fault->spec.id, &text);
+    base_buf_fini(&text);
+    return ok;
+}
+
+static void await_removal(struct fault *fault,
+                          void (*on_done)(void *ctx, const struct base_error *err))
+{
+    agent_commit_removal(fault->env->commit, await(fault, AWAITS_REMOVAL, on_done), fault->spec.id);
+}
+
 /* --- the way out --- */
 
 /* A fault that is gone is shown for an hour; what it held (namespaces, sockets, pidfds, a token's
@@ -244,6 +302,7 @@ static void release(struct fault *fault)
 
 static void begin_revert(struct fault *fault)
 {
+    await_no_more(fault);
     io_timer_stop(&fault->lease_timer);
     fault->reverted_again = false;
     move(fault, FAULT_REVERTING);
@@ -281,9 +340,12 @@ void fault_end(struct fault *fault, enum fault_end why)
         return;
     if (fault->record.end == FAULT_END_NONE)
         fault->record.end = why;
-    /* A half-done apply or renewal must not land behind the revert: they end first, and soon. */
-    if (fault->step == FAULT_STEP_APPLY || fault->step == FAULT_STEP_RENEW)
+    /* A half-done apply or renewal must not land behind the revert: they end first, and soon. So
+     * does an entry of what is not in place yet. */
+    if (fault->step == FAULT_STEP_APPLY || fault->step == FAULT_STEP_RENEW ||
+        fault->awaits == AWAITS_ENTRY || fault->awaits == AWAITS_REMOVAL)
         return;
+    await_no_more(fault);
     if (fault->step == FAULT_STEP_PREPARE || fault->step == FAULT_STEP_VERIFY)
         step_abandon(fault);
     if (!fault->applied) {
@@ -340,21 +402,27 @@ bool fault_renew(struct fault *fault, struct dur_ns lease, struct base_error *er
                          fault->spec.id);
     }
     lease_watch(fault);
-    if (fault->step == FAULT_STEP_NONE)
+    if (fault->step == FAULT_STEP_NONE && fault->record.state == FAULT_ACTIVE)
         step_begin(fault, FAULT_STEP_RENEW);
     else
-        fault->renewal_due = true; /* after the step that is under way */
+        fault->renewal_due = true; /* after what is under way */
     return true;
 }
 
 /* --- what follows a step --- */
 
-static bool write_journal(struct fault *fault, struct base_error *err)
+static void on_requested(void *ctx, const struct base_error *err)
 {
-    json_t *undo = fault->ops->undo(fault);
-    bool ok = agent_journal_write(fault->env->journal, &fault->spec, &fault->record, undo, err);
-    json_decref(undo);
-    return ok;
+    struct fault *fault = ctx;
+    fault->awaits = AWAITS_NOTHING;
+    if (err == NULL) {
+        step_begin(fault, FAULT_STEP_PREPARE);
+        return;
+    }
+    fault->refused = true;
+    fault->step_error = *err;
+    fault_note_error(fault, err->message);
+    end_unapplied(fault);
 }
 
 /* The record is to say "could not be applied", not "had no effect". */
@@ -364,22 +432,45 @@ static void not_applied(struct fault *fault)
     fault->record.expires_at = (struct wall_ns){0};
 }
 
+static void on_unapplied_removed(void *ctx, const struct base_error *err)
+{
+    struct fault *fault = ctx;
+    (void)err; /* why it could not be written is on record already */
+    fault->awaits = AWAITS_NOTHING;
+    end_unapplied(fault);
+}
+
+/* Its entry may have its name already, and be unsynced. */
+static void take_back(struct fault *fault)
+{
+    io_timer_stop(&fault->lease_timer);
+    not_applied(fault);
+    await_removal(fault, on_unapplied_removed);
+}
+
+static void on_entry(void *ctx, const struct base_error *err)
+{
+    struct fault *fault = ctx;
+    fault->awaits = AWAITS_NOTHING;
+    if (err != NULL)
+        fault_note_error(fault, err->message);
+    if (err != NULL || fault->record.end != FAULT_END_NONE) {
+        take_back(fault);
+        return;
+    }
+    fault->applied = true;
+    step_begin(fault, FAULT_STEP_APPLY);
+}
+
 static void begin_apply(struct fault *fault)
 {
     struct base_error err = {0};
     move(fault, FAULT_APPLYING);
     lease_begin(fault);
-    if (!write_journal(fault, &err)) {
-        /* It may have its name already, and be unsynced. */
-        (void)agent_journal_remove(fault->env->journal, fault->spec.id, NULL);
-        io_timer_stop(&fault->lease_timer);
+    if (!await_entry(fault, AWAITS_ENTRY, on_entry, &err)) {
         fault_note_error(fault, err.message);
-        not_applied(fault);
-        end_unapplied(fault);
-        return;
+        take_back(fault);
     }
-    fault->applied = true;
-    step_begin(fault, FAULT_STEP_APPLY);
 }
 
 static void after_prepare(struct fault *fault)
@@ -430,6 +521,41 @@ static void after_renew(struct fault *fault)
     settled(fault);
 }
 
+static void now_active(struct fault *fault)
+{
+    if (fault->record.end != FAULT_END_NONE)
+        return; /* a renewal is under way, and ends it */
+    /* The controller learns of the fault only now: its lease starts anew. */
+    struct mono_ns now = base_mono_now();
+    struct dur_ns left = fault_lease_left(&fault->lease, now);
+    if (left.ns < fault->spec.lease.ns * 3 / 4 && fault->promised.ns == 0)
+        fault->renewal_due =
+            fault_lease_renew(&fault->lease, now, fault->spec.lease) || fault->renewal_due;
+    if (fault->step != FAULT_STEP_NONE)
+        return; /* a renewal that came meanwhile goes on */
+    if (fault->renewal_due) {
+        fault->renewal_due = false;
+        lease_watch(fault);
+        step_begin(fault, FAULT_STEP_RENEW);
+        return;
+    }
+    settled(fault);
+}
+
+static void say_not_updated(struct fault *fault, const struct base_error *err)
+{
+    fault->awaits = AWAITS_NOTHING;
+    if (err != NULL)
+        base_log_line(fault->env->log, BASE_WARN, err->message, BASE_TEXT("fault", fault->spec.id));
+}
+
+/* The entry from before the apply is on disk in any case: enough to revert by. */
+static void on_update(void *ctx, const struct base_error *err)
+{
+    say_not_updated(ctx, err);
+    now_active(ctx);
+}
+
 static void after_verify(struct fault *fault)
 {
     struct base_error err = {0};
@@ -443,22 +569,8 @@ static void after_verify(struct fault *fault)
         return;
     }
     move(fault, FAULT_ACTIVE);
-    /* The entry from before the apply is on disk in any case: enough to revert by. */
-    if (!write_journal(fault, &err))
-        base_log_line(fault->env->log, BASE_WARN, err.message, BASE_TEXT("fault", fault->spec.id));
-    /* The controller learns of the fault only now: its lease starts anew. */
-    struct mono_ns now = base_mono_now();
-    struct dur_ns left = fault_lease_left(&fault->lease, now);
-    if (left.ns < fault->spec.lease.ns * 3 / 4 && fault->promised.ns == 0)
-        fault->renewal_due =
-            fault_lease_renew(&fault->lease, now, fault->spec.lease) || fault->renewal_due;
-    if (fault->renewal_due) {
-        fault->renewal_due = false;
-        lease_watch(fault);
-        step_begin(fault, FAULT_STEP_RENEW);
-        return;
-    }
-    settled(fault);
+    if (!await_entry(fault, AWAITS_UPDATE, on_update, &err))
+        on_update(fault, &err);
 }
 
 /* A call that failed once, for want of memory say, is made once more before a person is called;
@@ -482,6 +594,17 @@ static void after_revert(struct fault *fault)
     step_begin(fault, FAULT_STEP_VERIFY_GONE); /* the absence counts, however it came about */
 }
 
+static void on_removed(void *ctx, const struct base_error *err)
+{
+    struct fault *fault = ctx;
+    fault->awaits = AWAITS_NOTHING;
+    move(fault, FAULT_GONE);
+    if (err != NULL)
+        base_log_line(fault->env->log, BASE_WARN, err->message, BASE_TEXT("fault", fault->spec.id));
+    release(fault);
+    settled(fault);
+}
+
 static void after_gone(struct fault *fault)
 {
     if (once_more(fault))
@@ -492,12 +615,7 @@ static void after_gone(struct fault *fault)
         settled(fault);
         return;
     }
-    struct base_error err = {0};
-    move(fault, FAULT_GONE);
-    if (!agent_journal_remove(fault->env->journal, fault->spec.id, &err))
-        base_log_line(fault->env->log, BASE_WARN, err.message, BASE_TEXT("fault", fault->spec.id));
-    release(fault);
-    settled(fault);
+    await_removal(fault, on_removed);
 }
 
 void fault_go_on(struct fault *fault)
@@ -506,6 +624,14 @@ void fault_go_on(struct fault *fault)
         return;
     fault->held = false;
     begin_apply(fault);
+}
+
+static void on_arrival(void *ctx, const struct base_error *err)
+{
+    struct fault *fault = ctx;
+    say_not_updated(fault, err);
+    if (fault->step == FAULT_STEP_NONE && fault->record.end == FAULT_END_NONE)
+        settled(fault);
 }
 
 /* Also on disk: an agent that dies knows then whom the fault had hit. */
@@ -519,7 +645,12 @@ void fault_add_arrival(struct fault *fault, const struct fault_arrival *arrival)
                   arrival->joined ? "instance joined" : "instance missed",
                   BASE_TEXT("fault", fault->spec.id), BASE_TEXT("target", arrival->target),
                   BASE_TEXT("what", arrival->what), BASE_TEXT("how", arrival->how));
-    if (fault->applied && !fault_is_final(fault) && !write_journal(fault, &err))
+    bool standing = fault->record.state == FAULT_APPLYING || fault->record.state == FAULT_ACTIVE;
+    if (!standing || !fault->applied)
+        return;
+    /* One that is waited for already is overtaken, and what it was waited for with it. */
+    bool awaited = fault->awaits == AWAITS_UPDATE;
+    if (!await_entry(fault, AWAITS_UPDATE, awaited ? fault->ticket.on_done : on_arrival, &err))
         base_log_line(fault->env->log, BASE_WARN, err.message, BASE_TEXT("fault", fault->spec.id));
 }
 
@@ -584,7 +715,10 @@ struct fault *fault_new(struct fault_env *env, const struct fault_spec *spec,
 
 void fault_start(struct fault *fault)
 {
-    step_begin(fault, FAULT_STEP_PREPARE);
+    if (fault->spec.parent != NULL) /* of one that has waited already */
+        step_begin(fault, FAULT_STEP_PREPARE);
+    else
+        agent_commit_written(fault->env->commit, await(fault, AWAITS_REQUEST, on_requested));
 }
 
 struct fault *fault_recover(struct fault_env *env, struct agent_journal_entry *entry)
@@ -617,6 +751,7 @@ void fault_free(struct fault *fault)
 {
     if (fault == NULL)
         return;
+    await_no_more(fault);
     release(fault);
     io_timer_fini(&fault->lease_timer);
     io_timer_fini(&fault->deadline_timer);

@@ -4,8 +4,10 @@
  * the loop and reports its outcome once, with fault_step_done; the engine holds the deadline, the
  * lease, the journal and the order:
  *
- *   prepare -> [journal] -> apply -> verify -> (renew)* -> revert -> verify gone -> [journal
- * removed]
+ *   [request] -> prepare -> [journal] -> apply -> verify -> [journal] -> (renew)* -> revert ->
+ *   verify gone -> [journal removed]
+ *
+ * In brackets: on disk before it goes on, by commit.h.
  *
  * Everything that goes wrong after the journal was written leads through revert and verify gone.
  */
@@ -13,6 +15,7 @@
 #define CHAOS_ENGINE_H
 
 #include "base/log.h"
+#include "commit.h"
 #include "io/http_client.h"
 #include "journal.h"
 #include "lease.h"
@@ -96,6 +99,7 @@ struct fault_env { /* outlives every fault */
     struct io_loop *loop;
     struct io_http *http;
     struct agent_journal *journal;
+    struct agent_commit *commit;
     const struct base_log *log;
     const struct fault_netback_ops
         *netback; /* by what the network is impaired; NULL: nothing can */
@@ -119,7 +123,10 @@ struct fault_env { /* outlives every fault */
 /* Resolves the spec; NULL with err when it is refused. Nothing happens before fault_start. */
 struct fault *fault_new(struct fault_env *env, const struct fault_spec *spec,
                         const struct topo *topo, struct base_error *err);
+/* Once the audit line and the id, which are written already, are on disk. When they cannot be, it
+ * ends at once, and fault_refusal says why. */
 void fault_start(struct fault *fault);
+const struct base_error *fault_refusal(const struct fault *fault); /* NULL: it was not refused */
 /* A fault found in the journal (the entry is consumed), which is reverted at once. */
 struct fault *fault_recover(struct fault_env *env, struct agent_journal_entry *entry);
 /* As if the process had died: nothing is reverted here. Accepts NULL. */
@@ -135,6 +142,8 @@ const struct fault_spec *fault_spec_of(const struct fault *fault);
 const struct fault_record *fault_record_of(const struct fault *fault);
 bool fault_is_final(const struct fault *fault);
 bool fault_is_renewing(const struct fault *fault);
+/* on_settled follows: it is being renewed, or what has become of it is being written down. */
+bool fault_is_settling(const struct fault *fault);
 
 /* --- for a fault that is made of others --- */
 /* Before it is started: it waits before its apply until it is let go on. */

@@ -137,6 +137,54 @@ bool agent_journal_decode(const char *data, size_t len, struct agent_journal_ent
     return true;
 }
 
+/* How long the entry at `at` says that it is, its first line included; 0: it does not. */
+static size_t stated_len(const char *at, size_t left)
+{
+    char number[24];
+    uint64_t body = 0;
+    const char *newline = memchr(at, '\n', left);
+    const char *space = newline != NULL ? memrchr(at, ' ', (size_t)(newline - at)) : NULL;
+    if (space == NULL || (size_t)(newline - space) > sizeof number)
+        return 0;
+    (void)snprintf(number, sizeof number, "%.*s", (int)(newline - space - 1), space + 1);
+    size_t head = (size_t)(newline - at) + 1;
+    return base_parse_u64(number, &body) && body <= left - head ? head + body : 0;
+}
+
+static bool decode_of(const char *id, const char *at, size_t len, struct agent_journal_entry *out,
+                      struct base_error *err)
+{
+    struct agent_journal_entry entry = {0};
+    if (!agent_journal_decode(at, len, &entry, err))
+        return false;
+    if (base_str_eq(entry.spec.id, id)) {
+        *out = entry;
+        return true;
+    }
+    (void)base_fail(err, BASE_CORRUPT, "it is the entry of another fault, %s", entry.spec.id);
+    agent_journal_entry_fini(&entry);
+    return false;
+}
+
+/* A damaged entry says nothing of those beside it: each is looked for by how it begins, and is what
+ * it should be or is not counted. JSON has no newline inside, so that none begins in another. */
+bool agent_journal_find(const char *data, size_t len, const char *id,
+                        struct agent_journal_entry *out, struct base_error *err)
+{
+    if (decode_of(id, data, len, out, err))
+        return true;
+    const char *end = data + len;
+    for (const char *at = data;
+         (at = memmem(at, (size_t)(end - at), magic, sizeof magic - 1)) != NULL; at++) {
+        size_t n = at == data || at[-1] == '\n' ? stated_len(at, (size_t)(end - at)) : 0;
+        bool apart = n > 0 && (at + n == end || at[n] == '\n');
+        /* The id first: what is all decoded for each of many takes long. */
+        if (apart && memmem(at, n, id, strlen(id)) != NULL && decode_of(id, at, n, out, NULL))
+            return true;
+    }
+    return false;
+}
+
 /* --- the last halt --- */
 
 static bool sync_folder(const char *dir, struct base_error *err)
@@ -271,26 +319,68 @@ static char *entry_path(const struct agent_journal *journal, const char *id)
     return base_str_printf("%s/%s%s", journal->dir, id, suffix);
 }
 
-bool agent_journal_write(struct agent_journal *journal, const struct fault_spec *spec,
-                         const struct fault_record *record, const json_t *undo,
+/* How many go into one file with the first: what load_one reads again. */
+static size_t fit_together(const struct agent_journal_item *items, size_t count)
+{
+    size_t bytes = items[0].len;
+    size_t fit = 1;
+    while (fit < count && fit < AGENT_JOURNAL_TOGETHER &&
+           bytes + 1 + items[fit].len <= AGENT_JOURNAL_MAX)
+        bytes += 1 + items[fit++].len;
+    return fit;
+}
+
+static bool put_together(const struct agent_journal *journal,
+                         const struct agent_journal_item *items, size_t count,
                          struct base_error *err)
 {
-    BASE_AUTO_BUF struct base_buf buf;
-    base_buf_init(&buf, AGENT_JOURNAL_MAX);
-    if (!agent_journal_encode(spec, record, undo, &buf, err))
-        return base_fail_context(err, "journal");
-    BASE_AUTO_FREE char *path = entry_path(journal, spec->id);
-    if (!base_file_write(path, buf.data, buf.len, 0600, err))
-        return base_fail_context(err, "journal");
+    char *paths[AGENT_JOURNAL_TOGETHER];
+    BASE_AUTO_BUF struct base_buf text;
+    base_buf_init(&text, AGENT_JOURNAL_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            base_buf_char(&text, '\n');
+        base_buf_append(&text, items[i].data, items[i].len);
+        paths[i] = entry_path(journal, items[i].id);
+    }
+    bool ok = text.failed ? base_fail(err, BASE_LIMIT, "journal: an entry is too large")
+                          : base_file_write_as((const char *const *)paths, count, text.data,
+                                               text.len, 0600, err);
+    for (size_t i = 0; i < count; i++)
+        free(paths[i]);
+    return ok;
+}
+
+bool agent_journal_put(const struct agent_journal *journal, const struct agent_journal_item *items,
+                       size_t count, struct base_error *err)
+{
+    size_t most = count;
+    for (size_t at = 0; at < count;) {
+        struct base_error why = {0};
+        size_t fit = fit_together(&items[at], count - at < most ? count - at : most);
+        if (put_together(journal, &items[at], fit, &why)) {
+            at += fit;
+        } else if (fit > 1 && why.sys == EPERM) {
+            most = 1; /* a file system without links (link(2)): each alone */
+        } else {
+            if (err != NULL)
+                *err = why;
+            return base_fail_context(err, "journal");
+        }
+    }
     return true;
 }
 
-bool agent_journal_remove(struct agent_journal *journal, const char *id, struct base_error *err)
+bool agent_journal_remove(const struct agent_journal *journal, const char *const *ids, size_t count,
+                          struct base_error *err)
 {
-    BASE_AUTO_FREE char *path = entry_path(journal, id);
-    if (unlink(path) < 0 && errno != ENOENT)
-        return base_fail_errno(err, "journal: cannot remove %s", path);
-    return sync_folder(journal->dir, err);
+    bool ok = true;
+    for (size_t i = 0; i < count; i++) {
+        BASE_AUTO_FREE char *path = entry_path(journal, ids[i]);
+        if (unlink(path) < 0 && errno != ENOENT)
+            ok = base_fail_errno(ok ? err : NULL, "journal: cannot remove %s", path);
+    }
+    return sync_folder(journal->dir, ok ? err : NULL) && ok;
 }
 
 static int is_entry(const struct dirent *entry)
@@ -324,7 +414,9 @@ static void load_one(const struct agent_journal *journal, const char *name,
     BASE_AUTO_FREE char *path = base_str_printf("%s/%s", journal->dir, name);
     BASE_AUTO_BUF struct base_buf buf;
     base_buf_init(&buf, AGENT_JOURNAL_MAX);
-    if (base_file_read(path, &buf, &why) && agent_journal_decode(buf.data, buf.len, &entry, &why)) {
+    BASE_AUTO_FREE char *id = base_str_ndup(name, strlen(name) - (sizeof suffix - 1));
+    if (base_file_read(path, &buf, &why) &&
+        agent_journal_find(buf.data, buf.len, id, &entry, &why)) {
         reader->on_entry(reader->ctx, &entry);
         return;
     }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is in place, on disk before it is put in place: one file for each fault, written atomically
- * and synced, removed when the fault's absence has been measured. An agent that starts finds what
- * one that died has left.
+ * What is in place, on disk before it is put in place: a file named ID.fault for each fault,
+ * written atomically and synced, removed when the fault's absence has been measured. An agent that
+ * starts finds what one that died has left.
  *
- * File: "squall-journal 1 <sha256 of the rest, hex> <its length, decimal>\n" and then one JSON
- * object {"spec":struct fault_spec, "record":struct fault_record, "undo":<of the kind>}. A file
- * that is anything else, in any bit, is set aside under the name *.corrupt and reported.
+ * Entry: "squall-journal 1 <sha256 of the rest, hex> <its length, decimal>\n" and then one JSON
+ * object {"spec":struct fault_spec, "record":struct fault_record, "undo":<of the kind>}. A file is
+ * one entry, or several with a newline between them: those that were written together are one file
+ * with a link under the name of each (a sync costs the same for one and for all), and the link says
+ * which one counts. A file without its entry, whole in every bit, is set aside under the name
+ * *.corrupt and reported; the others are not touched by that.
  */
 #ifndef CHAOS_JOURNAL_H
 #define CHAOS_JOURNAL_H
@@ -34,11 +37,20 @@ struct agent_journal *agent_journal_open(const char *dir, struct base_error *err
 const char *agent_journal_dir(const struct agent_journal *journal);
 void agent_journal_close(struct agent_journal *journal); /* accepts NULL */
 
-/* On return the entry is on disk, or, on failure, what was there before still is. */
-bool agent_journal_write(struct agent_journal *journal, const struct fault_spec *spec,
-                         const struct fault_record *record, const json_t *undo,
-                         struct base_error *err);
-bool agent_journal_remove(struct agent_journal *journal, const char *id, struct base_error *err);
+struct agent_journal_item {
+    const char *id;
+    const char *data; /* from agent_journal_encode */
+    size_t len;
+};
+enum { AGENT_JOURNAL_TOGETHER = 64 }; /* entries in one file at most: a start reads it for each */
+
+/* These two may be called on another thread, one at a time. On return all of it is on disk; on
+ * failure each entry is as it was before or as was asked for. */
+bool agent_journal_put(const struct agent_journal *journal, const struct agent_journal_item *items,
+                       size_t count, struct base_error *err);
+/* What is not there is fine. */
+bool agent_journal_remove(const struct agent_journal *journal, const char *const *ids, size_t count,
+                          struct base_error *err);
 
 /* 0: never. What cannot be read, or lies more than CONTROL_MAX_SKEW_S ahead of the clock, counts as
  * halted at the opening: rather too much is refused, but not every run until a clock's mistake has
@@ -65,6 +77,9 @@ bool agent_journal_encode(const struct fault_spec *spec, const struct fault_reco
                           const json_t *undo, struct base_buf *out, struct base_error *err);
 bool agent_journal_decode(const char *data, size_t len, struct agent_journal_entry *out,
                           struct base_error *err); /* BASE_CORRUPT */
+/* The fault's entry among those of a file; the first reason when it is not there. */
+bool agent_journal_find(const char *data, size_t len, const char *id,
+                        struct agent_journal_entry *out, struct base_error *err);
 void agent_journal_entry_fini(struct agent_journal_entry *entry);
 
 /* An id names a file, a table and a path of the API: letters, digits, '.', '_' and '-', at most

@@ -77,10 +77,19 @@ bool agent_used_take(struct agent_used *used, const char *id, struct base_error 
     if (fd < 0)
         return base_fail_errno(err, "journal: cannot make %s/%s", used->path, id);
     base_fd_close(&fd);
-    if (fsync(used->dir_fd) < 0)
-        return base_fail_errno(err, "journal: cannot sync %s", used->path);
     used->count++;
     return true;
+}
+
+bool agent_used_sync(const struct agent_used *used, struct base_error *err)
+{
+    return fsync(used->dir_fd) == 0 || base_fail_errno(err, "journal: cannot sync %s", used->path);
+}
+
+void agent_used_give_back(struct agent_used *used, const char *id)
+{
+    if (unlinkat(used->dir_fd, id, 0) == 0)
+        used->count--;
 }
 
 /* One that is from the future, by a clock that was set back, is kept. */

@@ -20,8 +20,12 @@ struct agent_used *agent_used_open(const char *dir, struct dur_ns keep, struct b
 void agent_used_close(struct agent_used *used); /* accepts NULL */
 /* BASE_DENIED when the id was used before; anything else: it cannot be told or remembered. */
 bool agent_used_check(const struct agent_used *used, const char *id, struct base_error *err);
-/* As above, and on return the id is used, on disk. id: as agent_id_valid. */
+/* As above, and on return the id is used; on disk after agent_used_sync. id: as agent_id_valid. */
 bool agent_used_take(struct agent_used *used, const char *id, struct base_error *err);
+/* From any thread: every id that was taken before the call. */
+bool agent_used_sync(const struct agent_used *used, struct base_error *err);
+/* Its request was refused after all, and nothing was done. */
+void agent_used_give_back(struct agent_used *used, const char *id);
 void agent_used_prune(struct agent_used *used);
 
 #endif

@@ -116,23 +116,54 @@ static int open_temporary(const char *path, mode_t mode, char **temporary, struc
     return fd;
 }
 
-bool base_file_write(const char *path, const void *data, size_t len, mode_t mode,
-                     struct base_error *err)
+/* linkat(2) replaces nothing; rename(2) does. */
+static bool link_over(const char *file, const char *path)
+{
+    char id[BASE_ID_TEXT];
+    base_random_id(id);
+    BASE_AUTO_FREE char *name = base_str_printf("%s.%s.tmp", path, id);
+    if (linkat(AT_FDCWD, file, AT_FDCWD, name, 0) < 0)
+        return false;
+    if (rename(name, path) == 0)
+        return true;
+    int sys = errno;
+    (void)unlink(name);
+    errno = sys;
+    return false;
+}
+
+/* The first name last: until then the file has one that says it is unfinished. */
+static bool put_in_place(const char *temporary, const char *const *paths, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (!link_over(temporary, paths[i]))
+            return false;
+    return rename(temporary, paths[0]) == 0 && sync_parent(paths[0]);
+}
+
+bool base_file_write_as(const char *const *paths, size_t count, const void *data, size_t len,
+                        mode_t mode, struct base_error *err)
 {
     BASE_AUTO_FREE char *temporary = NULL;
-    BASE_AUTO_FD int fd = open_temporary(path, mode, &temporary, err);
+    BASE_AUTO_FD int fd = open_temporary(paths[0], mode, &temporary, err);
     if (fd < 0)
         return false;
     if (!base_fd_write_all(fd, data, len, err)) {
         (void)unlink(temporary);
-        return base_fail_context(err, "cannot write %s", path);
+        return base_fail_context(err, "cannot write %s", paths[0]);
     }
-    if (fsync(fd) < 0 || rename(temporary, path) < 0 || !sync_parent(path)) {
-        (void)base_fail_errno(err, "cannot put %s in place", path);
+    if (fsync(fd) < 0 || !put_in_place(temporary, paths, count)) {
+        (void)base_fail_errno(err, "cannot put %s in place", paths[0]);
         (void)unlink(temporary);
         return false;
     }
     return true;
+}
+
+bool base_file_write(const char *path, const void *data, size_t len, mode_t mode,
+                     struct base_error *err)
+{
+    return base_file_write_as(&path, 1, data, len, mode, err);
 }
 
 bool base_staged_open(struct base_staged *staged, const char *path, mode_t mode,

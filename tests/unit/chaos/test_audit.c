@@ -116,6 +116,9 @@ static void it_is_appended_and_readable_by_its_owner_only(void **state)
         struct agent_audit *audit = agent_audit_open(path, -1, &err);
         assert_non_null(audit);
         assert_true(agent_audit_write(audit, &line, &err));
+        int handle = agent_audit_handle(audit, &err);
+        assert_true(handle >= 0 && agent_audit_sync(audit, handle, &err));
+        (void)close(handle);
         agent_audit_close(audit);
     }
     BASE_AUTO_BUF struct base_buf text;
@@ -184,6 +187,8 @@ static void a_link_is_not_followed_and_a_closed_log_is_an_error(void **state)
     assert_non_null(audit);
     assert_false(agent_audit_write(audit, &line, &err));
     assert_non_null(strstr(err.message, "the agent's log"));
+    assert_int_equal(agent_audit_handle(audit, &err), -1);
+    assert_int_equal(err.sys, EBADF);
     agent_audit_close(audit);
 }
 

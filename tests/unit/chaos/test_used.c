@@ -47,6 +47,7 @@ static void an_id_is_taken_once_also_by_the_next_agent(void **state)
     assert_true(agent_used_check(used, "run-1", &err));
     assert_true(agent_used_take(used, "run-1", &err));
     assert_true(agent_used_take(used, "run-2", &err));
+    assert_true(agent_used_sync(used, &err));
     for (int turn = 0; turn < 2; turn++) {
         err = (struct base_error){0};
         assert_false(agent_used_check(used, "run-1", &err));
@@ -58,6 +59,18 @@ static void an_id_is_taken_once_also_by_the_next_agent(void **state)
         agent_used_close(used);
         used = opened(state, base_dur_s(60));
     }
+    agent_used_close(used);
+}
+
+static void one_that_is_given_back_may_come_again(void **state)
+{
+    struct base_error err = {0};
+    struct agent_used *used = opened(state, base_dur_s(60));
+    assert_true(agent_used_take(used, "run-1", &err));
+    agent_used_give_back(used, "run-1");
+    agent_used_give_back(used, "run-2"); /* never taken */
+    assert_true(agent_used_check(used, "run-1", &err));
+    assert_true(agent_used_take(used, "run-1", &err));
     agent_used_close(used);
 }
 
@@ -104,6 +117,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(an_id_is_taken_once_also_by_the_next_agent),
+        TEST(one_that_is_given_back_may_come_again),
         TEST(what_is_old_is_forgotten_and_what_is_young_is_kept),
         TEST(what_cannot_be_remembered_is_not_taken),
     };

@@ -18,6 +18,10 @@ bool base_file_write(const char *path, const void *data, size_t len, mode_t mode
                      struct base_error *err);
 /* Renames and removals of path's name are on disk when this returns. */
 bool base_file_sync_name(const char *path, struct base_error *err);
+/* The same under several names in one folder: one file with as many links. On failure a name has
+ * either what it had or the new bytes. base_error.sys EPERM: no links on this file system. */
+bool base_file_write_as(const char *const *paths, size_t count, const void *data, size_t len,
+                        mode_t mode, struct base_error *err);
 /* A file that grows beside its final name and gets it when it is whole: nobody ever sees half of it
  * there, whatever happens on the way. What is no regular file (a pipe, a device) is written
  * directly; a symbolic link is followed. */
