@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/hurry.h"
 #include "base/text.h"
 #include "chaos/agent.h"
 #include "model/verdict.h"
@@ -311,5 +312,6 @@ int main(int argc, char **argv)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     raise_descriptors();
+    base_hurry(0); /* a lease, a halt and what a proxy holds must not wait behind busy targets */
     return run(&config, options.sweep);
 }

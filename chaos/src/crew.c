@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/hurry.h"
 #include "base/text.h"
 
 enum { later_ms = 100 };
@@ -64,6 +65,14 @@ static void on_end(void *ctx)
     }
 }
 
+/* In the satellite. The agent is let in early for its events; what works is not. */
+static void work(void *ctx, int line, struct mono_ns deadline)
+{
+    const struct fault_crew_spec *spec = ctx;
+    base_hurry_no_more();
+    spec->run(spec->run_ctx, line, deadline);
+}
+
 static struct mono_ns deadline_of(struct dur_ns left)
 {
     return base_mono_add(base_mono_now(), (struct dur_ns){left.ns + later_ms * BASE_NS_PER_MS});
@@ -79,8 +88,8 @@ struct fault_crew *fault_crew_start(struct io_loop *loop, const struct fault_cre
         struct member *member = &crew->members[crew->count];
         struct fault_satellite_spec satellite = {
             .name = spec->name,
-            .run = spec->run,
-            .run_ctx = spec->run_ctx,
+            .run = work,
+            .run_ctx = &crew->spec,
             .keep = spec->keep,
             .keep_count = spec->keep_count,
             .on_held = on_held,
@@ -135,6 +144,14 @@ size_t fault_crew_count(const struct fault_crew *crew)
 pid_t fault_crew_pid(const struct fault_crew *crew, size_t index)
 {
     return fault_satellite_pid(crew->members[index].satellite);
+}
+
+struct base_error fault_crew_why(const struct fault_crew *crew)
+{
+    for (size_t i = 0; i < crew->count; i++)
+        if (fault_satellite_why(crew->members[i].satellite)->code != BASE_OK)
+            return *fault_satellite_why(crew->members[i].satellite);
+    return (struct base_error){.code = BASE_OK};
 }
 
 void fault_crew_free(struct fault_crew *crew)

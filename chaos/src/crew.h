@@ -32,6 +32,8 @@ bool fault_crew_holds(const struct fault_crew *crew);   /* as on_held says */
 bool fault_crew_stopped(const struct fault_crew *crew); /* as on_stopped says */
 size_t fault_crew_count(const struct fault_crew *crew);
 pid_t fault_crew_pid(const struct fault_crew *crew, size_t index);
+/* Why one could never be started, as of a satellite; code BASE_OK: all were. */
+struct base_error fault_crew_why(const struct fault_crew *crew);
 /* They end by themselves, as if the agent had died. Accepts NULL. */
 void fault_crew_free(struct fault_crew *crew);
 

@@ -193,7 +193,9 @@ static void on_lost(void *ctx)
     struct disk_state *state = fault_state_of(ctx);
     struct base_error err = {0};
     bool lapsed = fault_effect_left(ctx).ns <= 0;
-    (void)base_fail(&err, BASE_UNAVAILABLE, "the process that held the file was killed");
+    err = fault_crew_why(state->crew);
+    if (err.code == BASE_OK)
+        (void)base_fail(&err, BASE_UNAVAILABLE, "the process that held the file was killed");
     fault_step_lost(ctx, &state->waits, lapsed, &err);
 }
 

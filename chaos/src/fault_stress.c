@@ -129,11 +129,15 @@ static void on_crew_lost(void *ctx)
     uint64_t kills =
         fault_usage_oom_kills(subject->target.cgroup, subject->process.pid) - subject->kills_before;
     const char *why = kind_of(subject->fault)->lost;
-    (void)base_fail(&err, BASE_UNAVAILABLE,
-                    "%s: a worker %s (oom_kill of its group rose by %llu)%s%s",
-                    subject->target.name, kills > 0 ? "was killed for want of memory" : "has ended",
-                    (unsigned long long)kills, kills == 0 && why != NULL ? ": " : "",
-                    kills == 0 && why != NULL ? why : "");
+    err = fault_crew_why(subject->crew);
+    if (err.code != BASE_OK)
+        (void)base_fail_context(&err, "%s", subject->target.name);
+    else
+        (void)base_fail(
+            &err, BASE_UNAVAILABLE, "%s: a worker %s (oom_kill of its group rose by %llu)%s%s",
+            subject->target.name, kills > 0 ? "was killed for want of memory" : "has ended",
+            (unsigned long long)kills, kills == 0 && why != NULL ? ": " : "",
+            kills == 0 && why != NULL ? why : "");
     fault_step_lost(subject->fault, &state->waits, lapsed, &err);
 }
 

@@ -90,6 +90,11 @@ pid_t fault_guard_pid(const struct fault_guard *guard)
     return fault_satellite_pid(guard->satellite);
 }
 
+const struct base_error *fault_guard_why(const struct fault_guard *guard)
+{
+    return fault_satellite_why(guard->satellite);
+}
+
 void fault_guard_free(struct fault_guard *guard)
 {
     if (guard == NULL)

@@ -28,7 +28,8 @@ struct fault_guard *fault_guard_start(struct io_loop *loop, const struct fault_g
 bool fault_guard_renew(struct fault_guard *guard, struct dur_ns left, struct base_error *err);
 /* Ends without undoing anything; on_stopped follows. */
 void fault_guard_stop(struct fault_guard *guard);
-pid_t fault_guard_pid(const struct fault_guard *guard);
+pid_t fault_guard_pid(const struct fault_guard *guard); /* these two: as of a satellite */
+const struct base_error *fault_guard_why(const struct fault_guard *guard);
 /* One that was not stopped undoes now, as if the agent had died. Accepts NULL. */
 void fault_guard_free(struct fault_guard *guard);
 

@@ -18,15 +18,24 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 
-enum { keep_max = 64, own_keeps = 1 };
+enum {
+    keep_max = 64,
+    own_keeps = 1,
+    pid_most = 1 << 22 /* PID_MAX_LIMIT; as a deadline it would be 4 ms after the boot */
+};
 
 struct fault_satellite {
-    pid_t pid;
+    const char *name;
+    pid_t between; /* 0: buried */
+    pid_t pid;     /* 0: it has not been said yet */
     int line;
     int pidfd;
     struct io_watch watch;
     struct io_watch death; /* of the pidfd */
     int64_t told;          /* the deadline that it was told last */
+    int64_t holds;         /* the last that it has repeated */
+    bool doomed;           /* was to be killed before it was known */
+    struct base_error why; /* it never was one; code BASE_OK: it was */
     void (*on_held)(void *ctx);
     void (*on_end)(void *ctx);
     void *ctx;
@@ -128,22 +137,20 @@ static int by_number(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static void on_line(void *ctx, unsigned events)
+/* The one between lives no longer than it takes to say whom it has started. */
+static void bury(struct fault_satellite *satellite, int how)
 {
-    (void)events;
-    struct fault_satellite *satellite = ctx;
-    int64_t said = 0;
-    ssize_t got = recv(satellite->line, &said, sizeof said, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got == (ssize_t)sizeof said) {
-        if (said == satellite->told)
-            satellite->on_held(satellite->ctx);
-        return;
-    }
-    /* A process closes its line before it lets go of all that it holds: not yet the end. */
-    io_watch_set(&satellite->watch, 0);
-    io_watch_set(&satellite->death, IO_READ);
+    if (satellite->between > 0 && waitpid(satellite->between, NULL, how) != 0)
+        satellite->between = 0;
+}
+
+/* It never was, or cannot be told from others: one that is there nevertheless ends by itself, as if
+ * the agent had died. */
+static void give_up(struct fault_satellite *satellite)
+{
+    io_watch_fini(&satellite->watch);
+    base_fd_close(&satellite->line);
+    satellite->on_end(satellite->ctx);
 }
 
 static void on_death(void *ctx, unsigned events)
@@ -154,7 +161,59 @@ static void on_death(void *ctx, unsigned events)
     satellite->on_end(satellite->ctx);
 }
 
-static bool fork_twice(const struct launch *launch, struct base_error *err)
+/* The line still being open shows that the pid was not another process's yet. */
+static bool meet(struct fault_satellite *satellite, int64_t said)
+{
+    struct base_error *err = &satellite->why;
+    struct pollfd fd = {.fd = satellite->line, .events = POLLIN};
+    errno = said < 0 ? (int)-said : 0;
+    if (errno != 0)
+        return base_fail_errno(err, "cannot fork %s a second time", satellite->name);
+    satellite->pidfd = (int)syscall(SYS_pidfd_open, (pid_t)said, 0U);
+    if (satellite->pidfd < 0)
+        return base_fail_errno(err, "cannot watch %s", satellite->name);
+    if (poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP) != 0)
+        return base_fail(err, BASE_UNAVAILABLE, "%s ended at once", satellite->name);
+    satellite->pid = (pid_t)said;
+    io_watch_init(&satellite->death, satellite->watch.loop, satellite->pidfd, on_death, satellite);
+    if (satellite->doomed)
+        fault_satellite_kill(satellite);
+    return true;
+}
+
+/* What the two say comes in any order: who it is, and the deadline that it has understood. */
+static void on_line(void *ctx, unsigned events)
+{
+    (void)events;
+    struct fault_satellite *satellite = ctx;
+    int64_t said = 0;
+    ssize_t got = recv(satellite->line, &said, sizeof said, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    bury(satellite, WNOHANG);
+    if (got != (ssize_t)sizeof said) {
+        /* A process closes its line before it lets go of all that it holds: not yet the end. */
+        io_watch_set(&satellite->watch, 0);
+        if (satellite->pid > 0) {
+            io_watch_set(&satellite->death, IO_READ);
+            return;
+        }
+        (void)base_fail(&satellite->why, BASE_UNAVAILABLE, "%s ended before it had begun",
+                        satellite->name);
+        give_up(satellite);
+        return;
+    }
+    bool deadline = said > pid_most;
+    if (!deadline && !meet(satellite, said)) {
+        give_up(satellite);
+        return;
+    }
+    satellite->holds = deadline ? said : satellite->holds;
+    if (satellite->pid > 0 && satellite->holds == satellite->told)
+        satellite->on_held(satellite->ctx);
+}
+
+static pid_t fork_between(const struct launch *launch, struct base_error *err)
 {
     sigset_t all;
     sigset_t before;
@@ -167,42 +226,8 @@ static bool fork_twice(const struct launch *launch, struct base_error *err)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = sys;
     if (pid < 0)
-        return base_fail_errno(err, "cannot fork %s", launch->spec->name);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
-    return true;
-}
-
-/* The line still being open shows that the pid was not another process's yet. The two messages come
- * in any order: a deadline is never as small as a pid. */
-static bool meet(struct fault_satellite *satellite, const char *name, struct base_error *err)
-{
-    int64_t said[2] = {0};
-    size_t count = 0;
-    while (count < 2 && satellite->pid <= 0) {
-        ssize_t got = recv(satellite->line, &said[count], sizeof *said, 0);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got != (ssize_t)sizeof *said)
-            return base_fail(err, BASE_UNAVAILABLE, "%s ended before it had begun", name);
-        errno = said[count] < 0 ? (int)-said[count] : 0;
-        if (errno != 0)
-            return base_fail_errno(err, "cannot fork %s a second time", name);
-        if (said[count] != satellite->told)
-            satellite->pid = (pid_t)said[count];
-        count++;
-    }
-    if (satellite->pid <= 0)
-        return base_fail(err, BASE_UNAVAILABLE, "%s did not say who it is", name);
-    satellite->pidfd = (int)syscall(SYS_pidfd_open, satellite->pid, 0U);
-    if (satellite->pidfd < 0)
-        return base_fail_errno(err, "cannot watch %s", name);
-    struct pollfd fd = {.fd = satellite->line, .events = POLLIN};
-    if (poll(&fd, 1, 0) > 0 && (fd.revents & POLLHUP) != 0)
-        return base_fail(err, BASE_UNAVAILABLE, "%s ended at once", name);
-    if (count == 2) /* its answer was taken already: asked again, it comes over the loop */
-        return fault_satellite_renew(satellite, (struct mono_ns){satellite->told}, err);
-    return true;
+        (void)base_fail_errno(err, "cannot fork %s", launch->spec->name);
+    return pid;
 }
 
 static bool prepare_launch(struct launch *launch, struct base_error *err)
@@ -230,22 +255,22 @@ struct fault_satellite *fault_satellite_start(struct io_loop *loop,
     }
     BASE_AUTO_FD int theirs = ends[1];
     struct fault_satellite *satellite = base_calloc(1, sizeof *satellite);
-    *satellite = (struct fault_satellite){.line = ends[0],
+    *satellite = (struct fault_satellite){.name = spec->name,
+                                          .line = ends[0],
                                           .pidfd = -1,
                                           .told = deadline.ns,
                                           .on_held = spec->on_held,
                                           .on_end = spec->on_end,
                                           .ctx = spec->ctx};
     struct launch launch = {.spec = spec, .line = theirs, .deadline = deadline};
-    bool ok = prepare_launch(&launch, err) && fork_twice(&launch, err);
-    base_fd_close(&theirs); /* from here on its death is the end of our line */
-    if (!ok || !meet(satellite, spec->name, err)) {
+    if (prepare_launch(&launch, err))
+        satellite->between = fork_between(&launch, err);
+    if (satellite->between <= 0) {
         fault_satellite_free(satellite);
         return NULL;
     }
     io_watch_init(&satellite->watch, loop, satellite->line, on_line, satellite);
     io_watch_set(&satellite->watch, IO_READ);
-    io_watch_init(&satellite->death, loop, satellite->pidfd, on_death, satellite);
     return satellite;
 }
 
@@ -260,12 +285,19 @@ bool fault_satellite_renew(struct fault_satellite *satellite, struct mono_ns dea
 
 void fault_satellite_kill(struct fault_satellite *satellite)
 {
-    (void)syscall(SYS_pidfd_send_signal, satellite->pidfd, SIGKILL, NULL, 0U);
+    satellite->doomed = true;
+    if (satellite->pid > 0)
+        (void)syscall(SYS_pidfd_send_signal, satellite->pidfd, SIGKILL, NULL, 0U);
 }
 
 pid_t fault_satellite_pid(const struct fault_satellite *satellite)
 {
     return satellite->pid;
+}
+
+const struct base_error *fault_satellite_why(const struct fault_satellite *satellite)
+{
+    return &satellite->why;
 }
 
 void fault_satellite_free(struct fault_satellite *satellite)
@@ -276,5 +308,6 @@ void fault_satellite_free(struct fault_satellite *satellite)
     io_watch_fini(&satellite->death);
     base_fd_close(&satellite->line);
     base_fd_close(&satellite->pidfd);
+    bury(satellite, 0);
     free(satellite);
 }

@@ -34,7 +34,8 @@ struct fault_satellite_spec {
     void *ctx;
 };
 
-/* Blocks for two forks, some milliseconds at most. on_held follows. */
+/* Forks, and waits for nothing. on_held follows; or on_end, when it could not be started after all.
+ */
 struct fault_satellite *fault_satellite_start(struct io_loop *loop,
                                               const struct fault_satellite_spec *spec,
                                               struct mono_ns deadline, struct base_error *err);
@@ -43,7 +44,9 @@ bool fault_satellite_renew(struct fault_satellite *satellite, struct mono_ns dea
                            struct base_error *err);
 /* SIGKILL, so that also a stopped one does nothing more; on_end follows. */
 void fault_satellite_kill(struct fault_satellite *satellite);
-pid_t fault_satellite_pid(const struct fault_satellite *satellite);
+pid_t fault_satellite_pid(const struct fault_satellite *satellite); /* once it has held; else 0 */
+/* Why it never was one; code BASE_OK: it was. */
+const struct base_error *fault_satellite_why(const struct fault_satellite *satellite);
 /* Lets go of the line, as if the agent had died; accepts NULL. */
 void fault_satellite_free(struct fault_satellite *satellite);
 

@@ -23,7 +23,9 @@ static void on_lost(void *ctx)
     bool lapsed = fault_effect_left(watchdog->fault).ns <= 0;
     int pid = (int)fault_guard_pid(watchdog->guard);
     (void)ops->undo(fault_state_of(watchdog->fault));
-    if (lapsed)
+    if (fault_guard_why(watchdog->guard)->code != BASE_OK)
+        err = *fault_guard_why(watchdog->guard);
+    else if (lapsed)
         (void)base_fail(&err, BASE_UNAVAILABLE,
                         "the lease had lapsed: its watchdog (process %d) has %s", pid, ops->undone);
     else

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker's thread: how it is made, what it obeys, how it ends. */
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/hurry.h"
 #include "base/text.h"
 #include "worker_core.h"
 #include "worker_flow.h"
@@ -20,7 +18,6 @@
 enum { WAITING_MAX = 1 << 20 };
 
 static const int nice_level = -10;
-static const int64_t slice = 100 * BASE_NS_PER_US; /* the shortest there is */
 
 /* Lets a lost first SYN (sent again after 1 s: RFC 6298) be answered. */
 static const int64_t connect_limit = 3 * BASE_NS_PER_S;
@@ -135,47 +132,17 @@ static void on_wake(void *ctx)
 
 /* --- the thread --- */
 
-/* sched_setattr(2)'s first version; <linux/sched/types.h> cannot be had beside glibc's <sched.h>.
- */
-struct scheduling {
-    uint32_t size;
-    uint32_t policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime;
-    uint64_t deadline;
-    uint64_t period;
-};
-
-/*
- * Where the target runs on the same cores, the time a due request or an answer waits for one of
- * them would be measured as the target's latency. So a load thread asks to be let in early, by
- * priority (needs CAP_SYS_NICE) and by a short time slice, which costs nobody CPU time and needs no
- * privilege (Linux 6.12 and later, others ignore it: Documentation/scheduler/sched-eevdf.rst); with
- * four busy loops on two cores that takes the median lateness from 600 us to 30 us. Harmless: the
- * thread sleeps between events, and what it takes in all is bounded by the schedule and by the
- * answers it waits for. Best effort, for this thread only; the lateness is recorded either way.
- */
-static void hurry(void)
-{
-    if (sched_getscheduler(0) != SCHED_OTHER)
-        return; /* somebody chose a policy for us: chrt(1) */
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), nice_level);
-    struct scheduling attr = {.size = sizeof attr,
-                              .policy = SCHED_OTHER,
-                              .nice = getpriority(PRIO_PROCESS, (id_t)gettid()),
-                              .runtime = (uint64_t)slice};
-    (void)syscall(SYS_sched_setattr, 0, &attr, 0U);
-}
-
 static void *work(void *arg)
 {
     struct load_worker *w = arg;
     /* Without it the kernel may be 50 us late on purpose: prctl(2), PR_SET_TIMERSLACK. */
     (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     w->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-    hurry();
+    /* Where the target runs on the same cores, the time a due request or an answer waits for one of
+     * them would be measured as the target's latency. Harmless: the thread sleeps between events,
+     * and what it takes in all is bounded by the schedule and by the answers it waits for. The
+     * lateness is recorded either way. */
+    base_hurry(nice_level);
     load_worker_warm(w);
     io_loop_run(w->loop);
     base_fd_close(&w->schedstat);
