@@ -530,6 +530,18 @@ class Network(Kind):
         yield
 
 
+class Aside(Network):
+    """Not to the store, whose packets another fault may drop."""
+    peer = "gateway-15"
+
+    def spec(self, lab, targets, **times):
+        return super().spec(lab, targets, peers=(self.peer,), **times)
+
+    def passes(self, effect):
+        peer = effect.lab.instances[self.peer]
+        return connects(effect.target.netns, peer.address, peer.port, self.patience_s)
+
+
 class Loss(Network):
     """One in a hundred comes through, to and fro."""
 
@@ -627,4 +639,5 @@ LACKS = [why for why in [no_throttle_here() and f"ioThrottle: {no_throttle_here(
                                  group_mount(None) / "cgroup.controllers").read_text().split()
                              else "not in this table.")] if why]
 
+ASIDE = Aside("web-17", delay_ms=100.0)
 PARTNERS = {"limits": Roomy(), "partition": Partition(), "diskFill": OtherFill(), "cpu": Cpu()}

@@ -22,7 +22,7 @@ import time
 import pytest
 
 from chaos_fail import PATIENCE_S, FailingAgent, fail_each
-from chaos_kinds import KINDS, LACKS, MORE_JOBS, PARTNERS
+from chaos_kinds import ASIDE, KINDS, LACKS, MORE_JOBS, PARTNERS
 from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Instance, add_jobs,
                        app_fault, bridge, connects, echo_command, gateway_command, group_mount,
                        kill_fault, make_namespace, partition_fault, platform, sh, unshared_mounts)
@@ -204,6 +204,7 @@ def matrix():
     for case, row in cells.items():
         shown = [f"{row[k]:.2f}" if isinstance(row.get(k), float) else row.get(k, "")
                  for k in KINDS]
+        assert "" not in shown, f"{case}: a cell without a test or a reason"
         lines.append(f"| {case} | " + " | ".join(shown) + " |")
     lines += ["", *LACKS]
     command = "python3 -m pytest tests/e2e/test_f_matrix.py"
@@ -538,6 +539,37 @@ def test_another_kind_on_the_target(lab, platform, matrix):
     lab.settle(effects + again, {"recovery"})
 
 
+# What is not in place with more than one other, and why. A store, and what is done to it by its
+# protocol, has one fault of its kind; so has a process that is struck or stands still, in front of
+# which nothing else could be measured.
+NOT_TOGETHER = {
+    "http": "tcp or http", "limits (pids)": "files or pids",
+    "network (loss)": "as network (delay)", "network (rate)": "as network (delay)",
+    **dict.fromkeys(["kill (crash loop)", "pause (cgroup v2)", "pause (v1 freezer)",
+                     "pause (SIGSTOP)", "memory", "postgres (lock)", "postgres (connections)",
+                     "postgres (terminate)", "redis (pause)", "redis (fill)",
+                     "redis (killClients)"], "with one other: the row above")}
+
+
+def packet_kinds(platform):
+    """Those that redirect, drop or delay packets, all on one target."""
+    target, times = "web-17", {"duration_s": 60.0, "lease_s": FIRST_LEASE_S}
+    specs = {"partition": partition_fault([target], **times),
+             "tcp": KINDS["tcp"].spec(platform, [target], **times),
+             "dns": KINDS["dns"].spec(platform, [target], **times),
+             "network (delay)": ASIDE.spec(platform, [target], **times)}
+    return [Effect(platform, kind, {**spec, "service": "web"},
+                   ASIDE if kind == "network (delay)" else None) for kind, spec in specs.items()]
+
+
+def group_kinds(platform):
+    """Those that take from a control group or its processes, and a full disk."""
+    rules = {"cpu": None, "limits (files)": None, "diskFill": PARTNERS["diskFill"]}
+    return [Effect(platform, kind, (own or KINDS[kind]).spec(
+        platform, ["jobs-37"], duration_s=60.0, lease_s=FIRST_LEASE_S), own)
+            for kind, own in rules.items()]
+
+
 def test_all_faults_on_one_target(lab, platform, matrix):
     target = "gateway-14"
     cut = {**partition_fault([target], duration_s=60.0, lease_s=FIRST_LEASE_S),
@@ -550,13 +582,17 @@ def test_all_faults_on_one_target(lab, platform, matrix):
     effects[0].assert_present()
     effects = effects[:1] + lab.inject({"kill": death})
     measure(effects[1:], time.monotonic())
+    others = lab.put(packet_kinds(platform) + group_kinds(platform), FIRST_LEASE_S)
     effects += lab.inject({"app": {**injury, "id": injury["id"] + "-2"}})
-    lab.begin_leases(effects[:1])
+    lab.begin_leases(effects[:1] + others)
+    for effect in others:
+        effect.assert_present()
     since = time.monotonic()
     lab.agent.kill()
-    matrix["all three on one target, then agent: SIGKILL"] = measure(effects, since)
+    matrix["all that one target can have, then agent: SIGKILL"] = {
+        **NOT_TOGETHER, **measure(others, since), **measure(effects, since)}
     lab.agent.start()
-    lab.settle(effects[1:], {"recovery"})
+    lab.settle(effects[1:] + others, {"recovery"})
 
 
 # What lives in a namespace, and a number for an instance of its own there.
@@ -610,8 +646,9 @@ def test_the_namespace_of_the_target_vanishes(platform, bridge, machine, tmp_pat
             platform, [f"{service}-{number}"], duration_s=60.0, lease_s=FIRST_LEASE_S))
                            for kind, (service, number) in IN_NAMESPACES.items()], FIRST_LEASE_S)
         with concurrent.futures.ThreadPoolExecutor(len(effects)) as pool:
-            matrix["the target's namespace is taken away"] = dict(zip(
-                IN_NAMESPACES, pool.map(lambda e: take_away(platform, lab, e), effects)))
+            matrix["the target's namespace is taken away"] = {
+                **dict.fromkeys(KINDS, "nothing of it is there"), **dict(zip(
+                    IN_NAMESPACES, pool.map(lambda e: take_away(platform, lab, e), effects)))}
         assert lab.agent.terminate() == 0
     finally:
         lab.abandon()
