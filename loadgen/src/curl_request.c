@@ -2,38 +2,33 @@
 #include "curl_request.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/text.h"
 
-/* Where the line that begins at this place ends: request_build wrote CR LF. */
-static size_t line_end(const struct load_request *whole, size_t at)
-{
-    const char *end = memmem(whole->bytes + at, whole->len - at, "\r\n", 2);
-    return end == NULL ? whole->len : (size_t)(end - whole->bytes);
-}
-
-static void add_line(struct load_curl_request *request, struct load_span line)
+/* libcurl says itself how long the body is. */
+static void drop_length(struct load_curl_request *request)
 {
     static const char length[] = "Content-Length:";
-    if (base_str_starts(request->whole.bytes + line.at, length)) {
-        request->has_body = true; /* libcurl says how long it is */
-        return;
+    size_t kept = 0;
+    for (size_t i = 0; i < request->line_count; i++) {
+        if (base_str_starts(request->whole.bytes + request->lines[i].at, length))
+            request->has_body = true;
+        else
+            request->lines[kept++] = request->lines[i];
     }
-    request->lines =
-        base_reallocarray(request->lines, request->line_count + 1, sizeof *request->lines);
-    request->lines[request->line_count++] = line;
+    request->line_count = kept;
 }
 
 static void cut(struct load_curl_request *request)
 {
     const struct load_request *whole = &request->whole;
-    size_t end = line_end(whole, 0);
-    request->path.at = strlen(request->method) + 1;
-    request->path.len = end - strlen(" HTTP/1.1") - request->path.at;
-    for (size_t at = end + 2; (end = line_end(whole, at)) > at; at = end + 2)
-        add_line(request, (struct load_span){at, end - at});
-    request->body = (struct load_span){end + 2, whole->len - end - 2};
+    struct load_parts parts;
+    load_parts_cut(&parts, whole);
+    request->path = parts.path;
+    request->lines = parts.lines; /* owned from here on */
+    request->line_count = parts.line_count;
+    request->body = parts.body;
+    drop_length(request);
     for (size_t i = 0; i < whole->patch_count; i++) {
         bool body = whole->patches[i].at >= request->body.at;
         request->moving_body |= body;

@@ -7,12 +7,7 @@
 #ifndef LOAD_CURL_REQUEST_H
 #define LOAD_CURL_REQUEST_H
 
-#include "http_request.h"
-
-struct load_span {
-    size_t at;
-    size_t len;
-};
+#include "http_parts.h"
 
 struct load_curl_request {
     struct load_request whole; /* owned */
