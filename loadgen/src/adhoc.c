@@ -430,7 +430,7 @@ const struct load_option load_options[] = {
     {0, "patience", "SECS", "until leader and workers have found each other (60)", set_patience},
     {0, "join", "HOST:PORT", "be a worker of the run --run ID, by that Redis", set_join},
     {0, "engine", "NAME",
-     "what sends: native or curl (native, unless one of the\n" INDENT "next four needs curl)",
+     "what sends: native or curl (native, unless a proxy or a\n" INDENT "unix socket needs curl)",
      set_engine},
     {0, "http2", NULL, "speak HTTP/2: over TLS by ALPN, else with prior knowledge", set_http2},
     {0, "streams", "N", "of HTTP/2, at once on each connection (1)", set_streams},

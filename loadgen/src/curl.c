@@ -259,7 +259,7 @@ static bool make_multi(struct load_curl *own, size_t connections, struct base_er
 /* libcurl would find out with the first connection that a file cannot be used. */
 static bool check_tls(const struct load_tls_spec *spec, struct base_error *err)
 {
-    struct load_tls *tls = spec->server_name == NULL ? NULL : load_tls_new(spec, 0, err);
+    struct load_tls *tls = spec->server_name == NULL ? NULL : load_tls_new(spec, 0, false, err);
     load_tls_free(tls);
     return spec->server_name == NULL || tls != NULL;
 }

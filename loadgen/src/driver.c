@@ -6,6 +6,7 @@
 
 #include "curl.h"
 #include "fifo.h"
+#include "http2.h"
 #include "postgres.h"
 #include "rabbit.h"
 #include "stream.h"
@@ -22,6 +23,8 @@ const struct load_driver *load_driver_of(const struct load_spec *spec)
         return &load_amqp_driver;
     if (load_spec_needs_curl(spec))
         return &load_curl_driver;
+    if (spec->http2)
+        return &load_http2_driver;
     return spec->pipeline > 1 ? &load_http1_fifo_driver : &load_http1_driver;
 }
 

@@ -41,6 +41,14 @@ struct load_driver;
 
 enum { LOAD_WHY = LOAD_TLS_WHY };
 
+/* Where several requests share a connection: what they met. */
+struct load_stream_troubles {
+    uint32_t allowed; /* the fewest at once that a target allows, when fewer than asked; 0: none */
+    uint64_t lost;    /* connections that ended with requests under way */
+    size_t most;      /* requests under way on one of these */
+    char malformed[LOAD_WHY]; /* what was wrong with a response */
+};
+
 /* Attempts to connect that failed. */
 struct load_refusals {
     uint64_t attempts;
@@ -64,6 +72,7 @@ struct load_pool {
     enum load_cause refusal; /* of the last attempt to connect that failed */
     struct load_refusals refusals[LOAD_CAUSE_COUNT];
     char whys[LOAD_CAUSE_COUNT][LOAD_WHY]; /* the first in the target's words; "": it said none */
+    struct load_stream_troubles streams;
     void *ctx;
     void (*on_ready)(void *ctx, struct load_conn *conn, int64_t now);
     void (*on_unready)(void *ctx, struct load_conn *conn);

@@ -39,7 +39,23 @@ static const char *const advice[LOAD_CAUSE_COUNT] = {
     [LOAD_CAUSE_SESSION] = "the target took the connection, but opened no session on it",
     [LOAD_CAUSE_BEHIND] = "they were under way on a connection behind a request that ended it (by "
                           "its timeout, or its response): whether the target did them is unknown",
+    [LOAD_CAUSE_GOAWAY] =
+        "the target ended connections while requests were on their way, and did not serve these: "
+        "look for a limit of requests a connection (nginx: keepalive_requests), or for restarts",
+    [LOAD_CAUSE_REFUSED_STREAM] = "the target refused streams unserved (REFUSED_STREAM): look for "
+                                  "its limits of streams and of load",
+    [LOAD_CAUSE_STREAM_RESET] = "the target gave single streams up: look into its log for why",
 };
+
+static void add_streams(struct load_stream_troubles *sum, const struct load_stream_troubles *more)
+{
+    if (more->allowed > 0 && (sum->allowed == 0 || more->allowed < sum->allowed))
+        sum->allowed = more->allowed;
+    sum->lost += more->lost;
+    sum->most = more->most > sum->most ? more->most : sum->most;
+    if (sum->malformed[0] == '\0')
+        memcpy(sum->malformed, more->malformed, sizeof sum->malformed);
+}
 
 void load_troubles_add(struct load_troubles *troubles, const struct load_pool *pool)
 {
@@ -50,6 +66,7 @@ void load_troubles_add(struct load_troubles *troubles, const struct load_pool *p
         if (troubles->whys[i][0] == '\0')
             memcpy(troubles->whys[i], pool->whys[i], sizeof troubles->whys[i]);
     }
+    add_streams(&troubles->streams, &pool->streams);
 }
 
 static void add(struct load_result *result, char *note)
@@ -76,10 +93,13 @@ static void add_cause(struct load_result *result, enum load_cause cause,
     uint64_t requests = result->total.causes[cause];
     const char *failure = load_failure_name(load_cause_failure(cause));
     const char *why = troubles->whys[cause];
-    const char *what = why[0] != '\0' ? why : advice[cause];
+    bool coded = why[0] != '\0' && (cause == LOAD_CAUSE_GOAWAY || cause == LOAD_CAUSE_STREAM_RESET);
+    const char *what = why[0] != '\0' && !coded ? why : advice[cause];
     if (refusals->attempts == 0) {
-        add(result, base_str_printf("%s (%s): %" PRIu64 " requests failed: %s", failure,
-                                    load_cause_name(cause), requests, what));
+        add(result,
+            base_str_printf("%s (%s): %" PRIu64 " requests failed: %s%s%s%s", failure,
+                            load_cause_name(cause), requests, what, coded ? " (the first: " : "",
+                            coded ? why : "", coded ? ")" : ""));
         return;
     }
     BASE_AUTO_FREE char *where = address_text(refusals->address);
@@ -87,6 +107,25 @@ static void add_cause(struct load_result *result, enum load_cause cause,
                                 " attempts to connect failed, the first to %s: %s",
                                 failure, load_cause_name(cause), requests, refusals->attempts,
                                 where, what));
+}
+
+static void note_streams(struct load_result *result, const struct load_stream_troubles *streams)
+{
+    uint64_t malformed = result->total.failed[LOAD_FAIL_PROTOCOL];
+    if (streams->allowed > 0)
+        add(result, base_str_printf("the target allows %" PRIu32 " streams at once on a "
+                                    "connection, fewer than were asked for: what found none "
+                                    "waited for one",
+                                    streams->allowed));
+    if (streams->lost > 0)
+        add(result, base_str_printf("%" PRIu64 " connections were lost with requests under way, "
+                                    "up to %zu of them on one",
+                                    streams->lost, streams->most));
+    if (malformed > 0 && streams->malformed[0] != '\0')
+        add(result,
+            base_str_printf("%s: %" PRIu64 " requests failed: what came was not right "
+                            "(the first: %s)",
+                            load_failure_name(LOAD_FAIL_PROTOCOL), malformed, streams->malformed));
 }
 
 void load_notes_write(struct load_result *result, const struct load_tls_spec *tls,
@@ -98,6 +137,7 @@ void load_notes_write(struct load_result *result, const struct load_tls_spec *tl
     for (int i = 0; i < LOAD_CAUSE_COUNT; i++)
         if (result->total.causes[i] > 0 || troubles->refusals[i].attempts > 0)
             add_cause(result, (enum load_cause)i, troubles);
+    note_streams(result, &troubles->streams);
 }
 
 char *load_notes_verified(const struct load_tls_spec *tls)

@@ -292,7 +292,7 @@ bool load_pipes_init(struct load_pool *pool, const struct load_pipe_speech *spee
                                .buffer = base_calloc(BUFFER, 1)};
     pool->engine = own;
     if (spec->tls.server_name != NULL)
-        own->tls = load_tls_new(&spec->tls, spec->target_count, err);
+        own->tls = load_tls_new(&spec->tls, spec->target_count, false, err);
     return spec->tls.server_name == NULL || own->tls != NULL;
 }
 

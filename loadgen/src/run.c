@@ -504,7 +504,7 @@ struct load_run *load_run_start_share(struct io_loop *loop, const struct load_sp
                NULL;
     if (spec->flow_count > 0 && !load_driver_of(spec)->flows)
         return (void)base_fail(err, BASE_INVALID,
-                               "flows are sent by the native HTTP/1.1 engine only, not by \"%s\"",
+                               "flows are sent by the native engines for HTTP only, not by \"%s\"",
                                load_driver_of(spec)->name),
                NULL;
     struct load_run *run = base_calloc(1, sizeof *run);

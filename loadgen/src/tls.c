@@ -159,9 +159,10 @@ static bool load_identity(SSL_CTX *context, const struct load_tls_spec *spec,
     return true; /* that they belong together has been checked by the call above */
 }
 
-static bool configure(struct load_tls *tls, struct base_error *err)
+static bool configure(struct load_tls *tls, bool http2, struct base_error *err)
 {
-    static const unsigned char http[] = "\x08http/1.1";
+    static const unsigned char offer[] = "\x02h2\x08http/1.1";
+    const unsigned skip = http2 ? 0 : 3;
     ERR_clear_error();
     tls->context = SSL_CTX_new(TLS_client_method());
     if (tls->context == NULL)
@@ -174,18 +175,18 @@ static bool configure(struct load_tls *tls, struct base_error *err)
     SSL_CTX_set_session_cache_mode(tls->context,
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(tls->context, on_session);
-    (void)SSL_CTX_set_alpn_protos(tls->context, http, sizeof http - 1);
+    (void)SSL_CTX_set_alpn_protos(tls->context, offer + skip, sizeof offer - 1 - skip);
     return load_trust(tls->context, tls->spec, err) && load_identity(tls->context, tls->spec, err);
 }
 
-struct load_tls *load_tls_new(const struct load_tls_spec *spec, size_t addresses,
+struct load_tls *load_tls_new(const struct load_tls_spec *spec, size_t addresses, bool http2,
                               struct base_error *err)
 {
     struct load_tls *tls = base_calloc(1, sizeof *tls);
     tls->spec = spec;
     tls->addresses = addresses;
     tls->sessions = base_calloc(addresses, sizeof(SSL_SESSION *));
-    bool good = configure(tls, err);
+    bool good = configure(tls, http2, err);
     ERR_clear_error();
     if (good)
         return tls;
@@ -297,6 +298,14 @@ enum load_tls_step load_tls_handshake(struct load_tls_conn *conn)
         return LOAD_TLS_ENDED;
     explain(conn);
     return LOAD_TLS_FAILED;
+}
+
+bool load_tls_chose_http2(const struct load_tls_conn *conn)
+{
+    const unsigned char *name = NULL;
+    unsigned len = 0;
+    SSL_get0_alpn_selected(conn->ssl, &name, &len);
+    return len == 2 && memcmp(name, "h2", 2) == 0;
 }
 
 static ssize_t outcome_of(struct load_tls_conn *conn, int result)

@@ -28,8 +28,9 @@ enum load_tls_step {
     LOAD_TLS_ENDED   /* the connection itself ended */
 };
 
-/* spec must outlive it. NULL with err: BASE_INVALID for files that cannot be used. */
-struct load_tls *load_tls_new(const struct load_tls_spec *spec, size_t addresses,
+/* spec must outlive it. http2 is offered beside HTTP/1.1, for a target that has it not to say so.
+ * NULL with err: BASE_INVALID for files that cannot be used. */
+struct load_tls *load_tls_new(const struct load_tls_spec *spec, size_t addresses, bool http2,
                               struct base_error *err);
 void load_tls_free(struct load_tls *tls); /* accepts NULL; after its connections */
 /* Adds what happened so far to out, which is for one run. */
@@ -43,6 +44,7 @@ void load_tls_count_foreign(void *ssl, struct load_tls_result *out);
 struct load_tls_conn *load_tls_open(struct load_tls *tls, int fd, size_t address);
 void load_tls_close(struct load_tls_conn *conn); /* accepts NULL; before the socket is closed */
 enum load_tls_step load_tls_handshake(struct load_tls_conn *conn);
+bool load_tls_chose_http2(const struct load_tls_conn *conn); /* after the handshake */
 /* As recv(2) and send(2): 0 is an orderly end, -1 with errno EAGAIN, ECONNRESET (ended without
  * notice) or EPROTO (load_tls_why). */
 ssize_t load_tls_recv(struct load_tls_conn *conn, void *buffer, size_t len);

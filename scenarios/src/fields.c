@@ -267,13 +267,14 @@ static const struct scn_field load_fields[] = {
      .words = &engines,
      AT(engine),
      .fallback = "auto",
-     .help = "What sends: native (HTTP/1.1) or curl; auto is native unless http2, proxy or "
-             "unixSocket need another."},
+     .help = "What sends: native or curl; auto is native unless proxy or unixSocket need "
+             "another."},
     {.key = "http2",
      .type = SCN_BOOLEAN,
      AT(http2),
      .fallback = "false",
-     .help = "Speak HTTP/2; a target that does not has failed."},
+     .help = "Speak HTTP/2: over TLS by ALPN, else with prior knowledge; a target that does "
+             "not has failed."},
     {.key = "streams",
      .type = SCN_INTEGER,
      AT(streams),

@@ -284,7 +284,8 @@ def lacks_connections(result):
 
 CAUSES = {"connect": ("refused", "unreachable", "connect_timeout", "connect_reset", "no_port",
                       "no_descriptor", "tls", "other", "proxy", "not_http2", "session"),
-          "timeout": ("silent", "stalled"), "reset": ("reset", "closed", "behind"), "dns": ("dns",),
+          "timeout": ("silent", "stalled"), "dns": ("dns",),
+          "reset": ("reset", "closed", "behind", "goaway", "refused_stream", "stream_reset"),
           "error_reply": ("error_reply",)}
 
 

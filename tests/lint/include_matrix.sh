@@ -45,6 +45,7 @@ declare -A adapter=(
     [curl/curl.h]="common/io/src/curl_late.h loadgen/src/curl.c loadgen/src/curl_easy.c loadgen/src/curl_outcome.c"
     [microhttpd.h]="common/io/src/http_server.c"
     [openssl/]="loadgen/src/tls.c"
+    [nghttp2/]="loadgen/src/http2_session.c"
     [nettle/]="common/io/src/digest.c"
     [gnutls/]="common/io/src/tls_peer.c"
     [libpq-fe.h]="common/io/include/io/pg_late.h scenarios/src/sql_ask.c target-app/kit/src/pg_conn.c"

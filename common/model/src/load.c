@@ -75,6 +75,9 @@ static const char *const cause_names[] = {
     [LOAD_CAUSE_REPLY] = "error_reply",
     [LOAD_CAUSE_SESSION] = "session",
     [LOAD_CAUSE_BEHIND] = "behind",
+    [LOAD_CAUSE_GOAWAY] = "goaway",
+    [LOAD_CAUSE_REFUSED_STREAM] = "refused_stream",
+    [LOAD_CAUSE_STREAM_RESET] = "stream_reset",
 };
 _Static_assert(CODEC_COUNT(cause_names) == LOAD_CAUSE_COUNT, "one word for each cause");
 static const struct codec_words causes = {
@@ -595,7 +598,8 @@ enum load_failure load_cause_failure(enum load_cause cause)
 {
     if (cause == LOAD_CAUSE_SILENT || cause == LOAD_CAUSE_STALLED)
         return LOAD_FAIL_TIMEOUT;
-    if (cause == LOAD_CAUSE_RESET || cause == LOAD_CAUSE_CLOSED || cause == LOAD_CAUSE_BEHIND)
+    if (cause == LOAD_CAUSE_RESET || cause == LOAD_CAUSE_CLOSED || cause == LOAD_CAUSE_BEHIND ||
+        (cause >= LOAD_CAUSE_GOAWAY && cause <= LOAD_CAUSE_STREAM_RESET))
         return LOAD_FAIL_RESET;
     if (cause == LOAD_CAUSE_DNS)
         return LOAD_FAIL_DNS;

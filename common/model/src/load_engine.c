@@ -6,7 +6,7 @@
 
 static bool wants_curl(const struct load_spec *spec)
 {
-    return spec->http2 || spec->proxy != NULL || spec->unix_socket != NULL;
+    return spec->proxy != NULL || spec->unix_socket != NULL;
 }
 
 bool load_spec_needs_curl(const struct load_spec *spec)
@@ -26,7 +26,7 @@ static const char *pipeline_conflict(const struct load_spec *spec)
     if (spec->protocol == LOAD_SPEECH_TCP)
         return "pipeline: over plain TCP nobody knows which response is whose: expected another "
                "protocol's URL beside it";
-    if (load_spec_needs_curl(spec))
+    if (spec->http2 || load_spec_needs_curl(spec))
         return "pipeline: expected without the engine \"curl\", http2, a proxy and a unix socket "
                "(HTTP/2 has streams)";
     if (spec->flow_count > 0)
@@ -80,7 +80,7 @@ const char *load_spec_engine_conflict(const struct load_spec *spec)
         conflict = postgres_conflict(spec);
     if (conflict != NULL)
         return conflict;
-    if (spec->protocol != LOAD_SPEECH_HTTP && load_spec_needs_curl(spec))
+    if (spec->protocol != LOAD_SPEECH_HTTP && (spec->http2 || load_spec_needs_curl(spec)))
         return "the engine \"curl\", http2, a proxy and a unix socket are for HTTP: expected an "
                "http:// or https:// URL beside them";
     if ((spec->until != NULL || spec->answer_bytes > 0) && spec->protocol != LOAD_SPEECH_TCP)
@@ -90,15 +90,15 @@ const char *load_spec_engine_conflict(const struct load_spec *spec)
     if (spec->until != NULL && (spec->until[0] == '\0' || strlen(spec->until) > LOAD_UNTIL_MAX))
         return "what a response ends with must have 1 to 256 bytes";
     if (spec->engine == LOAD_ENGINE_NATIVE && wants_curl(spec))
-        return "the engine \"native\" speaks HTTP/1.1 over TCP alone: for http2, a proxy or a unix "
-               "socket leave the engine out, or choose \"curl\"";
+        return "the engine \"native\" connects to targets itself: for a proxy or a unix socket "
+               "leave the engine out, or choose \"curl\"";
     /* libcurl 7.88 cannot send a second request on such a connection (CURLE_HTTP2). */
-    if (spec->http2 && spec->tls.server_name == NULL)
-        return "http2 is spoken over TLS only: expected an https:// URL beside it";
+    if (spec->http2 && spec->tls.server_name == NULL && load_spec_needs_curl(spec))
+        return "http2 by the engine \"curl\", through a proxy or a unix socket is spoken over TLS "
+               "only: expected an https:// URL beside it";
     if (spec->flow_count > 0 && load_spec_needs_curl(spec))
-        return "flows are sent by the native HTTP/1.1 engine only: expected them without the "
-               "engine "
-               "\"curl\", http2, a proxy and a unix socket";
+        return "flows are sent by the native engine only: expected them without the engine "
+               "\"curl\", a proxy and a unix socket";
     if (spec->streams > 1 && !spec->http2)
         return "streams: only HTTP/2 has several on one connection, expected http2 beside it";
     if (spec->streams > LOAD_STREAMS_MAX)

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "http2.h"
 #include "loadgen/adhoc.h"
 
 enum { WORDS = 12 };
@@ -133,6 +134,12 @@ static void test_other_ways(void **state)
     assert_true(load_spec_needs_curl(&adhoc.spec));
     assert_string_equal(adhoc.spec.targets[0].address, "127.0.0.1");
     load_adhoc_fini(&adhoc);
+    const char *const http2[WORDS] = {"load", URL, "-r5", "--http2", "--streams", "3"};
+    adhoc = parse(http2);
+    assert_false(load_spec_needs_curl(&adhoc.spec));
+    assert_string_equal(adhoc.spec.targets[0].address, "127.0.0.1");
+    assert_ptr_equal(load_driver_of(&adhoc.spec), &load_http2_driver);
+    load_adhoc_fini(&adhoc);
     const char *const redis[WORDS] = {"load", "redis://127.0.0.1", "-r5"};
     adhoc = parse(redis);
     assert_int_equal(adhoc.spec.protocol, LOAD_SPEECH_REDIS);
@@ -196,7 +203,7 @@ static void test_refuses_with_a_hint(void **state)
         {{"load", "https://127.0.0.1", "-r5", "--http2", "--pipeline", "2"}, "has streams"},
         {{"load", URL, "-r5", "--engine", "fast"}, "native or curl"},
         {{"load", URL, "-r5", "--engine", "auto"}, "native or curl"},
-        {{"load", URL, "-r5", "--http2"}, "over TLS only"},
+        {{"load", URL, "-r5", "--http2", "--engine", "curl"}, "over TLS only"},
         {{"load", URL, "-r5", "--streams", "1001"}, "--streams"},
         {{"load", URL, "-r5", "--streams", "4"}, "only HTTP/2"},
         {{"load", URL, "-r5", "--engine", "native", "-x", "http://p:1"}, "choose \"curl\""},

@@ -108,7 +108,7 @@ static const struct {
     {"path: /login", "path: \"/login/{{seq}}\"", "setup[0].path: {{seq}} is the number of a pass"},
     {"order: unique", "order: once", "expected one of sequential, random, unique"},
     {"service: gateway", "service: gateway\n    engine: curl",
-     "spec.load: flows are sent by the native HTTP/1.1 engine only"},
+     "spec.load: flows are sent by the native engine only"},
     {"    flows:\n", "    flow:\n", "unknown key \"flow\", did you mean \"flows\"?"},
 };
 

@@ -102,7 +102,7 @@ struct load_tls_spec {
 /* What sends the requests. */
 enum load_engine {
     LOAD_ENGINE_AUTO,   /* native, unless what is asked for needs another */
-    LOAD_ENGINE_NATIVE, /* HTTP/1.1 over connections of our own */
+    LOAD_ENGINE_NATIVE, /* over connections of our own */
     LOAD_ENGINE_CURL    /* libcurl */
 };
 enum { LOAD_STREAMS_MAX = 1000 };
@@ -166,7 +166,7 @@ enum load_failure {
     LOAD_FAIL_CONNECT, /* no connection could be made: the causes say why */
     LOAD_FAIL_TIMEOUT,
     LOAD_FAIL_RESET,    /* the connection ended before the whole response */
-    LOAD_FAIL_PROTOCOL, /* what came was not HTTP/1.1 */
+    LOAD_FAIL_PROTOCOL, /* what came was not the HTTP that was asked for */
     LOAD_FAIL_HTTP_4XX,
     LOAD_FAIL_HTTP_5XX,
     LOAD_FAIL_STATUS, /* any other unexpected status */
@@ -201,6 +201,10 @@ enum load_cause {
     LOAD_CAUSE_REPLY,           /* error_reply: that is all there is to it */
     LOAD_CAUSE_SESSION,         /* connect: the target would not open a session on it */
     LOAD_CAUSE_BEHIND,          /* reset: behind a request that ended the connection of both */
+    /* Of one stream of HTTP/2, whose connection may be well. */
+    LOAD_CAUSE_GOAWAY,         /* reset: the connection was to end, and this one was not served */
+    LOAD_CAUSE_REFUSED_STREAM, /* reset: RST_STREAM with REFUSED_STREAM: it was not served */
+    LOAD_CAUSE_STREAM_RESET,   /* reset: RST_STREAM with any other code */
     LOAD_CAUSE_COUNT
 };
 
@@ -325,7 +329,7 @@ json_t *load_spec_to_json(const struct load_spec *spec);
 void load_spec_fini(struct load_spec *spec);
 /* Why this engine cannot do what the spec asks of it, with what to do; NULL: it can. */
 const char *load_spec_engine_conflict(const struct load_spec *spec);
-/* What only libcurl has is asked for, or libcurl itself. */
+/* What only libcurl has is asked for (a proxy, a unix socket), or libcurl itself. */
 bool load_spec_needs_curl(const struct load_spec *spec);
 /* How long setup, or teardown, may take: each step has the timeout twice, for a connection and for
  * its response, and its pause. */
