@@ -5,7 +5,8 @@
 Instructions per request: user-space instructions (valgrind's callgrind) of two runs that differ in
 their rate alone, subtracted, so that starting, connecting and closing intervals fall out. More than
 a quarter above the figure in load_cost.json fails: that is a regression, or a decision to be
-committed with the new figure (--accept).
+committed with the new figure (--accept). Over HTTP/1.1, and over HTTP/2 with ten streams on one
+connection, libnghttp2's among them.
 
 Bytes per idle connection: the resident memory of a run with 50,000 connections to nginx, from
 several addresses of the loopback, less that of a run with one. More than 16 KiB fails. Kernel
@@ -41,7 +42,7 @@ def free_port():
 
 class Nginx:
     def __init__(self, folder):
-        self.port, self.tls_port = free_port(), free_port()
+        self.port, self.tls_port, self.http2_port = free_port(), free_port(), free_port()
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=bench",
                         "-keyout", folder / "key", "-out", folder / "cert"], check=True,
@@ -57,6 +58,7 @@ http {{
     server {{
         listen 127.0.0.1:{self.port} backlog=4096;
         listen 127.0.0.1:{self.tls_port} ssl backlog=4096;
+        listen 127.0.0.1:{self.http2_port} http2;
         ssl_protocols TLSv1.3; ssl_certificate {folder}/cert; ssl_certificate_key {folder}/key;
         location / {{ default_type text/plain; return 200 "{'0' * 100}"; }}
     }}
@@ -75,12 +77,12 @@ http {{
         self.process.wait()
 
 
-def instructions(squall, port, folder, rate):
+def instructions(squall, port, folder, rate, ways):
     """Of a whole run, and how many requests it had answered."""
     out = folder / f"callgrind.{rate}"
     done = subprocess.run(
         ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", squall, "load", "-q",
-         "-t1", "-c10", "-d2", "-r", str(rate), "--arrivals", "constant", "--seed", "7", "--json",
+         "-t1", *ways, "-d2", "-r", str(rate), "--arrivals", "constant", "--seed", "7", "--json",
          f"http://127.0.0.1:{port}/"], capture_output=True, text=True, check=False)
     collected = re.search(r"Collected : (\d+)", done.stderr)
     if collected is None:
@@ -88,9 +90,9 @@ def instructions(squall, port, folder, rate):
     return int(collected[1]), json.loads(done.stdout)["total"]["ok"]
 
 
-def per_request(squall, port, folder):
-    low, few = instructions(squall, port, folder, 2000)
-    high, many = instructions(squall, port, folder, 8000)
+def per_request(squall, port, folder, *ways):
+    low, few = instructions(squall, port, folder, 2000, ways)
+    high, many = instructions(squall, port, folder, 8000, ways)
     return (high - low) / (many - few)
 
 
@@ -140,20 +142,23 @@ def main():
         folder.chmod(0o755)
         nginx = Nginx(folder)
         try:
-            cost = per_request(squall, nginx.port, folder)
+            costs = {"instructionsPerRequest": per_request(squall, nginx.port, folder, "-c10"),
+                     "instructionsPerRequestHttp2": per_request(
+                         squall, nginx.http2_port, folder, "-c1", "--http2", "--streams", "10")}
             plain = per_connection(squall, f"http://127.0.0.1:{nginx.port}/", connections, sources)
             tls = per_connection(squall, f"https://127.0.0.1:{nginx.tls_port}/", MANY_TLS, "-k")
         finally:
             nginx.close()
     if accept:
-        FIGURES.write_text(json.dumps({"instructionsPerRequest": round(cost)}) + "\n")
-    committed = json.loads(FIGURES.read_text())["instructionsPerRequest"]
+        FIGURES.write_text(json.dumps({key: round(cost) for key, cost in costs.items()}) + "\n")
+    limits = {key: committed * SLACK for key, committed in json.loads(FIGURES.read_text()).items()}
     print("| what | figure | limit |")
     print("|---|---|---|")
-    print(f"| instructions a request, user space | {cost:.0f} | {committed * SLACK:.0f} |")
+    for key, label in (("instructionsPerRequest", ""), ("instructionsPerRequestHttp2", ", HTTP/2")):
+        print(f"| instructions a request, user space{label} | {costs[key]:.0f} | {limits[key]:.0f} |")
     print(f"| bytes an idle connection, {connections} of them | {plain:.0f} | {CONNECTION_MAX} |")
     print(f"| the same over TLS, {MANY_TLS} of them | {tls:.0f} | - |")
-    bad = cost > committed * SLACK or plain > CONNECTION_MAX
+    bad = any(costs[key] > limit for key, limit in limits.items()) or plain > CONNECTION_MAX
     if bad:
         print("load_cost: a figure is above its limit", file=sys.stderr)
     return 1 if bad else 0

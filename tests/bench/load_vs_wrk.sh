@@ -11,7 +11,8 @@
 #
 # "squall, libcurl" is the second engine, at wrk's own rate: it is the slower of the two, so that its
 # connections are always busy, too. HTTP/2 is a table of its own, beside h2load: over TLS, ten streams
-# on each connection.
+# on each connection; "squall --http2" at twice the rate that h2load got, and the libcurl engine at
+# that rate. When squall --http2 needs more than 1.3 times as much as h2load, the script fails.
 #
 # Then pacing: how late requests are sent, beside a loop of epoll_pwait2 that does nothing else.
 #
@@ -28,6 +29,7 @@ rounds=${ROUNDS:-5}
 connections=${CONNECTIONS:-1 10 100 1000 10000}
 http2=${HTTP2:-1 10 100}
 streams=10
+http2_most=1.3
 rates=${RATES:-1000 10000 50000}
 server_core=1
 client_core=0
@@ -129,6 +131,7 @@ count_users() { count_squall; }
 count_paced() { count_squall; }
 count_curl() { count_squall; }
 count_h2squall() { count_squall; }
+count_h2curl() { count_squall; }
 count_h2() { count_h2load; }
 count_h2load() { sed -n 's/^requests: .* \([0-9]*\) succeeded,.*/\1/p' "$work/out"; }
 count_ab() { sed -n 's/^Complete requests: *\([0-9]*\)/\1/p' "$work/out"; }
@@ -143,7 +146,8 @@ command_of() { # tool, connections, requests a second of wrk
     paced) echo "$build/bin/squall load -q -t1 -c$2 -d$seconds --timeout 1 -r $(($3 * 8 / 10)) $url" ;;
     curl) echo "$build/bin/squall load -q --engine curl -t1 -c$2 -d$seconds --timeout 1 -r $3 $url" ;;
     h2) echo "h2load -t1 -c$2 -m$streams -D$seconds $secure" ;;
-    h2squall) echo "$build/bin/squall load -q -k --http2 -t1 -c$2 --streams $streams -d$seconds --timeout 1 -r $3 $secure" ;;
+    h2squall) echo "$build/bin/squall load -q -k --http2 -t1 -c$2 --streams $streams -d$seconds --timeout 1 -r $((2 * $3)) $secure" ;;
+    h2curl) echo "$build/bin/squall load -q -k --engine curl --http2 -t1 -c$2 --streams $streams -d$seconds --timeout 1 -r $3 $secure" ;;
     h2load) echo "h2load --h1 -t1 -c$2 -D$seconds $url" ;;
     ab) echo "ab -q -k -c$2 -t$seconds -n100000000 $url" ;;
     hey) echo "hey -cpus 1 -c $2 -z ${seconds}s $url" ;;
@@ -189,7 +193,7 @@ table() { # tools, of which the first is what the others are compared with
         split(wanted, tools, " ")
         label["users"] = "squall, users"; label["squall"] = "squall load"; label["paced"] = "squall, paced"; label["ab"] = "ab -k"
         label["h2load"] = "h2load --h1"; label["curl"] = "squall, libcurl"
-        label["h2"] = "h2load"; label["h2squall"] = "squall --http2"
+        label["h2"] = "h2load"; label["h2squall"] = "squall --http2"; label["h2curl"] = "squall, libcurl --http2"
         first = tools[1] in label ? label[tools[1]] : tools[1]
         print "| connections | tool | requests | client CPU s per million | ratio to " first " |"
         print "|---|---|---|---|---|"
@@ -251,8 +255,12 @@ echo "$(nginx -v 2>&1), $(wrk -v 2>&1 | head -1 | cut -d' ' -f1,2), $rounds roun
 compare "$tools" "$connections"
 if [ -n "$http2" ]; then
     echo
-    compare "h2 h2squall" "$http2"
+    compare "h2 h2squall h2curl" "$http2" | tee "$work/http2"
 fi
 echo
 seconds=$each
 pacing
+[ -z "$http2" ] || awk -F'|' -v most="$http2_most" '
+    $3 == " squall --http2 " { n++; if ($6 + 0 > most) bad = bad " " $6 "at" $2 "connections;" }
+    END { if (n == 0 || bad) { print "load_vs_wrk: squall --http2 beside h2load, at most " most ":" bad; exit 1 } }
+    ' "$work/http2"
