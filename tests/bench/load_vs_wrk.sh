@@ -11,8 +11,10 @@
 #
 # "squall, libcurl" is the second engine, at wrk's own rate: it is the slower of the two, so that its
 # connections are always busy, too. HTTP/2 is a table of its own, beside h2load: over TLS, ten streams
-# on each connection; "squall --http2" at twice the rate that h2load got, and the libcurl engine at
-# that rate. When squall --http2 needs more than 1.3 times as much as h2load, the script fails.
+# on each connection. There "squall --http2" is the closed model, a user for each stream who sends the
+# next request when a response has come, which is what h2load does; when it needs more than 1.3 times
+# as much CPU a request, the script fails. So is the libcurl engine. "scheduled" is the open model at
+# twice the rate that h2load got, as above.
 #
 # Then pacing: how late requests are sent, beside a loop of epoll_pwait2 that does nothing else.
 #
@@ -132,6 +134,7 @@ count_paced() { count_squall; }
 count_curl() { count_squall; }
 count_h2squall() { count_squall; }
 count_h2curl() { count_squall; }
+count_h2open() { count_squall; }
 count_h2() { count_h2load; }
 count_h2load() { sed -n 's/^requests: .* \([0-9]*\) succeeded,.*/\1/p' "$work/out"; }
 count_ab() { sed -n 's/^Complete requests: *\([0-9]*\)/\1/p' "$work/out"; }
@@ -146,8 +149,9 @@ command_of() { # tool, connections, requests a second of wrk
     paced) echo "$build/bin/squall load -q -t1 -c$2 -d$seconds --timeout 1 -r $(($3 * 8 / 10)) $url" ;;
     curl) echo "$build/bin/squall load -q --engine curl -t1 -c$2 -d$seconds --timeout 1 -r $3 $url" ;;
     h2) echo "h2load -t1 -c$2 -m$streams -D$seconds $secure" ;;
-    h2squall) echo "$build/bin/squall load -q -k --http2 -t1 -c$2 --streams $streams -d$seconds --timeout 1 -r $((2 * $3)) $secure" ;;
-    h2curl) echo "$build/bin/squall load -q -k --engine curl --http2 -t1 -c$2 --streams $streams -d$seconds --timeout 1 -r $3 $secure" ;;
+    h2squall) echo "$build/bin/squall load -q -k --http2 -t1 -c$2 --streams $streams -d$seconds --users $(($2 * streams)) $secure" ;;
+    h2curl) echo "$build/bin/squall load -q -k --engine curl --http2 -t1 -c$2 --streams $streams -d$seconds --users $(($2 * streams)) $secure" ;;
+    h2open) echo "$build/bin/squall load -q -k --http2 -t1 -c$2 --streams $streams -d$seconds --timeout 1 -r $((2 * $3)) $secure" ;;
     h2load) echo "h2load --h1 -t1 -c$2 -D$seconds $url" ;;
     ab) echo "ab -q -k -c$2 -t$seconds -n100000000 $url" ;;
     hey) echo "hey -cpus 1 -c $2 -z ${seconds}s $url" ;;
@@ -194,6 +198,7 @@ table() { # tools, of which the first is what the others are compared with
         label["users"] = "squall, users"; label["squall"] = "squall load"; label["paced"] = "squall, paced"; label["ab"] = "ab -k"
         label["h2load"] = "h2load --h1"; label["curl"] = "squall, libcurl"
         label["h2"] = "h2load"; label["h2squall"] = "squall --http2"; label["h2curl"] = "squall, libcurl --http2"
+        label["h2open"] = "squall --http2, scheduled"
         first = tools[1] in label ? label[tools[1]] : tools[1]
         print "| connections | tool | requests | client CPU s per million | ratio to " first " |"
         print "|---|---|---|---|---|"
@@ -255,7 +260,7 @@ echo "$(nginx -v 2>&1), $(wrk -v 2>&1 | head -1 | cut -d' ' -f1,2), $rounds roun
 compare "$tools" "$connections"
 if [ -n "$http2" ]; then
     echo
-    compare "h2 h2squall h2curl" "$http2" | tee "$work/http2"
+    compare "h2 h2squall h2open h2curl" "$http2" | tee "$work/http2"
 fi
 echo
 seconds=$each

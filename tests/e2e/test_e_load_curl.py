@@ -293,7 +293,7 @@ def test_the_command_line(lab):
     assert json.loads(done.stdout)["total"]["ok"] == 50
     seen = lab.requests()[before:]
     assert {(r.protocol, r.uri) for r in seen} == {("HTTP/2.0", "/q")} and len(seen) == 50
-    for args, word in [(["--http2", "http://127.0.0.1:1/"], "over TLS only"),
+    for args, word in [(["--http2", "--engine", "curl", "http://127.0.0.1:1/"], "over TLS only"),
                        (["--engine", "native", "-x", "http://p:1", "http://h/"], "native"),
                        (["--streams", "2", "http://h/"], "HTTP/2")]:
         done = run("squall", "load", "-r", "1", *args)
