@@ -11,10 +11,8 @@
 #
 # "squall, libcurl" is the second engine, at wrk's own rate: it is the slower of the two, so that its
 # connections are always busy, too. HTTP/2 is a table of its own, beside h2load: over TLS, ten streams
-# on each connection. There "squall --http2" is the closed model, a user for each stream who sends the
-# next request when a response has come, which is what h2load does; when it needs more than 1.3 times
-# as much CPU a request, the script fails. So is the libcurl engine. "scheduled" is the open model at
-# twice the rate that h2load got, as above.
+# on each connection, with users and with a schedule as above; the libcurl engine with users. When
+# "squall --http2, users" needs more than 1.3 times as much CPU a request as h2load, the script fails.
 #
 # Then pacing: how late requests are sent, beside a loop of epoll_pwait2 that does nothing else.
 #
@@ -197,7 +195,8 @@ table() { # tools, of which the first is what the others are compared with
         split(wanted, tools, " ")
         label["users"] = "squall, users"; label["squall"] = "squall load"; label["paced"] = "squall, paced"; label["ab"] = "ab -k"
         label["h2load"] = "h2load --h1"; label["curl"] = "squall, libcurl"
-        label["h2"] = "h2load"; label["h2squall"] = "squall --http2"; label["h2curl"] = "squall, libcurl --http2"
+        label["h2"] = "h2load"; label["h2squall"] = "squall --http2, users"
+        label["h2curl"] = "squall, libcurl --http2, users"
         label["h2open"] = "squall --http2, scheduled"
         first = tools[1] in label ? label[tools[1]] : tools[1]
         print "| connections | tool | requests | client CPU s per million | ratio to " first " |"
@@ -266,6 +265,6 @@ echo
 seconds=$each
 pacing
 [ -z "$http2" ] || awk -F'|' -v most="$http2_most" '
-    $3 == " squall --http2 " { n++; if ($6 + 0 > most) bad = bad " " $6 "at" $2 "connections;" }
-    END { if (n == 0 || bad) { print "load_vs_wrk: squall --http2 beside h2load, at most " most ":" bad; exit 1 } }
+    $3 == " squall --http2, users " { n++; if ($6 + 0 > most) bad = bad " " $6 "at" $2 "connections;" }
+    END { if (n == 0 || bad) { print "load_vs_wrk: squall --http2, users, beside h2load, at most " most ":" bad; exit 1 } }
     ' "$work/http2"
