@@ -91,8 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *bytes = (const char *)data + 1;
     struct outcome whole = talk(bytes, size - 1, size);
     struct outcome cut = talk(bytes, size - 1, (size_t)data[0] % 16 + 1);
-    if (whole.over != cut.over ||
-        (whole.ends[1] == LOAD_H2_ANSWERED && whole.kept != cut.kept))
+    if (whole.over != cut.over || (whole.ends[1] == LOAD_H2_ANSWERED && whole.kept != cut.kept))
         abort();
     for (size_t i = 0; i < STREAMS; i++)
         if (whole.ends[i] != cut.ends[i] || whole.statuses[i] != cut.statuses[i])
