@@ -10,7 +10,7 @@
 #include "http2_wire.h"
 
 /* A connection has 2^30 numbers for streams of ours (RFC 9113 section 5.1.1). */
-static const uint64_t numbers = (UINT64_C(1) << 30) - 2 * LOAD_STREAMS_MAX;
+static const uint64_t numbers = (UINT64_C(1) << 30) - UINT64_C(2) * LOAD_STREAMS_MAX;
 
 /* One for each route; threads share it. */
 struct requests {

@@ -41,7 +41,7 @@ struct load_h2_session {
 static enum load_h2_end end_of(const struct load_h2_session *session,
                                const struct load_h2_stream *stream)
 {
-    if (stream->whole)
+    if (stream->whole && !stream->wrong)
         return LOAD_H2_ANSWERED;
     if (stream->unreadable)
         return LOAD_H2_UNREADABLE;
@@ -153,7 +153,8 @@ static int on_data(nghttp2_session *inner, uint8_t flags, int32_t id, const uint
 static void head_came(nghttp2_session *inner, struct load_h2_stream *stream)
 {
     if (stream->status < 200) {
-        if (++stream->interim > interim_max)
+        stream->wrong = stream->status < 100 || ++stream->interim > interim_max;
+        if (stream->wrong)
             (void)nghttp2_submit_rst_stream(inner, NGHTTP2_FLAG_NONE, stream->id,
                                             NGHTTP2_PROTOCOL_ERROR);
         return;

@@ -64,6 +64,7 @@ struct load_h2_stream {
     unsigned interim; /* 1xx responses */
     bool headed;      /* the final response's head is whole */
     bool whole;
+    bool wrong;      /* in what nghttp2 does not look at */
     bool reset;      /* by the peer */
     bool unreadable; /* see LOAD_H2_UNREADABLE */
     bool ended;

@@ -189,15 +189,17 @@ def test_fewer_streams_than_asked(lab, load):
 @pytest.mark.parametrize("kind", ["short", "shorttls"])
 def test_goaway(lab, load, kind):
     """nginx ends each connection after 20 requests. What was on its way then has failed by that
-    name, everything else was answered, and nginx counted the same."""
+    name, everything else was answered, and nginx counted the same. What it had not read when it
+    closed may cost an answer on its way back, which it counted and squall did not see."""
     with seen_by(lab) as rows:
         result = check_sums(load.finish(plan_for(lab, kind, rate=800, streams=8)))
-    whole = result["total"]
-    assert whole["intended"] == 400 == whole["ok"] + whole["causes"]["goaway"], result["notes"]
-    assert whole["ok"] == len(rows) >= 200
+    whole, causes = result["total"], result["total"]["causes"]
+    cut = causes["closed"] + causes["reset"]
+    assert whole["intended"] == 400 == whole["ok"] + causes["goaway"] + cut, result["notes"]
+    assert 200 <= whole["ok"] <= len(rows) <= whole["ok"] + cut and cut <= 20
     uses = collections.Counter(r.connection for r in rows)
     assert max(uses.values()) <= 20 and len(uses) >= 400 // 20 // 2
-    if whole["causes"]["goaway"]:
+    if causes["goaway"]:
         assert any("keepalive_requests" in n and "GOAWAY with NO_ERROR" in n
                    for n in result["notes"])
     if kind == "shorttls":
