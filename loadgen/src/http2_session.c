@@ -32,7 +32,7 @@ struct load_h2_session {
     bool dead;
     uint32_t room;
     struct load_h2_unsent unsent;
-    STAILQ_HEAD(, load_h2_stream) ended;
+    STAILQ_HEAD(load_h2_ended, load_h2_stream) ended;
     char why[LOAD_H2_WHY];
 };
 
