@@ -259,23 +259,6 @@ static int on_frame_sent(nghttp2_session *inner, const nghttp2_frame *frame, voi
     return 0;
 }
 
-/* A request that was submitted before a GOAWAY came: nghttp2 has no stream for it. */
-static int on_frame_not_sent(nghttp2_session *inner, const nghttp2_frame *frame, int code,
-                             void *ctx)
-{
-    struct load_h2_session *session = ctx;
-    struct load_h2_stream *stream;
-    (void)inner;
-    (void)code;
-    if (frame->hd.type != NGHTTP2_HEADERS)
-        return 0;
-    TAILQ_FOREACH(stream, &session->unsent, unsent_link)
-    if (stream->id == frame->hd.stream_id)
-        break;
-    end(session, stream, NGHTTP2_REFUSED_STREAM);
-    return 0;
-}
-
 static ssize_t on_body(nghttp2_session *inner, int32_t id, uint8_t *out, size_t room,
                        uint32_t *flags, nghttp2_data_source *source, void *ctx)
 {
@@ -318,7 +301,6 @@ static bool set_callbacks(nghttp2_session_callbacks **out)
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(list, on_invalid_frame);
     nghttp2_session_callbacks_set_error_callback2(list, on_error);
     nghttp2_session_callbacks_set_on_frame_send_callback(list, on_frame_sent);
-    nghttp2_session_callbacks_set_on_frame_not_send_callback(list, on_frame_not_sent);
     *out = list;
     return true;
 }

@@ -344,7 +344,7 @@ static void test_what_is_known_of_a_response(void **state)
     assert_true(TAILQ_EMPTY(load_h2_session_unsent(peer.session)));
     feed(&peer, SETTINGS HINT, 100);
     assert_int_equal(peer.streams[0].first_at, 7);
-    feed(&peer, "000001 01 04 00000001 8d " ABC_END, 100); /* 404 */
+    feed(&peer, "000001 01 04 00000001 8d " PROMISE ABC_END, 100); /* 404 */
     assert_ptr_equal(load_h2_session_ended(peer.session), &peer.streams[0]);
     assert_int_equal(peer.streams[0].status, 404);
     assert_int_equal(peer.streams[0].bytes_in, 9 + 5 + 9 + 1 + 9 + 3);
