@@ -38,16 +38,19 @@ class Rabbit:
     whose port is self.management_port. With port=None all ports are free ones of 127.0.0.1; where the
     address is another, in a namespace of its own, they are RabbitMQ's own.
 
+    secure: its certificate and key; then it also speaks TLS, on self.tls_port.
+
     Two users that may do everything: guest, and app with PASSWORD. start() and close() keep the
     process; who wants to keep it himself (chaos_lab's Instance, which restarts) calls map_ports() and
     runs command(): it stays in the foreground and its pid is that of the broker itself."""
 
-    def __init__(self, address="127.0.0.1", port=None, management=False, wrap=()):
+    def __init__(self, address="127.0.0.1", port=None, management=False, wrap=(), secure=()):
         own = port is None and address == "127.0.0.1"
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="squall-rmq-", dir="/tmp"))
         self.address, self.wrap = address, list(wrap)
         self.port = free_port() if own else port or 5672
         self.management_port = (free_port() if own else 15672) if management else None
+        self.tls_port, self.secure = free_port() if own else 5671, secure
         self.epmd_port = free_port() if own else 4369
         self.dist_port = free_port() if own else 25672
         self.node = f"squall-{os.getpid()}-{next(COUNTER)}@localhost"
@@ -69,6 +72,14 @@ class Rabbit:
         lines = [f"listeners.tcp.1 = {self.address}:{self.port}", "loopback_users = none",
                  f"load_definitions = {self.root}/definitions.json", "log.file.level = warning",
                  "disk_free_limit.absolute = 10MB"]
+        if self.secure:
+            shutil.copyfile(self.secure[0], self.root / "cert.pem")
+            shutil.copyfile(self.secure[1], self.root / "key.pem")
+            lines += [f"listeners.ssl.1 = {self.address}:{self.tls_port}",
+                      f"ssl_options.cacertfile = {self.root}/cert.pem",
+                      f"ssl_options.certfile = {self.root}/cert.pem",
+                      f"ssl_options.keyfile = {self.root}/key.pem",
+                      "ssl_options.verify = verify_none"]
         if self.management_port:
             lines += [f"management.tcp.ip = {self.address}",
                       f"management.tcp.port = {self.management_port}"]

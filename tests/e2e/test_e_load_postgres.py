@@ -220,8 +220,8 @@ def test_over_tls(server, tmp_path):
              "--max-late", "2", "--query", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"]
     url = f"postgres://postgres@localhost:{server.port}"
 
-    def result(*more):
-        done = run("squall", "load", *words, *more, url)
+    def result(*more, host="localhost"):
+        done = run("squall", "load", *words, *more, url.replace("localhost", host))
         return json.loads(done.stdout), done.returncode
 
     wait_until(lambda: result("--insecure")[1] == 0, 20, "the server speaks TLS")
@@ -231,6 +231,8 @@ def test_over_tls(server, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     bad, code = result("--ca-file", Authority(other).cert)
+    assert code == 3 and bad["total"]["causes"]["tls"] == 30, bad["notes"]
+    bad, code = result("--ca-file", authority.cert, host="127.0.0.1")  # good, but another's
     assert code == 3 and bad["total"]["causes"]["tls"] == 30, bad["notes"]
     server.sql("ALTER SYSTEM SET ssl = off")
     server.sql("SELECT pg_reload_conf()")

@@ -9,13 +9,16 @@ from conftest import run
 from load_lab import check_sums, failed, load, make_plan, quantile, total  # noqa: F401 (a fixture)
 from rabbit_lab import PASSWORD, SERVER, Rabbit
 from test_e_load_failures import only
+from tls_lab import Authority
 
 pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="rabbitmq-server is not installed")
 
 
 @pytest.fixture(scope="module")
-def broker():
-    one = Rabbit()
+def broker(tmp_path_factory):
+    authority = Authority(tmp_path_factory.mktemp("authority"))
+    one = Rabbit(secure=authority.issue("rabbit", "IP:127.0.0.1"))
+    one.authority = authority
     try:
         yield one.start()
     finally:
@@ -116,6 +119,16 @@ def test_by_the_command_line_with_a_password(broker, queue, tmp_path):
     secret.write_text("wrong\n")
     done = run("squall", "load", *words, "--consume", queue, "--password-file", secret, url)
     assert done.returncode == 3 and "ACCESS_REFUSED" in done.stdout, done.stdout
+
+
+def test_over_tls(broker, queue, load):
+    tls = {"serverName": "127.0.0.1", "caFile": str(broker.authority.cert), "certFile": None,
+           "keyFile": None, "insecure": False}
+    plan = plan_for(broker, route("out", key=queue, body="x" * 200_000), tls=tls, pipeline=4)
+    plan["targets"][0]["port"] = broker.tls_port
+    result = check_sums(load.finish(plan))
+    assert result["total"]["ok"] == broker.depth(queue) == 100
+    assert result["tls"]["handshakes"] == 2
 
 
 def test_a_broker_that_closes_a_channel_and_then_dies(broker, queue, load):

@@ -214,4 +214,22 @@ static void peer_end(struct peer_run *run)
     io_loop_free(run->loop);
 }
 
+/* What became of each request, in the order in which they ended: its number and + ok, - an error
+ * reply or 500, ! nonsense, ~ behind another, . closed, ? anything else. */
+static void peer_fates(const struct peer_run *run, char out[static 2 * PEER_REQUESTS + 1])
+{
+    for (unsigned k = 0; k < run->ended; k++) {
+        const struct load_outcome *outcome = &run->outcomes[k];
+        bool error = outcome->cause == LOAD_CAUSE_REPLY || outcome->failure == LOAD_FAIL_HTTP_5XX;
+        out[2 * k] = (char)('0' + run->numbers[k]);
+        out[2 * k + 1] = outcome->ok                              ? '+'
+                         : error                                  ? '-'
+                         : outcome->cause == LOAD_CAUSE_BEHIND    ? '~'
+                         : outcome->cause == LOAD_CAUSE_CLOSED    ? '.'
+                         : outcome->failure == LOAD_FAIL_PROTOCOL ? '!'
+                                                                  : '?';
+    }
+    out[2 * run->ended] = '\0';
+}
+
 #endif

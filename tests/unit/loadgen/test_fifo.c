@@ -21,7 +21,7 @@ static char name[] = "r", get[] = "GET", head_method[] = "HEAD", path[] = "/{{se
 #define LONG    "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"
 
 /* What becomes of four requests that are under way, in the order in which they end: the number of
- * each and +ok, -an error reply or 500, !protocol, ~behind, .closed. */
+ * each and a sign (peer_fates). */
 struct fate {
     const char *says;
     size_t len;
@@ -66,29 +66,13 @@ static const struct fate over_redis[] = {
     SAYS("+", true, "0.1~2~3~"),
 };
 
-static char sign_of(const struct load_outcome *outcome)
-{
-    if (outcome->ok)
-        return '+';
-    if (outcome->cause == LOAD_CAUSE_REPLY || outcome->failure == LOAD_FAIL_HTTP_5XX)
-        return '-';
-    if (outcome->cause == LOAD_CAUSE_BEHIND)
-        return '~';
-    if (outcome->cause == LOAD_CAUSE_CLOSED)
-        return '.';
-    return outcome->failure == LOAD_FAIL_PROTOCOL ? '!' : '?';
-}
-
 static void expect(const struct load_driver *driver, const struct load_spec *spec,
                    const struct peer_step *steps, size_t count, const struct fate *fate)
 {
     struct peer_run run;
-    char got[2 * PEER_REQUESTS + 1] = "";
+    char got[2 * PEER_REQUESTS + 1];
     peer_run(&run, driver, spec, 4, steps, count, fate->closes);
-    for (unsigned k = 0; k < run.ended; k++) {
-        got[2 * k] = (char)('0' + run.numbers[k]);
-        got[2 * k + 1] = sign_of(&run.outcomes[k]);
-    }
+    peer_fates(&run, got);
     if (strcmp(got, fate->outcomes) != 0)
         fail_msg("%s, expected %s after \"%s\"", got, fate->outcomes, fate->says);
     peer_end(&run);

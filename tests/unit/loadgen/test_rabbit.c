@@ -34,7 +34,7 @@
 static char name[] = "r", key[] = "k", queue[] = "q";
 
 /* What becomes of three messages that are under way, in the order in which they end: the number of
- * each and +ok, -error reply, !protocol, ~behind, .closed. */
+ * each and a sign (peer_fates). */
 static const struct {
     const char *says;
     size_t len;
@@ -82,19 +82,6 @@ static struct load_route publishes(char *body)
     return (struct load_route){.name = name, .key = key, .body = body};
 }
 
-static char sign_of(const struct load_outcome *outcome)
-{
-    if (outcome->ok)
-        return '+';
-    if (outcome->cause == LOAD_CAUSE_REPLY)
-        return '-';
-    if (outcome->cause == LOAD_CAUSE_BEHIND)
-        return '~';
-    if (outcome->cause == LOAD_CAUSE_CLOSED)
-        return '.';
-    return outcome->failure == LOAD_FAIL_PROTOCOL ? '!' : '?';
-}
-
 static void test_what_becomes_of_messages(void **state)
 {
     (void)state;
@@ -109,12 +96,9 @@ static void test_what_becomes_of_messages(void **state)
             {1, cases[i].says, cases[i].len},
         };
         struct peer_run run;
-        char got[2 * PEER_REQUESTS + 1] = "";
+        char got[2 * PEER_REQUESTS + 1];
         peer_run(&run, &load_amqp_driver, &spec, 3, steps, 4, cases[i].closes);
-        for (unsigned k = 0; k < run.ended; k++) {
-            got[2 * k] = (char)('0' + run.numbers[k]);
-            got[2 * k + 1] = sign_of(&run.outcomes[k]);
-        }
+        peer_fates(&run, got);
         if (strcmp(got, cases[i].outcomes) != 0)
             fail_msg("case %zu: %s, expected %s", i, got, cases[i].outcomes);
         peer_end(&run);
