@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "curl.h"
-#include "fifo.h"
 #include "http2.h"
 #include "postgres.h"
 #include "rabbit.h"
@@ -13,8 +12,12 @@
 
 const struct load_driver *load_driver_of(const struct load_spec *spec)
 {
+    if (spec->pipeline > 1 && spec->protocol == LOAD_SPEECH_HTTP)
+        return &load_http1_fifo_driver;
+    if (spec->pipeline > 1 && spec->protocol == LOAD_SPEECH_REDIS)
+        return &load_redis_fifo_driver;
     if (spec->protocol == LOAD_SPEECH_REDIS)
-        return spec->pipeline > 1 ? &load_redis_fifo_driver : &load_redis_driver;
+        return &load_redis_driver;
     if (spec->protocol == LOAD_SPEECH_TCP)
         return &load_tcp_driver;
     if (spec->protocol == LOAD_SPEECH_POSTGRES)
@@ -23,9 +26,7 @@ const struct load_driver *load_driver_of(const struct load_spec *spec)
         return &load_amqp_driver;
     if (load_spec_needs_curl(spec))
         return &load_curl_driver;
-    if (spec->http2)
-        return &load_http2_driver;
-    return spec->pipeline > 1 ? &load_http1_fifo_driver : &load_http1_driver;
+    return spec->http2 ? &load_http2_driver : &load_http1_driver;
 }
 
 void load_conn_settle(struct load_conn *conn, bool reached)

@@ -27,7 +27,7 @@ struct load_protocol {
      */
     bool (*judge)(const void *parser, struct load_outcome *outcome);
     void (*fini)(void *parser); /* NULL: there is nothing to free; accepts a zeroed one */
-    /* Pipelined (fifo.h): a response was whole, the next one may follow; whether bytes of it lie in
+    /* Pipelined (fifo.c): a response was whole, the next one may follow; whether bytes of it lie in
      * the parser already, which feeding nothing looks at. NULL: it keeps no bytes, start serves. */
     bool (*next)(void *parser);
     /* The response's head is whole. NULL: the protocol has no errands (errand.h). */

@@ -24,4 +24,12 @@ extern const struct load_driver load_http1_driver;
 extern const struct load_driver load_redis_driver;
 extern const struct load_driver load_tcp_driver;
 
+/*
+ * The same pipelined, several requests under way on each connection (fifo.c): a protocol on pipes
+ * (pipe.h), whose responses come in the order of the requests (RFC 9112 section 9.3.2; Redis). A
+ * response that ends its connection leaves those behind it unanswered: LOAD_CAUSE_BEHIND.
+ */
+extern const struct load_driver load_http1_fifo_driver;
+extern const struct load_driver load_redis_fifo_driver;
+
 #endif

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "fifo.h"
+#include "stream.h"
 
 static char name[] = "r", get[] = "GET", head_method[] = "HEAD", path[] = "/{{seq}}", host[] = "h",
             ping[] = "PING";
