@@ -69,7 +69,8 @@ struct load_pool {
     size_t established; /* idle or with a request */
     size_t unreachable; /* last attempt to connect failed */
     uint64_t out_of_ports;
-    enum load_cause refusal; /* of the last attempt to connect that failed */
+    enum load_cause refusal; /* why there is no connection: of the last attempt that failed, or of
+                                the last that was lost before its first answer */
     struct load_refusals refusals[LOAD_CAUSE_COUNT];
     char whys[LOAD_CAUSE_COUNT][LOAD_WHY]; /* the first in the target's words; "": it said none */
     struct load_stream_troubles streams;

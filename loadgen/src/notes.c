@@ -45,6 +45,8 @@ static const char *const advice[LOAD_CAUSE_COUNT] = {
     [LOAD_CAUSE_REFUSED_STREAM] = "the target refused streams unserved (REFUSED_STREAM): look for "
                                   "its limits of streams and of load",
     [LOAD_CAUSE_STREAM_RESET] = "the target gave single streams up: look into its log for why",
+    [LOAD_CAUSE_UNUSABLE] = "connections are made, but the first request on each fails, as the "
+                            "other failures say; all of them waited to be tried again",
 };
 
 static void add_streams(struct load_stream_troubles *sum, const struct load_stream_troubles *more)

@@ -133,11 +133,15 @@ static void end_badly(struct stream *conn, enum load_failure failure, enum load_
                                    .at = now,
                                    .bytes_in = conn->bytes_in,
                                    .bytes_out = conn->written};
-    conn->head.pool->on_end(conn->head.pool->ctx, &conn->head, &outcome);
-    if (cause == LOAD_CAUSE_TLS)
+    struct load_pool *pool = conn->head.pool;
+    pool->on_end(pool->ctx, &conn->head, &outcome);
+    if (cause == LOAD_CAUSE_TLS) {
         refused(conn, cause);
-    else
-        reopen(conn);
+        return;
+    }
+    if (conn->answers == 0)
+        pool->refusal = failure == LOAD_FAIL_RESET ? LOAD_CAUSE_CONNECT_RESET : LOAD_CAUSE_UNUSABLE;
+    reopen(conn);
 }
 
 static void fail(struct stream *conn, enum load_cause cause, int64_t now)

@@ -283,7 +283,7 @@ def lacks_connections(result):
 
 
 CAUSES = {"connect": ("refused", "unreachable", "connect_timeout", "connect_reset", "no_port",
-                      "no_descriptor", "tls", "other", "proxy", "not_http2", "session"),
+                      "no_descriptor", "tls", "other", "proxy", "not_http2", "session", "unusable"),
           "timeout": ("silent", "stalled"), "dns": ("dns",),
           "reset": ("reset", "closed", "behind", "goaway", "refused_stream", "stream_reset"),
           "error_reply": ("error_reply",)}

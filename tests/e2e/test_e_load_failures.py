@@ -64,6 +64,17 @@ def test_half_a_response(serve, load, engine, cause, ending):
     assert result["total"]["ok"] == 45 and "in its log" in note or "keep-alive" in note
 
 
+def test_no_connection_lives_to_its_first_answer(serve, load):
+    """By something that is no HTTP. Each connection is given up and waits to be tried again, the
+    longer the more often; what is due meanwhile waits for one that nobody refused or dropped."""
+    server = serve(lambda peer, head: peer.send(b"SSH-2.0-something\r\n"))
+    result = check_sums(load.finish(make_plan([server.port], rate=50, seconds=1.5, connections=1,
+                                              timeout=0.2)))
+    assert result["total"]["failed"]["protocol"] > 3 and result["total"]["ok"] == 0
+    assert {name for name, n in result["total"]["causes"].items() if n} == {"unusable"}, result["notes"]
+    assert any("(unusable)" in n and "first request on each fails" in n for n in result["notes"])
+
+
 def test_silent_and_stalled(serve, load):
     """One half of the requests gets nothing, the other a byte now and then, for ever."""
     def dribble(peer):

@@ -78,6 +78,7 @@ static const char *const cause_names[] = {
     [LOAD_CAUSE_GOAWAY] = "goaway",
     [LOAD_CAUSE_REFUSED_STREAM] = "refused_stream",
     [LOAD_CAUSE_STREAM_RESET] = "stream_reset",
+    [LOAD_CAUSE_UNUSABLE] = "unusable",
 };
 _Static_assert(CODEC_COUNT(cause_names) == LOAD_CAUSE_COUNT, "one word for each cause");
 static const struct codec_words causes = {
