@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "loadgen/flows.h"
 #include "loadgen/replay.h"
+#include "loadgen/routes.h"
 
 void scenario_file_complain(const struct scn_problems *problems)
 {
@@ -60,11 +61,33 @@ static bool check_feeders(const char *path, const struct scn_scenario *scenario,
     return program != NULL;
 }
 
+/* A field that is unknown, a command that does not end. What lies in a file is the load's to open.
+ */
+static bool check_routes(const char *path, const struct scn_scenario *scenario,
+                         struct scn_problems *problems)
+{
+    struct load_spec spec = {.host = base_str_dup("host"), .engine = LOAD_ENGINE_NATIVE};
+    struct base_error err;
+    bool good = true;
+    scn_routes_plan(scenario, &spec);
+    for (size_t i = 0; i < spec.route_count; i++) {
+        if (spec.routes[i].body_file != NULL || load_route_check(&spec, i, &err))
+            continue;
+        BASE_AUTO_FREE char *place = base_str_printf("spec.load.routes[%zu]", i);
+        scn_problems_add(problems, path, place, scn_scenario_mark(scenario, place), "%s: %s", place,
+                         err.message);
+        good = false;
+    }
+    load_spec_fini(&spec);
+    return good;
+}
+
 static bool check_files(const char *path, const struct scn_scenario *scenario,
                         struct scn_problems *problems)
 {
     bool replay = check_replay(path, scenario, problems);
-    return check_feeders(path, scenario, problems) && replay;
+    bool routes = check_routes(path, scenario, problems);
+    return check_feeders(path, scenario, problems) && replay && routes;
 }
 
 bool scenario_file_load(const char *path, struct scn_scenario *out, struct base_buf *bytes)

@@ -342,13 +342,14 @@ static bool set_streams(struct load_adhoc *a, const char *value)
 
 static bool set_until(struct load_adhoc *a, const char *value)
 {
-    replace(&a->spec.until, value);
+    replace(&a->spec.routes[0].until, value);
     return *value != '\0';
 }
 
 static bool set_answer_bytes(struct load_adhoc *a, const char *value)
 {
-    return base_parse_u64(value, &a->spec.answer_bytes) && a->spec.answer_bytes > 0;
+    uint64_t *bytes = &a->spec.routes[0].answer_bytes;
+    return base_parse_u64(value, bytes) && *bytes > 0;
 }
 
 static bool set_proxy(struct load_adhoc *a, const char *value)

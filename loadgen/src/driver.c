@@ -6,6 +6,7 @@
 
 #include "curl.h"
 #include "http2.h"
+#include "loadgen/routes.h"
 #include "postgres.h"
 #include "rabbit.h"
 #include "stream.h"
@@ -27,6 +28,18 @@ const struct load_driver *load_driver_of(const struct load_spec *spec)
     if (load_spec_needs_curl(spec))
         return &load_curl_driver;
     return spec->http2 ? &load_http2_driver : &load_http1_driver;
+}
+
+bool load_route_check(const struct load_spec *spec, size_t route, struct base_error *err)
+{
+    struct load_spec one = *spec;
+    void *prepared = NULL;
+    one.routes = &spec->routes[route];
+    one.route_count = 1;
+    const struct load_driver *driver = load_driver_of(&one);
+    bool good = driver->prepare(&one, &prepared, err);
+    driver->discard(prepared);
+    return good;
 }
 
 void load_conn_settle(struct load_conn *conn, bool reached)

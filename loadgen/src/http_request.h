@@ -27,7 +27,7 @@ struct load_request {
     int file; /* what follows the bytes, read at offsets of its own by every connection; -1: none */
     size_t total;      /* len, and the file's size */
     bool head;         /* method HEAD: the response has no body */
-    const char *until; /* plain TCP: what the response ends with, of the spec; else NULL */
+    const char *until; /* plain TCP: what the response ends with, of the route; else NULL */
     size_t until_len;
     uint64_t answer_bytes; /* plain TCP: how long the response is; 0: until tells */
 };

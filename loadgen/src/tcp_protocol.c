@@ -19,6 +19,7 @@ _Static_assert(sizeof(struct parser) <= LOAD_PARSER_MAX, "it lies in the connect
 static bool build(struct load_request *out, const struct load_spec *spec,
                   const struct load_route *route, struct base_error *err)
 {
+    (void)spec;
     if (route->body == NULL || *route->body == '\0')
         return base_fail(err, BASE_INVALID, "route \"%s\": the body must have what is to be sent",
                          route->name);
@@ -29,8 +30,8 @@ static bool build(struct load_request *out, const struct load_spec *spec,
         return false;
     BASE_AUTO_BUF struct base_buf buf;
     base_buf_init(&buf, message_max);
-    struct load_request made = {.file = -1, .answer_bytes = spec->answer_bytes};
-    made.until = spec->until != NULL ? spec->until : "\n";
+    struct load_request made = {.file = -1, .answer_bytes = route->answer_bytes};
+    made.until = route->until != NULL ? route->until : "\n";
     made.until_len = strlen(made.until);
     load_request_fill(&made, &buf, route->body);
     made.len = made.total = buf.len;

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -96,33 +95,6 @@ static bool take_authority(const char *text, const char *at, size_t len, struct 
     return true;
 }
 
-static const struct scheme {
-    const char *prefix;
-    enum load_speech protocol;
-    bool tls;
-    uint16_t port;
-} schemes[] = {
-    {"http://", LOAD_SPEECH_HTTP, false, 80},
-    {"https://", LOAD_SPEECH_HTTP, true, 443},
-    {"redis://", LOAD_SPEECH_REDIS, false, 6379},
-    {"rediss://", LOAD_SPEECH_REDIS, true, 6379},
-    {"tcp://", LOAD_SPEECH_TCP, false, 0},
-    {"tls://", LOAD_SPEECH_TCP, true, 0},
-    {"postgres://", LOAD_SPEECH_POSTGRES, false, 5432},
-    {"postgresql://", LOAD_SPEECH_POSTGRES, false, 5432},
-    {"amqp://", LOAD_SPEECH_AMQP, false, 5672},
-    {"amqps://", LOAD_SPEECH_AMQP, true, 5671},
-};
-enum { SCHEMES = sizeof schemes / sizeof *schemes };
-
-static const struct scheme *scheme_of(const char *text)
-{
-    for (size_t i = 0; i < SCHEMES; i++)
-        if (strncasecmp(text, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
-            return &schemes[i];
-    return NULL;
-}
-
 static int digit(char c)
 {
     static const char digits[] = "0123456789abcdef";
@@ -152,12 +124,11 @@ static char *unquoted(const char *text)
 
 bool load_url_parse(const char *text, struct load_url *out, struct base_error *err)
 {
-    const struct scheme *scheme = scheme_of(text);
-    if (scheme == NULL)
-        return bad(text,
-                   "it must begin with http://, https://, redis://, rediss://, tcp://, tls://, "
-                   "postgres://, amqp:// or amqps://",
-                   err);
+    const struct load_scheme *scheme = load_scheme_of(text);
+    if (scheme == NULL) {
+        BASE_AUTO_FREE char *list = load_scheme_list();
+        return base_fail(err, BASE_INVALID, "URL \"%s\": it must begin with %s", text, list);
+    }
     struct load_url url = {.tls = scheme->tls, .port = scheme->port, .protocol = scheme->protocol};
     const char *authority = text + strlen(scheme->prefix);
     size_t len = strcspn(authority, "/?#");

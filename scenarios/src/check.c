@@ -28,15 +28,18 @@ static void check_target(struct scn_reporter *reporter)
     scn_at(reporter, "spec.target");
     if (scn_spoiled(reporter) || target->url_count == 0)
         return;
-    bool secure = base_str_starts(target->urls[0], "https:");
+    const struct load_scheme *first = load_scheme_of(target->urls[0]);
     for (size_t i = 1; i < target->url_count; i++) {
+        const struct load_scheme *scheme = load_scheme_of(target->urls[i]);
         scn_at(reporter, "spec.target.urls[%zu]", i);
-        if (base_str_starts(target->urls[i], "https:") != secure)
-            scn_say(reporter, "http:// and https:// are mixed, expected one of them in all urls");
+        if (scheme != first)
+            scn_say(reporter, "%s and %s are mixed, expected one of them in all urls",
+                    scheme->prefix, first->prefix);
     }
     scn_at(reporter, "spec.target.tls");
-    if (!secure && scn_scenario_has(reporter->scenario, "spec.target.tls"))
-        scn_say(reporter, "makes sense only with urls that begin with https://");
+    if (!first->tls && scn_scenario_has(reporter->scenario, "spec.target.tls"))
+        scn_say(reporter, "makes sense only with urls that begin with https://, rediss:// or "
+                          "tls://");
     if ((tls->cert_file == NULL) != (tls->key_file == NULL))
         scn_say(reporter, "certFile and keyFile belong together, expected both");
     if (tls->ca_file != NULL && tls->verify == SCN_VERIFY_NONE)
@@ -649,6 +652,7 @@ void scn_check(const struct scn_scenario *scenario, struct scn_problems *problem
     check_target(&reporter);
     check_load(&reporter);
     check_steady(&reporter);
+    scn_check_requests(&reporter);
     /* First, since what the others find under spec.faults leaves the phases as they are. */
     check_thresholds(&reporter);
     check_faults(&reporter);

@@ -93,10 +93,12 @@ static void check_engine(struct scn_reporter *reporter)
     const struct scn_scenario *scenario = reporter->scenario;
     const struct scn_load *load = &scenario->load;
     char name[] = "whatever it is";
-    bool secure =
-        scenario->target.url_count > 0 && base_str_starts(scenario->target.urls[0], "https:");
+    const struct load_scheme *scheme =
+        scenario->target.url_count > 0 ? load_scheme_of(scenario->target.urls[0]) : NULL;
+    bool secure = scheme != NULL && scheme->tls;
     const struct load_spec spec = {
         .connections = (uint32_t)load->connections,
+        .protocol = scn_load_protocol(scenario),
         .engine = load->engine,
         .http2 = load->http2,
         .streams = (uint32_t)load->streams,

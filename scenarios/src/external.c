@@ -8,13 +8,16 @@
 #include "reporter.h"
 #include "scenarios/plan.h"
 
-enum { HOST_MAX = 256, HTTP_PORT = 80, HTTPS_PORT = 443 };
+enum { HOST_MAX = 256 };
 
-/* http://HOST, http://HOST:PORT or http://[V6]:PORT or https://, as the table of fields lets
+/* http://HOST, http://HOST:PORT or http://[V6]:PORT or another scheme, as the table of fields lets
  * through. */
 static bool split_origin(const char *url, char host[static HOST_MAX], uint16_t *port)
 {
-    const char *start = strstr(url, "//") + 2;
+    const struct load_scheme *scheme = load_scheme_of(url);
+    if (scheme == NULL)
+        return false;
+    const char *start = url + strlen(scheme->prefix);
     bool v6 = *start == '[';
     start += v6 ? 1 : 0;
     size_t len = strcspn(start, v6 ? "]" : ":/");
@@ -23,9 +26,9 @@ static bool split_origin(const char *url, char host[static HOST_MAX], uint16_t *
         return false;
     memcpy(host, start, len);
     host[len] = '\0';
-    *port = base_str_starts(url, "https:") ? HTTPS_PORT : HTTP_PORT;
+    *port = scheme->port;
     if (*rest != ':')
-        return true;
+        return *port != 0;
     char *digits = base_str_ndup(rest + 1, strcspn(rest + 1, "/"));
     uint64_t number = 0;
     bool ok = base_parse_u64(digits, &number) && number >= 1 && number <= UINT16_MAX;
@@ -87,6 +90,13 @@ static void add_instance(struct scn_reporter *reporter, scn_resolve_fn *resolve,
     };
 }
 
+static const char *kind_of(const struct scn_target *target)
+{
+    const struct load_scheme *scheme =
+        target->url_count > 0 ? load_scheme_of(target->urls[0]) : NULL;
+    return load_speech_name(scheme == NULL ? LOAD_SPEECH_HTTP : scheme->protocol);
+}
+
 static struct topo topology_of(const struct scn_scenario *scenario)
 {
     const struct scn_target *target = &scenario->target;
@@ -102,7 +112,7 @@ static struct topo topology_of(const struct scn_scenario *scenario)
     const char *name = scenario->load.service != NULL ? scenario->load.service : "target";
     topo.services[0] = (struct topo_service){
         .name = base_str_dup(name),
-        .kind = base_str_dup("http"),
+        .kind = base_str_dup(kind_of(target)),
         .instances = base_calloc(target->url_count, sizeof(struct topo_instance)),
     };
     return topo;

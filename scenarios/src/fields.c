@@ -95,7 +95,8 @@ static const struct scn_field target_fields[] = {
      .only = "external",
      .least = 1,
      .most = 256,
-     .help = "Origins that share the load."},
+     .help = "Origins that share the load: http://, redis:// or tcp://, or https://, rediss:// or "
+             "tls:// over TLS; all of one kind, which the routes must fit."},
     {.key = "prometheus",
      .type = SCN_URL,
      AT(prometheus),
@@ -113,7 +114,7 @@ static const struct scn_field target_fields[] = {
      .type = SCN_OBJECT,
      .shape = &tls_shape,
      .only = "external",
-     .help = "How the origins are trusted when they are https://."},
+     .help = "How the origins are trusted when they are spoken to over TLS."},
 };
 static const struct scn_shape target_shape = {FIELDS(target_fields)};
 #undef AT
@@ -132,9 +133,9 @@ static const struct scn_field route_fields[] = {
     {.key = "path",
      .type = SCN_PATH,
      AT(path),
-     .required = true,
-     .help = "Path with the query; {{seq}} and {{rand}} in it, as in headers and body, differ from "
-             "request to request."},
+     .choice = LOAD_SPEECH_HTTP + 1,
+     .help = "HTTP: path with the query; {{seq}} and {{rand}} in it, as in headers and body, differ "
+             "from request to request."},
     {.key = "weight",
      .type = SCN_INTEGER,
      AT(weight),
@@ -158,10 +159,44 @@ static const struct scn_field route_fields[] = {
      AT(body_file),
      .example = "/var/tmp/upload.bin",
      .help = "File that is sent as the body, streamed from disk."},
+    {.key = "command",
+     .type = SCN_TEXT,
+     AT(body),
+     .choice = LOAD_SPEECH_REDIS + 1,
+     .example = "'SET \"user:{{seq}}\" {{rand}}'",
+     .help = "Redis: a command, as for redis-cli; an error reply is a failure."},
+    {.key = "send",
+     .type = SCN_TEXT,
+     AT(body),
+     .choice = LOAD_SPEECH_TCP + 1,
+     .example = "\"get user:{{seq}}\\r\\n\"",
+     .help = "Plain TCP: sent as it is; until or answerBytes says when the response is whole."},
+    {.key = "until",
+     .type = SCN_TEXT,
+     AT(until),
+     .example = "\"END\\r\\n\"",
+     .help = "Beside send: what a response ends with, at most 256 bytes; a newline when left out."},
+    {.key = "answerBytes",
+     .type = SCN_INTEGER,
+     AT(answer_bytes),
+     .min = "1",
+     .max = "1000000000000",
+     .help = "Beside send, instead: so long is a response."},
 };
-static const struct scn_shape route_shape = {
-    .size = sizeof(struct scn_route), FIELDS(route_fields), .named = true};
+static const struct scn_shape route_shape = {.size = sizeof(struct scn_route),
+                                             FIELDS(route_fields),
+                                             .named = true,
+                                             .choice_of = "a request",
+                                             .choice_offset = offsetof(struct scn_route, protocol)};
 #undef AT
+
+const char *scn_request_key(enum load_speech protocol)
+{
+    for (size_t i = 0; i < COUNT_OF(route_fields); i++)
+        if (route_fields[i].choice == (int)protocol + 1)
+            return route_fields[i].key;
+    return NULL;
+}
 
 #define AT(member) .offset = offsetof(struct scn_load, member)
 static const struct scn_field load_fields[] = {

@@ -81,14 +81,15 @@ const struct topo_service *planner_service_or_default(struct planner *planner, c
     return NULL;
 }
 
-/* The origin that an instance of the load's service was made from; NULL when it is no https. */
+/* What an instance of the load's service was made from, behind the scheme; NULL when it is not
+ * spoken to over TLS. */
 static const char *secure_origin(const struct planner *planner, size_t instance)
 {
     const struct scn_target *target = &planner->scenario->target;
-    if (planner->topo->mode != TOPO_EXTERNAL || instance >= target->url_count ||
-        !base_str_starts(target->urls[instance], "https:"))
+    if (planner->topo->mode != TOPO_EXTERNAL || instance >= target->url_count)
         return NULL;
-    return target->urls[instance];
+    const struct load_scheme *scheme = load_scheme_of(target->urls[instance]);
+    return scheme == NULL || !scheme->tls ? NULL : target->urls[instance] + strlen(scheme->prefix);
 }
 
 /* The Host header: what external clients would send, or the service's own name. */
@@ -105,10 +106,9 @@ static char *host_of(const struct planner *planner, const struct topo_service *s
 static void plan_tls(const struct planner *planner, struct load_tls_spec *tls)
 {
     const struct scn_target_tls *from = &planner->scenario->target.tls;
-    const char *origin = secure_origin(planner, 0);
-    if (origin == NULL)
+    const char *host = secure_origin(planner, 0);
+    if (host == NULL)
         return;
-    const char *host = origin + strlen("https://");
     size_t len = *host == '[' ? strcspn(++host, "]") : strcspn(host, ":/");
     *tls = (struct load_tls_spec){
         .server_name = base_str_ndup(host, len),
@@ -130,8 +130,10 @@ static void plan_targets(struct load_spec *load, const struct topo_service *serv
         };
 }
 
-static void plan_routes(struct load_spec *load, const struct scn_load *from)
+void scn_routes_plan(const struct scn_scenario *scenario, struct load_spec *load)
 {
+    const struct scn_load *from = &scenario->load;
+    load->protocol = scn_load_protocol(scenario);
     load->route_count = from->route_count;
     load->routes = base_calloc(load->route_count, sizeof *load->routes);
     for (size_t i = 0; i < load->route_count; i++) {
@@ -139,12 +141,14 @@ static void plan_routes(struct load_spec *load, const struct scn_load *from)
         load->routes[i] = (struct load_route){
             .name = base_str_dup(route->name),
             .method = base_str_dup(route->method),
-            .path = base_str_dup(route->path),
+            .path = base_str_dup(route->path != NULL ? route->path : "/"),
             .body = base_str_dup(route->body),
             .body_file = base_str_dup(route->body_file),
             .headers = base_calloc(route->header_count, sizeof(char *)),
             .header_count = route->header_count,
             .weight = (uint32_t)route->weight,
+            .until = base_str_dup(route->until),
+            .answer_bytes = (uint64_t)route->answer_bytes,
         };
         for (size_t k = 0; k < route->header_count; k++)
             load->routes[i].headers[k] = base_str_dup(route->headers[k]);
@@ -185,7 +189,7 @@ static void plan_load(struct planner *planner)
     for (size_t i = 0; i < load->source_count; i++)
         load->sources[i] = base_str_dup(from->sources[i]);
     plan_targets(load, service);
-    plan_routes(load, from);
+    scn_routes_plan(planner->scenario, load);
     plan_engine(load, from);
     scn_flows_plan(planner->scenario, load);
 }
@@ -197,10 +201,8 @@ char *planner_url(const struct planner *planner, const struct topo_service *serv
 {
     /* By name where a certificate must have it, by address otherwise. */
     const char *secure = secure_origin(planner, instance);
-    if (secure != NULL) {
-        size_t start = strlen("https://");
-        return base_str_printf("%.*s%s", (int)(start + strcspn(secure + start, "/")), secure, path);
-    }
+    if (secure != NULL)
+        return base_str_printf("https://%.*s%s", (int)strcspn(secure, "/"), secure, path);
     const struct topo_instance *one = &service->instances[instance];
     bool v6 = strchr(one->address, ':') != NULL;
     return base_str_printf("http://%s%s%s:%u%s", v6 ? "[" : "", one->address, v6 ? "]" : "",

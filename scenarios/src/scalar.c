@@ -207,9 +207,11 @@ static const struct scn_scalar scalars[] = {
                  .text = true,
                  .max_len = LINE_MAX_LEN,
                  .read = read_text},
-    [SCN_ORIGIN] = {.what = "an origin http://HOST, http://HOST:PORT or the same with https://",
+    [SCN_ORIGIN] = {.what = "an origin http://HOST or http://HOST:PORT, or with https, redis, "
+                            "rediss, tcp or tls",
                     .example = "http://127.0.0.1:8080",
-                    .pattern = "^https?://([0-9A-Za-z.-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?/?$",
+                    .pattern = "^(https?|rediss?|tcp|tls)://"
+                               "([0-9A-Za-z.-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?/?$",
                     .text = true,
                     .max_len = LINE_MAX_LEN,
                     .read = read_text},

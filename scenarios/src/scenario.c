@@ -58,6 +58,17 @@ void scn_scenario_fini(struct scn_scenario *scenario)
     *scenario = (struct scn_scenario){.file = NULL};
 }
 
+enum load_speech scn_load_protocol(const struct scn_scenario *scenario)
+{
+    const struct scn_load *load = &scenario->load;
+    const struct scn_target *target = &scenario->target;
+    const struct load_scheme *scheme =
+        target->url_count > 0 ? load_scheme_of(target->urls[0]) : NULL;
+    if (scheme != NULL)
+        return scheme->protocol;
+    return load->route_count > 0 ? load->routes[0].protocol : LOAD_SPEECH_HTTP;
+}
+
 static const struct scn_place *find_place(const struct scn_scenario *scenario, const char *path)
 {
     for (size_t i = 0; i < scenario->place_count; i++) {

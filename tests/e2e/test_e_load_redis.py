@@ -109,3 +109,60 @@ def test_over_tls_and_by_the_command_line(tmp_path, load):
         assert result["tls"]["handshakes"] == 2
     finally:
         redis.close()
+
+
+SCENARIO = """\
+apiVersion: squall/v1
+kind: Scenario
+metadata: {{name: store}}
+spec:
+ target: {{kind: external, urls: ["redis://127.0.0.1:{port}"]}}
+ duration: 1s
+ load:
+  arrivals: constant
+  rate: 100/s
+  connections: 4
+  maxLate: 2s
+  routes:
+  - {{name: set, command: 'SET "key {{{{seq}}}}" {{{{rand}}}}', weight: 3}}
+  - {{name: get, command: {get}}}
+ probes:
+ - {{name: up, mode: before, redis: {{address: "127.0.0.1:{port}", command: [PING], reply: PONG}}}}
+ thresholds:
+ - {{name: answered, expect: errors < 1%}}
+ - {{name: of-a-route, expect: p50 < 1s, route: set}}
+"""
+
+
+def experiment(redis, folder, get):
+    file = folder / "store.yaml"
+    file.write_text(SCENARIO.format(port=redis.port, get=get))
+    done = run("squall", "run", file, "--out", folder / "runs")
+    made = sorted((folder / "runs").iterdir()) if (folder / "runs").exists() else [None]
+    return done, made[-1]
+
+
+def test_a_scenario(redis, tmp_path):
+    """Passes, and fails where one of the commands is refused by the store: by its threshold."""
+    done, folder = experiment(redis, tmp_path, "GET nothing")
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads((folder / "load.json").read_text())
+    sent = {part["route"]: part["counts"]["ok"] for part in result["parts"]}
+    assert sum(sent.values()) == 100 and sent["set"] > sent["get"]
+    assert redis.ask("DBSIZE") == str(sent["set"]), "all of them were carried out"
+    assert "100 requests" in (folder / "report.md").read_text()
+    redis.ask("SET", "text", "x")
+    done, folder = experiment(redis, tmp_path, "INCR text")
+    assert done.returncode == 1, done.stdout + done.stderr
+    verdict = json.loads((folder / "verdict.json").read_text())
+    judged = {one["name"]: one["status"] for one in verdict["objectives"]}
+    assert judged["answered"] == "fail" and judged["of-a-route"] == "pass"
+    counts = json.loads((folder / "load.json").read_text())["total"]
+    assert counts["failed"]["error_reply"] == failed(counts) > 0
+    assert "not an integer" in (folder / "report.md").read_text()
+
+
+def test_a_command_that_does_not_end_is_found_beforehand(redis, tmp_path):
+    done, folder = experiment(redis, tmp_path, "'GET \"x'")
+    assert done.returncode == 2 and folder is None
+    assert "spec.load.routes[1]: " in done.stderr and "a quote in it does not end" in done.stderr

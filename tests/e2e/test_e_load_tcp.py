@@ -17,9 +17,9 @@ pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None,
                                 reason="redis-server is not installed")
 
 
-def plan_for(redis, text, rate=200, seconds=0.5, **more):
+def plan_for(redis, text, rate=200, seconds=0.5, ends=None, **more):
     route = {"name": "line", "method": "GET", "path": "/", "body": text, "headers": [],
-             "weight": 1}
+             "weight": 1, **(ends or {})}
     return make_plan([redis.port], rate=rate, seconds=seconds, connections=4, threads=2,
                      protocol="tcp", routes=[route], maxLateNs=int(2e9)) | more
 
@@ -39,25 +39,25 @@ def test_a_response_of_known_length_and_one_with_another_end(redis, load):
     redis.ask("SET", "text", "a\nb\nEND")
     whole = len("$7\r\na\nb\nEND\r\n")
     for told in ({"answerBytes": whole}, {"until": "END\r\n"}):
-        result = check_sums(load.finish(plan_for(redis, "GET text\r\n", **told)))
+        result = check_sums(load.finish(plan_for(redis, "GET text\r\n", ends=told)))
         assert result["total"]["ok"] == 100 and result["total"]["bytesIn"] == 100 * whole
 
 
 def test_a_response_that_never_ends(redis, load):
-    plan = plan_for(redis, "PING\r\n", rate=20, until="never", timeoutNs=int(0.2e9))
+    plan = plan_for(redis, "PING\r\n", rate=20, ends={"until": "never"}, timeoutNs=int(0.2e9))
     note = only(check_sums(load.finish(plan)), "stalled", 10)
     assert "timeout" in note, note
 
 
 def test_more_than_was_asked_for(redis, load):
     """Five bytes come where two should."""
-    result = check_sums(load.finish(plan_for(redis, "GET nothing\r\n", rate=20, answerBytes=2)))
+    result = check_sums(load.finish(plan_for(redis, "GET nothing\r\n", rate=20, ends={"answerBytes": 2})))
     assert result["total"]["failed"]["protocol"] == 10, result["total"]
 
 
 def test_a_server_that_hangs_up(redis, load):
     """QUIT is answered by +OK and an end: asked for more bytes than that, the response was cut."""
-    result = check_sums(load.finish(plan_for(redis, "QUIT\r\n", answerBytes=100)))
+    result = check_sums(load.finish(plan_for(redis, "QUIT\r\n", ends={"answerBytes": 100})))
     assert result["total"]["ok"] == 0 and failed(result["total"]) == 100
     assert result["total"]["causes"]["closed"] > 0
 
@@ -77,3 +77,41 @@ def test_over_tls_and_by_the_command_line(tmp_path):
         redis.close()
     bad = run("squall", "load", "-r", "5", "-d", "1", "tcp://127.0.0.1:1")
     assert bad.returncode == 2 and "what is to be sent" in bad.stderr
+
+
+SCENARIO = """\
+apiVersion: squall/v1
+kind: Scenario
+metadata: {{name: lines}}
+spec:
+ target: {{kind: external, urls: ["tcp://127.0.0.1:{port}"]}}
+ duration: 1s
+ load:
+  arrivals: constant
+  rate: 100/s
+  connections: 4
+  maxLate: 2s
+  routes:
+  - {{name: ping, send: "PING\\r\\n"}}
+  - {{name: text, send: "GET text\\r\\n", until: "END\\r\\n"}}
+  - {{name: sized, send: "GET text\\r\\n", answerBytes: {size}}}
+ thresholds:
+ - {{name: answered, expect: errors < 1%}}
+"""
+
+
+def test_a_scenario(redis, tmp_path):
+    """Each route has its own way to end a response; told wrongly, its responses are no such thing."""
+    redis.ask("SET", "text", "a\nb\nEND")
+    whole = len("$7\r\na\nb\nEND\r\n")
+    for size, code in ((whole, 0), (whole - 1, 1)):
+        file = tmp_path / "lines.yaml"
+        file.write_text(SCENARIO.format(port=redis.port, size=size))
+        done = run("squall", "run", file, "--out", tmp_path / str(code))
+        assert done.returncode == code, done.stdout + done.stderr
+        (folder,) = (tmp_path / str(code)).iterdir()
+        result = json.loads((folder / "load.json").read_text())
+        by = {part["route"]: part["counts"] for part in result["parts"]}
+        assert by["ping"]["ok"] == by["ping"]["sent"] > 0 < by["text"]["ok"] == by["text"]["sent"]
+        assert by["text"]["bytesIn"] == by["text"]["sent"] * whole
+        assert by["sized"]["ok"] == (by["sized"]["sent"] if code == 0 else 0)

@@ -115,6 +115,8 @@ static const struct codec_field route_fields[] = {
     {.key = "exchange", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(exchange)},
     {.key = "persistent", .type = CODEC_BOOL, .optional = true, AT(persistent)},
     {.key = "queue", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(queue)},
+    {.key = "until", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(until)},
+    {.key = "answerBytes", .type = CODEC_U64, .optional = true, AT(answer_bytes)},
 };
 #undef AT
 static const struct codec_shape route_shape = {
@@ -245,8 +247,6 @@ static const struct codec_field spec_fields[] = {
      .count_offset = offsetof(struct load_spec, source_count)},
     {.key = "engine", .type = CODEC_WORD, .optional = true, .words = &engines, AT(engine)},
     {.key = "protocol", .type = CODEC_WORD, .optional = true, .words = &speeches, AT(protocol)},
-    {.key = "until", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(until)},
-    {.key = "answerBytes", .type = CODEC_U64, .optional = true, AT(answer_bytes)},
     {.key = "http2", .type = CODEC_BOOL, .optional = true, AT(http2)},
     {.key = "streams", .type = CODEC_U32, .optional = true, AT(streams)},
     {.key = "proxy", .type = CODEC_TEXT_OR_NULL, .optional = true, .form = FORM_LINE, AT(proxy)},
@@ -636,6 +636,11 @@ bool load_engine_parse(const char *word, enum load_engine *out)
         return false;
     *out = (enum load_engine)value;
     return true;
+}
+
+const char *load_speech_name(enum load_speech value)
+{
+    return codec_word(&speeches, value);
 }
 
 const char *load_unit_name(enum load_unit value)

@@ -71,6 +71,18 @@ static const char *postgres_conflict(const struct load_spec *spec)
     return NULL;
 }
 
+/* How a response's end is told. */
+static const char *end_conflict(const struct load_spec *spec, const struct load_route *route)
+{
+    if ((route->until != NULL || route->answer_bytes > 0) && spec->protocol != LOAD_SPEECH_TCP)
+        return "where a response ends is told for plain TCP alone: expected a tcp:// URL beside it";
+    if (route->until != NULL && route->answer_bytes > 0)
+        return "a response ends with certain bytes or after so many: give one of them";
+    if (route->until != NULL && (route->until[0] == '\0' || strlen(route->until) > LOAD_UNTIL_MAX))
+        return "what a response ends with must have 1 to 256 bytes";
+    return NULL;
+}
+
 const char *load_spec_engine_conflict(const struct load_spec *spec)
 {
     const char *conflict = pipeline_conflict(spec);
@@ -78,17 +90,13 @@ const char *load_spec_engine_conflict(const struct load_spec *spec)
         conflict = foreign_conflict(spec);
     if (conflict == NULL)
         conflict = postgres_conflict(spec);
+    for (size_t i = 0; i < spec->route_count && conflict == NULL; i++)
+        conflict = end_conflict(spec, &spec->routes[i]);
     if (conflict != NULL)
         return conflict;
     if (spec->protocol != LOAD_SPEECH_HTTP && (spec->http2 || load_spec_needs_curl(spec)))
         return "the engine \"curl\", http2, a proxy and a unix socket are for HTTP: expected an "
                "http:// or https:// URL beside them";
-    if ((spec->until != NULL || spec->answer_bytes > 0) && spec->protocol != LOAD_SPEECH_TCP)
-        return "where a response ends is told for plain TCP alone: expected a tcp:// URL beside it";
-    if (spec->until != NULL && spec->answer_bytes > 0)
-        return "a response ends with certain bytes or after so many: give one of them";
-    if (spec->until != NULL && (spec->until[0] == '\0' || strlen(spec->until) > LOAD_UNTIL_MAX))
-        return "what a response ends with must have 1 to 256 bytes";
     if (spec->engine == LOAD_ENGINE_NATIVE && wants_curl(spec))
         return "the engine \"native\" connects to targets itself: for a proxy or a unix socket "
                "leave the engine out, or choose \"curl\"";

@@ -37,13 +37,16 @@ struct scn_target {
 
 struct scn_route {
     char *name;
-    char *method;
-    char *path;
+    enum load_speech protocol;
+    char *method; /* http */
+    char *path;   /* http; NULL otherwise */
     int64_t weight;
     char **headers; /* "Name: value" */
     size_t header_count;
-    char *body; /* NULL: none */
+    char *body; /* of any protocol; NULL: none */
     char *body_file;
+    char *until; /* tcp; NULL: a newline */
+    int64_t answer_bytes;
 };
 
 enum scn_stage_kind { SCN_STAGE_RATE, SCN_STAGE_RAMP, SCN_STAGE_BURST };
@@ -406,6 +409,13 @@ struct scn_scenario {
 char *scn_replay_path(const struct scn_scenario *scenario);
 /* The same for any file that the scenario names; NULL for NULL. free() it. */
 char *scn_path_beside(const struct scn_scenario *scenario, const char *file);
+/* The key that a request of this protocol is written under: "path", "command"...; NULL: scenarios
+ * have none of it. */
+const char *scn_request_key(enum load_speech protocol);
+/* What is spoken with the load's targets: as their URLs say, else as its first route does. */
+enum load_speech scn_load_protocol(const struct scn_scenario *scenario);
+/* Routes, and the protocol that they are of. */
+void scn_routes_plan(const struct scn_scenario *scenario, struct load_spec *load);
 /* Flows and feeders, with the files as scn_path_beside has them. */
 void scn_flows_plan(const struct scn_scenario *scenario, struct load_spec *load);
 /* What is odd about a scenario, but no mistake. */

@@ -64,13 +64,13 @@ static void test_where_a_response_ends(void **state)
     }
 }
 
-static bool build(struct load_request *out, const struct load_spec *spec, const char *text,
-                  struct base_error *err)
+static bool build(struct load_request *out, char *until, const char *text, struct base_error *err)
 {
     char name[] = "r";
     char *body = base_str_dup(text);
-    const struct load_route route = {.name = name, .body = body};
-    bool built = tcp->build(out, spec, &route, err);
+    const struct load_spec spec = {.route_count = 0};
+    const struct load_route route = {.name = name, .body = body, .until = until};
+    bool built = tcp->build(out, &spec, &route, err);
     free(body);
     return built;
 }
@@ -79,10 +79,9 @@ static void test_requests(void **state)
 {
     (void)state;
     struct load_request request;
-    struct load_spec spec = {0};
     struct base_rng rng;
     static const char expected[] = "get 000000000042\r\n";
-    assert_true(build(&request, &spec, "get {{seq}}\r\n", NULL));
+    assert_true(build(&request, NULL, "get {{seq}}\r\n", NULL));
     base_rng_seed(&rng, 1);
     load_request_patch(&request, request.bytes, 42, &rng);
     assert_int_equal(request.len, sizeof expected - 1);
@@ -91,8 +90,7 @@ static void test_requests(void **state)
     assert_string_equal(request.until, "\n");
     load_request_fini(&request);
     char until[] = "END";
-    spec.until = until;
-    assert_true(build(&request, &spec, "x", NULL));
+    assert_true(build(&request, until, "x", NULL));
     assert_string_equal(request.until, "END");
     assert_int_equal(request.until_len, 3);
     load_request_fini(&request);
@@ -107,11 +105,10 @@ static void test_what_cannot_be_sent(void **state)
     } table[] = {{NULL, "must have what is to be sent"},
                  {"", "must have what is to be sent"},
                  {"{{user}}", "\"{{user}}\" is unknown"}};
-    const struct load_spec spec = {0};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct load_request request;
         struct base_error err = {.code = BASE_OK};
-        assert_false(build(&request, &spec, table[i].text, &err));
+        assert_false(build(&request, NULL, table[i].text, &err));
         assert_int_equal(err.code, BASE_INVALID);
         assert_non_null(strstr(err.message, table[i].told));
     }

@@ -56,9 +56,8 @@
     "too_large':0,'input':0},'causes':{'refused':1,'unreachable':0,"                               \
     "'connect_timeout':0,'connect_reset':0,'no_port':0,'no_descriptor':0,'tls':0,'other':0,"       \
     "'silent':0,'stalled':0,'reset':0,'closed':0,'dns':0,'proxy':0,'not_http2':0,'error_reply':0," \
-    "'session':0,'behind':0,'goaway':0,'refused_stream':0,'stream_reset':0,'unusable':0},'missed'" \
-    ":1,'"                                                                                         \
-    "bytesIn':100,'bytesOut':200}"
+    "'session':0,'behind':0,'goaway':0,'refused_stream':0,'stream_reset':0,'unusable':0},"         \
+    "'missed':1,'bytesIn':100,'bytesOut':200}"
 #define STEP                                                                                       \
     "{'name':'s','method':'GET','path':'/{{people.name}}','headers':['A: {{id}}'],'body':'b',"     \
     "'expectedNs':1,'thinkNs':2,'extract':[{'name':'id','from':'json','json':'/id'}],'expect':["   \

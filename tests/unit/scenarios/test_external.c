@@ -57,6 +57,92 @@ static void test_external(void **state)
     scn_scenario_fini(&scenario);
 }
 
+static void test_other_protocols(void **state)
+{
+    (void)state;
+    static const char text[] = HEAD
+        "  target: {kind: external, urls: ['rediss://web.test', 'rediss://[::1]:81/'],\n"
+        "           tls: {caFile: /ca}}\n"
+        "  duration: 20s\n"
+        "  load:\n"
+        "    rate: 100/s\n"
+        "    routes: [{name: a, command: GET x, weight: 3}, {name: b, command: 'SET x {{seq}}'}]\n";
+    struct scn_scenario scenario = parsed(text);
+    struct scn_problems problems = {.items = NULL};
+    struct topo topo;
+    int asked = 0;
+    assert_true(scn_external_topology(&scenario, resolve, &asked, &topo, &problems));
+    assert_string_equal(topo.services[0].kind, "redis");
+    struct plan plan = planned(text, &topo, &plain);
+    assert_int_equal(plan.load.protocol, LOAD_SPEECH_REDIS);
+    assert_string_equal(plan.load.tls.server_name, "web.test");
+    assert_string_equal(plan.load.tls.ca_file, "/ca");
+    assert_int_equal(plan.load.targets[0].port, 6379);
+    assert_int_equal(plan.load.targets[1].port, 81);
+    assert_string_equal(plan.load.routes[0].body, "GET x");
+    assert_int_equal(plan.load.routes[0].weight, 3);
+    assert_string_equal(plan.load.routes[1].body, "SET x {{seq}}");
+    plan_fini(&plan);
+    topo_fini(&topo);
+    scn_scenario_fini(&scenario);
+}
+
+/* Each route has an end of its own, and there is no port to fall back on. */
+static void test_plain_tcp(void **state)
+{
+    (void)state;
+    static const char text[] = HEAD
+        "  target: {kind: external, urls: ['tcp://10.1.2.3:7']}\n"
+        "  duration: 20s\n"
+        "  load:\n"
+        "    rate: 100/s\n"
+        "    routes: [{name: a, send: \"get x\\r\\n\", until: \"END\\r\\n\"},\n"
+        "             {name: b, send: x, answerBytes: 5}]\n";
+    struct scn_scenario scenario = parsed(text);
+    struct scn_problems problems = {.items = NULL};
+    struct topo topo;
+    assert_true(scn_external_topology(&scenario, NULL, NULL, &topo, &problems));
+    struct plan plan = planned(text, &topo, &plain);
+    assert_int_equal(plan.load.protocol, LOAD_SPEECH_TCP);
+    assert_null(plan.load.tls.server_name);
+    assert_string_equal(plan.load.routes[0].body, "get x\r\n");
+    assert_string_equal(plan.load.routes[0].until, "END\r\n");
+    assert_int_equal(plan.load.routes[1].answer_bytes, 5);
+    plan_fini(&plan);
+    topo_fini(&topo);
+    scn_scenario_fini(&scenario);
+    char *without = replaced(text, "10.1.2.3:7", "10.1.2.3");
+    scenario = parsed(without);
+    assert_false(scn_external_topology(&scenario, NULL, NULL, &topo, &problems));
+    char *list = scn_problems_text(&problems);
+    assert_contains(list, "spec.target.urls[0]: expected HOST:PORT with a port");
+    free(list);
+    scn_problems_fini(&problems);
+    scn_scenario_fini(&scenario);
+    free(without);
+}
+
+/* The pattern of the format and the model's table are two, and say the same. */
+static void test_every_scheme_is_an_origin(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < load_scheme_count; i++) {
+        const char *key = scn_request_key(load_schemes[i].protocol);
+        if (key == NULL)
+            continue;
+        char *url = base_str_printf("%s[::1]:7", load_schemes[i].prefix);
+        char *text = base_str_printf(HEAD "  target: {kind: external, urls: ['%s']}\n"
+                                          "  duration: 20s\n"
+                                          "  load: {rate: 1/s, routes: [{name: a, %s: /x}]}\n",
+                                     url, key);
+        struct scn_scenario scenario = parsed(text);
+        assert_int_equal(scn_load_protocol(&scenario), load_schemes[i].protocol);
+        scn_scenario_fini(&scenario);
+        free(text);
+        free(url);
+    }
+}
+
 static void test_external_over_tls(void **state)
 {
     (void)state;
@@ -150,6 +236,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_external),
+        cmocka_unit_test(test_other_protocols),
+        cmocka_unit_test(test_plain_tcp),
+        cmocka_unit_test(test_every_scheme_is_an_origin),
         cmocka_unit_test(test_external_over_tls),
         cmocka_unit_test(test_external_refused),
     };

@@ -464,7 +464,67 @@ static const struct {
     {"rate: 100/s", "users: {stages: [{for: 19s, count: 5}]}", "the stages last 19s together"},
     {"rate: 100/s", "users: {stages: [{for: 20s, count: 0}]}", "there is never a user"},
     {"rate: 100/s", "users: {stages: [{for: 20s, count: 5, from: 1}]}", "only beside \"to\""},
+    {"path: /api/users", "weight: 2",
+     "s.yaml:10:9: spec.load.routes[0]: a request is missing, expected one of path, command, send"},
+    {"path: /api/users", "path: /, command: PING",
+     "spec.load.routes[0]: \"command\" beside \"path\", expected exactly one request"},
+    {"path: /api/data", "command: PING",
+     "s.yaml:11:31: spec.load.routes[1].command: a load speaks one protocol, expected \"path\" as "
+     "in the first route"},
+    {"path: /api/users", "path: /, until: x",
+     "routes[0].until: makes sense only beside \"send\", expected it or not this"},
 };
+
+/* The same of loads that speak another protocol. */
+#define SPOKEN(urls, routes)                                                                       \
+    HEAD "  target: {kind: external, urls: [" urls "]}\n  duration: 20s\n"                         \
+         "  load: {rate: 1/s, routes: [" routes "]}\n"
+static const struct {
+    const char *text;
+    const char *complaint;
+} spoken[] = {
+    {SPOKEN("redis://h", "{name: a, path: /}"),
+     "s.yaml:7:46: spec.load.routes[0].path: the targets are redis://, expected \"command\""},
+    {SPOKEN("http://h", "{name: a, command: PING}"),
+     "spec.load.routes[0].command: the targets are http://, expected \"path\""},
+    {SPOKEN("'tls://h:1'", "{name: a, command: PING}"), "the targets are tls://, expected \"send\""},
+    {SPOKEN("redis://h, rediss://h", "{name: a, command: PING}"),
+     "spec.target.urls[1]: rediss:// and redis:// are mixed"},
+    {SPOKEN("redis://h", "{name: a, command: PING, method: GET}"),
+     "spec.load.routes[0].method: makes sense only beside \"path\""},
+    {SPOKEN("redis://h", "{name: a, command: PING, body: x}"), "only beside \"path\""},
+    {SPOKEN("redis://h", "{name: a, command: PING, answerBytes: 5}"), "only beside \"send\""},
+    {SPOKEN("'tcp://h:1'", "{name: a, send: x, until: y, answerBytes: 5}"),
+     "spec.load.routes[0]: a response ends with certain bytes or after so many: give one of them"},
+    {SPOKEN("'tcp://h:1'", "{name: a, send: x, answerBytes: 0}"), "0 is out of range, expected 1"},
+    {SPOKEN("redis://h", "{name: a, command: PING}") "  steadyState: {checks: [{name: up}]}\n",
+     "spec.steadyState.checks[0]: asks by HTTP, but the load's targets speak redis"},
+    {SPOKEN("'tcp://h:1'", "{name: a, send: x}") "  probes: [{name: up, http: {path: /}}]\n",
+     "spec.probes[0].http: asks by HTTP, but the load's targets speak tcp, expected a probe by tcp"},
+    {HEAD "  target: {kind: external, urls: [redis://h]}\n  duration: 20s\n"
+          "  load: {rate: 1/s, http2: true, routes: [{name: a, command: PING}]}\n",
+     "spec.load: the engine \"curl\", http2, a proxy and a unix socket are for HTTP"},
+    {HEAD "  target: {kind: external, urls: [redis://h]}\n  duration: 20s\n"
+          "  load: {rate: 1/s, flows: [{name: a, steps: [{name: b, path: /}]}]}\n",
+     "spec.load: flows are for HTTP"},
+};
+
+static void test_what_is_spoken_with_whom(void **state)
+{
+    (void)state;
+    size_t wrong = 0;
+    for (size_t i = 0; i < sizeof spoken / sizeof spoken[0]; i++) {
+        char *list = complaints(spoken[i].text, strlen(spoken[i].text));
+        bool one = strchr(list, '\n') == list + strlen(list) - 1;
+        if (!one || strstr(list, spoken[i].complaint) == NULL) {
+            print_error("%s\n%sexpected: %s\n\n", spoken[i].text, list, spoken[i].complaint);
+            wrong++;
+        }
+        free(list);
+    }
+    assert_int_equal(wrong, 0);
+}
+
 
 /* "err" happens twice, as err-1 and err-2. */
 static void test_the_names_of_repetitions_are_taken(void **state)
@@ -590,6 +650,7 @@ int main(void)
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_the_names_of_repetitions_are_taken),
         cmocka_unit_test(test_each_mistake_is_named),
+        cmocka_unit_test(test_what_is_spoken_with_whom),
         cmocka_unit_test(test_all_mistakes_in_one_pass_in_order),
         cmocka_unit_test(test_problems_are_bounded),
         cmocka_unit_test(test_read),

@@ -69,6 +69,8 @@ struct load_route {
     char *exchange;  /* amqp: to this exchange; NULL: the default one */
     bool persistent; /* amqp: to be kept on disk */
     char *queue;     /* amqp: instead, one message is taken from this queue */
+    char *until;           /* tcp: bytes that a response ends with; NULL: a newline */
+    uint64_t answer_bytes; /* tcp: so long is a response; 0: until tells */
 };
 
 enum load_think {
@@ -118,6 +120,18 @@ enum load_speech {
 };
 enum { LOAD_UNTIL_MAX = 256 };
 
+/* How the URL of a target begins, and what that says. */
+struct load_scheme {
+    const char *prefix; /* "redis://" */
+    enum load_speech protocol;
+    bool tls;
+    uint16_t port; /* when the URL names none; 0: it must */
+};
+extern const struct load_scheme load_schemes[];
+extern const size_t load_scheme_count;
+const struct load_scheme *load_scheme_of(const char *url); /* NULL: none of them, or NULL */
+char *load_scheme_list(void);                              /* "http://, https://..."; free() it */
+
 struct load_spec {
     enum load_arrivals arrivals;
     double rate; /* requests a second over all connections; 0 with stages or a replay */
@@ -145,8 +159,6 @@ struct load_spec {
     size_t source_count;
     enum load_engine engine;
     enum load_speech protocol;
-    char *until;           /* tcp: bytes that a response ends with; NULL: a newline */
-    uint64_t answer_bytes; /* tcp: so long is every response; 0: until tells */
     bool http2;
     uint32_t streams;        /* of HTTP/2, at once on each connection; 0: one */
     char *proxy;             /* URL; NULL: none */
@@ -372,6 +384,7 @@ const char *load_delay_name(enum load_delay cause);
 const char *load_limit_name(enum load_limit limit);
 const char *load_think_name(enum load_think think);
 bool load_engine_parse(const char *word, enum load_engine *out);
+const char *load_speech_name(enum load_speech protocol);
 const char *load_unit_name(enum load_unit unit);
 bool load_unit_parse(const char *word, enum load_unit *out);
 

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LOADGEN_ROUTES_H
+#define LOADGEN_ROUTES_H
+
+#include "model/load.h"
+
+/* Whether the engine can make a request of that route; BASE_INVALID: what is wrong with it. */
+bool load_route_check(const struct load_spec *spec, size_t route, struct base_error *err);
+
+#endif
