@@ -26,6 +26,7 @@ struct live {
     struct io_alarm wake;
     struct io_signal signals[SIGNALS];
     sigset_t held; /* the caller's signal mask */
+    bool over;
 };
 
 static const int signal_numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
@@ -126,6 +127,7 @@ static void fx_suspended(void *ctx, bool on)
 static void fx_finished(void *ctx)
 {
     struct live *live = ctx;
+    live->over = true;
     io_loop_stop(live->loop);
 }
 
@@ -230,7 +232,8 @@ bool live_run(const struct live_config *config, struct run_outcome *out, struct 
         (void)signal(SIGPIPE, SIG_IGN); /* a generator that died is told by its exit */
         hear_signals(&live);
         run_begin(live.run);
-        io_loop_run(live.loop);
+        if (!live.over) /* it may have ended before it had anything to wait for */
+            io_loop_run(live.loop);
         (void)pthread_sigmask(SIG_SETMASK, &live.held, NULL);
         *out = *run_get_outcome(live.run);
         out->why = base_str_dup(out->why);

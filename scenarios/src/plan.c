@@ -232,6 +232,10 @@ static void plan_steady(struct planner *planner)
     struct plan *plan = planner->plan;
     plan->steady_for = steady->hold;
     plan->steady_deadline = steady->within;
+    if (!scn_scenario_has(planner->scenario, "spec.steadyState")) {
+        (void)base_parse_duration(SCN_STEADY_FOR, &plan->steady_for);
+        (void)base_parse_duration(SCN_STEADY_WITHIN, &plan->steady_deadline);
+    }
     plan->check_count = steady->check_count;
     plan->checks = base_calloc(plan->check_count, sizeof *plan->checks);
     for (size_t i = 0; i < plan->check_count; i++) {

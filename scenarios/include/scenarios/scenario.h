@@ -129,6 +129,10 @@ struct scn_check {
     struct dur_ns timeout;
 };
 
+/* Where a file has no steadyState but probes of mode before, which are asked for it all the same. */
+#define SCN_STEADY_FOR    "2s"
+#define SCN_STEADY_WITHIN "30s"
+
 struct scn_steady {
     struct dur_ns hold; /* `for` */
     struct dur_ns within;
