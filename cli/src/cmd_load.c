@@ -12,7 +12,9 @@
 #include "load_metrics.h"
 #include "load_outputs.h"
 #include "loadgen/adhoc.h"
+#include "loadgen/carry.h"
 #include "model/verdict.h"
+#include "run_one.h"
 
 static const size_t text_max = (size_t)1024 * 1024;
 
@@ -152,6 +154,33 @@ static void drive(struct session *session)
     io_loop_run(session->loop);
 }
 
+/* Of a scenario, its load; for several workers, with all that it needs. An exit code, or -1. */
+static int take_scenario(struct load_adhoc *adhoc)
+{
+    struct load_spec spec;
+    struct base_error err;
+    int code = run_one_load(adhoc->scenario_path, &spec);
+    if (code >= 0)
+        return code;
+    load_spec_fini(&adhoc->spec);
+    adhoc->spec = spec;
+    if (adhoc->workers > 0 && !load_spec_carry(&adhoc->spec, &err))
+        return cli_fail(EXIT_CODE_USAGE, &err);
+    return -1;
+}
+
+static enum exit_code send_load(struct session *session)
+{
+    int code =
+        session->adhoc.mode == LOAD_ADHOC_SCENARIO ? take_scenario(&session->adhoc) : -1;
+    if (code >= 0)
+        return (enum exit_code)code;
+    if (session->adhoc.workers > 0)
+        return (enum exit_code)load_lead_command(&session->adhoc);
+    drive(session);
+    return session->code;
+}
+
 int cmd_load(int argc, char **argv)
 {
     struct session session = {
@@ -168,10 +197,8 @@ int cmd_load(int argc, char **argv)
         session.code = (enum exit_code)load_merge_command(&session.adhoc);
     else if (session.adhoc.mode == LOAD_ADHOC_JOIN)
         session.code = (enum exit_code)load_join_command(&session.adhoc);
-    else if (session.adhoc.workers > 0)
-        session.code = (enum exit_code)load_lead_command(&session.adhoc);
     else
-        drive(&session);
+        session.code = send_load(&session);
     io_server_free(session.metrics);
     load_run_free(session.run);
     io_signal_fini(&session.on_int);

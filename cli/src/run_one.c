@@ -276,3 +276,21 @@ int run_one(const char *file, const struct run_options *options, bool *stop)
     one_fini(&one);
     return code;
 }
+
+int run_one_load(const char *file, struct load_spec *out)
+{
+    static const struct run_options options = {.without_kernel_faults = true};
+    struct one one = {0};
+    int code = EXIT_CODE_USAGE;
+    if (scenario_file_load(file, &one.scenario, &one.bytes)) {
+        code = find_platform(&one, &options);
+        if (code < 0)
+            code = make_plan(&one, &options);
+        if (code < 0) {
+            *out = one.plan.load;
+            one.plan.load = (struct load_spec){.rate = 0};
+        }
+    }
+    one_fini(&one);
+    return code;
+}

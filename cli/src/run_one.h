@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/load.h"
+
 struct run_options {
     const char *out;      /* folder of run directories */
     const char *target;   /* sandbox to use instead of the scenario's; NULL: the scenario's */
@@ -21,5 +23,8 @@ struct run_options {
 /* Returns an exit code. *stop is set when nothing may follow: the operator ended it, or a fault may
  * still be in place; otherwise it is left alone. */
 int run_one(const char *file, const struct run_options *options, bool *stop);
+/* Only what load the scenario would send to its target: -1, or an exit code after its mistakes were
+ * told. */
+int run_one_load(const char *file, struct load_spec *out);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "endpoint.h"
+#include "loadgen/carry.h"
 #include "stage_text.h"
 #include "url.h"
 
@@ -310,6 +311,13 @@ static bool set_run(struct load_adhoc *a, const char *value)
     return true;
 }
 
+static bool set_scenario(struct load_adhoc *a, const char *value)
+{
+    a->mode = LOAD_ADHOC_SCENARIO;
+    replace(&a->scenario_path, value);
+    return *value != '\0';
+}
+
 static bool set_merge(struct load_adhoc *a, const char *value)
 {
     (void)value;
@@ -430,6 +438,8 @@ const struct load_option load_options[] = {
     {0, "run", "ID", "with --workers or --join: the run's name (made up)", set_run},
     {0, "patience", "SECS", "until leader and workers have found each other (60)", set_patience},
     {0, "join", "HOST:PORT", "be a worker of the run --run ID, by that Redis", set_join},
+    {0, "scenario", "FILE",
+     "instead of a URL: the load of that scenario, and nothing\n" INDENT "else of it", set_scenario},
     {0, "engine", "NAME",
      "what sends: native or curl (native, unless a proxy or a\n" INDENT "unix socket needs curl)",
      set_engine},
@@ -492,31 +502,14 @@ static bool check_tls(const struct load_tls_spec *tls, struct base_error *err)
     return true;
 }
 
-/* Streamed from disk; workers, which have other disks, get it as text (a plan is JSON). */
+/* Streamed from disk. */
 static bool apply_body_file(struct load_adhoc *a, struct base_error *err)
 {
-    static const size_t body_max = (size_t)16 * 1024 * 1024;
-    BASE_AUTO_BUF struct base_buf body;
-    base_buf_init(&body, body_max);
     if (a->body_path == NULL)
         return true;
     if (a->spec.routes[0].body != NULL)
         return base_fail(err, BASE_INVALID, "--body and --body-file exclude each other");
-    if (a->workers == 0) {
-        replace(&a->spec.routes[0].body_file, a->body_path);
-        return true;
-    }
-    if (!base_file_read(a->body_path, &body, err)) {
-        if (err != NULL)
-            err->code = BASE_INVALID;
-        return base_fail_context(err, "--body-file");
-    }
-    if (memchr(body.data, '\0', body.len) != NULL)
-        return base_fail(err, BASE_INVALID,
-                         "--body-file: %s is not text (it has a NUL byte): with --workers it "
-                         "stands in their plan",
-                         a->body_path);
-    replace(&a->spec.routes[0].body, body.data);
+    replace(&a->spec.routes[0].body_file, a->body_path);
     return true;
 }
 
@@ -559,8 +552,13 @@ bool load_adhoc_parse(struct load_adhoc *out, int argc, const char *const *argv,
 {
     struct load_adhoc made;
     set_defaults(&made);
-    if (!load_adhoc_take(&made, argc, argv, err) ||
-        (made.url != NULL && (!apply_body_file(&made, err) || !apply_url(&made, err)))) {
+    bool good = load_adhoc_take(&made, argc, argv, err);
+    bool sends = good && made.url != NULL && made.mode == LOAD_ADHOC_SEND;
+    if (sends)
+        good = apply_body_file(&made, err) && apply_url(&made, err);
+    if (good && sends && made.workers > 0)
+        good = load_spec_carry(&made.spec, err) || base_fail_context(err, "--body-file");
+    if (!good) {
         load_adhoc_fini(&made);
         return false;
     }
@@ -578,6 +576,7 @@ void load_adhoc_fini(struct load_adhoc *adhoc)
     free(adhoc->run);
     free(adhoc->metrics_address);
     free(adhoc->body_path);
+    free(adhoc->scenario_path);
     free(adhoc->out_path);
     for (size_t i = 0; i < adhoc->word_count; i++)
         free(adhoc->words[i]);

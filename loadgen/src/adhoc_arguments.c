@@ -10,6 +10,7 @@
 bool load_adhoc_usage(struct base_buf *out)
 {
     base_buf_str(out, "usage: squall load URL -r RATE [-c N] [-d SECS] [option...]\n"
+                      "       squall load --scenario FILE [option...]\n"
                       "       squall load --merge A.hlog B.hlog... [-o OUT.hlog] [--json]\n"
                       "       squall load URL -r RATE --workers N --redis HOST:PORT [option...]\n"
                       "       squall load --join HOST:PORT --run ID [-q]\n");
@@ -128,19 +129,28 @@ static bool take_word(struct load_adhoc *a, const char *word)
 }
 
 /* What an option is for. Those that are not here are for sending load. */
-enum { TO_SEND = 1, TO_MERGE = 2, TO_JOIN = 4 };
+enum { TO_SEND = 1, TO_MERGE = 2, TO_JOIN = 4, OF_SCENARIO = 8 };
 static const struct {
     const char *name;
     unsigned modes;
 } purposes[] = {
     {"merge", TO_MERGE},
     {"out", TO_MERGE},
-    {"json", TO_SEND | TO_MERGE},
-    {"help", TO_SEND | TO_MERGE | TO_JOIN},
-    {"quiet", TO_SEND | TO_JOIN},
-    {"run", TO_SEND | TO_JOIN},
-    {"patience", TO_SEND | TO_JOIN},
+    {"json", TO_SEND | TO_MERGE | OF_SCENARIO},
+    {"help", TO_SEND | TO_MERGE | TO_JOIN | OF_SCENARIO},
+    {"quiet", TO_SEND | TO_JOIN | OF_SCENARIO},
+    {"run", TO_SEND | TO_JOIN | OF_SCENARIO},
+    {"patience", TO_SEND | TO_JOIN | OF_SCENARIO},
     {"join", TO_JOIN},
+    {"scenario", OF_SCENARIO},
+    {"workers", TO_SEND | OF_SCENARIO},
+    {"redis", TO_SEND | OF_SCENARIO},
+    {"hlog", TO_SEND | OF_SCENARIO},
+    {"hgrm", TO_SEND | OF_SCENARIO},
+    {"csv", TO_SEND | OF_SCENARIO},
+    {"prometheus", TO_SEND | OF_SCENARIO},
+    {"threshold", TO_SEND | OF_SCENARIO},
+    {"latency", TO_SEND | OF_SCENARIO},
 };
 
 static unsigned modes_of(const struct load_option *o)
@@ -159,7 +169,8 @@ static bool check_purpose(const struct load_adhoc *a, struct base_error *err)
         const char *what;
     } modes[] = {[LOAD_ADHOC_SEND] = {TO_SEND, "without --merge or --join"},
                  [LOAD_ADHOC_MERGE] = {TO_MERGE, "with --merge"},
-                 [LOAD_ADHOC_JOIN] = {TO_JOIN, "with --join: the leader's plan says it"}};
+                 [LOAD_ADHOC_JOIN] = {TO_JOIN, "with --join: the leader's plan says it"},
+                 [LOAD_ADHOC_SCENARIO] = {OF_SCENARIO, "with --scenario: that says what is sent"}};
     for (size_t i = 0; i < load_option_count; i++) {
         if ((a->given >> i & 1) != 0 && (modes_of(&load_options[i]) & modes[a->mode].bit) == 0)
             return base_fail(err, BASE_INVALID, "option --%s means nothing %s",
@@ -190,17 +201,33 @@ static bool check_cluster(const struct load_adhoc *a, struct base_error *err)
         return base_fail(err, BASE_INVALID,
                          "--threshold cannot be had with --workers: merge their logs and judge "
                          "those");
-    if (a->workers > 0 && (a->spec.replay != NULL || a->spec.closed.stage_count > 0))
-        return base_fail(err, BASE_INVALID,
-                         "--replay and --users cannot be had with --workers: only a schedule is "
-                         "shared out between hosts");
     return true;
+}
+
+static bool check_outputs(const struct load_adhoc *a, struct base_error *err)
+{
+    if (a->json && base_str_eq(a->csv_path, "-"))
+        return base_fail(err, BASE_INVALID,
+                         "--json and --csv - both want standard output: --csv FILE");
+    return check_cluster(a, err);
+}
+
+static bool check_scenario(struct load_adhoc *a, struct base_error *err)
+{
+    if (a->word_count > 0)
+        return base_fail(err, BASE_INVALID,
+                         "\"%s\" means nothing with --scenario: its target says where to",
+                         a->words[0]);
+    a->url = base_str_dup(a->scenario_path);
+    return check_outputs(a, err);
 }
 
 static bool check_words(struct load_adhoc *a, struct base_error *err)
 {
     if (a->mode == LOAD_ADHOC_JOIN)
         return check_join(a, err);
+    if (a->mode == LOAD_ADHOC_SCENARIO)
+        return check_scenario(a, err);
     if (a->mode == LOAD_ADHOC_MERGE)
         return a->word_count > 0 ||
                base_fail(err, BASE_INVALID,
@@ -209,12 +236,7 @@ static bool check_words(struct load_adhoc *a, struct base_error *err)
         return base_fail(err, BASE_INVALID, "one URL is expected, \"%s\" is a second", a->words[1]);
     if (a->word_count == 0)
         return base_fail(err, BASE_INVALID, "a URL is needed: squall load http://HOST/ -r RATE");
-    if (!load_adhoc_settle(a, err))
-        return false;
-    if (a->json && base_str_eq(a->csv_path, "-"))
-        return base_fail(err, BASE_INVALID,
-                         "--json and --csv - both want standard output: --csv FILE");
-    if (!check_cluster(a, err))
+    if (!load_adhoc_settle(a, err) || !check_outputs(a, err))
         return false;
     a->url = base_str_dup(a->words[0]);
     return true;

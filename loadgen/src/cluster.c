@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "loadgen/run.h"
 
 enum { RUN_MAX = 64 };
 
@@ -48,5 +49,5 @@ struct mono_ns load_cluster_clock_mono(const struct load_cluster_clock *clock, s
 
 uint32_t load_cluster_connections(uint32_t all, uint32_t index, uint32_t workers)
 {
-    return all / workers + (index < all % workers ? 1 : 0);
+    return (uint32_t)load_share_even((struct load_share){.index = index, .of = workers}, all);
 }

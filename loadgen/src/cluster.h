@@ -9,10 +9,11 @@
  *   alive    leader sets again and again, for some seconds: without it, workers stop
  *   joined   workers count themselves: the number a worker gets less one is its index
  *   up       stream of workers' messages, each with "worker" (its index) and "type":
- *            joined {"name", "rttNs"}, ready, alive,
+ *            joined {"name", "rttNs"}, ready {"setup": of worker 0, what that left; if any}, alive,
  *            interval {"number", "interval", "log": lines of a histogram log},
  *            finished {"result" without its intervals}, failed {"message"}
- *   down     stream of the leader's: go {"startNs": on Redis' clock}, stop
+ *   down     stream of the leader's: go {"startNs": on Redis' clock, "setup": as worker 0 said},
+ *            stop, teardown (worker 0: all others have ended)
  */
 #ifndef LOAD_CLUSTER_H
 #define LOAD_CLUSTER_H

@@ -40,6 +40,9 @@ struct load_leader {
     struct load_peers peers;
     enum stage stage;
     bool stopped; /* "stop" was said */
+    bool tears;   /* flows have a teardown, which is worker 0's */
+    bool torn;    /* "teardown" was said */
+    json_t *setup; /* what worker 0's left; NULL: nothing */
     struct load_cluster_clock clock;
     struct dur_ns slowest; /* round trip of a worker */
     struct mono_ns began;  /* to gather */
@@ -79,8 +82,10 @@ static bool say_go(struct load_leader *leader, struct base_error *err)
     leader->start = base_wall_add(now, (struct dur_ns){lead});
     leader->start_mono = load_cluster_clock_mono(&leader->clock, leader->start);
     leader->stage = RUNNING;
-    if (!say(leader, json_pack("{s:s, s:I}", "type", "go", "startNs", (json_int_t)leader->start.ns),
-             err))
+    json_t *go = json_pack("{s:s, s:I}", "type", "go", "startNs", (json_int_t)leader->start.ns);
+    if (leader->setup != NULL)
+        (void)json_object_set(go, "setup", leader->setup);
+    if (!say(leader, go, err))
         return false;
     leader->events.run.on_started(leader->events.run.ctx, leader->start_mono, leader->start);
     return true;
@@ -121,8 +126,9 @@ static bool hear_joined(struct load_leader *leader, uint32_t index, const json_t
 static bool hear_ready(struct load_leader *leader, uint32_t index, const json_t *message,
                        struct base_error *err)
 {
-    (void)message;
     (void)err;
+    if (index == 0)
+        leader->setup = json_deep_copy(json_object_get(message, "setup"));
     leader->peers.all[index].ready = true;
     return true;
 }
@@ -194,6 +200,8 @@ static bool hear_finished(struct load_leader *leader, uint32_t index, const json
 static bool lose(struct load_leader *leader, uint32_t index, struct base_error *err)
 {
     leader->peers.all[index].lost = true;
+    if (index == 0 && leader->tears && leader->peers.all[0].ready)
+        load_peers_trouble(&leader->peers, "what the setup of its flows made was not torn down");
     return say_stop(leader, err);
 }
 
@@ -360,11 +368,26 @@ static bool watch(struct load_leader *leader, struct base_error *err)
     return true;
 }
 
-/* Not started, and it will not be: nobody has anything to finish. */
+/* Not started, and it will not be: nobody has anything to finish, but who has to tear down. */
 static void dismiss(struct load_leader *leader)
 {
-    for (uint32_t i = 0; i < leader->config.workers; i++)
-        leader->peers.all[i].lost = leader->peers.all[i].lost || !leader->peers.all[i].finished;
+    for (uint32_t i = 0; i < leader->config.workers; i++) {
+        struct load_peer *peer = &leader->peers.all[i];
+        bool tears = i == 0 && leader->tears && peer->ready;
+        peer->lost = peer->lost || (!peer->finished && !tears);
+    }
+}
+
+/* What worker 0 set up is torn down when nobody needs it any more. */
+static bool end_setup(struct load_leader *leader, struct base_error *err)
+{
+    if (!leader->tears || leader->torn)
+        return true;
+    for (uint32_t i = 1; i < leader->config.workers; i++)
+        if (!is_done(&leader->peers.all[i]))
+            return true;
+    leader->torn = true;
+    return say(leader, json_pack("{s:s}", "type", "teardown"), err);
 }
 
 static bool gather(struct load_leader *leader, struct base_error *err)
@@ -372,8 +395,9 @@ static bool gather(struct load_leader *leader, struct base_error *err)
     struct dur_ns waited = base_mono_sub(base_mono_now(), leader->began);
     if (!leader->stopped && each_peer(leader, is_ready))
         return say_go(leader, err);
-    if (!leader->stopped && waited.ns > leader->config.patience.ns &&
-        !give_up_gathering(leader, err))
+    int64_t patience =
+        leader->config.patience.ns + load_spec_once_limit(leader->spec, true).ns;
+    if (!leader->stopped && waited.ns > patience && !give_up_gathering(leader, err))
         return false;
     if (leader->stopped)
         dismiss(leader);
@@ -385,7 +409,7 @@ static void on_poll(void *ctx)
     struct load_leader *leader = ctx;
     struct base_error err;
     if (!stay_alive(leader, &err) || !listen_all(leader, &err) || !watch(leader, &err) ||
-        (leader->stage == GATHERING && !gather(leader, &err))) {
+        (leader->stage == GATHERING && !gather(leader, &err)) || !end_setup(leader, &err)) {
         fail(leader, &err);
         return;
     }
@@ -438,7 +462,22 @@ static bool check_config(const struct load_spec *spec, const struct load_leader_
         return base_fail(err, BASE_INVALID,
                          "%u connections cannot be shared out to %u workers: use -c %u or more",
                          spec->connections, config->workers, config->workers);
+    if (spec->replay != NULL)
+        return base_fail(err, BASE_INVALID,
+                         "a replay cannot be had with several workers, which have not its file");
+    if (spec->closed.iterations > 0 && spec->closed.iterations < config->workers)
+        return base_fail(err, BASE_INVALID,
+                         "%" PRIu64 " iterations cannot be shared out to %u workers",
+                         spec->closed.iterations, config->workers);
     return true;
+}
+
+static bool has_teardown(const struct load_spec *spec)
+{
+    for (size_t i = 0; i < spec->flow_count; i++)
+        if (spec->flows[i].teardown_count > 0)
+            return true;
+    return false;
 }
 
 struct load_leader *load_leader_start(struct io_loop *loop, const struct load_spec *spec,
@@ -453,6 +492,7 @@ struct load_leader *load_leader_start(struct io_loop *loop, const struct load_sp
     leader->spec = spec;
     leader->config = *config;
     leader->events = *events;
+    leader->tears = has_teardown(spec);
     leader->began = base_mono_now();
     leader->merge = load_merge_new();
     load_peers_init(&leader->peers, config->workers);
@@ -517,6 +557,7 @@ void load_leader_free(struct load_leader *leader)
     for (int i = 0; i < LOAD_CLUSTER_KEYS; i++)
         free(leader->keys[i]);
     free(leader->last);
+    json_decref(leader->setup);
     load_result_fini(&leader->result);
     load_merge_free(leader->merge);
     free(leader);

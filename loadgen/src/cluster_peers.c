@@ -106,6 +106,7 @@ static void add_peer(struct load_result *result, const struct load_peers *peers,
     }
     load_cluster_add_parts(result, one);
     load_cluster_add_tls(&result->tls, &one->tls);
+    load_cluster_add_once(result, one);
     add_notes(result, peers, index);
     if (result->client_limited_by == LOAD_LIMIT_NONE)
         result->client_limited_by = one->client_limited_by;
@@ -148,11 +149,12 @@ bool load_peers_conclude(struct load_peers *peers, const struct load_spec *spec,
     result->end_mono = base_mono_add(start->mono, (struct dur_ns){result->end.ns - start->wall.ns});
     if (!merge_logs(peers, merge, result->total.ok, err))
         return false;
-    uint64_t due = result->complete ? load_cluster_scheduled(spec) : 0;
-    if (result->complete && result->total.intended != due)
+    uint64_t due = 0;
+    uint64_t known = load_cluster_begun(spec, result);
+    if (result->complete && load_cluster_scheduled(spec, &due) && known != due)
         load_peers_trouble(
             peers, "%" PRIu64 " requests were due, but the workers together knew of %" PRIu64, due,
-            result->total.intended);
+            known);
     result->client_limited = peers->troubles.len > 0;
     result->client_limited_why = result->client_limited ? base_str_dup(peers->troubles.data) : NULL;
     return true;

@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "model/hlog.h"
 #include "schedule.h"
+#include "users.h"
 
 uint64_t load_cluster_slot(const struct load_interval *interval, struct wall_ns start,
                            struct dur_ns length)
@@ -127,14 +129,67 @@ void load_cluster_add_tls(struct load_tls_result *whole, const struct load_tls_r
     whole->resumed += one->resumed;
 }
 
-uint64_t load_cluster_scheduled(const struct load_spec *spec)
+void load_cluster_add_once(struct load_result *whole, const struct load_result *one)
+{
+    for (size_t i = 0; i < one->once_count; i++) {
+        const struct load_once_result *from = &one->once[i];
+        whole->once = base_reallocarray(whole->once, whole->once_count + 1, sizeof *whole->once);
+        whole->once[whole->once_count++] = (struct load_once_result){
+            .flow = base_str_dup(from->flow),
+            .part = base_str_dup(from->part),
+            .step = base_str_dup(from->step),
+            .ok = from->ok,
+            .took = from->took,
+            .why = base_str_dup(from->why),
+        };
+    }
+}
+
+/* Of the closed model, with a bound: as run.c has it for one process. */
+static bool iterations_of(const struct load_spec *spec, uint64_t *out)
+{
+    uint64_t each = spec->closed.each * load_users_most(spec);
+    uint64_t shared = spec->closed.iterations;
+    *out = shared > 0 && (each == 0 || shared < each) ? shared : each;
+    return *out > 0;
+}
+
+bool load_cluster_scheduled(const struct load_spec *spec, uint64_t *out)
 {
     struct load_schedule schedule;
     struct load_arrival arrival;
-    uint64_t count = 0;
+    if (spec->closed.stage_count > 0)
+        return iterations_of(spec, out);
+    *out = 0;
     load_schedule_init(&schedule, spec, NULL, 0, 1);
     while (load_schedule_next(&schedule, &arrival))
-        count++;
+        ++*out;
     load_schedule_fini(&schedule);
-    return count;
+    return true;
+}
+
+/* A passage begins with the first step of its flow. */
+static bool begins(const struct load_spec *spec, const char *route)
+{
+    for (size_t i = 0; i < spec->route_count; i++)
+        if (base_str_eq(spec->routes[i].name, route))
+            return true;
+    for (size_t i = 0; i < spec->flow_count; i++) {
+        const struct load_flow *flow = &spec->flows[i];
+        BASE_AUTO_FREE char *first = base_str_printf("%s.%s", flow->name, flow->steps[0].name);
+        if (base_str_eq(first, route))
+            return true;
+    }
+    return false;
+}
+
+uint64_t load_cluster_begun(const struct load_spec *spec, const struct load_result *result)
+{
+    uint64_t begun = 0;
+    if (spec->flow_count == 0)
+        return result->total.intended;
+    for (size_t i = 0; i < result->part_count; i++)
+        if (begins(spec, result->parts[i].route))
+            begun += result->parts[i].counts.intended;
+    return begun;
 }

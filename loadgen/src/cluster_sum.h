@@ -30,7 +30,12 @@ struct load_interval load_cluster_interval_take(struct load_cluster_interval *in
 /* Adds a worker's parts to those of the whole, by phase and route. */
 void load_cluster_add_parts(struct load_result *whole, const struct load_result *one);
 void load_cluster_add_tls(struct load_tls_result *whole, const struct load_tls_result *one);
-/* How many requests are due by the schedule: what all shares together must have intended. */
-uint64_t load_cluster_scheduled(const struct load_spec *spec);
+/* Steps of setup and teardown: those of whoever did them. */
+void load_cluster_add_once(struct load_result *whole, const struct load_result *one);
+/* How many requests and passages of flows are due by the schedule: what all shares together must
+ * have begun. False: only their users decide that. */
+bool load_cluster_scheduled(const struct load_spec *spec, uint64_t *out);
+/* And how many were. */
+uint64_t load_cluster_begun(const struct load_spec *spec, const struct load_result *result);
 
 #endif

@@ -69,11 +69,25 @@ static void fail(struct load_member *member, const struct base_error *err)
 
 /* --- what the run tells --- */
 
+/* With what setup left, where it was done here. */
+static bool tell_ready(struct load_member *member, struct base_error *err)
+{
+    json_t *setup = NULL;
+    json_t *message = json_object();
+    if (!load_run_bequest(member->run, &setup, err)) {
+        json_decref(message);
+        return false;
+    }
+    if (setup != NULL)
+        (void)json_object_set_new(message, "setup", setup);
+    return tell(member, "ready", message, err);
+}
+
 static void on_ready(void *ctx)
 {
     struct load_member *member = ctx;
     struct base_error err;
-    if (!tell(member, "ready", json_object(), &err))
+    if (!tell_ready(member, &err))
         fail(member, &err);
 }
 
@@ -151,7 +165,9 @@ static void on_run_error(void *ctx, const struct base_error *err)
 static bool go(struct load_member *member, const json_t *message, struct base_error *err)
 {
     struct wall_ns start;
-    if (!model_get_i64(message, "go", "startNs", 0, INT64_MAX, &start.ns, err))
+    const json_t *setup = json_object_get(message, "setup");
+    if (!model_get_i64(message, "go", "startNs", 0, INT64_MAX, &start.ns, err) ||
+        (setup != NULL && !load_run_inherit(member->run, setup, err)))
         return false;
     return load_run_go(member->run, load_cluster_clock_mono(&member->clock, start), start, err);
 }
@@ -166,6 +182,8 @@ static bool on_message(void *ctx, const char *text, size_t len, struct base_erro
         good = go(member, message, err);
     else if (good && base_str_eq(type, "stop"))
         load_run_stop(member->run);
+    else if (good && base_str_eq(type, "teardown"))
+        load_run_teardown(member->run);
     else if (good)
         good = base_fail(err, BASE_INVALID, "the leader said \"%s\"", type);
     json_decref(message);
@@ -245,8 +263,10 @@ static bool take_place(struct load_member *member, const char *run, struct base_
         return base_fail(err, BASE_INVALID, "run \"%s\" has its %u workers already", run,
                          member->workers);
     member->index = (uint32_t)(number - 1);
+    const struct load_share share = {.index = member->index, .of = member->workers};
     member->spec.connections =
         load_cluster_connections(member->spec.connections, member->index, member->workers);
+    member->spec.closed.iterations = load_share_even(share, member->spec.closed.iterations);
     return true;
 }
 

@@ -246,19 +246,23 @@ bool load_jar_write(const struct load_jar *jar, const struct load_site *site, co
     return any;
 }
 
+void load_jar_put(struct load_jar *jar, const struct load_cookie *cookie)
+{
+    const struct news news = {.name = {cookie->name, strlen(cookie->name)},
+                              .value = {cookie->value, strlen(cookie->value)},
+                              .expires = cookie->expires,
+                              .secure = cookie->secure};
+    struct load_cookie copy = make(&news, (struct span){cookie->path, strlen(cookie->path)});
+    copy.born = cookie->born;
+    insert(jar, &copy);
+    jar->births = jar->births > cookie->born ? jar->births : cookie->born + 1;
+}
+
 void load_jar_copy(struct load_jar *out, const struct load_jar *from)
 {
     *out = (struct load_jar){.births = from->births};
-    for (size_t i = 0; i < from->count; i++) {
-        const struct load_cookie *cookie = &from->cookies[i];
-        const struct news news = {.name = {cookie->name, strlen(cookie->name)},
-                                  .value = {cookie->value, strlen(cookie->value)},
-                                  .expires = cookie->expires,
-                                  .secure = cookie->secure};
-        struct load_cookie copy = make(&news, (struct span){cookie->path, strlen(cookie->path)});
-        copy.born = cookie->born;
-        insert(out, &copy);
-    }
+    for (size_t i = 0; i < from->count; i++)
+        load_jar_put(out, &from->cookies[i]);
 }
 
 void load_jar_fini(struct load_jar *jar)

@@ -42,6 +42,8 @@ void load_jar_store(struct load_jar *jar, const struct load_site *site, const ch
 /* Appends the value of the Cookie header for a request; false: none is to be sent. */
 bool load_jar_write(const struct load_jar *jar, const struct load_site *site, const char *target,
                     struct wall_ns now, struct base_buf *out);
+/* A cookie as another jar has it; it is copied. */
+void load_jar_put(struct load_jar *jar, const struct load_cookie *cookie);
 void load_jar_copy(struct load_jar *out, const struct load_jar *from);
 void load_jar_fini(struct load_jar *jar); /* leaves it empty */
 /* Section 5.1.1; false: it is no date. */

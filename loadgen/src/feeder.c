@@ -61,6 +61,9 @@ bool load_rows_read(struct load_rows *out, const struct load_feeder *feeder,
 {
     BASE_AUTO_BUF struct base_buf bytes;
     base_buf_init(&bytes, file_max);
+    if (feeder->text != NULL)
+        return load_rows_parse(out, feeder->format, feeder->file, feeder->text,
+                               strlen(feeder->text), columns, count, err);
     return base_file_read(feeder->file, &bytes, err) &&
            load_rows_parse(out, feeder->format, feeder->file, bytes.data, bytes.len, columns, count,
                            err);

@@ -22,12 +22,15 @@ static bool draw_row(struct load_passage *p, size_t feeder, char *why)
         p->rows[feeder] = base_rng_below(&rng, rows);
         return true;
     }
+    /* As arrivals, rows are dealt to the processes in turn: none has another's. */
+    const struct load_share *share = &p->program->share;
     uint64_t taken = atomic_fetch_add_explicit(&feed->taken, 1, memory_order_relaxed);
+    taken = taken * share->of + share->index;
     p->rows[feeder] = taken % rows;
     if (feed->spec->order == LOAD_FEEDER_SEQUENTIAL || taken < rows)
         return true;
-    (void)snprintf(why, LOAD_WHY_MAX, "each of the %zu rows of %.120s has been used", rows,
-                   feed->spec->file);
+    (void)snprintf(why, LOAD_WHY_MAX, "each of %s %zu rows of %.120s has been used",
+                   share->of == 1 ? "the" : "this worker's share of the", rows, feed->spec->file);
     return false;
 }
 

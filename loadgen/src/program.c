@@ -211,6 +211,7 @@ struct load_program *load_program_new(const struct load_spec *spec, load_flow_sa
     uint32_t route = (uint32_t)spec->route_count;
     bool good = true;
     program->spec = spec;
+    program->share.of = 1;
     program->host = bare_host(spec->host == NULL ? "" : spec->host);
     program->site =
         (struct load_site){.host = program->host, .secure = spec->tls.server_name != NULL};
@@ -227,6 +228,14 @@ struct load_program *load_program_new(const struct load_spec *spec, load_flow_sa
         return program;
     load_program_free(program);
     return NULL;
+}
+
+bool load_program_has(const struct load_program *program, enum load_part_of part)
+{
+    for (size_t i = 0; i < program->spec->flow_count; i++)
+        if (program->flows[i].parts[part].count > 0)
+            return true;
+    return false;
 }
 
 static void step_fini(struct load_step_code *code)

@@ -11,6 +11,7 @@
 #include "cookies.h"
 #include "fill.h"
 #include "loadgen/flows.h"
+#include "loadgen/run.h"
 #include "model/pattern.h"
 
 struct load_extract_code {
@@ -61,16 +62,28 @@ struct load_feed {
     char **columns; /* those that are used */
     size_t column_count;
     struct load_rows rows;
-    atomic_uint_least64_t taken; /* rows handed out; not for random */
+    atomic_uint_least64_t taken; /* rows handed out by this process; not for random */
 };
 
 struct load_program {
     const struct load_spec *spec;
+    struct load_share share; /* of several processes, that of this one; of: 1 when there are none */
     struct load_site site;
     char *host; /* owned; of site */
     struct load_flow_code *flows;
     struct load_feed *feeds;
     const struct load_rows **rows; /* by feeder */
 };
+
+/* --- between the processes of a share (bequest.c) --- */
+
+/* What the setup of all flows left: an array with {"values", "cookies"} of each. json_decref() it.
+ * BASE_INVALID for what cannot stand in JSON. */
+bool load_program_bequest(const struct load_program *program, json_t **out, struct base_error *err);
+/* The same from another process, before anybody reads it. */
+bool load_program_inherit(struct load_program *program, const json_t *bequest,
+                          struct base_error *err);
+/* A flow has steps of that part. */
+bool load_program_has(const struct load_program *program, enum load_part_of part);
 
 #endif

@@ -10,6 +10,7 @@
 #include "exposition.h"
 #include "loadgen/replay.h"
 #include "notes.h"
+#include "program.h"
 #include "run_flows.h"
 #include "worker.h"
 
@@ -30,6 +31,7 @@ struct load_run {
     void *prepared;               /* by the driver */
     struct load_program *program; /* NULL: no flows */
     bool tearing;                 /* down: teardown was asked for */
+    bool may_tear;                /* nobody is left who needs what setup made */
     struct load_address *addresses;
     struct load_address *sources;
     struct load_worker *workers;
@@ -262,10 +264,11 @@ static bool collect_rest(struct load_run *run, struct base_error *err)
     return close_interval(run, base_mono_now(), err);
 }
 
-/* How many iterations are asked of the closed model; 0: as many as come about. */
-static uint64_t all_iterations(const struct load_spec *spec)
+/* How many iterations are asked of this process in the closed model; 0: as many as come about. */
+static uint64_t all_iterations(const struct load_run *run)
 {
-    uint64_t each = spec->closed.each * load_users_most(spec);
+    const struct load_spec *spec = run->spec;
+    uint64_t each = spec->closed.each * load_share_even(run->share, load_users_most(spec));
     uint64_t shared = spec->closed.iterations;
     return shared > 0 && (each == 0 || shared < each) ? shared : each;
 }
@@ -274,7 +277,7 @@ static uint64_t all_iterations(const struct load_spec *spec)
 static bool settle_iterations(const struct load_run *run, bool complete, struct dur_ns *scheduled)
 {
     const struct load_collector *collector = &run->collector;
-    if (load_run_begun(run->spec, &collector->counts) < all_iterations(run->spec))
+    if (load_run_begun(run->spec, &collector->counts) < all_iterations(run))
         return false;
     int64_t ran = collector->last_end - run->start.ns;
     if (ran > 0 && ran < scheduled->ns)
@@ -318,7 +321,7 @@ static void finish(struct load_run *run)
         if (!complete)
             scheduled.ns = ran.ns > 0 ? ran.ns : 0;
     }
-    if (all_iterations(run->spec) > 0)
+    if (all_iterations(run) > 0)
         complete = settle_iterations(run, complete, &scheduled);
     struct dur_ns cpu = {process_cpu().ns - run->cpu_before.ns};
     load_collector_finish(&run->collector, complete, scheduled, cpu);
@@ -345,8 +348,9 @@ static void on_wake(void *ctx)
     if (!all_report(run, offsetof(struct load_mailbox, done)))
         return;
     if (run->program != NULL && !run->tearing) {
-        run->tearing = true;
-        order_teardown(run);
+        run->tearing = run->may_tear;
+        if (run->tearing)
+            order_teardown(run);
     } else if (run->program == NULL || is_torn(run)) {
         finish(run);
     }
@@ -429,9 +433,11 @@ static bool prepare(struct load_run *run, struct base_error *err)
     if (!run->driver->prepare(spec, &run->prepared, err))
         return false;
     if (spec->flow_count > 0) {
-        run->program = load_run_program(spec, err);
+        run->program = load_run_program(spec, run->share, err);
         if (run->program == NULL)
             return false;
+        run->may_tear = run->share.of == 1 || run->share.index > 0 ||
+                        !load_program_has(run->program, LOAD_PART_TEARDOWN);
     }
     for (size_t i = 0; i < spec->target_count; i++) {
         run->addresses[i].number = i;
@@ -462,6 +468,7 @@ static bool start_workers(struct load_run *run, uint32_t threads, struct base_er
             .addresses = run->addresses,
             .sources = run->sources,
             .index = i,
+            .once = i == 0 && run->share.index == 0,
             .share = run->share.index + run->share.of * i,
             .shares = run->share.of * threads,
             .first = first,
@@ -497,11 +504,6 @@ struct load_run *load_run_start_share(struct io_loop *loop, const struct load_sp
 {
     if (!check_spec(spec, err))
         return NULL;
-    if (spec->flow_count > 0 && share.of > 1)
-        return (void)base_fail(err, BASE_INVALID,
-                               "flows are not for several hosts: their feeders, setup and teardown "
-                               "belong to one process; leave --workers out"),
-               NULL;
     if (spec->flow_count > 0 && !load_driver_of(spec)->flows)
         return (void)base_fail(err, BASE_INVALID,
                                "flows are sent by the native engines for HTTP only, not by \"%s\"",
@@ -531,6 +533,28 @@ bool load_run_go(struct load_run *run, struct mono_ns mono, struct wall_ns wall,
     if (!run->waiting || base_mono_sub(mono, base_mono_now()).ns < 0)
         return base_fail(err, BASE_TIMEOUT, "the load was not ready when it was to start");
     return begin_at(run, mono, wall, err);
+}
+
+bool load_run_bequest(const struct load_run *run, json_t **out, struct base_error *err)
+{
+    *out = NULL;
+    return run->program == NULL || run->share.index > 0 ||
+           !load_program_has(run->program, LOAD_PART_SETUP) ||
+           load_program_bequest(run->program, out, err);
+}
+
+bool load_run_inherit(struct load_run *run, const json_t *bequest, struct base_error *err)
+{
+    if (run->program == NULL || run->share.index == 0)
+        return true;
+    return load_program_inherit(run->program, bequest, err);
+}
+
+void load_run_teardown(struct load_run *run)
+{
+    run->may_tear = true;
+    if (run->stage != OVER)
+        io_wake_send(&run->wake);
 }
 
 bool load_run_phase(struct load_run *run, const char *name, struct base_error *err)

@@ -6,10 +6,14 @@
 #include "base/text.h"
 #include "worker_flow.h"
 
-struct load_program *load_run_program(const struct load_spec *spec, struct base_error *err)
+struct load_program *load_run_program(const struct load_spec *spec, struct load_share share,
+                                      struct base_error *err)
 {
     struct load_flow_first first = {.err = err};
-    return load_program_new(spec, load_flow_first, &first);
+    struct load_program *program = load_program_new(spec, load_flow_first, &first);
+    if (program != NULL)
+        program->share = share;
+    return program;
 }
 
 bool load_run_set_up(const struct load_worker *first, struct base_error *err)

@@ -8,7 +8,8 @@
 #include "worker.h"
 
 /* The spec's flows made ready; NULL with the first mistake. */
-struct load_program *load_run_program(const struct load_spec *spec, struct base_error *err);
+struct load_program *load_run_program(const struct load_spec *spec, struct load_share share,
+                                      struct base_error *err);
 /* The first worker is ready: whether setup went well; err says which step did not, and why. */
 bool load_run_set_up(const struct load_worker *first, struct base_error *err);
 /* How many requests and passages were begun: what an iteration of the closed model is. */

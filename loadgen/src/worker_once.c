@@ -131,18 +131,10 @@ static void next_flow(struct load_worker *w)
     begin_step(w);
 }
 
-static bool has_part(const struct load_program *program, enum load_part_of part)
-{
-    for (size_t i = 0; i < program->spec->flow_count; i++)
-        if (program->flows[i].parts[part].count > 0)
-            return true;
-    return false;
-}
-
 bool load_once_begin(struct load_worker *w, enum load_part_of part)
 {
     struct load_flows *flows = w->flows;
-    if (flows == NULL || !flows->first || flows->once.failed || !has_part(flows->program, part))
+    if (flows == NULL || !flows->first || flows->once.failed || !load_program_has(flows->program, part))
         return false;
     flows->once.active = true;
     flows->once.on_ready = w->pool.on_ready;

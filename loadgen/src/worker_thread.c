@@ -200,7 +200,7 @@ static void setup_plain(struct load_worker *w, const struct load_worker_setup *s
         load_users_init(&w->users, setup->spec, setup->iterations, setup->share, setup->shares);
     else
         load_schedule_init(&w->schedule, setup->spec, setup->replay, setup->share, setup->shares);
-    w->flows = load_flows_new(setup->program, setup->index == 0, w->users.count);
+    w->flows = load_flows_new(setup->program, setup->once, w->users.count);
     /* The first phase holds from before the beginning. */
     w->segments = base_calloc(1, sizeof *w->segments);
     w->segments[0] = (struct load_segment){.from = INT64_MIN, .phase = 0};

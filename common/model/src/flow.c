@@ -153,6 +153,7 @@ static const struct codec_field feeder_fields[] = {
     {.key = "file", .type = CODEC_TEXT, .form = FORM_NAME, AT(file)},
     {.key = "format", .type = CODEC_WORD, .words = &formats, AT(format)},
     {.key = "order", .type = CODEC_WORD, .words = &orders, AT(order)},
+    {.key = "text", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(text)},
 };
 #undef AT
 const struct codec_shape model_feeder_shape = {

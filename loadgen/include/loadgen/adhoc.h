@@ -11,12 +11,13 @@
 enum load_adhoc_mode {
     LOAD_ADHOC_SEND, /* with workers > 0: by those, which this one leads */
     LOAD_ADHOC_MERGE,
-    LOAD_ADHOC_JOIN /* as a worker */
+    LOAD_ADHOC_JOIN,    /* as a worker */
+    LOAD_ADHOC_SCENARIO /* as LOAD_ADHOC_SEND, but the caller is to put a scenario's load into spec */
 };
 
 struct load_adhoc {
     enum load_adhoc_mode mode;
-    char *url; /* as given; NULL: none, and spec means nothing */
+    char *url; /* as given, or the scenario's path; NULL: none, and spec means nothing */
     struct load_spec spec;
     char **words; /* what is no option: the URL, or the files to merge */
     size_t word_count;
@@ -33,6 +34,7 @@ struct load_adhoc {
     struct dur_ns patience; /* of leader and workers with each other, before the start */
     char *run;              /* NULL: the leader makes up a name */
     char *body_path;        /* NULL: none */
+    char *scenario_path;    /* NULL: none */
     bool json;
     bool quiet;
     struct load_thresholds thresholds;

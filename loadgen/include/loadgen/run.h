@@ -50,11 +50,19 @@ struct load_events {
     void (*on_ready)(void *ctx);
 };
 
-/* Part `index` of the one schedule that `of` processes send together. */
+/* Part `index` of the one schedule that `of` processes send together. The first of them does the
+ * setup and teardown of flows: what setup left it hands to the others (load_run_bequest,
+ * load_run_inherit), and it tears down when they have ended (load_run_teardown). */
 struct load_share {
     uint32_t index;
     uint32_t of;
 };
+
+/* An even part of so many things that are dealt out in turn. */
+static inline uint64_t load_share_even(struct load_share share, uint64_t all)
+{
+    return all / share.of + (share.index < all % share.of ? 1 : 0);
+}
 
 /* spec must outlive the run. hlog_fd: where the histogram log goes (the caller's; -1: nowhere),
  * its lines written before each on_interval. Raises the soft limit of open files as needed. NULL
@@ -70,6 +78,14 @@ struct load_run *load_run_start_share(struct io_loop *loop, const struct load_sp
  * records. BASE_TIMEOUT when that has passed, or before on_ready. */
 bool load_run_go(struct load_run *run, struct mono_ns mono, struct wall_ns wall,
                  struct base_error *err);
+/* After on_ready: what setup left here for the other processes; NULL: nothing. json_decref() it.
+ * BASE_INVALID for what cannot be handed over. */
+bool load_run_bequest(const struct load_run *run, json_t **out, struct base_error *err);
+/* Between on_ready and load_run_go, in those others. */
+bool load_run_inherit(struct load_run *run, const json_t *bequest, struct base_error *err);
+/* The other processes have ended; before it, the first of several that has something to tear down
+ * does not finish. */
+void load_run_teardown(struct load_run *run);
 /* Requests intended from now on belong to this phase; a name may come back. BASE_INVALID when it
  * cannot be part of a tag. */
 bool load_run_phase(struct load_run *run, const char *name, struct base_error *err);

@@ -77,7 +77,8 @@ static void test_shares_make_the_whole(void **state)
                                    .routes = &route,
                                    .route_count = 1};
     unsigned char seen[DUE_MAX] = {0};
-    uint64_t due = load_cluster_scheduled(&spec), sent = 0;
+    uint64_t due = 0, sent = 0;
+    assert_true(load_cluster_scheduled(&spec, &due));
     assert_true(due > 800 && due < 1200);
     for (uint32_t w = 0; w < WORKERS; w++) {
         for (uint32_t t = 0; t < threads[w]; t++) {
@@ -102,6 +103,38 @@ static void test_shares_make_the_whole(void **state)
         }
         assert_int_equal(sum, all);
     }
+}
+
+/* What of several workers' counts must add up to the schedule: passages, not their steps; of users
+ * only what they are bound to. */
+static void test_what_is_due_of_flows_and_users(void **state)
+{
+    (void)state;
+    char plain[] = "a", flow_name[] = "f", one[] = "one", two[] = "two", first[] = "f.one",
+         second[] = "f.two";
+    struct load_route route = {.name = plain, .weight = 1};
+    struct load_step steps[] = {{.name = one}, {.name = two}};
+    struct load_flow flow = {.name = flow_name, .weight = 1, .steps = steps, .step_count = 2};
+    struct load_stage stage = {.length = {1}, .from = 4, .to = 4};
+    struct load_spec spec = {.routes = &route, .route_count = 1, .flows = &flow, .flow_count = 1};
+    struct load_part parts[] = {{.route = plain, .counts.intended = 3},
+                                {.route = first, .counts.intended = 5},
+                                {.route = second, .counts.intended = 4},
+                                {.route = first, .counts.intended = 2}};
+    const struct load_result result = {
+        .parts = parts, .part_count = 4, .total.intended = 14};
+    assert_int_equal(load_cluster_begun(&spec, &result), 10);
+    spec.flow_count = 0;
+    assert_int_equal(load_cluster_begun(&spec, &result), 14);
+    spec.closed = (struct load_closed){.stages = &stage, .stage_count = 1};
+    uint64_t due = 7;
+    assert_false(load_cluster_scheduled(&spec, &due));
+    spec.closed.each = 5;
+    assert_true(load_cluster_scheduled(&spec, &due));
+    assert_int_equal(due, 20);
+    spec.closed.iterations = 9;
+    assert_true(load_cluster_scheduled(&spec, &due));
+    assert_int_equal(due, 9);
 }
 
 static char *log_of(const char *tag, int64_t value, int64_t count)
@@ -243,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_the_clock_is_as_good_as_the_fastest_answer),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_shares_make_the_whole),
+        cmocka_unit_test(test_what_is_due_of_flows_and_users),
         cmocka_unit_test(test_intervals_add_up),
         cmocka_unit_test(test_slots_are_by_time),
         cmocka_unit_test(test_slots_close_in_their_order),

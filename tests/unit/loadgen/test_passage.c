@@ -295,6 +295,34 @@ static void test_rows(void **state)
     stop(&bench);
 }
 
+/* Of three processes, each on threads that come as they like. */
+static void test_rows_are_dealt_to_processes_in_turn(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"Ann O'Hara", "B\u00f6b"};
+    for (uint32_t index = 0; index < 2; index++) {
+        struct bench bench = {.program = NULL};
+        char why[LOAD_WHY_MAX] = "";
+        start(&bench, "{'name':'a','method':'GET','path':'/{{people.name|url}}/{{again.mail|url}}'}",
+              "");
+        bench.program->share = (struct load_share){.index = index, .of = 2};
+        struct load_passage *p = begin(&bench, 0);
+        assert_string_equal(load_rows_cell(bench.program->rows[0], p->rows[0], 0), names[index]);
+        load_passage_free(p);
+        /* Three rows: the third is the first one's again, and then neither has any. */
+        p = load_passage_new(bench.program, 0, LOAD_PART_STEPS, 1, NULL, why);
+        if (index == 0) {
+            assert_int_equal(p->rows[0], 2);
+            assert_int_equal(p->rows[2], 2);
+            load_passage_free(p);
+            p = load_passage_new(bench.program, 0, LOAD_PART_STEPS, 2, NULL, why);
+        }
+        assert_null(p);
+        assert_non_null(strstr(why, "each of this worker's share of the 3 rows"));
+        stop(&bench);
+    }
+}
+
 static void test_cookies(void **state)
 {
     (void)state;
@@ -359,6 +387,55 @@ static void test_what_setup_leaves(void **state)
     stop(&bench);
 }
 
+/* From one process to another: values and cookies alike, and nothing that text cannot say. */
+static void test_what_setup_leaves_travels(void **state)
+{
+    (void)state;
+    static const char step[] = "{'name':'a','method':'GET','path':'/{{id}}'}";
+    static const char setup[] = ",'setup':[{'name':'s','method':'GET','path':'/','extract':[{"
+                                "'name':'id','from':'header','header':'x-id'}]}]";
+    struct bench from = {.program = NULL}, to = {.program = NULL};
+    struct base_error err = {.code = BASE_OK};
+    char why[LOAD_WHY_MAX];
+    json_t *bequest = NULL;
+    start(&from, step, setup);
+    struct load_passage *p = load_passage_new(from.program, 0, LOAD_PART_SETUP, 0, NULL, why);
+    assert_true(load_passage_make(p, &from.rng, why));
+    answer(p, OK("X-Id: B\u00f6b\r\nSet-Cookie: sid=7; Path=/x\r\nSet-Cookie: a=b; Max-Age=900\r\n",
+                 ""), NULL);
+    load_passage_bequeath(p);
+    assert_true(load_program_bequest(from.program, &bequest, &err));
+    char *text = model_json_dump_line(bequest);
+    json_decref(bequest);
+    start(&to, step, setup);
+    bequest = model_json_parse(text, strlen(text), "test", &err);
+    free(text);
+    assert_true(load_program_inherit(to.program, bequest, &err));
+    struct load_passage *q = begin(&to, 0);
+    assert_string_equal(q->values[0], "B\u00f6b");
+    assert_int_equal(q->jar->count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_string_equal(q->jar->cookies[i].name, from.program->flows[0].jar.cookies[i].name);
+        assert_string_equal(q->jar->cookies[i].value, from.program->flows[0].jar.cookies[i].value);
+        assert_string_equal(q->jar->cookies[i].path, from.program->flows[0].jar.cookies[i].path);
+        assert_int_equal(q->jar->cookies[i].expires, from.program->flows[0].jar.cookies[i].expires);
+    }
+    assert_string_equal(q->jar->cookies[0].path, "/x");
+    load_passage_free(q);
+    json_decref(bequest);
+    bequest = json_array();
+    assert_false(load_program_inherit(to.program, bequest, &err));
+    assert_int_equal(err.code, BASE_CORRUPT);
+    json_decref(bequest);
+    free(from.program->flows[0].values[0]);
+    from.program->flows[0].values[0] = base_str_dup("\xff");
+    assert_false(load_program_bequest(from.program, &bequest, &err));
+    assert_non_null(strstr(err.message, "set \"id\" to what is no text in UTF-8"));
+    load_passage_free(p);
+    stop(&from);
+    stop(&to);
+}
+
 static void test_a_large_body(void **state)
 {
     (void)state;
@@ -391,8 +468,10 @@ int main(void)
         cmocka_unit_test(test_what_cannot_stand_there),
         cmocka_unit_test(test_no_header_is_smuggled),
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_are_dealt_to_processes_in_turn),
         cmocka_unit_test(test_cookies),
         cmocka_unit_test(test_what_setup_leaves),
+        cmocka_unit_test(test_what_setup_leaves_travels),
         cmocka_unit_test(test_a_large_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,7 @@ struct load_feeder {
     char *file;
     enum load_feeder_format format;
     enum load_feeder_order order;
+    char *text; /* what the file holds, read by somebody else; NULL: it is still to be read */
 };
 
 struct load_spec;
