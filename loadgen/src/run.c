@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "collector.h"
+#include "descriptors.h"
 #include "exposition.h"
 #include "loadgen/replay.h"
 #include "notes.h"
@@ -16,8 +17,6 @@
 
 /* Long enough for every thread to have set its first alarm before the first arrival is due. */
 static const struct dur_ns lead = {5 * BASE_NS_PER_MS};
-
-enum { DESCRIPTORS_APART = 64, DESCRIPTORS_A_THREAD = 8 };
 
 enum stage { WARMING, RUNNING, OVER };
 
@@ -392,26 +391,6 @@ static bool check_spec(const struct load_spec *spec, struct base_error *err)
     return true;
 }
 
-static bool raise_descriptors(const struct load_spec *spec, uint32_t threads,
-                              struct base_error *err)
-{
-    rlim_t need =
-        (rlim_t)spec->connections + (rlim_t)threads * DESCRIPTORS_A_THREAD + DESCRIPTORS_APART;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need)
-        return true;
-    if (limit.rlim_max < need)
-        return base_fail(err, BASE_LIMIT,
-                         "%u connections need %llu open files, but the limit is %llu: raise it "
-                         "(ulimit -n) or use fewer connections",
-                         spec->connections, (unsigned long long)need,
-                         (unsigned long long)limit.rlim_max);
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return base_fail_errno(err, "cannot raise the limit of open files");
-    return true;
-}
-
 static bool prepare_sources(struct load_run *run, struct base_error *err)
 {
     const struct load_spec *spec = run->spec;
@@ -486,7 +465,7 @@ static bool assemble(struct load_run *run, int hlog_fd, struct base_error *err)
 {
     uint32_t threads = thread_count(run->spec);
     io_timer_init(&run->tick, run->loop, on_tick, run);
-    return raise_descriptors(run->spec, threads, err) && prepare(run, err) &&
+    return load_descriptors_raise(run->spec->connections, threads, err) && prepare(run, err) &&
            load_collector_init(&run->collector, run->spec, hlog_fd, threads, err) &&
            io_wake_init(&run->wake, run->loop, on_wake, run, err) &&
            start_workers(run, threads, err);

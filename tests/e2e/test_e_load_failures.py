@@ -4,6 +4,8 @@ on, the cause is counted by its name, and a note says what to do."""
 
 import contextlib
 import os
+import pathlib
+import re
 import resource
 import subprocess
 
@@ -11,7 +13,7 @@ import pytest
 
 from conftest import run, wait_until
 from load_lab import (OK, Load, check_sums, closed_port, load, make_plan,  # noqa: F401
-                         serve, failed)
+                         serve, failed, total)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 
@@ -122,6 +124,26 @@ def test_no_descriptor_is_free(serve, load):
     result = check_sums(one)
     assert "ulimit -n" in only(result, "no_descriptor")
     assert "free local port or descriptor" in result["clientLimitedWhy"]
+
+
+def has_capability(number):
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search(r"CapEff:\s+(\w+)", status)[1], 16) >> number & 1
+
+
+def test_the_limit_of_open_files_is_raised(serve, load):
+    """As far as it may be; who may not is told what to do, before anything is sent."""
+    server = serve()
+    plan = make_plan([server.port], rate=100, seconds=0.5, connections=200, maxLateNs=int(2e9))
+    one = load.finish(plan, prefix=["prlimit", "--nofile=40:4096"])
+    assert total(one.histograms()["steady/-/connect"]) == 200
+    cap_sys_resource = 24
+    drop = (["setpriv", "--bounding-set=-sys_resource"] if has_capability(cap_sys_resource) else [])
+    one = load(plan, prefix=["prlimit", "--nofile=40:100", *drop])
+    code, lines = one.wait()
+    assert code == 5 and server.requests == 50
+    assert re.search(r"200 connections need \d+ open files, but the limit is 100: raise it .*"
+                     r"LimitNOFILE.*fs.nr_open", lines[-1]["message"])
 
 
 # --- what the kernel does, in a namespace of its own ---

@@ -33,7 +33,7 @@ sleep 10
 """
 
 
-def run(commands, folder, patience_s=180):
+def run(commands, folder, patience_s=180, memory="512M"):
     """Boots, runs the shell commands as root, and ends; returns what the console said."""
     init = folder / "init"
     init.write_text(INIT.format(modules=MODULES, commands=commands))
@@ -41,7 +41,7 @@ def run(commands, folder, patience_s=180):
     console = folder / "console"
     with open(console, "wb") as out:
         # A session of its own: its kernel is several processes, which end together.
-        kernel = subprocess.Popen([KERNEL, "mem=512M", "rootfstype=hostfs", "rootflags=/", "rw",
+        kernel = subprocess.Popen([KERNEL, f"mem={memory}", "rootfstype=hostfs", "rootflags=/", "rw",
                                    f"init={init}", "con=null", "con0=null,fd:1", "quiet",
                                    f"uml_dir={folder}/"], stdin=subprocess.DEVNULL, stdout=out,
                                   stderr=out, start_new_session=True)
