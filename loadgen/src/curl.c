@@ -197,6 +197,7 @@ static void curl_fini(struct load_conn *conn)
     if (slot->state == LOAD_CURL_RESTING)
         TAILQ_REMOVE(&slot->own->resting, slot, rest);
     curl_easy_cleanup(slot->easy);
+    curl_url_cleanup(slot->url);
     curl_slist_free_all(slot->headers);
     curl_slist_free_all(slot->connect_to);
     free(slot->copy);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "curl_slot.h"
@@ -185,49 +186,61 @@ static void set_url(struct load_curl_slot *slot, const char *bytes)
     BASE_AUTO_FREE char *url =
         base_str_printf("%s://%s%s%s:%u%.*s", name == NULL ? "http" : "https", v6 ? "[" : "", host,
                         v6 ? "]" : "", target->port, (int)path->len, bytes + path->at);
-    (void)curl_easy_setopt(slot->easy, CURLOPT_URL, url);
+    /* Parsed here, once: a text would be parsed for every request. */
+    if (slot->url == NULL)
+        slot->url = curl_url();
+    bool parsed = slot->url != NULL &&
+                  curl_url_set(slot->url, CURLUPART_URL, url, CURLU_PATH_AS_IS) == CURLUE_OK;
+    (void)curl_easy_setopt(slot->easy, CURLOPT_CURLU, parsed ? slot->url : NULL);
+    if (!parsed)
+        (void)curl_easy_setopt(slot->easy, CURLOPT_URL, url);
 }
 
-static bool add_line(struct curl_slist **list, const char *line)
+static bool is_host(const char *line)
 {
-    struct curl_slist *longer = curl_slist_append(*list, line);
-    if (longer != NULL)
-        *list = longer;
-    return longer != NULL;
+    static const char host[] = "Host:";
+    return strncasecmp(line, host, strlen(host)) == 0;
 }
 
-/* A header without a value is written "Name;": "Name:" leaves one of libcurl's own out. */
-static char *line_of(const char *text, size_t len)
+/* Of the request's lines that of the host, or all others as one: libcurl writes them out as they
+ * are. For each entry of its list it would look a dozen times whether that is this header or that
+ * one; the host's it must find, since it has one of its own otherwise. */
+static char *join_lines(const struct load_curl_request *request, const char *bytes, bool host)
 {
-    size_t colon = (size_t)((const char *)memchr(text, ':', len) - text);
-    size_t value = colon + 1;
-    while (value < len && (text[value] == ' ' || text[value] == '\t'))
-        value++;
-    return value == len ? base_str_printf("%.*s;", (int)colon, text) : base_str_ndup(text, len);
+    struct base_buf lines;
+    base_buf_init(&lines, request->whole.len + 1);
+    for (size_t i = 0; i < request->line_count; i++) {
+        const char *line = bytes + request->lines[i].at;
+        if (is_host(line) != host)
+            continue;
+        base_buf_str(&lines, lines.len > 0 ? "\r\n" : "");
+        base_buf_append(&lines, line, request->lines[i].len);
+    }
+    return base_buf_steal(&lines);
+}
+
+/* Frees the list when it cannot be made longer. */
+static struct curl_slist *longer_by(struct curl_slist *list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(list, line);
+    if (longer == NULL)
+        curl_slist_free_all(list);
+    return longer;
 }
 
 /* The request's lines and nothing of libcurl's own. NULL: out of memory. */
 struct curl_slist *load_curl_headers(const struct load_curl_request *request, const char *bytes)
 {
     static const char *const unwanted[] = {"Accept:", "Content-Type:", "Expect:"};
-    enum { UNWANTED = sizeof unwanted / sizeof *unwanted };
-    bool given[UNWANTED] = {false};
-    struct curl_slist *list = NULL;
-    bool good = true;
-    for (size_t i = 0; i < request->line_count; i++) {
-        const char *text = bytes + request->lines[i].at;
-        BASE_AUTO_FREE char *line = line_of(text, request->lines[i].len);
-        for (size_t k = 0; k < UNWANTED; k++)
-            given[k] |= strncasecmp(text, unwanted[k], strlen(unwanted[k])) == 0;
-        good = good && add_line(&list, line);
-    }
-    size_t count = request->has_body ? UNWANTED : 1; /* each line costs a request some time */
-    for (size_t k = 0; k < count; k++)
-        good = good && (given[k] || add_line(&list, unwanted[k]));
-    if (good)
-        return list;
-    curl_slist_free_all(list);
-    return NULL;
+    BASE_AUTO_FREE char *host = join_lines(request, bytes, true);
+    BASE_AUTO_FREE char *others = join_lines(request, bytes, false);
+    struct curl_slist *list = host == NULL ? NULL : longer_by(NULL, host);
+    if (others != NULL && list != NULL)
+        list = longer_by(list, others);
+    size_t count = request->has_body ? sizeof unwanted / sizeof *unwanted : 1;
+    for (size_t k = 0; k < count && list != NULL; k++)
+        list = longer_by(list, unwanted[k]);
+    return list;
 }
 
 static void set_body(struct load_curl_slot *slot, const char *bytes)

@@ -44,6 +44,7 @@ struct load_curl_slot {
     struct load_conn head;
     struct load_curl *own;
     void *easy; /* CURL; NULL: not yet */
+    void *url;  /* CURLU, that easy points to; NULL: not yet */
     TAILQ_ENTRY(load_curl_slot) rest;
     const struct load_curl_request *request; /* that the easy handle is set up for; NULL: none */
     char *copy;                              /* its bytes with the fields filled in, or NULL */

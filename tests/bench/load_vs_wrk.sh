@@ -9,10 +9,10 @@
 # connection are work on top that the others do not have. "squall, paced" is what people run: 80 %
 # of wrk's throughput, each request at its own time; the others have nothing to compare it with.
 #
-# "squall, libcurl" is the second engine, at wrk's own rate: it is the slower of the two, so that its
-# connections are always busy, too. HTTP/2 is a table of its own, beside h2load: over TLS, ten streams
-# on each connection, with users and with a schedule as above; the libcurl engine with users. When
-# "squall --http2, users" needs more than 1.3 times as much CPU a request as h2load, the script fails.
+# "squall, libcurl" is the second engine, with users, too. HTTP/2 is a table of its own, beside
+# h2load: over TLS, ten streams on each connection, with users and with a schedule as above; the
+# libcurl engine with users. When "squall --http2, users" needs more than 1.3 times as much CPU a
+# request as h2load, the script fails.
 #
 # Then pacing: how late requests are sent, beside a loop of epoll_pwait2 that does nothing else.
 #
@@ -145,7 +145,7 @@ command_of() { # tool, connections, requests a second of wrk
     squall) echo "$build/bin/squall load -q -t1 -c$2 -d$seconds --timeout 1 -r $((2 * $3)) $url" ;;
     users) echo "$build/bin/squall load -q -t1 -c$2 --users $2 -d$seconds --timeout 1 $url" ;;
     paced) echo "$build/bin/squall load -q -t1 -c$2 -d$seconds --timeout 1 -r $(($3 * 8 / 10)) $url" ;;
-    curl) echo "$build/bin/squall load -q --engine curl -t1 -c$2 -d$seconds --timeout 1 -r $3 $url" ;;
+    curl) echo "$build/bin/squall load -q --engine curl -t1 -c$2 --users $2 -d$seconds --timeout 1 $url" ;;
     h2) echo "h2load -t1 -c$2 -m$streams -D$seconds $secure" ;;
     h2squall) echo "$build/bin/squall load -q -k --http2 -t1 -c$2 --streams $streams -d$seconds --users $(($2 * streams)) $secure" ;;
     h2curl) echo "$build/bin/squall load -q -k --engine curl --http2 -t1 -c$2 --streams $streams -d$seconds --users $(($2 * streams)) $secure" ;;

@@ -206,6 +206,8 @@ ROUTES = [
      "headers": ["Content-Type: text/plain"], "weight": 1},
     {"name": "head", "method": "HEAD", "path": "/d", "body": None, "headers": [], "weight": 1},
     {"name": "delete", "method": "DELETE", "path": "/e", "body": "x", "headers": [], "weight": 1},
+    {"name": "as-it-is", "method": "PATCH", "path": "/f/../g/./h", "body": None,
+     "headers": ["X-Last:", "Host: other.example:81", "User-Agent:"], "weight": 1},
 ]
 
 
