@@ -164,7 +164,8 @@ def test_a_setup_that_fails(here, tmp_path):
     code, out, told = end(leader)
     assert code == 3, told
     assert 'the setup of flow \\"life\\" failed at its step \\"login\\"' in out
-    assert sorted(end(one)[0] in (3, 5) for one in workers) == [True, True]
+    # One of them may have come when all was over.
+    assert all(end(one)[0] in (2, 3, 5) for one in workers)
     assert [method for method, _, _ in shop.calls] == ["POST"], "no load, and nothing to tear down"
 
 
