@@ -506,7 +506,7 @@ static const struct {
      "spec.load: the engine \"curl\", http2, a proxy and a unix socket are for HTTP"},
     {HEAD "  target: {kind: external, urls: [redis://h]}\n  duration: 20s\n"
           "  load: {rate: 1/s, flows: [{name: a, steps: [{name: b, path: /}]}]}\n",
-     "spec.load: flows are for HTTP"},
+     "spec.load: flows are of HTTP requests"},
 };
 
 static void test_what_is_spoken_with_whom(void **state)

@@ -65,10 +65,10 @@ struct load_route {
     uint32_t weight; /* > 0 */
     char **params;   /* postgres: the values of $1, $2...; with {{fields}} */
     size_t param_count;
-    char *key;       /* amqp: the body is published with this routing key */
-    char *exchange;  /* amqp: to this exchange; NULL: the default one */
-    bool persistent; /* amqp: to be kept on disk */
-    char *queue;     /* amqp: instead, one message is taken from this queue */
+    char *key;             /* amqp: the body is published with this routing key */
+    char *exchange;        /* amqp: to this exchange; NULL: the default one */
+    bool persistent;       /* amqp: to be kept on disk */
+    char *queue;           /* amqp: instead, one message is taken from this queue */
     char *until;           /* tcp: bytes that a response ends with; NULL: a newline */
     uint64_t answer_bytes; /* tcp: so long is a response; 0: until tells */
 };
