@@ -39,7 +39,7 @@ def free_port():
 
 
 class Nginx:
-    def __init__(self, folder):
+    def __init__(self, folder, backlog=4096):
         self.port, self.tls_port, self.http2_port = free_port(), free_port(), free_port()
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=bench",
@@ -54,7 +54,7 @@ events {{ worker_connections 110000; }}
 http {{
     access_log off; keepalive_timeout 600s; keepalive_requests 1000000000; {temps}
     server {{
-        listen 127.0.0.1:{self.port} backlog=4096;
+        listen 127.0.0.1:{self.port} backlog={backlog};
         listen 127.0.0.1:{self.tls_port} ssl backlog=4096;
         listen 127.0.0.1:{self.http2_port} http2;
         ssl_protocols TLSv1.3; ssl_certificate {folder}/cert; ssl_certificate_key {folder}/key;
