@@ -20,7 +20,7 @@ struct scheduling {
     uint64_t period;
 };
 
-static const uint64_t shortest_ns = 100 * 1000;
+static const uint64_t shortest_ns = 100000;
 
 static void ask(int nice_level, uint64_t slice_ns)
 {
