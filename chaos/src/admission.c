@@ -108,11 +108,17 @@ static bool check_targets(const struct fault_spec *spec, const struct topo *topo
     return true;
 }
 
+/* Each is measured by the workers in the target's control group, whosever they are. */
+static bool has_workers(enum fault_kind kind)
+{
+    return kind == FAULT_CPU || kind == FAULT_MEMORY || kind == FAULT_IO;
+}
+
 /* tcp and http redirect the same connections: the one that came first would have them all. */
 static bool hide_each_other(enum fault_kind a, enum fault_kind b)
 {
     bool proxies = (a == FAULT_TCP || a == FAULT_HTTP) && (b == FAULT_TCP || b == FAULT_HTTP);
-    return a == b || proxies;
+    return a == b || proxies || (has_workers(a) && has_workers(b));
 }
 
 /* A part and the whole, or two parts of one, which knows what it does. */

@@ -117,6 +117,23 @@ static void what_cannot_follow_is_refused_with_the_reason(void **state)
     }
 }
 
+static void what_is_measured_by_its_workers_has_them_alone(void **state)
+{
+    (void)state;
+    static const enum fault_kind kinds[] = {FAULT_CPU, FAULT_MEMORY, FAULT_IO, FAULT_LIMITS};
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t k = 0; k < 4; k++) {
+            struct fault_spec standing = fault(id_a, first, 1);
+            struct fault_spec spec = fault(id_b, first, 1);
+            standing.kind = kinds[i];
+            spec.kind = kinds[k];
+            bool hidden = i == k || (i < 3 && k < 3);
+            assert_int_equal(admit(&spec, &standing, hidden ? "hide each other" : ""),
+                             hidden ? BASE_LIMIT : BASE_OK);
+        }
+    }
+}
+
 static void a_part_does_not_hide_the_whole_but_counts(void **state)
 {
     (void)state;
@@ -218,6 +235,7 @@ int main(void)
         cmocka_unit_test(a_run_that_cannot_be_halted_is_refused),
         cmocka_unit_test(every_time_has_the_ceiling),
         cmocka_unit_test(what_cannot_follow_is_refused_with_the_reason),
+        cmocka_unit_test(what_is_measured_by_its_workers_has_them_alone),
         cmocka_unit_test(a_part_does_not_hide_the_whole_but_counts),
         cmocka_unit_test(half_of_a_service_is_taken_and_more_is_not),
         cmocka_unit_test(the_faults_own_cap_counts_when_it_is_lower),
