@@ -571,7 +571,7 @@ class Rate(Network):
 
 # Second targets of those above, and their control groups (chaos_lab.JOBS).
 MORE_JOBS = [(31, [None]), (32, [None]), (33, ["freezer"]), (34, []), (35, [None, "pids"]),
-             (36, [None]), (37, [None]), (38, [None, "blkio"]), (40, ["blkio"])]
+             (36, [None]), (37, [None]), (38, [None, "blkio"]), (39, [None]), (40, ["blkio"])]
 
 KINDS = {
     "kill": Kill(),
