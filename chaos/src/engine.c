@@ -638,7 +638,12 @@ static void on_arrival(void *ctx, const struct base_error *err)
 void fault_add_arrival(struct fault *fault, const struct fault_arrival *arrival)
 {
     struct base_error err = {0};
+    if (fault->record.arrival_count == FAULT_MAX_ARRIVALS)
+        return;
     fault_record_add_arrival(&fault->record, arrival);
+    if (fault->record.arrival_count == FAULT_MAX_ARRIVALS)
+        base_log_line(fault->env->log, BASE_WARN, "no more instances that come are listed",
+                      BASE_TEXT("fault", fault->spec.id));
     if (arrival->joined)
         fault_record_add_target(&fault->record, arrival->target);
     base_log_line(fault->env->log, arrival->joined ? BASE_INFO : BASE_WARN,

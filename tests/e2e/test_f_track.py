@@ -4,6 +4,7 @@
 
 import json
 import os
+import resource
 import signal
 import time
 
@@ -221,6 +222,24 @@ def test_one_that_cannot_be_hit_is_missed_and_the_others_stay(lab, keep, tmp_pat
     [missed] = record["arrivals"]
     assert not missed["joined"] and "no network namespace" in missed["how"], missed
     assert "instance missed" in log.read_text()
+
+
+def test_nothing_is_applied_to_one_when_another_cannot_be_measured(loopback, tmp_path):
+    """The second has as few files as the fault would leave it: its part does not get past that."""
+    second = loopback.instances["api-2"].process.pid
+    soft, hard = resource.prlimit(second, resource.RLIMIT_NOFILE)
+    resource.prlimit(second, resource.RLIMIT_NOFILE, (40, hard))
+    agent = Agent(loopback, tmp_path, "--max-affected", "100%").start()
+    try:
+        spec = track(limits_fault(["api-1", "api-2"], files=40), share=1.0)
+        status, record = agent.post(spec)
+        assert status == 409 and record["state"] == "gone" and record["appliedAtNs"] == 0, record
+        assert "its limit on files is 40 already" in record["error"], record
+        assert files_limit(loopback.instances["api-1"].process.pid) == soft
+        assert not list(agent.journal.glob("*.fault"))
+        assert {f["state"] for f in agent.ask("GET", "/v1/faults")[1]["faults"]} == {"gone"}
+    finally:
+        assert agent.terminate() == 0, agent.log_file.read_text()
 
 
 def test_one_that_is_never_ready_is_listed_at_the_end(loopback, keep):

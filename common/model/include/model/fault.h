@@ -297,6 +297,8 @@ struct fault_evidence {
     struct wall_ns at;
 };
 
+enum { FAULT_MAX_ARRIVALS = 256 }; /* of a record: one that crashes again and again fills no disk */
+
 /* An instance that came while the fault was in force: for the first time, or as another process. */
 struct fault_arrival {
     char *target;
