@@ -10,8 +10,7 @@
 
 struct watched {
     char *id;
-    int64_t since;  /* nanoseconds since the boot */
-    bool looked_at; /* who was there then is known */
+    int64_t since; /* nanoseconds since the boot */
 };
 
 /* A service, looked at once for all of its faults: there may be hundreds. */
@@ -109,13 +108,14 @@ static bool is_in_force(const struct fault *fault)
     return state == FAULT_APPLYING || state == FAULT_ACTIVE;
 }
 
-/* proc(5): starttime is in clock ticks since the boot. A fault must not wait for a look of its own:
- * of a large service that takes longer than all the rest. */
-static bool came_after(const struct watched *watched, const struct fault_sight *sight)
+/* A target that restarted between the last look and the fault is what the fault hits. proc(5):
+ * starttime is in clock ticks since the boot. */
+static bool came_after(const struct watched *watched, const struct fault_sight *sight,
+                       enum fault_news news)
 {
     int64_t tick = BASE_NS_PER_S / sysconf(_SC_CLK_TCK);
-    return watched->looked_at ||
-           (sight->process.pid > 0 && (int64_t)sight->process.start_ticks * tick > watched->since);
+    return news == FAULT_NEWS_INSTANCE ||
+           (int64_t)sight->process.start_ticks * tick > watched->since;
 }
 
 static int64_t since_boot(void)
@@ -132,7 +132,7 @@ static void on_new(void *ctx, const struct fault_sight *sight, enum fault_news n
     for (size_t i = 0; i < looking->view->count; i++) {
         const struct watched *watched = &looking->view->faults[i];
         struct fault *fault = env->find(env->ctx, watched->id);
-        if (fault != NULL && is_in_force(fault) && came_after(watched, sight))
+        if (fault != NULL && is_in_force(fault) && came_after(watched, sight, news))
             tell_fault(looking, fault, sight, news);
     }
 }
@@ -144,8 +144,6 @@ static void look(struct agent_watch *watch, struct view *view)
     fault_sights_take(watch->env->topology(watch->env->ctx), view->service, &now);
     fault_sights_compare(&view->known, &now, on_new, &looking);
     fault_sights_fini(&now);
-    for (size_t i = 0; i < view->count; i++)
-        view->faults[i].looked_at = true;
 }
 
 /* --- whose faults --- */
