@@ -46,6 +46,7 @@ static const struct {
     {AMQP_CHANNEL_CLOSE_METHOD, LOAD_AMQP_CLOSE},
     {AMQP_CHANNEL_OPEN_OK_METHOD, LOAD_AMQP_AGREED},
     {AMQP_CONFIRM_SELECT_OK_METHOD, LOAD_AMQP_AGREED},
+    {AMQP_CONNECTION_BLOCKED_METHOD, LOAD_AMQP_BLOCKED},
     {AMQP_CONNECTION_CLOSE_METHOD, LOAD_AMQP_CLOSE},
     {AMQP_CONNECTION_OPEN_OK_METHOD, LOAD_AMQP_AGREED},
     {AMQP_CONNECTION_START_METHOD, LOAD_AMQP_START},
@@ -102,6 +103,8 @@ static void take_fields(amqp_method_number_t id, const void *decoded, struct loa
     } else if (id == AMQP_CONNECTION_CLOSE_METHOD) {
         const amqp_connection_close_t *closed = decoded;
         take_text(out, closed->reply_code, closed->reply_text);
+    } else if (id == AMQP_CONNECTION_BLOCKED_METHOD) {
+        take_text(out, 0, ((const amqp_connection_blocked_t *)decoded)->reason);
     } else if (id == AMQP_CONNECTION_START_METHOD) {
         out->plain = offers_plain(((const amqp_connection_start_t *)decoded)->mechanisms);
     } else if (id == AMQP_CONNECTION_TUNE_METHOD) {
@@ -220,8 +223,9 @@ static amqp_table_entry_t entry(const char *key, uint8_t kind)
     return (amqp_table_entry_t){.key = text(key), .value = {.kind = kind}};
 }
 
-/* Without the capability the server does not say that a password is wrong
- * (https://www.rabbitmq.com/auth-notification.html). */
+/* Without the capabilities the server says neither that a password is wrong nor that it has no
+ * memory or disk for messages (https://www.rabbitmq.com/auth-notification.html,
+ * connection-blocked.html). */
 bool load_amqp_put_start_ok(struct base_buf *out, const char *user, const char *password)
 {
     BASE_AUTO_BUF struct base_buf proof; /* RFC 4616 */
@@ -231,13 +235,14 @@ bool load_amqp_put_start_ok(struct base_buf *out, const char *user, const char *
     base_buf_char(&proof, '\0');
     base_buf_str(&proof, password);
     amqp_table_entry_t able[] = {entry("authentication_failure_close", AMQP_FIELD_KIND_BOOLEAN),
+                                 entry("connection.blocked", AMQP_FIELD_KIND_BOOLEAN),
                                  entry("publisher_confirms", AMQP_FIELD_KIND_BOOLEAN)};
     for (size_t i = 0; i < sizeof able / sizeof *able; i++)
         able[i].value.value.boolean = 1;
     amqp_table_entry_t about[] = {entry("product", AMQP_FIELD_KIND_UTF8),
                                   entry("capabilities", AMQP_FIELD_KIND_TABLE)};
     about[0].value.value.bytes = text("squall-load");
-    about[1].value.value.table = (amqp_table_t){.num_entries = 2, .entries = able};
+    about[1].value.value.table = (amqp_table_t){.num_entries = 3, .entries = able};
     amqp_connection_start_ok_t method = {.client_properties = {.num_entries = 2, .entries = about},
                                          .mechanism = text("PLAIN"),
                                          .response = bytes_of(proof.data, proof.len),

@@ -20,7 +20,8 @@ enum load_amqp_method {
     LOAD_AMQP_NACK,
     LOAD_AMQP_RETURN, /* code and text; a header and a body follow */
     LOAD_AMQP_GET_OK, /* the same follow */
-    LOAD_AMQP_GET_EMPTY
+    LOAD_AMQP_GET_EMPTY,
+    LOAD_AMQP_BLOCKED /* publishers have to wait; text says why */
 };
 
 struct load_amqp_said {

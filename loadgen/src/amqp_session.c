@@ -223,6 +223,14 @@ static bool on_close(struct load_amqp *amqp, const struct load_amqp_said *said)
     return false;
 }
 
+/* It reads no more from us: what is published has no answer until its time is over. */
+static void note_blocked(struct load_amqp *amqp, const struct load_amqp_said *said)
+{
+    char why[LOAD_AMQP_TEXT + 40];
+    (void)snprintf(why, sizeof why, "the broker blocks those who publish: %s", said->text);
+    load_pool_note_why(amqp->pipe.wire.pool, LOAD_CAUSE_SILENT, why);
+}
+
 static bool on_method(struct load_amqp *amqp, const struct load_amqp_frame *frame, int64_t now)
 {
     struct load_amqp_said said;
@@ -242,7 +250,10 @@ static bool on_method(struct load_amqp *amqp, const struct load_amqp_frame *fram
         return on_empty(amqp, now);
     case LOAD_AMQP_CLOSE:
         return on_close(amqp, &said);
-    case LOAD_AMQP_OTHER: /* flow, blocked: a broker's hints */
+    case LOAD_AMQP_BLOCKED:
+        note_blocked(amqp, &said);
+        return true;
+    case LOAD_AMQP_OTHER:
         return true;
     case LOAD_AMQP_START:
     case LOAD_AMQP_TUNE:

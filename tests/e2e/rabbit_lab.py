@@ -198,6 +198,11 @@ class Rabbit:
         with self.channel() as channel:
             return channel.basic_get(queue, auto_ack=True)[2]
 
+    def ctl(self, *words):
+        """rabbitmqctl, which takes a second or two."""
+        return subprocess.run(self._wrapped(str(SERVER.with_name("rabbitmqctl")), *words),
+                              capture_output=True, text=True, timeout=120, check=True).stdout
+
     # --- its end ---
 
     def kill(self):

@@ -131,6 +131,17 @@ def test_over_tls(broker, queue, load):
     assert result["tls"]["handshakes"] == 2
 
 
+def test_a_broker_without_room_says_so(broker, queue, load):
+    """It takes nothing while its disk is low, by a limit that no disk has."""
+    broker.ctl("set_disk_free_limit", "1000000GB")
+    try:
+        plan = plan_for(broker, route("out", key=queue, body="x"), rate=20, timeoutNs=int(0.5e9))
+        note = only(check_sums(load.finish(plan)), "silent")
+        assert "the broker blocks those who publish: low on disk" in note
+    finally:
+        broker.ctl("set_disk_free_limit", "10MB")
+
+
 def test_a_broker_that_closes_a_channel_and_then_dies(broker, queue, load):
     """Last in this file: it kills the broker. The queue is deleted under a consumer first."""
     broker.publish(queue, *[b"x"] * 2000)

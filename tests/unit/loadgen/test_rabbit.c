@@ -179,6 +179,26 @@ static void test_a_message_is_acknowledged_when_it_is_whole(void **state)
     assert_memory_equal(end, acked, sizeof acked - 1);
 }
 
+static void test_a_broker_that_blocks_says_why(void **state)
+{
+    (void)state;
+    char body[] = "x";
+    struct load_route route = publishes(body);
+    const struct load_spec spec = {.routes = &route, .route_count = 1};
+    const struct peer_step steps[] = {
+        PEER_SAYS(8, START),
+        PEER_SAYS(1, TUNE),
+        PEER_SAYS(1, AGREED),
+        PEER_SAYS(1, "\x01\0\0\0\0\0\x10\0\x0a\0\x3c\x0blow on disk\xce" ACK("\x01")),
+    };
+    struct peer_run run;
+    peer_run(&run, &load_amqp_driver, &spec, 1, steps, 4, false);
+    assert_true(run.outcomes[0].ok); /* it had been taken */
+    assert_string_equal(run.pool.whys[LOAD_CAUSE_SILENT],
+                        "the broker blocks those who publish: low on disk");
+    peer_end(&run);
+}
+
 static void test_what_cannot_be_sent(void **state)
 {
     (void)state;
@@ -213,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_what_becomes_of_messages),
         cmocka_unit_test(test_brokers_that_cannot_be_greeted),
         cmocka_unit_test(test_a_message_is_acknowledged_when_it_is_whole),
+        cmocka_unit_test(test_a_broker_that_blocks_says_why),
         cmocka_unit_test(test_what_cannot_be_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
