@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "model/json.h"
 
-enum { file_max = 16 << 10 };
+enum { file_max = 16 << 10, usual_management_port = 15672 };
 
 static void wipe(char **text)
 {
@@ -58,11 +58,22 @@ static ssize_t read_all(int fd, char *text, size_t size)
     return got < 0 ? -1 : (ssize_t)len;
 }
 
+static bool take_port(const json_t *json, struct fault_credentials *out)
+{
+    int64_t port = usual_management_port;
+    if (json_object_get(json, "managementPort") != NULL &&
+        !model_get_i64(json, "", "managementPort", 1, UINT16_MAX, &port, NULL))
+        return false;
+    out->management_port = (uint16_t)port;
+    return true;
+}
+
 static bool take_words(const json_t *json, struct fault_credentials *out)
 {
     return model_get_text_or(json, "", "user", NULL, &out->user, NULL) &&
            model_get_text_or(json, "", "password", NULL, &out->password, NULL) &&
-           model_get_text_or(json, "", "database", NULL, &out->database, NULL);
+           model_get_text_or(json, "", "database", NULL, &out->database, NULL) &&
+           take_port(json, out);
 }
 
 bool fault_credentials_read(const char *path, struct fault_credentials *out, struct base_error *err)

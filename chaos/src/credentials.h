@@ -7,12 +7,15 @@
 #ifndef CHAOS_CREDENTIALS_H
 #define CHAOS_CREDENTIALS_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 
 struct fault_credentials { /* each NULL: not given */
     char *user;
     char *password;
     char *database;
+    uint16_t management_port; /* of RabbitMQ's plugin */
 };
 
 /* A regular file of root's or of this process' user that nobody else may read; its format is that

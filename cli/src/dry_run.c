@@ -34,6 +34,9 @@ static const char *const mechanisms[] = {
     [FAULT_IO_THROTTLE] =
         "io.max of the target's cgroup, or blkio.throttle of cgroup v1; a watchdog "
         "puts back what was",
+    [FAULT_RABBITMQ] = "requests to the node's management plugin: connections that are closed, a "
+                       "queue that expires "
+                       "after one lease",
 };
 
 static const char *mechanism_of(enum fault_kind kind)

@@ -322,6 +322,13 @@ static void check_redis(struct scn_reporter *reporter, const struct scn_fault *f
         check_every(reporter, fault->redis.every);
 }
 
+static void check_rabbitmq(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    scn_at(reporter, "spec.faults[%zu].rabbitmq.closeConnections.every", i);
+    if (fault->rabbitmq.action == FAULT_RABBITMQ_CLOSE)
+        check_every(reporter, fault->rabbitmq.every);
+}
+
 static void check_postgres(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
 {
     scn_at(reporter, "spec.faults[%zu].postgres.terminate.every", i);
@@ -391,6 +398,8 @@ static void check_faults(struct scn_reporter *reporter)
             check_redis(reporter, fault, i);
         if (fault->kind == FAULT_IO_THROTTLE)
             check_throttle(reporter, fault, i);
+        if (fault->kind == FAULT_RABBITMQ)
+            check_rabbitmq(reporter, fault, i);
         if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
             scn_at(reporter, "spec.faults[%zu].select.percent", i);
             scn_say(reporter, "selects nothing, expected more than 0%%");

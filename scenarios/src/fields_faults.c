@@ -603,6 +603,13 @@ static const struct scn_field fault_fields[] = {
      .shape = &scn_throttle_shape,
      .choice = FAULT_IO_THROTTLE + 1,
      .help = "A disk gives the targets' control groups no more than so much."},
+    {.key = "rabbitmq",
+     .type = SCN_OBJECT,
+     .shape = &scn_rabbitmq_shape,
+     .choice = FAULT_RABBITMQ + 1,
+     .help =
+         "What an operator can do to a RabbitMQ node through its management plugin. The service "
+         "has a credentialsFile in the topology."},
     {.key = "track",
      .type = SCN_BOOLEAN,
      AT(track),

@@ -21,6 +21,7 @@ extern const struct scn_shape scn_postgres_shape;
 extern const struct scn_shape scn_redis_shape;
 extern const struct scn_shape scn_io_shape;
 extern const struct scn_shape scn_throttle_shape;
+extern const struct scn_shape scn_rabbitmq_shape;
 extern const struct scn_shape scn_probe_shape;
 extern const struct scn_shape scn_stage_shape;
 extern const struct scn_shape scn_replay_shape;

@@ -126,4 +126,45 @@ static const struct scn_field redis_fields[] = {
 const struct scn_shape scn_redis_shape = {FIELDS(redis_fields), .choice_of = "a way to break it",
                                           .choice_offset =
                                               offsetof(struct scn_fault, redis.action)};
+
+static const struct scn_field close_fields[] = {
+    {.key = "every",
+     .type = SCN_DURATION,
+     AT(rabbitmq.every),
+     .fallback = "0s",
+     .min = "0s",
+     .max = "10m",
+     .example = "2s",
+     .help = "Again so often, until the fault ends; 100ms at least. 0s: once."},
+};
+static const struct scn_shape close_shape = {FIELDS(close_fields)};
+
+static const struct scn_field queue_fields[] = {
+    {.key = "size",
+     .type = SCN_BYTES,
+     AT(rabbitmq.bytes),
+     .required = true,
+     .min = "1MiB",
+     .max = "256MiB",
+     .example = "64MiB",
+     .help = "So much lies in it, in messages of 1 MiB. Refused when the node's memory watermark "
+             "would come near."},
+};
+static const struct scn_shape queue_shape = {FIELDS(queue_fields)};
+
+static const struct scn_field rabbitmq_fields[] = {
+    {.key = "closeConnections",
+     .type = SCN_OBJECT,
+     .shape = &close_shape,
+     .choice = FAULT_RABBITMQ_CLOSE + 1,
+     .help = "Closes all connections to the virtual host; clients may connect again."},
+    {.key = "fillQueue",
+     .type = SCN_OBJECT,
+     .shape = &queue_shape,
+     .choice = FAULT_RABBITMQ_FILL + 1,
+     .help = "A queue of the fault's own, which expires by itself, takes up memory."},
+};
+const struct scn_shape scn_rabbitmq_shape = {
+    FIELDS(rabbitmq_fields), .choice_of = "a way to break it",
+    .choice_offset = offsetof(struct scn_fault, rabbitmq.action)};
 #undef AT

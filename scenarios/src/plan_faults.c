@@ -365,6 +365,13 @@ static void fill_redis(const struct scn_fault *fault, struct fault_spec *spec)
     spec->redis.every = fault->redis.every;
 }
 
+static void fill_rabbitmq(const struct scn_fault *fault, struct fault_spec *spec)
+{
+    spec->rabbitmq.action = fault->rabbitmq.action;
+    spec->rabbitmq.every = fault->rabbitmq.every;
+    spec->rabbitmq.bytes = (int64_t)fault->rabbitmq.bytes;
+}
+
 static void fill_io(struct planner *planner, const struct scn_fault *fault, size_t index,
                     struct fault_spec *spec)
 {
@@ -482,6 +489,10 @@ static void fill_kind(struct planner *planner, const struct scn_fault *fault,
     case FAULT_IO_THROTTLE:
         need_processes(planner, fault, service, index);
         fill_throttle(planner, fault, index, spec);
+        break;
+    case FAULT_RABBITMQ:
+        need_store(planner, fault, service, index, "rabbitmq");
+        fill_rabbitmq(fault, spec);
         break;
     }
 }

@@ -14,7 +14,7 @@ from chaos_lab import (Instance, answers, app_fault, connects, cpu_fault, cut_of
                        throttle_fault, workers_in)
 from conftest import wait_until
 from proxy_lab import RIGHT, dns_fault, http_fault, lookup, tcp_fault
-from stores_lab import postgres_fault, redis_fault, still_there
+from stores_lab import postgres_fault, rabbitmq_fault, redis_fault, still_there
 
 # A service whose /api/chaos is broken: it answers like any other, but takes no fault.
 BROKEN = """
@@ -504,6 +504,47 @@ class RedisKillClients(RedisStore, Struck):
             return False  # ended before it had begun
 
 
+class RabbitStore(Store):
+    """One node for both, under two names: starting one takes seconds. What a node held that was
+    killed is gone."""
+    never = "the next row"
+
+    def gone(self, effect):
+        return effect.target.process.pid != effect.pid or self.over(effect)
+
+    def over(self, effect):
+        raise NotImplementedError
+
+
+class RabbitFill(RabbitStore):
+    target = "rmq-51"
+
+    def spec(self, lab, targets, **times):
+        return rabbitmq_fault("fillQueue", targets=targets, mib=1, **times)
+
+    def over(self, effect):
+        time.sleep(self.look_s)
+        return not self.server(effect.lab).has(f"squall.{effect.spec['id']}")
+
+
+class RabbitClose(RabbitStore, Struck):
+    target = "rmq-52"
+    client = None
+
+    def spec(self, lab, targets, **times):
+        if self.client is not None:
+            self.client.close()
+        self.client = self.server(lab).connect()  # somebody to disconnect
+        return rabbitmq_fault("closeConnections", targets=targets, every_s=self.every_s, **times)
+
+    def over(self, effect):
+        client = self.server(effect.lab).try_connect()
+        if client is None:
+            return False  # closed before it was open
+        with contextlib.closing(client):
+            return self.lives_on(client.lives)
+
+
 class Network(Kind):
     """By the packets between its target and the store; each in both directions."""
     fine = True
@@ -595,6 +636,8 @@ KINDS = {
     "redis (pause)": RedisPause(),
     "redis (fill)": RedisFill(),
     "redis (killClients)": RedisKillClients(),
+    "rabbitmq (fillQueue)": RabbitFill(),
+    "rabbitmq (closeConnections)": RabbitClose(),
     "io": Io(),
     **({"ioThrottle (v1 blkio)": Throttle()} if no_throttle_here() is None else {}),
     "network (delay)": Network("gateway-15", delay_ms=100.0),

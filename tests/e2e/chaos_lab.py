@@ -194,6 +194,23 @@ class Instance:
                 "statusFile": str(self.status_file), "logFile": str(self.log_file)}
 
 
+class Alias:
+    """An instance under a second name: two faults of one kind are for two targets, and starting
+    another process may take seconds."""
+
+    def __init__(self, instance, name):
+        self.instance, self.name = instance, name
+
+    def __getattr__(self, name):
+        return getattr(self.instance, name)
+
+    def topology(self):
+        return {**self.instance.topology(), "name": self.name}
+
+    def stop(self):
+        pass  # the other name's
+
+
 class Platform:
     def __init__(self, folder, mode):
         self.folder, self.mode = folder, mode
@@ -205,10 +222,10 @@ class Platform:
         self.admin = folder / "admin-token"
         self.admin.write_text("admin-secret\n")
 
-    def add(self, service, instance):
+    def add(self, service, instance, patience_s=10):
         self.instances[instance.name] = instance
         instance.service = service
-        wait_until(instance.ready, 10, f"{instance.name} ready, see {instance.log_file}")
+        wait_until(instance.ready, patience_s, f"{instance.name} ready, see {instance.log_file}")
         return instance
 
     def write(self):

@@ -7,9 +7,12 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 
 from chaos_lab import Instance, fault
 from conftest import wait_until
+from rabbit_lab import PASSWORD as RABBIT_PASSWORD
+from rabbit_lab import Rabbit
 from services import PG_BIN, Postgres
 
 PASSWORD = "correct-horse-of-the-store"
@@ -199,3 +202,107 @@ def redis_fault(action, targets=("redis-41",), pause="all", mib=0, every_s=0.0, 
                 **more):
     return fault("redis", service, list(targets), action=action, pause=pause, bytes=mib << 20,
                  everyNs=int(every_s * 1e9), **more)
+
+
+def rabbitmq_fault(action, targets=("rmq-1",), every_s=0.0, mib=0, service="rmq", **more):
+    return fault("rabbitmq", service, list(targets), action=action, everyNs=int(every_s * 1e9),
+                 bytes=mib << 20, **more)
+
+
+class Broker:
+    """A RabbitMQ node whose process an Instance keeps, and ordinary clients of it (pika)."""
+
+    def __init__(self, address):
+        self.node = Rabbit(address, management=True)
+        with open(self.node.root / "rabbitmq.conf", "a", encoding="utf-8") as settings:
+            settings.write("vm_memory_high_watermark.absolute = 400MB\n")
+
+    def launch(self, platform, name):
+        """It takes seconds in which other things can be done."""
+        self.node.map_ports()
+        self.instance = Instance(platform.folder, name, self.node.command(), self.node.address,
+                                 self.node.port)
+        return self
+
+    def keep(self, platform, name, service="rmq"):
+        platform.stores[service] = ("rabbitmq", credentials(
+            platform.folder, "rabbitmq", user="app", password=RABBIT_PASSWORD,
+            managementPort=self.node.management_port))
+        platform.add(service, self.instance, patience_s=90)
+        wait_until(self.node.ready, 90, f"RabbitMQ, see {self.node.root}")
+        return self
+
+    def connect(self):
+        """Again while the node is just starting, or somebody closes connections."""
+        return wait_until(self.try_connect, 60, "connected")
+
+    def try_connect(self):
+        import pika
+        try:
+            return BrokerClient(self.node)
+        except (pika.exceptions.AMQPError, OSError):
+            return None
+
+    @contextlib.contextmanager
+    def client(self, vhost="/"):
+        client = BrokerClient(self.node, vhost)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def names(self):
+        return [c["name"] for c in json.loads(
+            self.node.api("GET", "/api/connections?disable_stats=true").body)]
+
+    def listed(self, count):
+        wait_until(lambda: len(self.names()) == count, 20, f"{count} connections are listed")
+
+    def has(self, queue):
+        """Asked over HTTP: a connection could be closed by another fault."""
+        return self.node.api("GET", f"/api/queues/%2F/{queue}").status == 200
+
+    def depth(self, queue):
+        """None: there is no such queue."""
+        import pika
+        try:
+            return self.node.depth(queue)
+        except pika.exceptions.ChannelClosedByBroker as error:
+            assert error.reply_code == 404, error
+            return None
+
+    def delete(self, queue):
+        assert self.node.api("DELETE", f"/api/queues/%2F/{queue}").status == 204
+
+    def close(self):
+        self.instance.stop()
+        self.node.close()
+
+
+class BrokerClient:
+    """Connected, and reading what the broker says."""
+
+    def __init__(self, node, vhost="/"):
+        import pika
+        self.why, self.closing = "", False
+        self.connection = pika.BlockingConnection(pika.ConnectionParameters(
+            node.address, node.port, vhost, pika.PlainCredentials("app", RABBIT_PASSWORD),
+            socket_timeout=10))
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        import pika
+        try:
+            while not self.closing:
+                self.connection.process_data_events(time_limit=0.02)
+            self.connection.close()
+        except (pika.exceptions.AMQPError, OSError) as error:
+            self.why = str(error)
+
+    def lives(self):
+        return self.reader.is_alive()
+
+    def close(self):
+        self.closing = True
+        self.reader.join(10)

@@ -11,7 +11,8 @@ from chaos_lab import group_mount
 from conftest import BIN
 
 KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "network", "diskFill", "limits",
-         "tcp", "http", "dns", "postgres", "redis", "io", "ioThrottle"}
+         "tcp", "http", "dns", "postgres", "redis", "io", "ioThrottle",
+         "rabbitmq"}
 # What needs a table in a network namespace.
 NETNS_KINDS = {"partition", "network", "tcp", "http", "dns"}
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="privileges are taken away from root")

@@ -23,12 +23,12 @@ import pytest
 
 from chaos_fail import PATIENCE_S, FailingAgent, fail_each
 from chaos_kinds import ASIDE, KINDS, LACKS, MORE_JOBS, PARTNERS
-from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Instance, add_jobs,
+from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Alias, Instance, add_jobs,
                        app_fault, bridge, connects, echo_command, gateway_command, group_mount,
                        kill_fault, make_namespace, partition_fault, platform, sh, unshared_mounts)
 from conftest import BIN, ROOT, wait_until
 from proxy_lab import ZONE
-from stores_lab import PASSWORD, Cache, Database, credentials
+from stores_lab import PASSWORD, Broker, Cache, Database, credentials
 
 pytestmark = NEEDS_ROOT
 # All kinds are measured at once, within a lease; a sanitizer makes each of them slower.
@@ -164,6 +164,7 @@ def stores(web):
     platform.stores["pg"] = ("postgres", credentials(
         platform.folder, "postgres", user="postgres", password=PASSWORD, database="postgres"))
     platform.stores["redis"] = ("redis", credentials(platform.folder, "redis", password=PASSWORD))
+    broker = Broker("127.0.0.1").launch(platform, "rmq-51")
     first = Database(address, 5431)
     databases = {"pg-31": first, "pg-32": Database(address, 5432, template=first),
                  "pg-33": Database(address, 5433, template=first)}
@@ -171,13 +172,16 @@ def stores(web):
     try:
         for name, server in {**databases, **caches}.items():
             server.keep(platform, name)
-        platform.servers = {**databases, **caches}
+        broker.keep(platform, "rmq-51")
+        platform.add("rmq", Alias(broker.instance, "rmq-52"))
+        platform.servers = {**databases, **caches, "rmq-51": broker, "rmq-52": broker}
         platform.write()
         yield platform
     finally:
         for name, server in databases.items():
             if name in platform.instances:
                 server.stop()
+        broker.close()
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +273,7 @@ def measure(effects, since):
 class Lab:
     def __init__(self, lab, machine, folder, lost=None, inside=True):
         self.lab, self.machine = lab, machine
-        wait_until(lambda: all(i.ready() for i in lab.instances.values()), 10, "all ready")
+        wait_until(lambda: all(i.ready() for i in lab.instances.values()), 60, "all ready")
         self.before = machine.dump()
         self.agent = Agent(lab, folder, "--max-affected", "100%")
         self.agent.prefix = (machine.inside if inside else []) + (
@@ -330,7 +334,7 @@ class Lab:
         self.finish()
 
     def finish(self):
-        wait_until(lambda: all(i.ready() for i in self.lab.instances.values()), 10, "all ready")
+        wait_until(lambda: all(i.ready() for i in self.lab.instances.values()), 60, "all ready")
         assert not list(self.agent.journal.glob("*.fault"))
         assert self.agent.terminate() == 0, self.agent.log_file.read_text()
         after = self.machine.dump()
@@ -552,7 +556,8 @@ NOT_TOGETHER = {
     **dict.fromkeys(["kill (crash loop)", "pause (cgroup v2)", "pause (v1 freezer)",
                      "pause (SIGSTOP)", "memory", "io", "ioThrottle (v1 blkio)", "postgres (lock)",
                      "postgres (connections)", "postgres (terminate)", "redis (pause)",
-                     "redis (fill)", "redis (killClients)"], "with one other: the row above")}
+                     "redis (fill)", "redis (killClients)", "rabbitmq (fillQueue)",
+                     "rabbitmq (closeConnections)"], "with one other: the row above")}
 
 
 def packet_kinds(platform):

@@ -4,13 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <nettle/base64.h>
 #include <nettle/memops.h>
 #include <nettle/sha2.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/text.h"
 
 enum { CHUNK = 65536 };
 
@@ -71,4 +74,14 @@ bool io_secret_equal(const char *a, const char *b)
         return false;
     size_t len = strlen(a);
     return len == strlen(b) && memeql_sec(a, b, len) == 1;
+}
+
+bool io_base64(const void *data, size_t len, struct base_buf *out)
+{
+    size_t room = BASE64_ENCODE_RAW_LENGTH(len);
+    BASE_AUTO_FREE char *text = base_calloc(1, room + 1);
+    base64_encode_raw(text, len, data);
+    bool ok = base_buf_append(out, text, room);
+    explicit_bzero(text, room);
+    return ok;
 }

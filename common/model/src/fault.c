@@ -23,6 +23,7 @@ static const char *const kind_names[] = {
     [FAULT_REDIS] = "redis",
     [FAULT_IO] = "io",
     [FAULT_IO_THROTTLE] = "ioThrottle",
+    [FAULT_RABBITMQ] = "rabbitmq",
 };
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
@@ -81,6 +82,10 @@ static const struct codec_words redis_actions = CODEC_WORDS(redis_action_names);
 static const char *const redis_pause_names[] = {
     [FAULT_REDIS_PAUSE_ALL] = "all", [FAULT_REDIS_PAUSE_WRITES] = "writes"};
 static const struct codec_words redis_pauses = CODEC_WORDS(redis_pause_names);
+
+static const char *const rabbitmq_action_names[] = {
+    [FAULT_RABBITMQ_CLOSE] = "closeConnections", [FAULT_RABBITMQ_FILL] = "fillQueue"};
+static const struct codec_words rabbitmq_actions = CODEC_WORDS(rabbitmq_action_names);
 
 static const char *const state_names[] = {
     [FAULT_REQUESTED] = "requested", [FAULT_APPLYING] = "applying",
@@ -210,6 +215,11 @@ static const struct codec_field redis_fields[] = {
     {.key = "bytes", .type = CODEC_I64, .max = INT64_C(1) << 50, AT(redis.bytes)},
     {.key = "everyNs", .type = CODEC_NS, AT(redis.every)},
 };
+static const struct codec_field rabbitmq_fields[] = {
+    {.key = "action", .type = CODEC_WORD, .words = &rabbitmq_actions, AT(rabbitmq.action)},
+    {.key = "everyNs", .type = CODEC_NS, AT(rabbitmq.every)},
+    {.key = "bytes", .type = CODEC_I64, .max = INT64_C(1) << 30, AT(rabbitmq.bytes)},
+};
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
         .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
@@ -228,6 +238,7 @@ static const struct codec_shape http_shape = VARIANT("http", http_fields);
 static const struct codec_shape dns_shape = VARIANT("dns", dns_fields);
 static const struct codec_shape postgres_shape = VARIANT("postgres", postgres_fields);
 static const struct codec_shape redis_shape = VARIANT("redis", redis_fields);
+static const struct codec_shape rabbitmq_shape = VARIANT("rabbitmq", rabbitmq_fields);
 static const struct codec_shape *const variants[] = {
     [FAULT_KILL] = &kill_shape,
     [FAULT_PARTITION] = &partition_shape,
@@ -245,6 +256,7 @@ static const struct codec_shape *const variants[] = {
     [FAULT_REDIS] = &redis_shape,
     [FAULT_IO] = &model_io_shape,
     [FAULT_IO_THROTTLE] = &model_throttle_shape,
+    [FAULT_RABBITMQ] = &rabbitmq_shape,
 };
 
 static const struct codec_field spec_fields[] = {
@@ -426,6 +438,7 @@ const char *fault_track_refused(enum fault_kind kind)
         return "it fills a file system, whoever lives there";
     case FAULT_POSTGRES:
     case FAULT_REDIS:
+    case FAULT_RABBITMQ:
         return of_a_store;
     default:
         return NULL;
@@ -455,6 +468,11 @@ const char *fault_postgres_action_name(enum fault_postgres_action action)
 const char *fault_redis_action_name(enum fault_redis_action action)
 {
     return codec_word(&redis_actions, action);
+}
+
+const char *fault_rabbitmq_action_name(enum fault_rabbitmq_action action)
+{
+    return codec_word(&rabbitmq_actions, action);
 }
 
 const char *fault_state_name(enum fault_state state)

@@ -293,6 +293,11 @@ struct scn_fault {
         int64_t read_ops; /* a second; 0: not limited */
         int64_t write_ops;
     } throttle;
+    struct {
+        enum fault_rabbitmq_action action;
+        struct dur_ns every;
+        uint64_t bytes;
+    } rabbitmq;
 };
 
 struct scn_probe {

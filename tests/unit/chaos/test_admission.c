@@ -97,12 +97,12 @@ static void what_cannot_follow_is_refused_with_the_reason(void **state)
         enum fault_kind kind;
         const char *why; /* NULL: it can */
     } kinds[] = {
-        {FAULT_KILL, "every"},      {FAULT_PARTITION, NULL}, {FAULT_APP, NULL},
-        {FAULT_PAUSE, NULL},        {FAULT_CPU, NULL},       {FAULT_MEMORY, NULL},
-        {FAULT_NETWORK, NULL},      {FAULT_LIMITS, NULL},    {FAULT_DISK_FILL, "file system"},
-        {FAULT_TCP, NULL},          {FAULT_HTTP, NULL},      {FAULT_DNS, NULL},
-        {FAULT_POSTGRES, "server"}, {FAULT_REDIS, "server"}, {FAULT_IO, NULL},
-        {FAULT_IO_THROTTLE, NULL},
+        {FAULT_KILL, "every"},      {FAULT_PARTITION, NULL},    {FAULT_APP, NULL},
+        {FAULT_PAUSE, NULL},        {FAULT_CPU, NULL},          {FAULT_MEMORY, NULL},
+        {FAULT_NETWORK, NULL},      {FAULT_LIMITS, NULL},       {FAULT_DISK_FILL, "file system"},
+        {FAULT_TCP, NULL},          {FAULT_HTTP, NULL},         {FAULT_DNS, NULL},
+        {FAULT_POSTGRES, "server"}, {FAULT_REDIS, "server"},    {FAULT_IO, NULL},
+        {FAULT_IO_THROTTLE, NULL},  {FAULT_RABBITMQ, "server"},
     };
     assert_int_equal(sizeof kinds / sizeof *kinds, FAULT_KIND_COUNT);
     struct fault_spec spec = fault(id_a, first, 1);

@@ -55,6 +55,8 @@
     HEAD("ioThrottle")                                                                             \
     "'ioThrottle':{'path':'/s','readRate':65536,'writeRate':0,'readOps':0,'writeOps':100}}"
 
+#define RABBITMQ HEAD("rabbitmq") "'rabbitmq':{'action':'closeConnections','everyNs':7,'bytes':0}}"
+
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
     "'state':'gone','end':'expired','wasActive':true,'error':'late','requestedAtNs':1,"            \
@@ -96,6 +98,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, REDIS);
     assert_round_trip(&fault_spec_case, IO);
     assert_round_trip(&fault_spec_case, THROTTLE);
+    assert_round_trip(&fault_spec_case, RABBITMQ);
     assert_round_trip(&fault_spec_case, FOLLOWS);
     assert_round_trip(&fault_record_case, RECORD);
     assert_round_trip(&fault_record_case, FOLLOWED);
@@ -120,6 +123,7 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, REDIS);
     assert_every_key_guarded(&fault_spec_case, IO);
     assert_every_key_guarded(&fault_spec_case, THROTTLE);
+    assert_every_key_guarded(&fault_spec_case, RABBITMQ);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -200,6 +204,9 @@ static void test_bad_values(void **state)
         {THROTTLE, {"ioThrottle/path", "''"}},
         {THROTTLE, {"ioThrottle/readRate", "-1"}},
         {THROTTLE, {"ioThrottle/writeOps", "'max'"}},
+        {RABBITMQ, {"rabbitmq/action", "'stopApp'"}},
+        {RABBITMQ, {"rabbitmq/everyNs", "-1"}},
+        {RABBITMQ, {"rabbitmq/bytes", "2000000000"}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_bad_value(&fault_spec_case, cases[i].sample, cases[i].bad.pointer,

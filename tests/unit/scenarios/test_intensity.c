@@ -63,7 +63,8 @@ static void some_kinds_have_no_size(void **state)
     assert_false(scn_can_grow(FAULT_PAUSE));
     assert_false(scn_can_grow(FAULT_TCP) || scn_can_grow(FAULT_HTTP) || scn_can_grow(FAULT_DNS));
     assert_false(scn_can_grow(FAULT_POSTGRES) || scn_can_grow(FAULT_REDIS));
-    assert_false(scn_can_grow(FAULT_IO) || scn_can_grow(FAULT_IO_THROTTLE));
+    assert_false(scn_can_grow(FAULT_RABBITMQ) || scn_can_grow(FAULT_IO) ||
+                 scn_can_grow(FAULT_IO_THROTTLE));
     assert_true(scn_can_grow(FAULT_APP) && scn_can_grow(FAULT_NETWORK));
     struct fault_spec kill = {.kind = FAULT_KILL, .kill = {.signal = 9}};
     scn_scale(&kill, 0.5);

@@ -232,7 +232,7 @@ static const struct {
     {", kill: {}", "",
      "s.yaml:15:7: spec.faults[0]: a kind of fault is missing, expected one of kill, partition, "
      "app, pause, cpu, memory, network, diskFill, limits, tcp, http, dns, postgres, redis, io, "
-     "ioThrottle"},
+     "ioThrottle, rabbitmq"},
     {"kill: {}", "clock: {offset: 1h}",
      "s.yaml:15:53: spec.faults[0].clock: there is no clock skew: a process gets another clock "
      "only by being changed from inside (ptrace, the vDSO), where nothing takes that back when "
@@ -252,6 +252,10 @@ static const struct {
     {"kill: {}", "io: {mode: append}", "expected one of write, read, both"},
     {"kill: {}", "io: {size: 1kB}", "is out of range, expected 1MiB to 64GiB"},
     {"kill: {}", "io: {rate: 1000}", "the bare number 1000 needs a unit"},
+    {"kill: {}", "rabbitmq: {}", "a way to break it is missing"},
+    {"kill: {}", "rabbitmq: {fillQueue: {size: 1GiB}}", "is out of range, expected 1MiB to 256MiB"},
+    {"kill: {}", "rabbitmq: {closeConnections: {every: 10ms}}",
+     "rabbitmq.closeConnections.every: expected 0s (once) or at least 100ms"},
     {"kill: {}", "ioThrottle: {}", "spec.faults[0].ioThrottle: does nothing, expected one of "},
     {"kill: {}", "ioThrottle: {readRate: 1kB}", "is out of range, expected 64KiB to 64GiB"},
     {"kill: {}", "ioThrottle: {writeRate: 1MiB, writeOps: 100}",

@@ -24,9 +24,10 @@ enum fault_kind {
     FAULT_POSTGRES,
     FAULT_REDIS,
     FAULT_IO,
-    FAULT_IO_THROTTLE
+    FAULT_IO_THROTTLE,
+    FAULT_RABBITMQ
 };
-enum { FAULT_KIND_COUNT = FAULT_IO_THROTTLE + 1 };
+enum { FAULT_KIND_COUNT = FAULT_RABBITMQ + 1 };
 /* A kind that others have and this tool refuses: why, and what to do instead. */
 #define FAULT_CLOCK "clock"
 #define FAULT_CLOCK_REFUSED                                                                        \
@@ -134,6 +135,12 @@ enum fault_redis_action {
     FAULT_REDIS_KILL   /* clients are disconnected, once or `every` */
 };
 enum fault_redis_pause { FAULT_REDIS_PAUSE_ALL, FAULT_REDIS_PAUSE_WRITES };
+
+/* What befalls a RabbitMQ node, through its management interface. */
+enum fault_rabbitmq_action {
+    FAULT_RABBITMQ_CLOSE, /* connections of others are closed, once or `every` */
+    FAULT_RABBITMQ_FILL   /* a queue of the fault's own takes up memory */
+};
 
 /* What workers do with a file of theirs. */
 enum fault_io_mode { FAULT_IO_WRITE, FAULT_IO_READ, FAULT_IO_BOTH };
@@ -261,6 +268,11 @@ struct fault_spec {
             char *path; /* a folder in the platform's state folder: on the device that is meant */
             int64_t limits[FAULT_IO_LIMITS];
         } throttle;
+        struct {
+            enum fault_rabbitmq_action action;
+            struct dur_ns every; /* close; 0: once */
+            int64_t bytes;       /* fill; else 0 */
+        } rabbitmq;
     };
 };
 
@@ -371,6 +383,7 @@ const char *fault_toxic_name(enum fault_toxic toxic); /* as in scenarios: "limit
 const char *fault_http_action_name(enum fault_http_action action); /* "slowBody" */
 const char *fault_postgres_action_name(enum fault_postgres_action action);
 const char *fault_redis_action_name(enum fault_redis_action action);
+const char *fault_rabbitmq_action_name(enum fault_rabbitmq_action action);
 const char *fault_state_name(enum fault_state state);
 const char *fault_end_name(enum fault_end end);
 bool fault_kind_parse(const char *word, enum fault_kind *out);

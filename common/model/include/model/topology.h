@@ -18,7 +18,9 @@
  *          "find":{"by":"unit"|"command"|"port"|"cgroup"|"pod","value":"..."}|null}]}]}
  * credentialsFile: on the agent's host, readable by its owner alone, who is root or the agent's
  * user:
- *   {"user":"...","password":"...","database":"..."}; by them the agent speaks to a store.
+ *   {"user":"...","password":"...","database":"..."}; by them the agent speaks to a store. Of
+ *   RabbitMQ the database is the virtual host ("/" when left out), and "managementPort" that of its
+ *   management plugin (15672 when left out)
  * find: who nobody keeps a statusFile of. The agent of that host looks for its processes in /proc:
  *   unit     "nginx.service"          command  "*nginx: master*" (fnmatch(3) over the words)
  *   port     "8080", listening in the agent's network namespace
