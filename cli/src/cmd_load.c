@@ -171,8 +171,7 @@ static int take_scenario(struct load_adhoc *adhoc)
 
 static enum exit_code send_load(struct session *session)
 {
-    int code =
-        session->adhoc.mode == LOAD_ADHOC_SCENARIO ? take_scenario(&session->adhoc) : -1;
+    int code = session->adhoc.mode == LOAD_ADHOC_SCENARIO ? take_scenario(&session->adhoc) : -1;
     if (code >= 0)
         return (enum exit_code)code;
     if (session->adhoc.workers > 0)

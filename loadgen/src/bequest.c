@@ -24,10 +24,10 @@ static bool put_cookies(const struct load_flow_code *flow, json_t *cookies, stru
 {
     for (size_t i = 0; i < flow->jar.count; i++) {
         const struct load_cookie *cookie = &flow->jar.cookies[i];
-        json_t *one = json_pack("{s:s, s:s, s:s, s:I, s:I, s:b}", "name", cookie->name, "value",
-                                cookie->value, "path", cookie->path, "expiresNs",
-                                (json_int_t)cookie->expires, "born", (json_int_t)cookie->born,
-                                "secure", cookie->secure);
+        json_t *one =
+            json_pack("{s:s, s:s, s:s, s:I, s:I, s:b}", "name", cookie->name, "value",
+                      cookie->value, "path", cookie->path, "expiresNs", (json_int_t)cookie->expires,
+                      "born", (json_int_t)cookie->born, "secure", cookie->secure);
         if (json_array_append_new(cookies, one) != 0)
             return base_fail(err, BASE_INVALID,
                              "the setup of flow \"%s\" got the cookie \"%s\", which is no text in "
@@ -67,8 +67,7 @@ static bool take_values(struct load_flow_code *flow, const json_t *values, struc
         if (value == NULL)
             continue;
         if (!json_is_string(value))
-            return base_fail(err, BASE_CORRUPT, "%s: \"%s\" is no text", where,
-                             flow->variables[i]);
+            return base_fail(err, BASE_CORRUPT, "%s: \"%s\" is no text", where, flow->variables[i]);
         free(flow->values[i]);
         flow->values[i] = base_str_dup(json_string_value(value));
     }

@@ -39,9 +39,9 @@ struct load_leader {
     size_t heard; /* messages, for the present turn */
     struct load_peers peers;
     enum stage stage;
-    bool stopped; /* "stop" was said */
-    bool tears;   /* flows have a teardown, which is worker 0's */
-    bool torn;    /* "teardown" was said */
+    bool stopped;  /* "stop" was said */
+    bool tears;    /* flows have a teardown, which is worker 0's */
+    bool torn;     /* "teardown" was said */
     json_t *setup; /* what worker 0's left; NULL: nothing */
     struct load_cluster_clock clock;
     struct dur_ns slowest; /* round trip of a worker */
@@ -395,8 +395,7 @@ static bool gather(struct load_leader *leader, struct base_error *err)
     struct dur_ns waited = base_mono_sub(base_mono_now(), leader->began);
     if (!leader->stopped && each_peer(leader, is_ready))
         return say_go(leader, err);
-    int64_t patience =
-        leader->config.patience.ns + load_spec_once_limit(leader->spec, true).ns;
+    int64_t patience = leader->config.patience.ns + load_spec_once_limit(leader->spec, true).ns;
     if (!leader->stopped && waited.ns > patience && !give_up_gathering(leader, err))
         return false;
     if (leader->stopped)

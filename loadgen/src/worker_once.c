@@ -134,7 +134,8 @@ static void next_flow(struct load_worker *w)
 bool load_once_begin(struct load_worker *w, enum load_part_of part)
 {
     struct load_flows *flows = w->flows;
-    if (flows == NULL || !flows->first || flows->once.failed || !load_program_has(flows->program, part))
+    if (flows == NULL || !flows->first || flows->once.failed ||
+        !load_program_has(flows->program, part))
         return false;
     flows->once.active = true;
     flows->once.on_ready = w->pool.on_ready;

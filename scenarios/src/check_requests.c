@@ -8,9 +8,9 @@ static void check_keys(struct scn_reporter *reporter, const struct scn_route *ro
     static const struct {
         const char *key;
         enum load_speech protocol;
-    } rules[] = {{"method", LOAD_SPEECH_HTTP},   {"headers", LOAD_SPEECH_HTTP},
-                 {"body", LOAD_SPEECH_HTTP},     {"bodyFile", LOAD_SPEECH_HTTP},
-                 {"until", LOAD_SPEECH_TCP},     {"answerBytes", LOAD_SPEECH_TCP}};
+    } rules[] = {{"method", LOAD_SPEECH_HTTP}, {"headers", LOAD_SPEECH_HTTP},
+                 {"body", LOAD_SPEECH_HTTP},   {"bodyFile", LOAD_SPEECH_HTTP},
+                 {"until", LOAD_SPEECH_TCP},   {"answerBytes", LOAD_SPEECH_TCP}};
     for (size_t k = 0; k < sizeof rules / sizeof rules[0]; k++) {
         scn_at(reporter, "spec.load.routes[%zu].%s", i, rules[k].key);
         if (scn_scenario_has(reporter->scenario, reporter->path) &&
@@ -79,8 +79,9 @@ static void check_asker(struct scn_reporter *reporter, const char *service, bool
     if (scn_spoiled(reporter))
         return;
     if (probe)
-        scn_say(reporter, "asks by HTTP, but the load's targets speak %s, expected a probe by tcp, "
-                          "redis, sql or exec",
+        scn_say(reporter,
+                "asks by HTTP, but the load's targets speak %s, expected a probe by tcp, "
+                "redis, sql or exec",
                 spoken);
     else
         scn_say(reporter,

@@ -134,8 +134,9 @@ static const struct scn_field route_fields[] = {
      .type = SCN_PATH,
      AT(path),
      .choice = LOAD_SPEECH_HTTP + 1,
-     .help = "HTTP: path with the query; {{seq}} and {{rand}} in it, as in headers and body, differ "
-             "from request to request."},
+     .help =
+         "HTTP: path with the query; {{seq}} and {{rand}} in it, as in headers and body, differ "
+         "from request to request."},
     {.key = "weight",
      .type = SCN_INTEGER,
      AT(weight),

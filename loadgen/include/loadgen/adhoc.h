@@ -12,7 +12,8 @@ enum load_adhoc_mode {
     LOAD_ADHOC_SEND, /* with workers > 0: by those, which this one leads */
     LOAD_ADHOC_MERGE,
     LOAD_ADHOC_JOIN,    /* as a worker */
-    LOAD_ADHOC_SCENARIO /* as LOAD_ADHOC_SEND, but the caller is to put a scenario's load into spec */
+    LOAD_ADHOC_SCENARIO /* as LOAD_ADHOC_SEND, but the caller is to put a scenario's load into spec
+                         */
 };
 
 struct load_adhoc {

@@ -129,7 +129,8 @@ struct scn_check {
     struct dur_ns timeout;
 };
 
-/* Where a file has no steadyState but probes of mode before, which are asked for it all the same. */
+/* Where a file has no steadyState but probes of mode before, which are asked for it all the same.
+ */
 #define SCN_STEADY_FOR    "2s"
 #define SCN_STEADY_WITHIN "30s"
 

@@ -42,7 +42,8 @@ static void test_files_become_text(void **state)
 {
     (void)state;
     static const char *const columns[] = {"name"};
-    static const char text[] = "name\nB\xc3\xb6" "b\n";
+    static const char text[] = "name\nB\xc3\xb6"
+                               "b\n";
     struct bench bench;
     struct load_rows rows;
     start(&bench, text, strlen(text));
@@ -53,7 +54,8 @@ static void test_files_become_text(void **state)
     assert_string_equal(bench.spec.feeders[0].text, text);
     (void)unlink(bench.path); /* another host has none */
     assert_true(load_rows_read(&rows, &bench.spec.feeders[0], columns, 1, NULL));
-    assert_string_equal(load_rows_cell(&rows, 0, 0), "B\xc3\xb6" "b");
+    assert_string_equal(load_rows_cell(&rows, 0, 0), "B\xc3\xb6"
+                                                     "b");
     load_rows_fini(&rows);
     stop(&bench);
     start(&bench, "", 0);
@@ -65,7 +67,7 @@ static void test_files_become_text(void **state)
 static void test_what_cannot_be_carried(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"a\0b", "a\xff" "b", "ab\xc3"};
+    static const char *const bad[] = {"a\0b", "ab\xff", "ab\xc3"};
     struct bench bench;
     struct base_error err;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

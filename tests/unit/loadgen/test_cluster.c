@@ -121,8 +121,7 @@ static void test_what_is_due_of_flows_and_users(void **state)
                                 {.route = first, .counts.intended = 5},
                                 {.route = second, .counts.intended = 4},
                                 {.route = first, .counts.intended = 2}};
-    const struct load_result result = {
-        .parts = parts, .part_count = 4, .total.intended = 14};
+    const struct load_result result = {.parts = parts, .part_count = 4, .total.intended = 14};
     assert_int_equal(load_cluster_begun(&spec, &result), 10);
     spec.flow_count = 0;
     assert_int_equal(load_cluster_begun(&spec, &result), 14);

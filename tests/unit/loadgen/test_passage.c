@@ -303,8 +303,8 @@ static void test_rows_are_dealt_to_processes_in_turn(void **state)
     for (uint32_t index = 0; index < 2; index++) {
         struct bench bench = {.program = NULL};
         char why[LOAD_WHY_MAX] = "";
-        start(&bench, "{'name':'a','method':'GET','path':'/{{people.name|url}}/{{again.mail|url}}'}",
-              "");
+        start(&bench,
+              "{'name':'a','method':'GET','path':'/{{people.name|url}}/{{again.mail|url}}'}", "");
         bench.program->share = (struct load_share){.index = index, .of = 2};
         struct load_passage *p = begin(&bench, 0);
         assert_string_equal(load_rows_cell(bench.program->rows[0], p->rows[0], 0), names[index]);
@@ -401,8 +401,10 @@ static void test_what_setup_leaves_travels(void **state)
     start(&from, step, setup);
     struct load_passage *p = load_passage_new(from.program, 0, LOAD_PART_SETUP, 0, NULL, why);
     assert_true(load_passage_make(p, &from.rng, why));
-    answer(p, OK("X-Id: B\u00f6b\r\nSet-Cookie: sid=7; Path=/x\r\nSet-Cookie: a=b; Max-Age=900\r\n",
-                 ""), NULL);
+    answer(
+        p,
+        OK("X-Id: B\u00f6b\r\nSet-Cookie: sid=7; Path=/x\r\nSet-Cookie: a=b; Max-Age=900\r\n", ""),
+        NULL);
     load_passage_bequeath(p);
     assert_true(load_program_bequest(from.program, &bequest, &err));
     char *text = model_json_dump_line(bequest);

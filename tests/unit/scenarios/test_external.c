@@ -91,13 +91,13 @@ static void test_other_protocols(void **state)
 static void test_plain_tcp(void **state)
 {
     (void)state;
-    static const char text[] = HEAD
-        "  target: {kind: external, urls: ['tcp://10.1.2.3:7']}\n"
-        "  duration: 20s\n"
-        "  load:\n"
-        "    rate: 100/s\n"
-        "    routes: [{name: a, send: \"get x\\r\\n\", until: \"END\\r\\n\"},\n"
-        "             {name: b, send: x, answerBytes: 5}]\n";
+    static const char text[] =
+        HEAD "  target: {kind: external, urls: ['tcp://10.1.2.3:7']}\n"
+             "  duration: 20s\n"
+             "  load:\n"
+             "    rate: 100/s\n"
+             "    routes: [{name: a, send: \"get x\\r\\n\", until: \"END\\r\\n\"},\n"
+             "             {name: b, send: x, answerBytes: 5}]\n";
     struct scn_scenario scenario = parsed(text);
     struct scn_problems problems = {.items = NULL};
     struct topo topo;
@@ -235,12 +235,9 @@ static void test_external_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_external),
-        cmocka_unit_test(test_other_protocols),
-        cmocka_unit_test(test_plain_tcp),
-        cmocka_unit_test(test_every_scheme_is_an_origin),
-        cmocka_unit_test(test_external_over_tls),
-        cmocka_unit_test(test_external_refused),
+        cmocka_unit_test(test_external),          cmocka_unit_test(test_other_protocols),
+        cmocka_unit_test(test_plain_tcp),         cmocka_unit_test(test_every_scheme_is_an_origin),
+        cmocka_unit_test(test_external_over_tls), cmocka_unit_test(test_external_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

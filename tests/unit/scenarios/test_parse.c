@@ -491,7 +491,8 @@ static const struct {
      "s.yaml:7:46: spec.load.routes[0].path: the targets are redis://, expected \"command\""},
     {SPOKEN("http://h", "{name: a, command: PING}"),
      "spec.load.routes[0].command: the targets are http://, expected \"path\""},
-    {SPOKEN("'tls://h:1'", "{name: a, command: PING}"), "the targets are tls://, expected \"send\""},
+    {SPOKEN("'tls://h:1'", "{name: a, command: PING}"),
+     "the targets are tls://, expected \"send\""},
     {SPOKEN("redis://h, rediss://h", "{name: a, command: PING}"),
      "spec.target.urls[1]: rediss:// and redis:// are mixed"},
     {SPOKEN("redis://h", "{name: a, command: PING, method: GET}"),
@@ -504,7 +505,8 @@ static const struct {
     {SPOKEN("redis://h", "{name: a, command: PING}") "  steadyState: {checks: [{name: up}]}\n",
      "spec.steadyState.checks[0]: asks by HTTP, but the load's targets speak redis"},
     {SPOKEN("'tcp://h:1'", "{name: a, send: x}") "  probes: [{name: up, http: {path: /}}]\n",
-     "spec.probes[0].http: asks by HTTP, but the load's targets speak tcp, expected a probe by tcp"},
+     "spec.probes[0].http: asks by HTTP, but the load's targets speak tcp, expected a probe by "
+     "tcp"},
     {HEAD "  target: {kind: external, urls: [redis://h]}\n  duration: 20s\n"
           "  load: {rate: 1/s, http2: true, routes: [{name: a, command: PING}]}\n",
      "spec.load: the engine \"curl\", http2, a proxy and a unix socket are for HTTP"},
@@ -528,7 +530,6 @@ static void test_what_is_spoken_with_whom(void **state)
     }
     assert_int_equal(wrong, 0);
 }
-
 
 /* "err" happens twice, as err-1 and err-2. */
 static void test_the_names_of_repetitions_are_taken(void **state)

@@ -217,7 +217,7 @@ enum load_cause {
     LOAD_CAUSE_GOAWAY,         /* reset: the connection was to end, and this one was not served */
     LOAD_CAUSE_REFUSED_STREAM, /* reset: RST_STREAM with REFUSED_STREAM: it was not served */
     LOAD_CAUSE_STREAM_RESET,   /* reset: RST_STREAM with any other code */
-    LOAD_CAUSE_UNUSABLE,        /* connect: made, but given up after the first request failed */
+    LOAD_CAUSE_UNUSABLE,       /* connect: made, but given up after the first request failed */
     LOAD_CAUSE_COUNT
 };
 
