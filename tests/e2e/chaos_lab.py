@@ -194,23 +194,6 @@ class Instance:
                 "statusFile": str(self.status_file), "logFile": str(self.log_file)}
 
 
-class Alias:
-    """An instance under a second name: two faults of one kind are for two targets, and starting
-    another process may take seconds."""
-
-    def __init__(self, instance, name):
-        self.instance, self.name = instance, name
-
-    def __getattr__(self, name):
-        return getattr(self.instance, name)
-
-    def topology(self):
-        return {**self.instance.topology(), "name": self.name}
-
-    def stop(self):
-        pass  # the other name's
-
-
 class Platform:
     def __init__(self, folder, mode):
         self.folder, self.mode = folder, mode

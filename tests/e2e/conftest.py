@@ -37,9 +37,9 @@ def run(*args, timeout=120, env=None, **kwargs):
 
 # Files by how long they take, measured: with --dist loadfile the longest must not begin last. Any
 # other file follows in the order of its name.
-LONGEST = ["test_d_sandbox", "test_m_experiments", "test_o_deaths", "test_f_agent",
-           "test_n_signals", "test_e_load", "test_f_matrix", "test_f_network", "test_n_verdicts",
-           "test_f_proxy", "test_f_netem", "test_m_orchestration"]
+LONGEST = ["test_f_matrix", "test_d_sandbox", "test_m_experiments", "test_o_deaths", "test_f_agent",
+           "test_n_signals", "test_e_load", "test_f_network", "test_n_verdicts", "test_f_proxy",
+           "test_f_netem", "test_m_orchestration"]
 
 
 def pytest_collection_modifyitems(items):

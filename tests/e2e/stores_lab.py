@@ -209,6 +209,23 @@ def rabbitmq_fault(action, targets=("rmq-1",), every_s=0.0, mib=0, service="rmq"
                  bytes=mib << 20, **more)
 
 
+class Alias:
+    """An instance under a second name: two faults of one kind are for two targets, and starting
+    another process may take seconds."""
+
+    def __init__(self, instance, name):
+        self.instance, self.name = instance, name
+
+    def __getattr__(self, name):
+        return getattr(self.instance, name)
+
+    def topology(self):
+        return {**self.instance.topology(), "name": self.name}
+
+    def stop(self):
+        pass  # the other name's
+
+
 class Broker:
     """A RabbitMQ node whose process an Instance keeps, and ordinary clients of it (pika)."""
 

@@ -23,12 +23,12 @@ import pytest
 
 from chaos_fail import PATIENCE_S, FailingAgent, fail_each
 from chaos_kinds import ASIDE, KINDS, LACKS, MORE_JOBS, PARTNERS
-from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Alias, Instance, add_jobs,
+from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Instance, add_jobs,
                        app_fault, bridge, connects, echo_command, gateway_command, group_mount,
                        kill_fault, make_namespace, partition_fault, platform, sh, unshared_mounts)
 from conftest import BIN, ROOT, wait_until
 from proxy_lab import ZONE
-from stores_lab import PASSWORD, Broker, Cache, Database, credentials
+from stores_lab import PASSWORD, Alias, Broker, Cache, Database, credentials
 
 pytestmark = NEEDS_ROOT
 # All kinds are measured at once, within a lease; a sanitizer makes each of them slower.
