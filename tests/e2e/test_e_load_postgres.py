@@ -137,6 +137,8 @@ def test_a_timeout_replaces_the_connection(server, load):
     one = load.finish(plan)
     result = check_sums(one)
     causes = {name: n for name, n in result["total"]["causes"].items() if n}
+    # Who has waited for the new connection until his own time was over, was not sent.
+    causes.pop("connect_timeout", 0)
     assert causes == {"silent": 1, "behind": 3}, result["notes"]
     assert result["total"]["ok"] == result["total"]["sent"] - 4 > 20
     assert total(one.histograms()["steady/-/connect"]) == 2

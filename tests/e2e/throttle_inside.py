@@ -17,6 +17,7 @@ from services import free_port
 from test_f_io import MIB, speed_in
 
 LEASE_S = 3.0
+MOST = MIB // 2  # bytes a second: what a busy machine leaves to a kernel inside it is far more
 ROOT = pathlib.Path("/run/groups")
 DISK = pathlib.Path("/run/disk")
 
@@ -83,7 +84,7 @@ def test_doctor_names_the_means(platform):
 
 
 @pytest.mark.parametrize("limits, key, way, unit", [
-    (dict(write=MIB), "wbps", "write", 1), (dict(read_ops=50), "riops", "read", 4096)], ids=str)
+    (dict(write=MOST), "wbps", "write", 1), (dict(read_ops=50), "riops", "read", 4096)], ids=str)
 def test_a_disk_gives_no_more_than_that(agent, platform, limits, key, way, unit):
     group, other = platform.groups
     [most] = limits.values()
@@ -106,11 +107,11 @@ def test_a_limit_of_somebody_else_stays(agent, platform):
     device = device_of(DISK)
     (group / "io.max").write_text(f"{device} wbps=9999999 riops=777")
     try:
-        status, record = agent.post(throttle_fault(DISK, ["jobs-1"], write=MIB, lease_s=LEASE_S))
+        status, record = agent.post(throttle_fault(DISK, ["jobs-1"], write=MOST, lease_s=LEASE_S))
         assert (status, record["appliedAtNs"]) == (409, 0), record
         assert "by somebody else" in record["error"]
-        spec, _ = inject(agent, read=MIB)  # the same line, another key
-        assert max_of(group, device) == {"rbps": str(MIB), "wbps": "9999999", "riops": "777",
+        spec, _ = inject(agent, read=MOST)  # the same line, another key
+        assert max_of(group, device) == {"rbps": str(MOST), "wbps": "9999999", "riops": "777",
                                          "wiops": "max"}
         assert agent.delete(spec)[0] == 200
         assert max_of(group, device) == {"rbps": "max", "wbps": "9999999", "riops": "777",
@@ -122,7 +123,7 @@ def test_a_limit_of_somebody_else_stays(agent, platform):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_it_is_lifted_whatever_becomes_of_the_agent(agent, platform, number):
     group = platform.groups[0]
-    spec, _ = inject(agent, write=MIB)
+    spec, _ = inject(agent, write=MOST)
     assert throttled(group)
     since = time.monotonic()
     agent.signal(number)
@@ -139,7 +140,7 @@ def test_it_is_lifted_whatever_becomes_of_the_agent(agent, platform, number):
 
 def test_a_target_that_restarts_stays_throttled(agent, platform):
     group = platform.groups[0]
-    spec, _ = inject(agent, write=MIB)
+    spec, _ = inject(agent, write=MOST)
     os.kill(platform.instances["jobs-1"].process.pid, signal.SIGKILL)
     wait_until(platform.instances["jobs-1"].ready, 10, "back")
     assert agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 3_000_000_000})[0] == 200
