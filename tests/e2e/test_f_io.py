@@ -199,10 +199,10 @@ def rules(disks):
 
 @THROTTLE
 @pytest.mark.parametrize("limit, way, block, file", [
-    (dict(write=2 * MIB), "write", 32 << 10, "write_bps_device"),
-    (dict(read=2 * MIB), "read", 32 << 10, "read_bps_device"),
-    (dict(write_ops=100), "write", 4096, "write_iops_device"),
-    (dict(read_ops=100), "read", 4096, "read_iops_device")], ids=str)
+    (dict(write=MIB // 2), "write", 32 << 10, "write_bps_device"),
+    (dict(read=MIB // 2), "read", 32 << 10, "read_bps_device"),
+    (dict(write_ops=50), "write", 4096, "write_iops_device"),
+    (dict(read_ops=50), "read", 4096, "read_iops_device")], ids=str)
 def test_a_disk_gives_no_more_than_that(agent, disks, limit, way, block, file):
     [most] = limit.values()
     unit = block if "ops" in file else 1
@@ -210,7 +210,7 @@ def test_a_disk_gives_no_more_than_that(agent, disks, limit, way, block, file):
     record = inject(agent, spec)
     assert rules(disks) == {file: most}
     got = speed(disks, way, block) / unit
-    assert 0.4 * most <= got <= 1.6 * most, (got, most)
+    assert 0.1 * most <= got <= 1.6 * most, (got, most)  # others use that disk as well
     free = speed(disks, "read" if way == "write" else "write", block, 0.1) / unit
     assert free > 2 * most, "the other direction is as it was"
     before, during = evidence(record, "before"), evidence(record, "during")
