@@ -13,9 +13,11 @@ struct requests {
     struct load_curl_request *list;
 };
 
-/* Over HTTP/1.1 all connections of a thread have one multi handle. Each of HTTP/2's has its own: a
- * multi handle opens as many as it likes when requests come faster than connections (7.88), and
- * here no more are in flight than the one can carry. */
+/* Over HTTP/1.1 some connections share a multi handle: for each request it looks through all of its
+ * own for one that is free. Each of HTTP/2's has its own: a multi handle opens as many as it likes
+ * when requests come faster than connections (7.88), and here no more are in flight than the one can
+ * carry. */
+enum { CONNECTIONS_EACH = 16 };
 struct thread {
     struct load_curl *list;
     size_t count;
@@ -286,10 +288,10 @@ static bool pool_init(struct load_pool *pool, const void *prepared, struct base_
     const struct requests *requests = prepared;
     const struct load_spec *spec = pool->spec;
     struct thread *thread = base_calloc(1, sizeof *thread);
-    size_t count = spec->http2 ? pool->connections : 1;
-    size_t kept = spec->http2 ? 1 : pool->connections;
+    size_t kept = spec->http2 ? 1 : CONNECTIONS_EACH;
+    size_t count = (pool->connections + kept - 1) / kept;
     pool->engine = thread;
-    thread->slots_each = spec->http2 ? (spec->streams > 1 ? spec->streams : 1) : kept;
+    thread->slots_each = spec->http2 && spec->streams > 1 ? spec->streams : kept;
     thread->list = base_calloc(count, sizeof *thread->list);
     if (!check_tls(&spec->tls, err) || !make_headers(thread, requests, err))
         return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The libcurl engine, for what the native ones cannot: proxies and unix sockets, with HTTP/2, too.
- * One multi handle for each thread (HTTP/2: for each connection), on the thread's own loop.
+ * A multi handle for some connections each (HTTP/2: for one), on the thread's own loop.
  *
  * Design notes. A connection of the worker is an easy handle here, used again for every request:
  * one of HTTP/1.1's requests, or one of HTTP/2's streams. On which of its connections libcurl sends

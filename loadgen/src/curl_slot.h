@@ -25,7 +25,7 @@ enum load_curl_state {
 
 TAILQ_HEAD(load_curl_slots, load_curl_slot);
 
-/* What the slots of one thread share, or with HTTP/2 those of one connection. */
+/* What the slots of one multi handle share. */
 struct load_curl {
     struct load_pool *pool;
     const struct load_curl_request *requests;
