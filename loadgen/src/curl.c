@@ -15,8 +15,8 @@ struct requests {
 
 /* Over HTTP/1.1 some connections share a multi handle: for each request it looks through all of its
  * own for one that is free. Each of HTTP/2's has its own: a multi handle opens as many as it likes
- * when requests come faster than connections (7.88), and here no more are in flight than the one can
- * carry. */
+ * when requests come faster than connections (7.88), and here no more are in flight than the one
+ * can carry. */
 enum { CONNECTIONS_EACH = 16 };
 struct thread {
     struct load_curl *list;

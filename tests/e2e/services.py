@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """PostgreSQL, users and gateway as real processes on 127.0.0.1, and HTTP to talk to them."""
 
+import contextlib
 import http.client
 import json
 import os
 import pathlib
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -21,6 +23,13 @@ TOKEN = "correct-horse-battery"
 
 
 def free_port(address="127.0.0.1"):
+    """Not one of those that the kernel gives to connections: while a server that has it is down, one
+    of the thousands that other tests open could take it, and the server could not come back."""
+    low = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for port in random.sample(range(10000, low), min(100, low - 10000)) if low > 12000 else []:
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind((address, port))
+            return port
     with socket.socket() as s:
         s.bind((address, 0))
         return s.getsockname()[1]

@@ -9,7 +9,6 @@ import pathlib
 import queue
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -22,6 +21,7 @@ from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, SUBNET, TOKEN, Agent
                        fault, gateway_command, injected_share, kill_fault, partition_fault, platform,
                        ruleset, sh, tcp_socket)
 from conftest import BIN, wait_until
+from services import free_port
 
 
 # --- the whole life of each fault ---
@@ -873,11 +873,6 @@ def open_folder():
     with tempfile.TemporaryDirectory(prefix="squall-chat-") as path:
         os.chmod(path, 0o777)
         yield pathlib.Path(path)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def test_without_root_kill_and_app_work_and_partition_says_why(open_folder):

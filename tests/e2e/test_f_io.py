@@ -143,10 +143,13 @@ def test_a_disk_that_is_memory_is_none(disks, tmp_path):
         assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
         assert "not what was asked for" in record["error"] and not record["wasActive"]
         assert evidence(record, "during")[1]["value"].startswith("0.00 MiB/s by 0 of 1")
-        status, answer = small.agent.post(throttle_fault(small.folder, write=MIB))
-        assert status == 403 and "(tmpfs) without a block device" in json.dumps(answer), answer
     finally:
         small.close()
+
+
+def check_refusal(agent, spec, words):
+    status, answer = agent.post(spec)
+    assert status in (400, 403, 409) and words in json.dumps(answer), (spec, answer)
 
 
 def test_what_must_not_be_written_is_refused(agent, disks, tmp_path):
@@ -155,15 +158,32 @@ def test_what_must_not_be_written_is_refused(agent, disks, tmp_path):
     for spec, words in [(io_fault(tmp_path), "does not lie in"),
                         (io_fault(disks.folder, mib=nearly_all), "the agent's journal lies there"),
                         (io_fault(disks.folder, workers=8, mib=nearly_all // 8), "ask for less"),
-                        (io_fault(disks.folder, ["jobs-23"]), "control group of its own"),
-                        (throttle_fault(tmp_path, write=MIB), "does not lie in"),
+                        (io_fault(disks.folder, ["jobs-23"]), "control group of its own")]:
+        check_refusal(agent, spec, words)
+
+
+# --- ioThrottle ---
+
+@THROTTLE
+def test_memory_is_no_device(disks, tmp_path):
+    small = Small(disks, tmp_path)
+    try:
+        check_refusal(small.agent, throttle_fault(small.folder, write=MIB),
+                      "(tmpfs) without a block device")
+    finally:
+        small.close()
+
+
+@THROTTLE
+def test_what_must_not_be_throttled_is_refused(agent, disks, tmp_path):
+    for spec, words in [(throttle_fault(tmp_path, write=MIB), "does not lie in"),
                         (throttle_fault(disks.folder), "does nothing"),
                         (throttle_fault(disks.folder, write=MIB, write_ops=9), "beside"),
                         (throttle_fault(disks.folder, ["jobs-23"], write=MIB), "subtree_control")]:
-        status, answer = agent.post(spec)
-        assert status in (400, 403, 409) and words in json.dumps(answer), (spec, answer)
+        check_refusal(agent, spec, words)
 
 
+@THROTTLE
 def test_by_hand(agent, disks):
     topology = json.loads(disks.topology_file.read_text())
     topology["agent"] = {"url": f"http://127.0.0.1:{agent.port}", "tokenFile": str(agent.token_file)}
@@ -178,8 +198,6 @@ def test_by_hand(agent, disks):
                 with_agent, "writeOps=5")
     assert wrong.returncode == 2 and "at least 10" in wrong.stderr, wrong
 
-
-# --- ioThrottle ---
 
 def speed_in(group, folder, way, block, seconds):
     """Of a process of the test's own in a group."""

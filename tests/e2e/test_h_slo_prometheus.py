@@ -4,7 +4,6 @@ the runner asks, squall computes, and the answers are those worked out by hand."
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -13,6 +12,7 @@ import urllib.request
 import pytest
 import rundir
 from conftest import run, wait_until
+from services import free_port
 
 pytestmark = pytest.mark.skipif(not (shutil.which("prometheus") and shutil.which("promtool")),
                                 reason="prometheus and promtool are not installed")
@@ -87,12 +87,6 @@ def openmetrics():
             if name.startswith(family):
                 lines += [f"{name} {value} {BASE + t}" for t, value in sorted(samples.items())]
     return "\n".join(lines) + "\n# EOF\n"
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
