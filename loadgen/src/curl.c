@@ -18,6 +18,7 @@ struct requests {
  * when requests come faster than connections (7.88), and here no more are in flight than the one
  * can carry. */
 enum { CONNECTIONS_EACH = 16 };
+
 struct thread {
     struct load_curl *list;
     size_t count;
