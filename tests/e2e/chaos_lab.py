@@ -597,3 +597,16 @@ def injected_share(platform, name="gateway-14", count=40):
         hits += b'"CHAOS_INJECTED"' in connection.getresponse().read()
     connection.close()
     return hits / count
+
+
+def inject(agent, spec):
+    status, record = agent.post(spec)
+    assert (status, record.get("state")) == (200, "active"), json.dumps(record, indent=1)
+    return record
+
+
+def revert(agent, spec):
+    status, record = agent.delete(spec)
+    assert (status, record["state"]) == (200, "gone"), json.dumps(record, indent=1)
+    assert all_ok(record) and record["error"] is None, json.dumps(record, indent=1)
+    return record

@@ -11,9 +11,9 @@ import time
 
 import pytest
 
-from chaos_lab import (NEEDS_ROOT, S, add_jobs, agent, agent_options, all_ok, bridge,
-                       device_of, evidence, io_fault, limits_on, no_throttle_here,
-                       platform, throttle_fault, workers_in)
+from chaos_lab import (NEEDS_ROOT, S, add_jobs, agent, agent_options, bridge,
+                       device_of, evidence, inject, io_fault, limits_on, no_throttle_here,
+                       platform, revert, throttle_fault, workers_in)
 from conftest import run, wait_until
 from test_f_process import Small, guards
 
@@ -65,19 +65,6 @@ def nameless(folder):
         if place.startswith(f"{folder}/#") and place.endswith("(deleted)"):
             found.append(link)
     return found
-
-
-def inject(agent, spec):
-    status, record = agent.post(spec)
-    assert (status, record["state"]) == (200, "active"), json.dumps(record, indent=1)
-    return record
-
-
-def revert(agent, spec):
-    status, record = agent.delete(spec)
-    assert (status, record["state"]) == (200, "gone"), json.dumps(record, indent=1)
-    assert all_ok(record) and record["error"] is None, json.dumps(record, indent=1)
-    return record
 
 
 # --- io ---

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from chaos_lab import (NEEDS_ROOT, S, Platform, agent, all_ok, evidence)
+from chaos_lab import NEEDS_ROOT, S, Platform, agent, all_ok, evidence, inject, revert
 from conftest import run, wait_until
 from rabbit_lab import PASSWORD
 from stores_lab import Broker, rabbitmq_fault
@@ -33,19 +33,6 @@ def platform(tmp_path_factory):
     finally:
         made.stop()
         broker.close()
-
-
-def inject(agent, spec):
-    status, record = agent.post(spec)
-    assert (status, record.get("state")) == (200, "active"), json.dumps(record, indent=1)
-    return record
-
-
-def revert(agent, spec):
-    status, record = agent.delete(spec)
-    assert (status, record["state"]) == (200, "gone"), json.dumps(record, indent=1)
-    assert all_ok(record) and record["error"] is None, json.dumps(record, indent=1)
-    return record
 
 
 def test_connections_are_closed(platform, agent):
