@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* squall-agent: the command line around chaos/agent.h. */
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,6 +251,13 @@ static void sweep(struct program *program)
                              : "NOT clean: something may still be in place, see above");
 }
 
+/* Threads here are few and short-lived, or allocate little; each would leave an arena of its own
+ * behind (mallopt(3)), which no malloc_trim gives back. */
+static void share_the_heap(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1);
+}
+
 /* Proxies hold several descriptors for each connection. */
 static void raise_descriptors(void)
 {
@@ -312,6 +320,7 @@ int main(int argc, char **argv)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     raise_descriptors();
+    share_the_heap();
     base_hurry(0); /* a lease, a halt and what a proxy holds must not wait behind busy targets */
     return run(&config, options.sweep);
 }

@@ -76,10 +76,10 @@ static bool check_ceiling(const struct fault_spec *spec, const struct agent_limi
     return true;
 }
 
-static bool names(const struct fault_spec *spec, const char *target)
+static bool names(char *const *targets, size_t count, const char *target)
 {
-    for (size_t i = 0; i < spec->target_count; i++)
-        if (base_str_eq(spec->targets[i], target))
+    for (size_t i = 0; i < count; i++)
+        if (base_str_eq(targets[i], target))
             return true;
     return false;
 }
@@ -95,7 +95,8 @@ static bool check_targets(const struct fault_spec *spec, const struct topo *topo
     for (size_t i = 0; i < spec->target_count; i++) {
         const struct topo_service *service = NULL;
         const char *target = spec->targets[i];
-        if (topo_find_instance(topo, target, &service) == NULL)
+        const struct topo_instance *instance = topo_find_instance(topo, target, &service);
+        if (instance == NULL)
             return base_fail(err, BASE_NOT_FOUND,
                              "fault %s: target \"%s\" is no instance of the platform \"%s\" that "
                              "this agent serves",
@@ -104,6 +105,11 @@ static bool check_targets(const struct fault_spec *spec, const struct topo *topo
             return base_fail(err, BASE_INVALID,
                              "fault %s: target %s belongs to the service %s, not to %s", spec->id,
                              target, service->name, spec->service);
+        if (!topo_matches(instance, &spec->where))
+            return base_fail(err, BASE_INVALID,
+                             "fault %s: target %s is not in the zone, node or namespace, or lacks "
+                             "a label, that the fault is for, as this agent's topology says",
+                             spec->id, target);
     }
     return true;
 }
@@ -128,35 +134,35 @@ static bool are_one(const struct fault_spec *part, const struct fault_spec *othe
            (base_str_eq(part->parent, other->id) || base_str_eq(part->parent, other->parent));
 }
 
-static bool check_overlap(const struct fault_spec *spec, const struct fault_spec *const *standing,
+static bool check_overlap(const struct fault_spec *spec, const struct agent_standing *standing,
                           size_t standing_count, struct base_error *err)
 {
     for (size_t i = 0; i < standing_count; i++) {
-        if (!hide_each_other(standing[i]->kind, spec->kind) || are_one(spec, standing[i]))
+        if (!hide_each_other(standing[i].spec->kind, spec->kind) || are_one(spec, standing[i].spec))
             continue;
         for (size_t t = 0; t < spec->target_count; t++)
-            if (names(standing[i], spec->targets[t]))
+            if (names(standing[i].targets, standing[i].target_count, spec->targets[t]))
                 return base_fail(err, BASE_LIMIT,
                                  "fault %s: %s already has the %s fault %s; the two would hide "
                                  "each other on one target: revert that one first",
                                  spec->id, spec->targets[t], fault_kind_name(spec->kind),
-                                 standing[i]->id);
+                                 standing[i].spec->id);
     }
     return true;
 }
 
 /* Counts each instance once, however many faults it has. */
 static bool check_share(const struct fault_spec *spec, const struct topo *topo,
-                        const struct agent_limits *limits, const struct fault_spec *const *standing,
+                        const struct agent_limits *limits, const struct agent_standing *standing,
                         size_t standing_count, struct base_error *err)
 {
     const struct topo_service *service = topo_find_service(topo, spec->service);
     size_t affected = 0;
     for (size_t i = 0; i < service->instance_count; i++) {
         const char *name = service->instances[i].name;
-        bool hit = names(spec, name);
+        bool hit = names(spec->targets, spec->target_count, name);
         for (size_t s = 0; s < standing_count && !hit; s++)
-            hit = names(standing[s], name);
+            hit = names(standing[s].targets, standing[s].target_count, name);
         affected += hit ? 1 : 0;
     }
     bool own = limits->max_affected <= spec->max_affected;
@@ -166,13 +172,13 @@ static bool check_share(const struct fault_spec *spec, const struct topo *topo,
         return true;
     return base_fail(err, BASE_LIMIT,
                      "fault %s: %zu of %zu instances of %s would be affected (%.0f %%), the cap is "
-                     "%.0f %% (%s)",
+                     "%.0f %% (%s): name fewer targets",
                      spec->id, affected, service->instance_count, service->name, share * 100,
                      cap * 100, own ? "this agent's --max-affected" : "the fault's own");
 }
 
 bool agent_admit(const struct fault_spec *spec, const struct topo *topo,
-                 const struct agent_limits *limits, const struct fault_spec *const *standing,
+                 const struct agent_limits *limits, const struct agent_standing *standing,
                  size_t standing_count, struct base_error *err)
 {
     return check_itself(spec, err) && check_ceiling(spec, limits, err) &&

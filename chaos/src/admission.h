@@ -11,10 +11,18 @@ struct agent_limits {
     double max_affected;
 };
 
-/* standing: specs of the faults that have not ended (a stuck one stands). BASE_INVALID: the request
- * is wrong in itself; anything else: refused here and now. */
+/* A fault that has not ended (a stuck one stands), and whom it hits: of one with `track` all that
+ * have joined, also while one of them is another process and is about to be hit anew. All borrowed.
+ */
+struct agent_standing {
+    const struct fault_spec *spec;
+    char *const *targets;
+    size_t target_count;
+};
+
+/* BASE_INVALID: the request is wrong in itself; anything else: refused here and now. */
 bool agent_admit(const struct fault_spec *spec, const struct topo *topo,
-                 const struct agent_limits *limits, const struct fault_spec *const *standing,
+                 const struct agent_limits *limits, const struct agent_standing *standing,
                  size_t standing_count, struct base_error *err);
 
 /* The body of a renewal: {"leaseNs":N}. */

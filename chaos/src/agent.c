@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "chaos/agent.h"
 
-#include <arpa/inet.h>
 #include <linux/capability.h>
-#include <malloc.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "agent_state.h"
 #include "base/cleanup.h"
-#include "base/secret.h"
 #include "base/text.h"
 #include "confine.h"
 #include "fault_roster.h"
@@ -17,19 +13,11 @@
 #include "netback.h"
 #include "sweep.h"
 
-enum { farewell_ms = 5, farewell_turns = 40, request_timeout_s = 5 };
+enum { farewell_ms = 5, farewell_turns = 40 };
 
 uint16_t agent_port(const struct agent *agent)
 {
     return agent->server != NULL ? io_server_port(agent->server) : 0;
-}
-
-struct fault *agent_find(const struct agent *agent, const char *id)
-{
-    for (size_t i = 0; i < agent->fault_count; i++)
-        if (base_str_eq(fault_spec_of(agent->faults[i])->id, id))
-            return agent->faults[i];
-    return NULL;
 }
 
 bool agent_has_standing(const struct agent *agent)
@@ -54,44 +42,6 @@ bool agent_has_stuck(const struct agent *agent)
         if (fault_record_of(agent->faults[i])->state == FAULT_STUCK)
             return true;
     return false;
-}
-
-/* --- the list of faults --- */
-
-static void add_fault(struct agent *agent, struct fault *fault)
-{
-    agent->faults =
-        base_reallocarray(agent->faults, agent->fault_count + 1, sizeof(struct fault *));
-    agent->faults[agent->fault_count++] = fault;
-}
-
-static void drop_fault(struct agent *agent, size_t index)
-{
-    fault_free(agent->faults[index]);
-    agent->fault_count--;
-    for (size_t i = index; i < agent->fault_count; i++)
-        agent->faults[i] = agent->faults[i + 1];
-}
-
-static void on_prune(void *ctx)
-{
-    struct agent *agent = ctx;
-    struct wall_ns now = base_wall_now();
-    /* While a request waits for one of them, they all stay for another half minute. */
-    for (size_t i = agent->waiters == NULL ? agent->fault_count : 0; i-- > 0;) {
-        const struct fault_record *record = fault_record_of(agent->faults[i]);
-        bool old = now.ns - record->gone_at.ns > AGENT_KEEP_S * BASE_NS_PER_S;
-        bool many = i + AGENT_KEEP_COUNT < agent->fault_count;
-        if (record->state == FAULT_GONE && (old || many))
-            drop_fault(agent, i);
-    }
-    if (base_mono_sub(base_mono_now(), agent->used_pruned).ns > 3600 * BASE_NS_PER_S) {
-        agent_used_prune(agent->used);
-        agent->used_pruned = base_mono_now();
-    }
-    if (!agent_has_standing(agent))
-        (void)malloc_trim(0); /* what many faults took goes back when all have ended */
-    io_timer_start(&agent->prune_timer, base_dur_s(30));
 }
 
 static void check_closed(struct agent *agent)
@@ -143,7 +93,7 @@ static void recovery_report(struct agent *agent, const struct fault *fault)
 static void on_entry(void *ctx, struct agent_journal_entry *entry)
 {
     struct agent *agent = ctx;
-    add_fault(agent, fault_recover(&agent->env, entry));
+    agent_roll_add(agent, fault_recover(&agent->env, entry));
 }
 
 static void on_corrupt(void *ctx, const char *file, const struct base_error *why)
@@ -168,9 +118,7 @@ static bool recover(struct agent *agent, struct base_error *err)
 static void forget(struct agent *agent, const struct fault *fault)
 {
     agent_used_give_back(agent->used, fault_spec_of(fault)->id);
-    for (size_t i = agent->fault_count; i-- > 0;)
-        if (agent->faults[i] == fault)
-            drop_fault(agent, i);
+    agent_roll_drop(agent, fault);
 }
 
 static void on_settled(void *ctx, struct fault *fault)
@@ -180,16 +128,17 @@ static void on_settled(void *ctx, struct fault *fault)
     if (fault_is_final(fault) && record->end == FAULT_END_RECOVERY)
         recovery_report(agent, fault);
     const char *parent = fault_spec_of(fault)->parent;
-    struct fault *whole = parent != NULL ? agent_find(agent, parent) : NULL;
+    struct fault *whole = parent != NULL ? agent_live(agent, parent) : NULL;
     if (whole != NULL)
         fault_roster_wake(whole);
     agent_api_settled(agent, fault);
     if (fault_refusal(fault) != NULL)
         forget(agent, fault);
+    agent_roll_settled(agent);
     check_closed(agent);
 }
 
-/* --- injecting and halting --- */
+/* --- injecting --- */
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
@@ -217,15 +166,17 @@ static bool refresh_topology(struct agent *agent, struct base_error *err)
 
 static bool admit(struct agent *agent, const struct fault_spec *spec, struct base_error *err)
 {
-    const struct fault_spec *standing[AGENT_MAX_STANDING];
+    struct agent_standing standing[AGENT_MAX_STANDING];
     size_t count = 0;
     for (size_t i = 0; i < agent->fault_count; i++) {
         const struct fault *fault = agent->faults[i];
-        if (fault_record_of(fault)->state == FAULT_GONE)
+        const struct fault_record *record = fault_record_of(fault);
+        if (record->state == FAULT_GONE)
             continue;
         if (count == AGENT_MAX_STANDING)
             return base_fail(err, BASE_LIMIT, "this agent has %zu faults standing already", count);
-        standing[count++] = fault_spec_of(fault);
+        standing[count++] =
+            (struct agent_standing){fault_spec_of(fault), record->targets, record->target_count};
     }
     return agent_admit(spec, &agent->topo, &agent->limits, standing, count, err);
 }
@@ -290,13 +241,13 @@ static struct fault *on_spawn(void *ctx, const struct fault_spec *spec, const st
     }
     struct fault *fault = admit(agent, spec, err) ? fault_new(&agent->env, spec, topo, err) : NULL;
     if (fault != NULL)
-        add_fault(agent, fault);
+        agent_roll_add(agent, fault);
     return fault;
 }
 
 static struct fault *on_find(void *ctx, const char *id)
 {
-    return agent_find(ctx, id);
+    return agent_live(ctx, id);
 }
 
 static void on_each_part(void *ctx, const char *parent,
@@ -319,122 +270,14 @@ bool agent_start(struct agent *agent, struct fault *fault, struct base_error *er
 {
     if (!agent_used_take(agent->used, fault_spec_of(fault)->id, err))
         return false;
-    add_fault(agent, fault);
+    agent_roll_add(agent, fault);
     if (!fault_spec_of(fault)->track.on)
         agent_watch_add(agent->watch, fault);
     fault_start(fault);
     return true;
 }
 
-static bool is_marked(const struct agent *agent, const char *run)
-{
-    for (size_t i = 0; i < agent->halted_count; i++)
-        if (base_str_eq(agent->halted[i], run))
-            return true;
-    return false;
-}
-
-bool agent_is_halted(const struct agent *agent, const struct fault_spec *spec)
-{
-    struct wall_ns halted = agent_journal_halted(agent->journal);
-    bool before = halted.ns > 0 && spec->started.ns <= halted.ns;
-    return before || is_marked(agent, spec->run);
-}
-
-static void mark_halted(struct agent *agent, const char *run)
-{
-    if (is_marked(agent, run))
-        return;
-    if (agent->halted_count == AGENT_MAX_HALTED) {
-        free(agent->halted[0]);
-        agent->halted_count--;
-        for (size_t i = 0; i < agent->halted_count; i++)
-            agent->halted[i] = agent->halted[i + 1];
-    }
-    agent->halted =
-        base_reallocarray(agent->halted, agent->halted_count + 1, sizeof *agent->halted);
-    agent->halted[agent->halted_count++] = base_str_dup(run);
-}
-
-void agent_halt(struct agent *agent)
-{
-    for (size_t i = 0; i < agent->fault_count; i++)
-        mark_halted(agent, fault_spec_of(agent->faults[i])->run);
-    for (size_t i = 0; i < agent->fault_count; i++)
-        fault_end(agent->faults[i], FAULT_END_HALT);
-    agent->halt_error = (struct base_error){.code = BASE_OK};
-    if (!agent_journal_halt(agent->journal, base_wall_now(), &agent->halt_error))
-        base_log_text(agent->log, BASE_ERROR, agent->halt_error.message);
-}
-
 /* --- birth and death --- */
-
-static bool is_loopback(const char *address)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (inet_pton(AF_INET, address, &v4) == 1)
-        return (ntohl(v4.s_addr) >> 24) == 127;
-    return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
-static bool read_token(struct agent *agent, const char *path, struct base_error *err)
-{
-    BASE_AUTO_BUF struct base_buf buf;
-    base_buf_init(&buf, 4096);
-    if (!base_secret_read(path, &buf, err))
-        return base_fail_context(err, "token file");
-    const char *slash = strrchr(path, '/');
-    agent->token_name = base_str_printf("token %s", slash != NULL ? slash + 1 : path);
-    agent->has_token = true;
-    io_sha256(buf.data, buf.len, agent->token_digest);
-    return true;
-}
-
-static bool check_access(struct agent *agent, const struct agent_config *config,
-                         struct base_error *err)
-{
-    bool local = is_loopback(config->address);
-    if (config->tls.cert == NULL && (config->tls.key != NULL || config->tls.ca != NULL))
-        return base_fail(err, BASE_INVALID, "--tls-key and --client-ca need --tls-cert");
-    if (!local && config->token_file == NULL)
-        return base_fail(err, BASE_DENIED,
-                         "refusing to listen on %s without a token: anyone there could break this "
-                         "host; give --token-file",
-                         config->address);
-    if (!local && config->tls.cert == NULL)
-        return base_fail(err, BASE_DENIED,
-                         "refusing to listen on %s without TLS: the token would cross the network "
-                         "for all to read; give --tls-cert and --tls-key, and --client-ca so that "
-                         "controllers must have certificates",
-                         config->address);
-    agent->wants_cert = config->tls.ca != NULL;
-    if (config->token_file != NULL)
-        return read_token(agent, config->token_file, err);
-    if (!agent->wants_cert)
-        base_log_text(agent->log, BASE_WARN,
-                      "no token file: every local user can inject faults through this agent");
-    return true;
-}
-
-static bool listen_on(struct agent *agent, const struct agent_config *config,
-                      struct base_error *err)
-{
-    struct io_server_config server = {
-        .address = config->address,
-        .port = config->port,
-        .max_body = CONTROL_MAX_BODY,
-        .max_connections = 256,
-        .request_timeout = base_dur_s(request_timeout_s),
-        .on_request = agent_api_request,
-        .on_abandon = agent_api_abandon,
-        .on_refused = agent_api_refused,
-        .tls = config->tls.cert != NULL ? &config->tls : NULL,
-        .ctx = agent,
-    };
-    agent->server = io_server_new(agent->loop, &server, err);
-    return agent->server != NULL;
-}
 
 /* Once: neither the kernel nor our privileges grow, and a request must not wait for it. */
 static void look_at_host(struct agent *agent)
@@ -448,19 +291,11 @@ static void look_at_host(struct agent *agent)
     }
 }
 
-/* Sockets and namespaces of other users' processes are behind ptrace(2)'s check (proc(5)). */
-static bool has_to_find(const struct topo *topo)
-{
-    for (size_t s = 0; s < topo->service_count; s++)
-        for (size_t i = 0; i < topo->services[s].instance_count; i++)
-            if (topo->services[s].instances[i].find_by != NULL)
-                return true;
-    return false;
-}
-
 bool agent_confine(const struct agent *agent, struct base_error *err)
 {
-    uint64_t keep = has_to_find(&agent->topo) ? UINT64_C(1) << CAP_SYS_PTRACE : 0;
+    /* Sockets and namespaces of other users' processes are behind ptrace(2)'s check (proc(5)). */
+    bool finds = topo_any(&agent->topo, topo_is_found);
+    uint64_t keep = finds ? UINT64_C(1) << CAP_SYS_PTRACE : 0;
     for (int kind = 0; kind < FAULT_KIND_COUNT; kind++)
         if (agent->host[kind].code == BASE_OK)
             keep |= fault_ops_of((enum fault_kind)kind)->capabilities;
@@ -504,14 +339,10 @@ static bool take_allowed(struct agent *agent, const struct agent_config *config,
     return true;
 }
 
-static bool set_up(struct agent *agent, const struct agent_config *config, struct base_error *err)
+/* What it keeps on disk, and what syncs that. */
+static bool open_files(struct agent *agent, const struct agent_config *config,
+                       struct base_error *err)
 {
-    look_at_host(agent);
-    if (config->address != NULL && !check_access(agent, config, err))
-        return false;
-    if (!refresh_topology(agent, err) || !take_allowed(agent, config, err))
-        return false;
-    agent->http = io_http_new(agent->loop);
     agent->journal = agent_journal_open(config->journal, err);
     if (agent->journal == NULL)
         return false;
@@ -533,7 +364,18 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
         .audit = agent->audit,
     };
     agent->commit = agent_commit_new(&commit, err);
-    if (agent->commit == NULL)
+    return agent->commit != NULL;
+}
+
+static bool set_up(struct agent *agent, const struct agent_config *config, struct base_error *err)
+{
+    look_at_host(agent);
+    if (config->address != NULL && !agent_check_access(agent, config, err))
+        return false;
+    if (!refresh_topology(agent, err) || !take_allowed(agent, config, err))
+        return false;
+    agent->http = io_http_new(agent->loop);
+    if (!open_files(agent, config, err))
         return false;
     agent->env = (struct fault_env){
         .loop = agent->loop,
@@ -553,7 +395,7 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
     };
     agent->watch = agent_watch_new(&agent->env);
     /* The address first: when it is in use, nothing of a running platform is touched. */
-    if (config->address != NULL && !listen_on(agent, config, err))
+    if (config->address != NULL && !agent_listen(agent, config, err))
         return false;
     return recover(agent, err);
 }
@@ -569,13 +411,14 @@ struct agent *agent_new(struct io_loop *loop, const struct agent_config *config,
     agent->started = base_wall_now();
     agent->on_recovery = config->on_recovery;
     agent->recovery_ctx = config->ctx;
-    io_timer_init(&agent->prune_timer, loop, on_prune, agent);
+    base_buf_init(&agent->halted, SIZE_MAX);
+    agent_roll_init(agent);
     io_timer_init(&agent->closed_timer, loop, on_closed_timer, agent);
     if (!set_up(agent, config, err)) {
         agent_free(agent);
         return NULL;
     }
-    io_timer_start(&agent->prune_timer, base_dur_s(30));
+    agent_roll_begin(agent);
     return agent;
 }
 
@@ -600,16 +443,11 @@ void agent_free(struct agent *agent)
     io_server_free(agent->server);
     agent_api_fini(agent);
     agent_watch_free(agent->watch);
-    for (size_t i = 0; i < agent->fault_count; i++)
-        fault_free(agent->faults[i]);
-    for (size_t i = 0; i < agent->halted_count; i++)
-        free(agent->halted[i]);
+    agent_roll_fini(agent);
+    base_buf_fini(&agent->halted);
     for (size_t i = 0; i < agent->allowed_count; i++)
         free(agent->allowed[i]);
     free(agent->allowed);
-    free(agent->faults);
-    free(agent->halted);
-    io_timer_fini(&agent->prune_timer);
     io_timer_fini(&agent->closed_timer);
     io_http_free(agent->http);
     agent_commit_free(agent->commit);

@@ -125,21 +125,17 @@ void agent_answer_error(const struct agent *agent, struct io_exchange *exchange,
 }
 
 void agent_answer_fault(const struct agent *agent, struct io_exchange *exchange, unsigned status,
-                        const struct fault *fault)
+                        const struct fault_record *record)
 {
-    const struct fault_record *record = fault_record_of(fault);
     agent_audit_end(agent, exchange, status, record, fault_state_name(record->state));
     agent_answer_json(exchange, status, fault_record_to_json(record));
 }
 
-void agent_answer_all(const struct agent *agent, struct io_exchange *exchange, unsigned status,
+void agent_answer_all(struct agent *agent, struct io_exchange *exchange, unsigned status,
                       const char *outcome)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < agent->fault_count; i++)
-        json_array_append_new(list, fault_record_to_json(fault_record_of(agent->faults[i])));
     json_t *body = json_object();
-    json_object_set_new(body, "faults", list);
+    json_object_set_new(body, "faults", agent_roll_records(agent));
     agent_audit_end(agent, exchange, status, NULL, outcome);
     agent_answer_json(exchange, status, body);
 }

@@ -21,8 +21,8 @@ struct fault_record agent_record_asked(const struct fault_spec *spec);
 void agent_answer_error(const struct agent *agent, struct io_exchange *exchange, unsigned status,
                         const struct base_error *err, const struct fault_spec *spec);
 void agent_answer_fault(const struct agent *agent, struct io_exchange *exchange, unsigned status,
-                        const struct fault *fault);
-void agent_answer_all(const struct agent *agent, struct io_exchange *exchange, unsigned status,
+                        const struct fault_record *record);
+void agent_answer_all(struct agent *agent, struct io_exchange *exchange, unsigned status,
                       const char *outcome);
 /* Without an audit line: what anybody may ask. */
 void agent_answer_json(struct io_exchange *exchange, unsigned status, json_t *body /* taken */);

@@ -67,7 +67,7 @@ static void answer_unwritten(const struct agent *agent, struct io_exchange *exch
 }
 
 /* Answers when there is something to say already. */
-static bool try_answer(const struct agent *agent, enum wait_kind kind, struct io_exchange *exchange,
+static bool try_answer(struct agent *agent, enum wait_kind kind, struct io_exchange *exchange,
                        const struct fault *fault)
 {
     if (fault != NULL && fault_refusal(fault) != NULL) {
@@ -96,7 +96,7 @@ static bool try_answer(const struct agent *agent, enum wait_kind kind, struct io
         status = 409;
     if (kind == WAIT_RENEWED && ended)
         status = 410;
-    agent_answer_fault(agent, exchange, status, fault);
+    agent_answer_fault(agent, exchange, status, fault_record_of(fault));
     return true;
 }
 
@@ -143,6 +143,14 @@ void agent_api_refused(void *ctx, struct io_exchange *exchange, unsigned status)
     const struct agent *agent = ctx;
     agent_audit_end(agent, exchange, status, NULL,
                     status == 0 ? "the request never came in whole" : "refused unread");
+}
+
+bool agent_api_awaits(const struct agent *agent, const struct fault *fault)
+{
+    for (const struct agent_waiter *waiter = agent->waiters; waiter != NULL; waiter = waiter->next)
+        if (waiter->fault == fault)
+            return true;
+    return false;
 }
 
 void agent_api_fini(struct agent *agent)
@@ -303,24 +311,35 @@ static void list_faults(struct agent *agent, struct io_exchange *exchange, const
     agent_answer_all(agent, exchange, 200, "listed");
 }
 
+static void answer_404(const struct agent *agent, struct io_exchange *exchange, const char *id)
+{
+    struct base_error err = {0};
+    (void)base_fail(&err, BASE_NOT_FOUND,
+                    "no fault %.128s here: it was never taken, or ended over an hour ago", id);
+    agent_answer_error(agent, exchange, 404, &err, NULL);
+}
+
 /* The fault of the path, or NULL after a 404. */
 static struct fault *find_or_404(struct agent *agent, struct io_exchange *exchange, const char *id)
 {
-    struct base_error err = {0};
     struct fault *fault = agent_find(agent, id);
-    if (fault == NULL) {
-        (void)base_fail(&err, BASE_NOT_FOUND,
-                        "no fault %.128s here: it was never taken, or ended over an hour ago", id);
-        agent_answer_error(agent, exchange, 404, &err, NULL);
-    }
+    if (fault == NULL)
+        answer_404(agent, exchange, id);
     return fault;
 }
 
 static void get_fault(struct agent *agent, struct io_exchange *exchange, const char *id)
 {
-    const struct fault *fault = find_or_404(agent, exchange, id);
-    if (fault != NULL)
-        agent_answer_fault(agent, exchange, 200, fault);
+    struct agent_past_fault past;
+    const struct fault *fault = agent_live(agent, id);
+    if (fault != NULL) {
+        agent_answer_fault(agent, exchange, 200, fault_record_of(fault));
+    } else if (agent_past_find(agent->past, id, &past)) {
+        agent_answer_fault(agent, exchange, 200, &past.record);
+        agent_past_fault_fini(&past);
+    } else {
+        answer_404(agent, exchange, id);
+    }
 }
 
 static void renew_now(struct agent *agent, struct io_exchange *exchange, struct fault *fault,

@@ -15,7 +15,7 @@ enum { timeout_ms = 1000, again_ms = 50 };
 struct call {
     struct app_control *control;
     const struct fault_target *target; /* the caller's, outlives this */
-    const char *path;
+    const struct endpoint *endpoint;
     struct io_http_call *http; /* NULL: not under way */
     struct io_timer again;
     bool agreed;
@@ -33,8 +33,71 @@ struct app_control {
     void *ctx;
 };
 
-static const char path_errors[] = "/api/chaos/errors";
-static const char path_latency[] = "/api/chaos/latency";
+static bool has_errors(const struct fault_spec *spec)
+{
+    return spec->app.error_rate > 0.0;
+}
+static bool has_latency(const struct fault_spec *spec)
+{
+    return spec->app.latency.ns > 0;
+}
+static bool is_unready(const struct fault_spec *spec)
+{
+    return spec->app.unready;
+}
+static bool has_dependency(const struct fault_spec *spec)
+{
+    return spec->app.dependency != NULL;
+}
+static bool has_cpu(const struct fault_spec *spec)
+{
+    return spec->app.cpu > 0.0;
+}
+static bool has_memory(const struct fault_spec *spec)
+{
+    return spec->app.memory > 0;
+}
+
+static void put_errors(const struct fault_spec *spec, json_t *body)
+{
+    json_object_set_new(body, "rate", json_real(spec->app.error_rate));
+    json_object_set_new(body, "status", json_integer(spec->app.error_status));
+}
+static void put_latency(const struct fault_spec *spec, json_t *body)
+{
+    json_object_set_new(body, "ms", json_integer(base_dur_to_ms(spec->app.latency)));
+}
+static void put_nothing(const struct fault_spec *spec, json_t *body)
+{
+    (void)spec;
+    (void)body;
+}
+static void put_dependency(const struct fault_spec *spec, json_t *body)
+{
+    json_object_set_new(body, "name", json_string(spec->app.dependency));
+}
+static void put_cpu(const struct fault_spec *spec, json_t *body)
+{
+    json_object_set_new(body, "load", json_real(spec->app.cpu));
+}
+static void put_memory(const struct fault_spec *spec, json_t *body)
+{
+    json_object_set_new(body, "bytes", json_integer(spec->app.memory));
+}
+
+struct endpoint {
+    const char *path;
+    bool (*asked)(const struct fault_spec *spec);
+    void (*put)(const struct fault_spec *spec, json_t *body); /* beside the TTL */
+};
+static const struct endpoint endpoints[] = {
+    {"/api/chaos/errors", has_errors, put_errors},
+    {"/api/chaos/latency", has_latency, put_latency},
+    {"/api/chaos/readiness", is_unready, put_nothing},
+    {"/api/chaos/dependency", has_dependency, put_dependency},
+    {"/api/chaos/cpu", has_cpu, put_cpu},
+    {"/api/chaos/memory", has_memory, put_memory},
+};
 
 void app_control_cancel(struct app_control *control)
 {
@@ -77,19 +140,19 @@ struct app_control *app_control_new(struct fault_env *env, const struct app_cont
 }
 
 static void add_call(struct app_control *control, const struct fault_target *target,
-                     const char *path)
+                     const struct endpoint *endpoint)
 {
     control->calls = base_reallocarray(control->calls, control->count + 1, sizeof *control->calls);
     control->calls[control->count++] =
-        (struct call){.control = control, .target = target, .path = path};
+        (struct call){.control = control, .target = target, .endpoint = endpoint};
 }
 
 void app_control_add(struct app_control *control, const struct fault_target *target)
 {
-    if (control->order.error_rate > 0.0)
-        add_call(control, target, path_errors);
-    if (control->order.latency.ns > 0)
-        add_call(control, target, path_latency);
+    const struct fault_spec *spec = fault_spec_of(control->order.fault);
+    for (size_t i = 0; i < sizeof endpoints / sizeof *endpoints; i++)
+        if (endpoints[i].asked(spec))
+            add_call(control, target, &endpoints[i]);
 }
 
 static char *body_of(const struct call *call)
@@ -97,12 +160,7 @@ static char *body_of(const struct call *call)
     const struct app_control_order *order = &call->control->order;
     int64_t ttl_ms = base_dur_to_ms(fault_effect_left(order->fault));
     json_t *body = json_object();
-    if (call->path == path_errors) {
-        json_object_set_new(body, "rate", json_real(order->error_rate));
-        json_object_set_new(body, "status", json_integer(order->error_status));
-    } else {
-        json_object_set_new(body, "ms", json_integer(base_dur_to_ms(order->latency)));
-    }
+    call->endpoint->put(fault_spec_of(order->fault), body);
     json_object_set_new(body, "ttlMs", json_integer(ttl_ms > 0 ? ttl_ms : 1));
     char *text = model_json_dump_line(body);
     json_decref(body);
@@ -118,7 +176,8 @@ static bool call_start(struct call *call, struct base_error *err)
     base_buf_init(&token, 4096);
     if (!base_secret_read(call->target->admin_token_file, &token, err))
         return base_fail_context(err, "admin token");
-    BASE_AUTO_FREE char *url = fault_url(call->target->address, call->target->port, call->path);
+    BASE_AUTO_FREE char *url =
+        fault_url(call->target->address, call->target->port, call->endpoint->path);
     BASE_AUTO_FREE char *bearer = base_str_printf("Authorization: Bearer %s", token.data);
     BASE_AUTO_FREE char *body = on ? body_of(call) : NULL;
     const char *headers[] = {bearer, "Content-Type: application/json", NULL};
@@ -156,18 +215,34 @@ static void on_again(void *ctx)
     call_begin(ctx);
 }
 
+/* A service that somebody else has written need not have every endpoint. */
+static bool is_missing(const struct io_http_response *response)
+{
+    return response->ok && (response->status == 404 || response->status == 405);
+}
+
 static void on_answer(void *ctx, const struct io_http_response *response)
 {
     struct call *call = ctx;
-    const char *verb = call->control->order.on ? "POST" : "DELETE";
+    bool on = call->control->order.on;
+    const char *verb = on ? "POST" : "DELETE";
+    const char *path = call->endpoint->path;
     call->http = NULL;
     call->agreed = response->ok && response->status >= 200 && response->status < 300;
-    if (!call->agreed && response->ok)
-        (void)base_fail(&call->error, BASE_UNAVAILABLE, "%s: %s %s was answered %d: %.200s",
-                        call->target->name, verb, call->path, response->status, response->body);
+    if (!on && is_missing(response)) /* it cannot have what it does not know */
+        call->agreed = true;
+    if (on && is_missing(response))
+        (void)base_fail(&call->error, BASE_UNAVAILABLE,
+                        "%s: its service has no POST %s (answered %d): teach it that, as "
+                        "target-app/kit/include/kit/chaos.h describes, or leave this out of the "
+                        "fault",
+                        call->target->name, path, response->status);
+    else if (!call->agreed && response->ok)
+        (void)base_fail(&call->error, BASE_UNAVAILABLE, "%s: %s %s was answered %d: %.400s",
+                        call->target->name, verb, path, response->status, response->body);
     else if (!call->agreed)
         (void)base_fail(&call->error, BASE_UNAVAILABLE, "%s: %s %s: %.300s", call->target->name,
-                        verb, call->path, response->error.message);
+                        verb, path, response->error.message);
     bool may_change = !response->ok || response->status >= 500;
     if (!call->agreed && call->control->order.insist && may_change) {
         io_timer_start(&call->again, base_dur_ms(again_ms));

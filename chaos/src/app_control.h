@@ -9,12 +9,9 @@
 struct app_control;
 
 struct app_control_order {
-    bool on;     /* POST what is asked for, else DELETE it */
-    bool insist; /* again and again while a target does not answer, until cancelled */
-    double error_rate;
-    int error_status;
-    struct dur_ns latency;
-    struct fault *fault; /* whose remaining time is the TTL of each POST */
+    bool on;             /* POST what is asked for, else DELETE it */
+    bool insist;         /* again and again while a target does not answer, until cancelled */
+    struct fault *fault; /* what it asks for; its remaining time is the TTL of each POST */
 };
 
 /* on_done fires once after start, unless cancelled: err NULL when every target has agreed. The

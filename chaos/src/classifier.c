@@ -177,7 +177,8 @@ static void match_protocol(struct assembly *a, const struct fault_network *netwo
         int32_t second;
     } numbers[] = {[FAULT_PROTOCOL_ANY] = {IPPROTO_TCP, IPPROTO_UDP},
                    [FAULT_PROTOCOL_TCP] = {IPPROTO_TCP, IPPROTO_TCP},
-                   [FAULT_PROTOCOL_ICMP] = {IPPROTO_ICMP, IPPROTO_ICMPV6}};
+                   [FAULT_PROTOCOL_ICMP] = {IPPROTO_ICMP, IPPROTO_ICMPV6},
+                   [FAULT_PROTOCOL_UDP] = {IPPROTO_UDP, IPPROTO_UDP}};
     if (network->protocol == FAULT_PROTOCOL_ANY && network->port_count == 0)
         return;
     emit(a, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_9, 0, 1, numbers[network->protocol].first);

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "impair.h"
+#include "jitter.h"
 #include "statistics.h"
 
 enum {
@@ -28,14 +29,27 @@ static const double tolerance_share = 0.10;
 static const double tolerance_ns = 1e6;
 static const double train_s = 0.1; /* of the link's time */
 
-static double directions(const struct fault_network *network)
+static double larger(double a, double b)
 {
-    return network->direction == FAULT_BOTH ? 2.0 : 1.0;
+    return a > b ? a : b;
 }
 
-static bool by_echo(const struct fault_network *network)
+static int ways_of(const struct fault_network *network)
 {
-    return network->protocol != FAULT_PROTOCOL_TCP && network->port_count == 0;
+    return network->direction == FAULT_BOTH ? 2 : 1;
+}
+
+static double directions(const struct fault_network *network)
+{
+    return ways_of(network);
+}
+
+static enum fault_probe_method method_of(const struct fault_network *network)
+{
+    if (network->protocol == FAULT_PROTOCOL_UDP)
+        return FAULT_PROBE_DATAGRAM;
+    return network->protocol == FAULT_PROTOCOL_TCP || network->port_count > 0 ? FAULT_PROBE_CONNECT
+                                                                              : FAULT_PROBE_ECHO;
 }
 
 /* --- what a round trip meets --- */
@@ -85,8 +99,17 @@ static struct chances chances_of(const struct fault_network *network)
  * this share of independent ones. */
 static double independent_losses(const struct fault_impairment *im)
 {
-    double memory = 1.0 - im->burst.enter - im->burst.leave;
-    return fault_has_burst(im) && memory > 0.0 ? (1.0 - memory) / (1.0 + memory) : 1.0;
+    double memory = 0.0;
+    if (fault_has_burst(im))
+        memory = 1.0 - im->burst.enter - im->burst.leave;
+    if (fault_has_states(im)) {
+        /* Bursts end after a loss only, which so many of their packets are. */
+        double lost = im->states.pass > 0.0
+                          ? im->states.relapse / (im->states.relapse + im->states.pass)
+                          : 1.0;
+        memory = 1.0 - im->states.enter - im->states.leave * lost;
+    }
+    return memory > 0.0 ? (1.0 - memory) / (1.0 + memory) : 1.0;
 }
 
 static double independent_jitters(const struct fault_impairment *im)
@@ -97,9 +120,15 @@ static double independent_jitters(const struct fault_impairment *im)
 static double deviation_ns(const struct fault_network *network)
 {
     const struct fault_impairment *im = &network->impairment;
-    double one = im->distribution == FAULT_NORMAL ? (double)im->jitter.ns
-                                                  : (double)im->jitter.ns / sqrt(3.0);
-    return one * sqrt(directions(network));
+    return jitter_deviation(im->distribution) * (double)im->jitter.ns * sqrt(directions(network));
+}
+
+/* So many times as many samples as of normal values tell their deviation as well. That of uniform
+ * ones takes fewer, of which no use is made. */
+static double tails(const struct fault_network *network)
+{
+    double kurtosis = jitter_kurtosis(network->impairment.distribution, ways_of(network));
+    return larger(1.0, (kurtosis - 1.0) / 2.0);
 }
 
 /* What the link takes for one probe there and back. */
@@ -112,12 +141,8 @@ static double added_ns(const struct fault_network *network, size_t bytes)
 
 /* --- how many, how fast --- */
 
-static double larger(double a, double b)
-{
-    return a > b ? a : b;
-}
-
 struct sample {
+    double bare; /* without the fault, where no jitter has tails */
     double need; /* that what is there shows at all */
     double wish; /* that one of another size does not pass for it */
 };
@@ -127,7 +152,7 @@ static struct sample sample_of(const struct fault_network *network)
     const struct fault_impairment *im = &network->impairment;
     struct chances chances = chances_of(network);
     const double rates[] = {chances.lost, chances.doubled, chances.early};
-    struct sample sample = {sample_least, sample_least};
+    struct sample sample = {.need = sample_least, .wish = sample_least};
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
         if (rates[i] <= 0.0)
             continue;
@@ -137,9 +162,9 @@ static struct sample sample_of(const struct fault_network *network)
     }
     sample.need /= independent_losses(im);
     sample.wish /= independent_losses(im);
-    if (im->jitter.ns > 0)
-        sample.need = larger(sample.need, 100.0 / independent_jitters(im));
-    sample.need = ceil(sample.need);
+    double jitters = im->jitter.ns > 0 ? 100.0 / independent_jitters(im) : 0.0;
+    sample.bare = ceil(larger(sample.need, jitters));
+    sample.need = ceil(larger(sample.need, jitters * tails(network)));
     double wish = ceil(larger(sample.need, sample.wish));
     sample.wish = wish < sample_most ? wish : sample_most;
     return sample;
@@ -147,7 +172,9 @@ static struct sample sample_of(const struct fault_network *network)
 
 static struct dur_ns patience_of(const struct fault_network *network, size_t bytes)
 {
-    double span = added_ns(network, bytes) + 4.0 * deviation_ns(network);
+    const struct fault_impairment *im = &network->impairment;
+    double reach = jitter_reach(im->distribution, ways_of(network)) * (double)im->jitter.ns;
+    double span = added_ns(network, bytes) + reach;
     return (struct dur_ns){(int64_t)span + base_dur_ms(slack_ms).ns};
 }
 
@@ -159,10 +186,12 @@ static struct fault_probe_plan train_of(const struct fault_network *network)
     struct dur_ns takes = {(int64_t)(count * train_bytes * 8.0 / rate * 1e9)};
     struct dur_ns patience = patience_of(network, train_bytes);
     patience.ns += takes.ns * 2;
-    return (struct fault_probe_plan){.method = FAULT_PROBE_ECHO,
+    return (struct fault_probe_plan){.method = method_of(network),
                                      .count = (size_t)count,
                                      .bytes = train_bytes,
-                                     .patience = patience};
+                                     .patience = patience,
+                                     .ports = network->ports,
+                                     .port_count = network->port_count};
 }
 
 static bool too_long(double need_s, struct dur_ns budget, struct base_error *err)
@@ -173,11 +202,14 @@ static bool too_long(double need_s, struct dur_ns budget, struct base_error *err
                      need_s, base_dur_to_s(budget));
 }
 
-/* A thread enters the namespace for each connect; and a slow link is not to be filled. */
+/* A thread enters the namespace for each connect; we answer datagrams ourselves; and a slow link is
+ * not to be filled. */
 static double least_gap_ns(const struct fault_network *network, size_t paths)
 {
     double rate = network->impairment.rate;
-    double gap = by_echo(network) ? 0.3e6 : 1e6;
+    static const double gaps[] = {
+        [FAULT_PROBE_ECHO] = 0.3e6, [FAULT_PROBE_CONNECT] = 1e6, [FAULT_PROBE_DATAGRAM] = 0.6e6};
+    double gap = gaps[method_of(network)];
     gap = larger(gap, rate > 0.0 ? probe_bytes * 8.0 / rate * 2e9 : 0.0);
     return gap * (double)paths;
 }
@@ -186,12 +218,14 @@ static struct fault_probe_plan paced_of(const struct fault_network *network, dou
                                         double gap_ns)
 {
     return (struct fault_probe_plan){
-        .method = by_echo(network) ? FAULT_PROBE_ECHO : FAULT_PROBE_CONNECT,
+        .method = method_of(network),
         .count = (size_t)count,
         .bytes = probe_bytes,
         .gap = {(int64_t)gap_ns},
         .patience = patience_of(network, probe_bytes),
         .linger = network->impairment.duplicate > 0.0,
+        .ports = network->ports,
+        .port_count = network->port_count,
     };
 }
 
@@ -218,7 +252,7 @@ bool effect_plan(const struct fault_network *network, size_t paths, struct dur_n
     double most_ns = larger(gap_most_ms * 1e6, least_ns);
     double gap_ns = rest_ns / count;
     plan.paced = paced_of(network, count, gap_ns < most_ns ? gap_ns : most_ns);
-    plan.swift = paced_of(network, sample.need, least_ns);
+    plan.swift = paced_of(network, sample.bare, least_ns);
     *out = plan;
     return true;
 }
@@ -298,7 +332,7 @@ static void judge_spread(struct effect_verdict *verdict, const struct fault_netw
 {
     double expected = sqrt(pow(deviation_ns(network), 2.0) + before * before);
     double worth = larger(2.0, (double)n * independent_jitters(&network->impairment));
-    double tolerance = tolerance_ns + expected * 4.0 / sqrt(2.0 * worth);
+    double tolerance = tolerance_ns + expected * 4.0 * sqrt(tails(network) / (2.0 * worth));
     struct effect_line *line = add(verdict, "jitter of the round trip (standard deviation)",
                                    n > 0 && fabs(measured - expected) <= tolerance);
     (void)snprintf(line->value, sizeof line->value, "%.2fms in %zu round trips", measured / 1e6, n);
@@ -323,10 +357,12 @@ static void judge_timing(const struct fault_network *network, const struct effec
     double tolerance = larger(tolerance_ns, tolerance_share * expected);
     double worth = larger(1.0, (double)count * independent_jitters(im));
     tolerance += 4.0 * 1.2533 * deviation_ns(network) / sqrt(worth); /* of a normal median */
-    const int64_t ways = network->direction == FAULT_BOTH ? 2 : 1;
+    const int64_t ways = ways_of(network);
     const struct impair_lateness whole = {.low = {ways * late_one_way.low.ns},
                                           .high = {ways * late_one_way.high.ns}};
-    judge_added(out, typical_of(im, late, count) - base, expected, tolerance, whole, count);
+    double median = jitter_median(im->distribution, ways_of(network)) * (double)im->jitter.ns;
+    judge_added(out, typical_of(im, late, count) - base, expected + median, tolerance, whole,
+                count);
     if (im->jitter.ns > 0)
         judge_spread(out, network, spread_of(late, count),
                      spread_of(before->rtt_ns, before->answered), count);

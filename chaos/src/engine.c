@@ -91,44 +91,6 @@ static void step_abandon(struct fault *fault)
     fault->step_over = false;
 }
 
-/* --- the disk --- */
-
-static void await_no_more(struct fault *fault)
-{
-    agent_ticket_cancel(&fault->ticket);
-    fault->awaits = AWAITS_NOTHING;
-}
-
-static struct agent_ticket *await(struct fault *fault, enum awaited what,
-                                  void (*on_done)(void *ctx, const struct base_error *err))
-{
-    await_no_more(fault);
-    fault->awaits = what;
-    fault->ticket = (struct agent_ticket){.on_done = on_done, .ctx = fault};
-    return &fault->ticket;
-}
-
-static bool await_entry(struct fault *fault, enum awaited what,
-                        void (*on_done)(void *ctx, const struct base_error *err),
-                        struct base_error *err)
-{
-    struct base_buf text;
-    base_buf_init(&text, AGENT_JOURNAL_MAX);
-    json_t *undo = fault->ops->undo(fault);
-    bool ok = agent_journal_encode(&fault->spec, &fault->record, undo, &text, err);
-    json_decref(undo);
-    if (ok)
-        agent_commit_entry(fault->env->commit, await(fault, what, on_done), fault->spec.id, &text);
-    base_buf_fini(&text);
-    return ok;
-}
-
-static void await_removal(struct fault *fault,
-                          void (*on_done)(void *ctx, const struct base_error *err))
-{
-    agent_commit_removal(fault->env->commit, await(fault, AWAITS_REMOVAL, on_done), fault->spec.id);
-}
-
 /* --- the way out --- */
 
 /* A fault that is gone is shown for an hour; what it held (namespaces, sockets, pidfds, a token's
@@ -143,7 +105,7 @@ static void release(struct fault *fault)
 
 static void begin_revert(struct fault *fault)
 {
-    await_no_more(fault);
+    fault_await_nothing(fault);
     io_timer_stop(&fault->lease_timer);
     fault->reverted_again = false;
     move(fault, FAULT_REVERTING);
@@ -186,7 +148,7 @@ void fault_end(struct fault *fault, enum fault_end why)
     if (fault->step == FAULT_STEP_APPLY || fault->step == FAULT_STEP_RENEW ||
         fault->awaits == AWAITS_ENTRY || fault->awaits == AWAITS_REMOVAL)
         return;
-    await_no_more(fault);
+    fault_await_nothing(fault);
     if (fault->step == FAULT_STEP_PREPARE || fault->step == FAULT_STEP_VERIFY)
         step_abandon(fault);
     if (!fault->applied) {
@@ -286,7 +248,7 @@ static void take_back(struct fault *fault)
 {
     io_timer_stop(&fault->lease_timer);
     not_applied(fault);
-    await_removal(fault, on_unapplied_removed);
+    fault_await_removal(fault, on_unapplied_removed);
 }
 
 static void on_entry(void *ctx, const struct base_error *err)
@@ -308,7 +270,7 @@ static void begin_apply(struct fault *fault)
     struct base_error err = {0};
     move(fault, FAULT_APPLYING);
     lease_begin(fault);
-    if (!await_entry(fault, AWAITS_ENTRY, on_entry, &err)) {
+    if (!fault_await_entry(fault, AWAITS_ENTRY, on_entry, &err)) {
         fault_note_error(fault, err.message);
         take_back(fault);
     }
@@ -383,17 +345,10 @@ static void now_active(struct fault *fault)
     settled(fault);
 }
 
-static void say_not_updated(struct fault *fault, const struct base_error *err)
-{
-    fault->awaits = AWAITS_NOTHING;
-    if (err != NULL)
-        base_log_line(fault->env->log, BASE_WARN, err->message, BASE_TEXT("fault", fault->spec.id));
-}
-
 /* The entry from before the apply is on disk in any case: enough to revert by. */
 static void on_update(void *ctx, const struct base_error *err)
 {
-    say_not_updated(ctx, err);
+    fault_updated(ctx, err);
     now_active(ctx);
 }
 
@@ -410,7 +365,7 @@ static void after_verify(struct fault *fault)
         return;
     }
     move(fault, FAULT_ACTIVE);
-    if (!await_entry(fault, AWAITS_UPDATE, on_update, &err))
+    if (!fault_await_entry(fault, AWAITS_UPDATE, on_update, &err))
         on_update(fault, &err);
 }
 
@@ -456,7 +411,7 @@ static void after_gone(struct fault *fault)
         settled(fault);
         return;
     }
-    await_removal(fault, on_removed);
+    fault_await_removal(fault, on_removed);
 }
 
 void fault_go_on(struct fault *fault)
@@ -465,39 +420,6 @@ void fault_go_on(struct fault *fault)
         return;
     fault->held = false;
     begin_apply(fault);
-}
-
-static void on_arrival(void *ctx, const struct base_error *err)
-{
-    struct fault *fault = ctx;
-    say_not_updated(fault, err);
-    if (fault->step == FAULT_STEP_NONE && fault->record.end == FAULT_END_NONE)
-        settled(fault);
-}
-
-/* Also on disk: an agent that dies knows then whom the fault had hit. */
-void fault_add_arrival(struct fault *fault, const struct fault_arrival *arrival)
-{
-    struct base_error err = {0};
-    if (fault->record.arrival_count == FAULT_MAX_ARRIVALS)
-        return;
-    fault_record_add_arrival(&fault->record, arrival);
-    if (fault->record.arrival_count == FAULT_MAX_ARRIVALS)
-        base_log_line(fault->env->log, BASE_WARN, "no more instances that come are listed",
-                      BASE_TEXT("fault", fault->spec.id));
-    if (arrival->joined)
-        fault_record_add_target(&fault->record, arrival->target);
-    base_log_line(fault->env->log, arrival->joined ? BASE_INFO : BASE_WARN,
-                  arrival->joined ? "instance joined" : "instance missed",
-                  BASE_TEXT("fault", fault->spec.id), BASE_TEXT("target", arrival->target),
-                  BASE_TEXT("what", arrival->what), BASE_TEXT("how", arrival->how));
-    bool standing = fault->record.state == FAULT_APPLYING || fault->record.state == FAULT_ACTIVE;
-    if (!standing || !fault->applied)
-        return;
-    /* One that is waited for already is overtaken, and what it was waited for with it. */
-    bool awaited = fault->awaits == AWAITS_UPDATE;
-    if (!await_entry(fault, AWAITS_UPDATE, awaited ? fault->ticket.on_done : on_arrival, &err))
-        base_log_line(fault->env->log, BASE_WARN, err.message, BASE_TEXT("fault", fault->spec.id));
 }
 
 static void on_next(void *ctx)
@@ -522,7 +444,7 @@ static struct fault *fault_alloc(struct fault_env *env, const struct fault_spec 
 {
     struct fault *fault = base_calloc(1, sizeof *fault);
     fault->env = env;
-    fault->ops = spec->track.on ? &fault_roster_ops : fault_ops_of(spec->kind);
+    fault->ops = fault_ops_for(spec);
     io_timer_init(&fault->lease_timer, env->loop, on_lease, fault);
     io_timer_init(&fault->deadline_timer, env->loop, on_deadline, fault);
     io_timer_init(&fault->next_timer, env->loop, on_next, fault);
@@ -564,7 +486,7 @@ void fault_start(struct fault *fault)
     if (fault->spec.parent != NULL) /* of one that has waited already */
         step_begin(fault, FAULT_STEP_PREPARE);
     else
-        agent_commit_written(fault->env->commit, await(fault, AWAITS_REQUEST, on_requested));
+        fault_await_request(fault, on_requested);
 }
 
 struct fault *fault_recover(struct fault_env *env, struct agent_journal_entry *entry)
@@ -593,11 +515,22 @@ struct fault *fault_recover(struct fault_env *env, struct agent_journal_entry *e
     return fault;
 }
 
+struct fault *fault_of_past(struct fault_env *env, struct fault_spec *spec,
+                            struct fault_record *record)
+{
+    struct fault *fault = fault_alloc(env, spec);
+    fault->spec = *spec;
+    fault->record = *record;
+    *spec = (struct fault_spec){0};
+    *record = (struct fault_record){0};
+    return fault;
+}
+
 void fault_free(struct fault *fault)
 {
     if (fault == NULL)
         return;
-    await_no_more(fault);
+    fault_await_nothing(fault);
     release(fault);
     io_timer_fini(&fault->lease_timer);
     io_timer_fini(&fault->deadline_timer);

@@ -74,8 +74,11 @@ struct fault_ops {
     bool (*instant)(const struct fault_spec *spec);
 };
 
-const struct fault_ops *fault_ops_of(enum fault_kind kind); /* one table, in engine.c */
+const struct fault_ops *fault_ops_of(enum fault_kind kind); /* one table, in fault.c */
+/* With what a spec says beside its kind: `track`, or a kill of a pod. */
+const struct fault_ops *fault_ops_for(const struct fault_spec *spec);
 extern const struct fault_ops fault_kill_ops;
+extern const struct fault_ops fault_pod_ops; /* a kill by Kubernetes' API */
 extern const struct fault_ops fault_partition_ops;
 extern const struct fault_ops fault_app_ops;
 extern const struct fault_ops fault_pause_ops;
@@ -130,6 +133,10 @@ void fault_start(struct fault *fault);
 const struct base_error *fault_refusal(const struct fault *fault); /* NULL: it was not refused */
 /* A fault found in the journal (the entry is consumed), which is reverted at once. */
 struct fault *fault_recover(struct fault_env *env, struct agent_journal_entry *entry);
+/* One that is gone, as it was; spec and record are consumed. It can be looked at and ended again,
+ * which does nothing. */
+struct fault *fault_of_past(struct fault_env *env, struct fault_spec *spec,
+                            struct fault_record *record);
 /* As if the process had died: nothing is reverted here. Accepts NULL. */
 void fault_free(struct fault *fault);
 
@@ -167,7 +174,6 @@ void *fault_state_of(const struct fault *fault);
 struct fault_env *fault_env_of(const struct fault *fault);
 /* Time the effect may still last: what goes into the kernel's timeouts and the targets' TTLs. */
 struct dur_ns fault_effect_left(const struct fault *fault);
-bool fault_is_applied(const struct fault *fault); /* the journal holds it */
 enum fault_end fault_end_of(const struct fault *fault);
 /* Also when another reason came first: whoever halts must not wait for what only confirms. */
 bool fault_is_halted(const struct fault *fault);

@@ -16,10 +16,10 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "netlink.h"
 
 enum {
     most = 100000, /* more connections than any service of a test platform has */
-    reply_bytes = 32768,
     open_states = 1 << TCP_ESTABLISHED | 1 << TCP_SYN_SENT | 1 << TCP_FIN_WAIT1 |
                   1 << TCP_FIN_WAIT2 | 1 << TCP_CLOSE_WAIT
 };
@@ -30,6 +30,7 @@ struct request {
 };
 
 struct found {
+    const struct fault_nft_redirect *redirect; /* whose connections are looked for */
     struct request *list;
     size_t count;
 };
@@ -97,8 +98,13 @@ static bool is_met(const struct fault_nft_redirect *redirect, const struct nlmsg
     return named && !own && is_peer(redirect->peers, &remote) && !is_ours(message, diag);
 }
 
-static void remember(struct found *found, const struct inet_diag_msg *diag)
+static void remember(void *ctx, const struct nlmsghdr *message)
 {
+    struct found *found = ctx;
+    const struct inet_diag_msg *diag = (const void *)(message + 1);
+    if (message->nlmsg_len < NLMSG_LENGTH(sizeof *diag) || found->count == most ||
+        !is_met(found->redirect, message, diag))
+        return;
     found->list = base_reallocarray(found->list, found->count + 1, sizeof *found->list);
     found->list[found->count++] = (struct request){
         .header = {.nlmsg_len = sizeof(struct request),
@@ -111,46 +117,14 @@ static void remember(struct found *found, const struct inet_diag_msg *diag)
     };
 }
 
-/* One datagram: the errno it carries, 0 for none; *more false when it was the last. */
-static int read_reply(int fd, const struct fault_nft_redirect *redirect, struct found *found,
-                      bool *more)
-{
-    _Alignas(struct nlmsghdr) char buffer[reply_bytes];
-    ssize_t n = recv(fd, buffer, sizeof buffer, 0);
-    if (n < 0)
-        return errno;
-    size_t left = (size_t)n;
-    for (const struct nlmsghdr *message = (const void *)buffer;
-         left >= sizeof *message && message->nlmsg_len >= sizeof *message &&
-         message->nlmsg_len <= left;) {
-        *more = message->nlmsg_type != NLMSG_DONE && message->nlmsg_type != NLMSG_ERROR;
-        if (message->nlmsg_type == NLMSG_ERROR)
-            return -((const struct nlmsgerr *)(const void *)(message + 1))->error;
-        const struct inet_diag_msg *diag = (const void *)(message + 1);
-        if (*more && message->nlmsg_len >= NLMSG_LENGTH(sizeof *diag) && found->count < most &&
-            is_met(redirect, message, diag))
-            remember(found, diag);
-        size_t step = NLMSG_ALIGN(message->nlmsg_len);
-        left -= step < left ? step : left;
-        message = (const void *)((const char *)message + step);
-    }
-    return 0;
-}
-
-static int ask(int fd, const struct request *request, const struct fault_nft_redirect *redirect,
-               struct found *found)
+static int ask(int fd, const struct request *request, struct found *found)
 {
     if (send(fd, request, sizeof *request, 0) < 0)
         return errno;
-    bool more = true;
-    int failed = 0;
-    while (more && failed == 0)
-        failed = read_reply(fd, redirect, found, &more);
-    return failed;
+    return fault_netlink_hear(fd, remember, found);
 }
 
-static bool look(int fd, const struct fault_nft_redirect *redirect, struct found *found,
-                 struct base_error *err)
+static bool look(int fd, struct found *found, struct base_error *err)
 {
     static const uint8_t families[] = {AF_INET, AF_INET6};
     for (size_t i = 0; i < sizeof families; i++) {
@@ -162,7 +136,7 @@ static bool look(int fd, const struct fault_nft_redirect *redirect, struct found
                      .sdiag_protocol = IPPROTO_TCP,
                      .idiag_states = open_states},
         };
-        errno = ask(fd, &request, redirect, found);
+        errno = ask(fd, &request, found);
         /* ENOENT: a kernel without IPv6 */
         if (errno != 0 && !(errno == ENOENT && families[i] == AF_INET6))
             return base_fail_errno(err, "cannot list the target's connections (CONFIG_INET_DIAG)");
@@ -175,16 +149,16 @@ bool fault_established_reset(const struct fault_netns *netns,
                              struct base_error *err)
 {
     static const struct timeval patience = {.tv_sec = 2};
-    struct found found = {0};
+    struct found found = {.redirect = redirect};
     BASE_AUTO_FD int fd = fault_netns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG, err);
     if (fd < 0)
         return false;
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0)
         return base_fail_errno(err, "cannot set up the socket to list connections");
-    bool ok = look(fd, redirect, &found, err);
+    bool ok = look(fd, &found, err);
     for (size_t i = 0; ok && i < found.count; i++) {
-        struct found none = {0};
-        errno = ask(fd, &found.list[i], redirect, &none);
+        struct found none = {.redirect = redirect};
+        errno = ask(fd, &found.list[i], &none);
         ok =
             errno == 0 || errno == ENOENT ||
             base_fail_errno(err, "cannot end an established connection (CONFIG_INET_DIAG_DESTROY)");

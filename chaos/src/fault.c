@@ -29,6 +29,13 @@ const struct fault_ops *fault_ops_of(enum fault_kind kind)
     return all[kind];
 }
 
+const struct fault_ops *fault_ops_for(const struct fault_spec *spec)
+{
+    if (spec->track.on)
+        return &fault_roster_ops;
+    return fault_is_of_pod(spec) ? &fault_pod_ops : fault_ops_of(spec->kind);
+}
+
 const struct fault_spec *fault_spec_of(const struct fault *fault)
 {
     return &fault->spec;
@@ -113,11 +120,6 @@ void fault_take_evidence(struct fault *fault, const struct fault_evidence *evide
 {
     fault_record_add_evidence(&fault->record, evidence->target, evidence->when, evidence->metric,
                               evidence->value, evidence->expected, evidence->ok, evidence->at);
-}
-
-bool fault_is_applied(const struct fault *fault)
-{
-    return fault->applied;
 }
 
 enum fault_end fault_end_of(const struct fault *fault)

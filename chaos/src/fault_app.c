@@ -1,47 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * app: the target's own error rate and latency, through its /api/chaos endpoints. The TTL given
- * there is what is left of the lease, so that the fault ends inside the target whatever becomes of
- * the agent. Proven by requests straight to the instance (measure.h): the share of injected errors
- * lies in the binomial interval of the rate asked for, which is made narrow enough, by asking often
- * enough, to keep out half and twice of it; the median is later by the latency asked for.
+ * app: what the target does to itself, through its /api/chaos endpoints. The TTL given there is
+ * what is left of the lease, so that the fault ends inside the target whatever becomes of the
+ * agent. Proven from outside: app.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "app.h"
 #include "app_control.h"
-#include "app_sample.h"
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "engine.h"
-#include "measure.h"
-#include "resolve.h"
-#include "statistics.h"
 #include "step.h"
 #include "undo.h"
 
-enum {
-    retry_ms = 100,
-    slack_ms = 25 /* of a busy machine, on top of the latency asked for */
-};
-struct subject { /* one target */
-    struct fault *fault;
-    struct fault_target target;
-    struct fault_process process; /* that holds the fault; pid 0: not known */
-    int64_t median_before;
-    struct fault_measure *measure; /* NULL: not under way */
-    struct fault_measure_result result;
-    bool measured;
-};
+enum { retry_ms = 100 };
 
 struct app_state {
-    struct subject *subjects;
+    struct app_subject *subjects;
     size_t count;
     struct app_sample sample;
+    const struct app_order *order;
     enum fault_step round;
+    struct mono_ns patient_until;
     struct app_control *control; /* the calls under way; NULL: none */
     struct io_timer retry;
+};
+
+static const struct app_order *const orders[FAULT_APP_ORDERS] = {
+    [FAULT_APP_ANSWERS] = &app_answers,       [FAULT_APP_READINESS] = &app_readiness,
+    [FAULT_APP_DEPENDENCY] = &app_dependency, [FAULT_APP_CPU] = &app_cpu,
+    [FAULT_APP_MEMORY] = &app_memory,
 };
 
 static bool app_platform(const struct topo *topo, struct base_error *err)
@@ -64,21 +54,31 @@ static struct app_state *state_new(struct fault *fault, size_t count)
     struct app_state *state = base_calloc(1, sizeof *state);
     state->subjects = base_calloc(count, sizeof *state->subjects);
     state->count = count;
-    for (size_t i = 0; i < count; i++)
+    state->order = orders[fault_app_order_of(fault_spec_of(fault))];
+    for (size_t i = 0; i < count; i++) {
         state->subjects[i].fault = fault;
+        state->subjects[i].sample = &state->sample;
+    }
     io_timer_init(&state->retry, fault_env_of(fault)->loop, on_retry, fault);
     fault_set_state(fault, state);
     return state;
+}
+
+/* Errors and latency take a number of requests; the others are seen at once. */
+static bool plan_sample(const struct fault *fault, struct app_state *state, struct base_error *err)
+{
+    return state->order != &app_answers ||
+           app_sample_plan(fault_spec_of(fault), &state->sample, err);
 }
 
 static bool app_open(struct fault *fault, const struct topo *topo, struct base_error *err)
 {
     const struct fault_spec *spec = fault_spec_of(fault);
     struct app_state *state = state_new(fault, spec->target_count);
-    if (!app_sample_plan(spec, &state->sample, err))
+    if (!plan_sample(fault, state, err))
         return false;
     for (size_t i = 0; i < state->count; i++) {
-        struct subject *subject = &state->subjects[i];
+        struct app_subject *subject = &state->subjects[i];
         if (!fault_target_resolve(topo, spec->targets[i], &subject->target, err))
             return false;
         if (subject->target.admin_token_file == NULL)
@@ -90,101 +90,19 @@ static bool app_open(struct fault *fault, const struct topo *topo, struct base_e
         if (subject->target.status_file != NULL &&
             !fault_target_process(&subject->target, &subject->process, NULL, NULL))
             subject->process = (struct fault_process){0};
+        if (state->order->check != NULL && !state->order->check(subject, err))
+            return false;
     }
     return true;
 }
 
 /* --- measuring --- */
 
-static bool errors_ok(struct subject *subject, enum fault_step round, bool record)
-{
-    const struct fault_measure_result *result = &subject->result;
-    double rate = round == FAULT_STEP_VERIFY ? fault_spec_of(subject->fault)->app.error_rate : 0.0;
-    struct fault_interval expected;
-    bool ok = fault_rate_shown(rate, APP_SAMPLE_MISS, result->asked, result->answered,
-                               result->injected, &expected);
-    if (!record)
-        return ok;
-    char value[384];
-    char want[128];
-    char unknown[320] = "";
-    double n = result->answered > 0 ? (double)result->answered : 1.0;
-    if (result->answered < result->asked)
-        (void)snprintf(unknown, sizeof unknown, ", %zu without an answer: %s",
-                       result->asked - result->answered, result->error);
-    (void)snprintf(value, sizeof value, "%zu of %zu requests (%.1f %%)%s", result->injected,
-                   result->answered, 100.0 * (double)result->injected / n, unknown);
-    const struct app_state *state = fault_state_of(subject->fault);
-    app_sample_describe(&state->sample, rate, expected, want, sizeof want);
-    fault_evidence(subject->fault, subject->target.name, fault_step_when(round),
-                   "injected error rate", value, want, ok);
-    return ok;
-}
-
-struct range {
-    int64_t low;
-    int64_t high;
-};
-
-/* During: later by 90 % to 150 % of what was asked, so that a fault of the wrong size (off by 2, by
- * 1000) is seen. After: less than half of it is left. Both with a slack for a busy machine. */
-static struct range latency_expected(const struct subject *subject, enum fault_step round)
-{
-    int64_t asked = fault_spec_of(subject->fault)->app.latency.ns;
-    int64_t slack = slack_ms * BASE_NS_PER_MS;
-    int64_t base = subject->median_before;
-    if (round == FAULT_STEP_VERIFY)
-        return (struct range){asked / 10 * 9, base + asked + asked / 2 + slack};
-    int64_t half = asked / 2 > slack ? asked / 2 : asked * 4 / 5;
-    return (struct range){0, base + half};
-}
-
-static bool latency_ok(struct subject *subject, enum fault_step round, bool record)
-{
-    const struct fault_measure_result *result = &subject->result;
-    bool any = result->answered > 0;
-    if (round == FAULT_STEP_PREPARE && any)
-        subject->median_before = result->median_ns;
-    struct range range = latency_expected(subject, round);
-    bool ok = any && (round == FAULT_STEP_PREPARE ||
-                      (result->median_ns >= range.low && result->median_ns <= range.high));
-    if (!record)
-        return ok;
-    char value[320];
-    char want[96];
-    if (any)
-        (void)snprintf(value, sizeof value, "%.2f ms", (double)result->median_ns / 1e6);
-    else
-        (void)snprintf(value, sizeof value, "no answer: %s", result->error);
-    if (round == FAULT_STEP_PREPARE)
-        (void)snprintf(want, sizeof want, "an answer");
-    else
-        (void)snprintf(want, sizeof want, "%.2f to %.2f ms", (double)range.low / 1e6,
-                       (double)range.high / 1e6);
-    fault_evidence(subject->fault, subject->target.name, fault_step_when(round), "median latency",
-                   value, want, ok);
-    return ok;
-}
-
-static bool subject_ok(struct subject *subject, enum fault_step round, bool record)
-{
-    const struct fault_spec *spec = fault_spec_of(subject->fault);
-    bool ok = true;
-    if (spec->app.error_rate > 0.0)
-        ok = errors_ok(subject, round, record);
-    if (spec->app.latency.ns > 0)
-        ok = latency_ok(subject, round, record) && ok;
-    return ok;
-}
-
 static void round_finish(struct fault *fault);
 
-static void on_measured(void *ctx, const struct fault_measure_result *result)
+void app_measured(struct app_subject *subject)
 {
-    struct subject *subject = ctx;
     const struct app_state *state = fault_state_of(subject->fault);
-    subject->measure = NULL;
-    subject->result = *result;
     subject->measured = true;
     for (size_t i = 0; i < state->count; i++)
         if (!state->subjects[i].measured)
@@ -198,29 +116,22 @@ static void app_cancel(struct fault *fault)
     io_timer_stop(&state->retry);
     app_control_cancel(state->control);
     state->control = NULL;
-    for (size_t i = 0; i < state->count; i++) {
-        fault_measure_cancel(state->subjects[i].measure);
-        state->subjects[i].measure = NULL;
-    }
+    for (size_t i = 0; i < state->count; i++)
+        state->order->cancel(&state->subjects[i]);
 }
 
 static void round_begin(struct fault *fault, enum fault_step round)
 {
     struct app_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    struct dur_ns timeout = {fault_spec_of(fault)->app.latency.ns + 2 * BASE_NS_PER_S};
-    size_t size = round == FAULT_STEP_VERIFY ? state->sample.size : state->sample.absent;
     state->round = round;
     for (size_t i = 0; i < state->count; i++) {
         state->subjects[i].measured = false;
-        state->subjects[i].result = (struct fault_measure_result){0};
+        state->subjects[i].answered = false;
+        state->subjects[i].round = round;
     }
     for (size_t i = 0; i < state->count; i++) {
-        struct subject *subject = &state->subjects[i];
-        subject->measure = fault_measure_start(fault_env_of(fault)->http, subject->target.address,
-                                               subject->target.port, size, state->sample.parallel,
-                                               timeout, on_measured, subject, &err);
-        if (subject->measure == NULL) {
+        if (!state->order->start(&state->subjects[i], &err)) {
             app_cancel(fault);
             fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
             return;
@@ -229,17 +140,23 @@ static void round_begin(struct fault *fault, enum fault_step round)
 }
 
 /* The fault lives in the memory of a process: when that one is gone, so is the fault. */
-static bool holder_is_gone(const struct subject *subject)
+static bool holder_is_gone(const struct app_subject *subject)
 {
     return subject->process.pid > 0 && !fault_process_alive(&subject->process);
 }
 
-static bool subject_is_clear(struct subject *subject, bool record)
+static bool subject_ok(struct app_subject *subject, bool record)
 {
-    if (subject_ok(subject, FAULT_STEP_VERIFY_GONE, false))
-        return !record || subject_ok(subject, FAULT_STEP_VERIFY_GONE, true);
-    if (subject->result.answered > 0 || !holder_is_gone(subject))
-        return !record ? false : subject_ok(subject, FAULT_STEP_VERIFY_GONE, true);
+    const struct app_state *state = fault_state_of(subject->fault);
+    return state->order->ok(subject, record);
+}
+
+static bool subject_is_clear(struct app_subject *subject, bool record)
+{
+    if (subject_ok(subject, false))
+        return !record || subject_ok(subject, true);
+    if (subject->answered || !holder_is_gone(subject))
+        return !record ? false : subject_ok(subject, true);
     if (record) {
         char value[96];
         (void)snprintf(value, sizeof value, "pid %d has exited", (int)subject->process.pid);
@@ -255,17 +172,29 @@ static void gone_finish(struct fault *fault)
     struct base_error err = {0};
     bool all = true;
     for (size_t i = 0; i < state->count; i++) {
-        struct subject *subject = &state->subjects[i];
+        struct app_subject *subject = &state->subjects[i];
         if (!subject_is_clear(subject, true) && all) {
             all = false;
             (void)base_fail(&err, BASE_IO,
                             "%s was not measured to be free of the fault (%s); look at GET "
                             "/api/chaos there, or restart it",
                             subject->target.name,
-                            subject->result.answered > 0 ? "it still shows" : "it does not answer");
+                            subject->answered ? "it still shows" : "it does not answer");
         }
     }
     fault_step_done(fault, all ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
+}
+
+/* What grows may not be whole yet. */
+static bool may_wait(struct app_state *state)
+{
+    bool all = true;
+    if (state->round != FAULT_STEP_VERIFY ||
+        !base_mono_before(base_mono_now(), state->patient_until))
+        return false;
+    for (size_t i = 0; i < state->count; i++)
+        all = subject_ok(&state->subjects[i], false) && all;
+    return !all;
 }
 
 static void round_finish(struct fault *fault)
@@ -282,9 +211,13 @@ static void round_finish(struct fault *fault)
             io_timer_start(&state->retry, base_dur_ms(retry_ms)); /* until the deadline */
         return;
     }
+    if (may_wait(state)) {
+        io_timer_start(&state->retry, base_dur_ms(retry_ms));
+        return;
+    }
     for (size_t i = 0; i < state->count; i++) {
-        struct subject *subject = &state->subjects[i];
-        if (subject_ok(subject, state->round, true) || !all)
+        struct app_subject *subject = &state->subjects[i];
+        if (subject_ok(subject, true) || !all)
             continue;
         all = false;
         (void)base_fail(&err, BASE_UNAVAILABLE, "%s: %s; see the evidence", subject->target.name,
@@ -302,7 +235,8 @@ static void round_finish(struct fault *fault)
 
 static void on_retry(void *ctx)
 {
-    round_begin(ctx, FAULT_STEP_VERIFY_GONE);
+    const struct app_state *state = fault_state_of(ctx);
+    round_begin(ctx, state->round);
 }
 
 /* --- the steps --- */
@@ -318,15 +252,7 @@ static void on_control_done(void *ctx, const struct base_error *err)
 static void control_begin(struct fault *fault, bool on, bool insist)
 {
     struct app_state *state = fault_state_of(fault);
-    const struct fault_spec *spec = fault_spec_of(fault);
-    struct app_control_order order = {
-        .on = on,
-        .insist = insist,
-        .error_rate = spec->app.error_rate,
-        .error_status = spec->app.error_status,
-        .latency = spec->app.latency,
-        .fault = fault,
-    };
+    struct app_control_order order = {.on = on, .insist = insist, .fault = fault};
     app_control_cancel(state->control);
     state->control = app_control_new(fault_env_of(fault), &order, on_control_done, fault);
     for (size_t i = 0; i < state->count; i++)
@@ -344,6 +270,11 @@ static void app_apply(struct fault *fault)
 }
 static void app_verify(struct fault *fault)
 {
+    struct app_state *state = fault_state_of(fault);
+    struct dur_ns patience = {0};
+    if (state->order->patience != NULL)
+        patience = state->order->patience(fault_spec_of(fault));
+    state->patient_until = base_mono_add(base_mono_now(), patience);
     round_begin(fault, FAULT_STEP_VERIFY);
 }
 static void app_renew(struct fault *fault)
@@ -378,7 +309,7 @@ static void app_late(struct fault *fault, enum fault_step step)
         gone_finish(fault);
     else if (step == FAULT_STEP_PREPARE || step == FAULT_STEP_VERIFY)
         for (size_t i = 0; i < state->count; i++)
-            (void)subject_ok(&state->subjects[i], step, true);
+            (void)subject_ok(&state->subjects[i], true);
     else
         app_control_describe(state->control, fault);
 }
@@ -399,28 +330,37 @@ static json_t *app_undo(const struct fault *fault)
     const struct app_state *state = fault_state_of(fault);
     json_t *list = json_array();
     for (size_t i = 0; i < state->count; i++) {
-        const struct subject *subject = &state->subjects[i];
+        const struct app_subject *subject = &state->subjects[i];
         json_t *one = json_object();
         json_object_set_new(one, "target", fault_target_to_json(&subject->target));
         json_object_set_new(one, "process", fault_process_to_json(&subject->process));
-        json_object_set_new(one, "medianBeforeNs", json_integer(subject->median_before));
+        json_object_set_new(one, "medianBeforeNs", json_integer(subject->series.median_before));
+        json_object_set_new(one, "usedBefore", json_integer(subject->use.before));
         json_array_append_new(list, one);
     }
     return list;
 }
 
+/* Not in what an agent has left that knew of errors and latency only. */
+static bool read_used(const json_t *one, struct app_subject *subject, struct base_error *err)
+{
+    return json_object_get(one, "usedBefore") == NULL ||
+           model_get_i64(one, "undo", "usedBefore", 0, INT64_MAX, &subject->use.before, err);
+}
+
 static bool app_reopen(struct fault *fault, const json_t *undo, struct base_error *err)
 {
     struct app_state *state = state_new(fault, json_array_size(undo));
-    if (!app_sample_plan(fault_spec_of(fault), &state->sample, err))
+    if (!plan_sample(fault, state, err))
         return false;
     for (size_t i = 0; i < state->count; i++) {
-        struct subject *subject = &state->subjects[i];
+        struct app_subject *subject = &state->subjects[i];
         const json_t *one = json_array_get(undo, i);
         if (!fault_target_from_json(json_object_get(one, "target"), &subject->target, err) ||
             !fault_process_from_json(json_object_get(one, "process"), &subject->process, err) ||
-            !model_get_i64(one, "undo", "medianBeforeNs", 0, INT64_MAX, &subject->median_before,
-                           err))
+            !model_get_i64(one, "undo", "medianBeforeNs", 0, INT64_MAX,
+                           &subject->series.median_before, err) ||
+            !read_used(one, subject, err))
             return false;
     }
     return true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a fault is made of: for engine.c (its course) and fault.c (what it tells) alone. */
+/* What a fault is made of: for engine.c (its course), await.c (what the disk holds of it) and
+ * fault.c (what it tells) alone. */
 #ifndef CHAOS_FAULT_INSIDE_H
 #define CHAOS_FAULT_INSIDE_H
 
@@ -42,5 +43,18 @@ struct fault {
     struct io_timer deadline_timer;
     struct io_timer next_timer; /* goes on in a turn of its own: a step may report from inside */
 };
+
+/* --- await.c: one thing is waited for at a time; on_done's ctx is the fault --- */
+void fault_await_nothing(struct fault *fault);
+void fault_await_request(struct fault *fault,
+                         void (*on_done)(void *ctx, const struct base_error *err));
+/* The entry as the fault is now; false: it cannot be written as JSON, and nothing is waited for. */
+bool fault_await_entry(struct fault *fault, enum awaited what,
+                       void (*on_done)(void *ctx, const struct base_error *err),
+                       struct base_error *err);
+void fault_await_removal(struct fault *fault,
+                         void (*on_done)(void *ctx, const struct base_error *err));
+/* An update is waited for no more; err: why the entry is as it was before. */
+void fault_updated(struct fault *fault, const struct base_error *err);
 
 #endif

@@ -114,16 +114,11 @@ static void kill_prepare(struct fault *fault)
 
 /* --- the signal, and the exit --- */
 
-static void format_ms(struct dur_ns d, char out[static BASE_DUR_TEXT])
-{
-    base_dur_format(base_dur_ms(base_dur_to_ms(d)), out);
-}
-
 static void exit_evidence(struct fault *fault, const struct fault_victim *victim)
 {
     char took[BASE_DUR_TEXT];
     char value[128];
-    format_ms(victim->exited_after, took);
+    base_dur_format_brief(victim->exited_after, took);
     if (victim->exited)
         (void)snprintf(value, sizeof value, "pid %d exited after %s%s", (int)victim->process.pid,
                        took, victim->hard ? ", by SIGKILL at the end of its grace" : "");
@@ -196,7 +191,7 @@ static void loop_evidence(struct fault *fault, const struct fault_victim *victim
 {
     char value[160];
     char longest[BASE_DUR_TEXT];
-    format_ms(victim->longest, longest);
+    base_dur_format_brief(victim->longest, longest);
     (void)snprintf(value, sizeof value, "killed %u times, back %u times, at the latest after %s",
                    victim->kills, victim->returns, longest);
     fault_evidence(fault, victim->target.name, "during", "crash loop", value,
@@ -225,7 +220,7 @@ static void back_evidence(struct fault *fault, const struct fault_victim *victim
     char limit[BASE_DUR_TEXT];
     char value[160];
     char expected[96];
-    format_ms(victim->back ? victim->back_after : fault_victim_since(victim), took);
+    base_dur_format_brief(victim->back ? victim->back_after : fault_victim_since(victim), took);
     base_dur_format(fault_spec_of(fault)->kill.restart_within, limit);
     if (victim->back)
         (void)snprintf(value, sizeof value, "pid %d ready after %s", (int)victim->next.pid, took);

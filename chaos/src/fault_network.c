@@ -142,26 +142,6 @@ static bool paths_new(struct fault *fault, struct base_error *err)
     return true;
 }
 
-/* With ports what is measured must be among them. */
-static bool check_ports(const struct fault_network *network, const struct fault_zone *zone,
-                        struct base_error *err)
-{
-    for (size_t p = 0; network->port_count > 0 && p < zone->peers.count; p++) {
-        const struct fault_peer *peer = &zone->peers.list[p];
-        BASE_AUTO_FREE char *port = base_str_printf("%u", (unsigned)peer->port);
-        bool named = false;
-        for (size_t i = 0; i < network->port_count; i++)
-            named = named || base_str_eq(network->ports[i], port);
-        if (!named)
-            return base_fail(err, BASE_INVALID,
-                             "the effect on %s could not be measured: its port is not among the "
-                             "ports of the fault; add %s, or name the peer as ADDRESS:PORT with a "
-                             "port that is",
-                             peer->label, port);
-    }
-    return true;
-}
-
 static bool network_open(struct fault *fault, const struct topo *topo, struct base_error *err)
 {
     const struct fault_spec *spec = fault_spec_of(fault);
@@ -174,7 +154,8 @@ static bool network_open(struct fault *fault, const struct topo *topo, struct ba
     for (size_t i = 0; i < state->zone_count; i++)
         if (!fault_zone_open(&state->zones[i], topo, spec->targets[i], spec->network.peers,
                              spec->network.peer_count, err) ||
-            !check_ports(&spec->network, &state->zones[i], err))
+            !fault_zone_check_peers(&state->zones[i], topo, spec->network.protocol,
+                                    spec->network.ports, spec->network.port_count, err))
             return false;
     return fault_zones_apart(state->zones, state->zone_count, err) && paths_new(fault, err);
 }
@@ -234,9 +215,9 @@ static void round_evidence(struct fault *fault)
             continue;
         for (size_t k = 0; k < verdict.count; k++) {
             const struct effect_line *line = &verdict.lines[k];
-            BASE_AUTO_FREE char *metric = base_str_printf(
-                "%s, %s to %s", line->metric,
-                path->plan.paced.method == FAULT_PROBE_ECHO ? "icmp" : "tcp", path->peer->label);
+            BASE_AUTO_FREE char *metric =
+                base_str_printf("%s, %s to %s", line->metric,
+                                fault_probe_protocol(path->plan.paced.method), path->peer->label);
             fault_evidence(fault, path->target, fault_step_when(state->round), metric, line->value,
                            line->expected, line->ok);
         }
@@ -505,9 +486,10 @@ const struct fault_ops fault_network_ops = {
     .host = network_host,
     .means = network_means,
     .platform = network_platform,
-    /* setns(2) into a target's namespace; its tables and queues; ICMP echoes, and copies. */
-    .capabilities =
-        UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_NET_ADMIN | UINT64_C(1) << CAP_NET_RAW,
+    /* setns(2) into a target's namespace; its tables and queues; ICMP echoes, and copies; to
+     * measure by a UDP port that is named. */
+    .capabilities = UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_NET_ADMIN |
+                    UINT64_C(1) << CAP_NET_RAW | UINT64_C(1) << CAP_NET_BIND_SERVICE,
     .open = network_open,
     .undo = network_undo,
     .place = FAULT_PLACE_NETNS,

@@ -2,8 +2,8 @@
 /*
  * partition: packets between the target and its peers are dropped or rejected, in both directions
  * and for flows that exist already, by an own nftables table in the target's network namespace (see
- * nft.h for what makes it end). Proven by TCP connects from that namespace to each peer: they
- * succeed before, fail during, and succeed after.
+ * nft.h for what makes it end). Proven by TCP connects from that namespace to each peer, or by UDP
+ * datagrams where UDP alone is meant: they succeed before, fail during, and succeed after.
  */
 #include <linux/capability.h>
 #include <stdlib.h>
@@ -44,6 +44,9 @@ static struct fault_nft_partition rules_of(const struct fault *fault, const stru
         .action = spec->partition.action,
         .direction = spec->partition.direction,
         .peers = &zone->peers,
+        .protocol = spec->partition.protocol,
+        .ports = spec->partition.ports,
+        .port_count = spec->partition.port_count,
     };
 }
 
@@ -64,7 +67,10 @@ static struct partition_state *state_new(struct fault *fault, size_t zone_count)
 static void paths_new(struct fault *fault)
 {
     struct partition_state *state = fault_state_of(fault);
+    const struct fault_spec *spec = fault_spec_of(fault);
     state->reach = fault_reach_new(fault_env_of(fault)->loop);
+    if (spec->partition.protocol == FAULT_PROTOCOL_UDP)
+        fault_reach_by_datagrams(state->reach, spec->partition.ports, spec->partition.port_count);
     for (size_t z = 0; z < state->zones.count; z++) {
         const struct fault_zone *zone = &state->zones.list[z];
         for (size_t p = 0; p < zone->peers.count; p++)
@@ -79,6 +85,10 @@ static bool partition_open(struct fault *fault, const struct topo *topo, struct 
     if (!fault_zones_open(&state->zones, fault, topo, spec->partition.peers,
                           spec->partition.peer_count, err))
         return false;
+    for (size_t i = 0; i < state->zones.count; i++)
+        if (!fault_zone_check_peers(&state->zones.list[i], topo, spec->partition.protocol,
+                                    spec->partition.ports, spec->partition.port_count, err))
+            return false;
     paths_new(fault);
     return true;
 }
@@ -286,8 +296,9 @@ static bool partition_reopen(struct fault *fault, const json_t *undo, struct bas
 const struct fault_ops fault_partition_ops = {
     .host = fault_nft_host,
     .platform = partition_platform,
-    /* setns(2) into a target's namespace; and its tables. */
-    .capabilities = UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_NET_ADMIN,
+    /* setns(2) into a target's namespace; its tables; to measure by a UDP port that is named. */
+    .capabilities = UINT64_C(1) << CAP_SYS_ADMIN | UINT64_C(1) << CAP_NET_ADMIN |
+                    UINT64_C(1) << CAP_NET_BIND_SERVICE,
     .open = partition_open,
     .undo = partition_undo,
     .place = FAULT_PLACE_NETNS,

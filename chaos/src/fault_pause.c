@@ -64,12 +64,8 @@ static bool pause_host(struct base_error *err)
 
 static bool pause_platform(const struct topo *topo, struct base_error *err)
 {
-    for (size_t s = 0; s < topo->service_count; s++)
-        for (size_t i = 0; i < topo->services[s].instance_count; i++)
-            if (topo->services[s].instances[i].cgroup != NULL ||
-                topo->services[s].instances[i].status_file != NULL)
-                return true;
-    return base_fail(err, BASE_UNAVAILABLE,
+    return topo_any(topo, topo_knows_group_or_process) ||
+           base_fail(err, BASE_UNAVAILABLE,
                      "pause needs instances whose control group or process is known: the platform "
                      "\"%s\" tells of none",
                      topo->name);

@@ -27,7 +27,7 @@ void fault_rabbit_ok(struct fault_rabbit_subject *subject)
 }
 
 void fault_rabbit_fail(struct fault_rabbit_subject *subject, enum fault_outcome outcome,
-                       const char *what, const struct fault_rabbit_answer *answer)
+                       const char *what, const struct fault_rest_answer *answer)
 {
     struct base_error err = {0};
     if (answer == NULL)
@@ -82,7 +82,7 @@ static void *rabbit_subject_open(struct fault_store_subject *store)
     subject->api = api_of(store);
     subject->hand = api_of(store);
     subject->vhost_name = vhost != NULL ? vhost : "/";
-    subject->vhost = fault_rabbit_encode(subject->vhost_name);
+    subject->vhost = fault_rest_encode(subject->vhost_name);
     subject->queue = base_str_printf("/queues/%s/squall.%s", subject->vhost, subject->spec->id);
     io_timer_init(&subject->wait, loop, on_wait, subject);
     io_timer_init(&subject->again, loop, on_again, subject);
@@ -95,7 +95,6 @@ static void rabbit_subject_close(void *own)
     fault_rabbit_free(subject->api);
     fault_rabbit_free(subject->hand);
     fault_rabbit_names_fini(&subject->watched);
-    fault_rabbit_names_fini(&subject->struck);
     fault_rabbit_names_fini(&subject->users);
     io_timer_fini(&subject->wait);
     io_timer_fini(&subject->again);

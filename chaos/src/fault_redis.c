@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * redis: what other clients can do to a Redis server: pause the others, take memory, disconnect
- * everybody. A pause is made of short ones, which stop following each other when the agent is dead,
- * stopped or has ended the fault; keys of the fault expire by themselves after one lease, which
- * each renewal sets anew; a disconnection holds nothing. No watchdog is needed. Nobody's keys are
- * touched but the fault's own.
+ * everybody, let it sleep, make it evict. A pause or a sleep is made of short ones, which stop
+ * following each other when the agent is dead, stopped or has ended the fault; keys of the fault
+ * expire by themselves after one lease, which each renewal sets anew; a disconnection holds
+ * nothing. No watchdog is needed. Nobody's keys are touched but the fault's own, save by the
+ * server's own evictions where those are what was asked for.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,14 +64,37 @@ int64_t fault_redis_info(const struct fault_redis_answer *answer, const char *ke
     return base_parse_i64(digits, &number) ? number : -1;
 }
 
+/* --- what goes on as long as its session does --- */
+
+void fault_redis_held_renew(void *own)
+{
+    struct fault_redis_subject *subject = own;
+    if (subject->held != NULL)
+        fault_redis_ok(subject); /* it goes on as long as the lease does */
+    else
+        fault_redis_fail(subject, FAULT_OUTCOME_FAILED, "the connection that held it is gone",
+                         NULL);
+}
+
+void fault_redis_held_revert(void *own)
+{
+    struct fault_redis_subject *subject = own;
+    io_timer_stop(&subject->again);
+    fault_redis_free(subject->held);
+    fault_redis_free(subject->hand);
+    subject->held = subject->hand = NULL;
+    subject->under_way = false;
+    fault_redis_ok(subject);
+}
+
 /* --- before anything --- */
 
 static const struct fault_redis_steps *action_of(const struct fault_spec *spec)
 {
     static const struct fault_redis_steps *const actions[] = {
-        [FAULT_REDIS_PAUSE] = &fault_redis_pause,
-        [FAULT_REDIS_FILL] = &fault_redis_fill,
-        [FAULT_REDIS_KILL] = &fault_redis_kill,
+        [FAULT_REDIS_PAUSE] = &fault_redis_pause, [FAULT_REDIS_FILL] = &fault_redis_fill,
+        [FAULT_REDIS_KILL] = &fault_redis_kill,   [FAULT_REDIS_SLEEP] = &fault_redis_sleep,
+        [FAULT_REDIS_EVICT] = &fault_redis_evict,
     };
     return actions[spec->redis.action];
 }

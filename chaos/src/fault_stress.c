@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "group.h"
+#include "inside.h"
 #include "step.h"
 #include "stress.h"
 #include "undo.h"
@@ -126,8 +127,8 @@ static void on_crew_lost(void *ctx)
     struct stress_state *state = fault_state_of(subject->fault);
     struct base_error err = {0};
     bool lapsed = fault_effect_left(subject->fault).ns <= 0;
-    uint64_t kills =
-        fault_usage_oom_kills(subject->target.cgroup, subject->process.pid) - subject->kills_before;
+    uint64_t now = fault_usage_oom_kills(subject->target.cgroup, subject->process.pid);
+    uint64_t kills = now > subject->kills_before ? now - subject->kills_before : 0;
     const char *why = kind_of(subject->fault)->lost;
     err = fault_crew_why(subject->crew);
     if (err.code != BASE_OK)
@@ -347,8 +348,10 @@ static void stress_renew(struct fault *fault)
     struct base_error err = {0};
     state->waits = true;
     for (size_t i = 0; i < state->count; i++) {
+        const struct fault_target *target = &state->subjects[i].target;
         struct fault_crew *crew = state->subjects[i].crew;
-        if (fault_crew_renew(crew, fault_effect_left(fault), &err))
+        if (fault_target_inside(target, target->cgroup, &err) &&
+            fault_crew_renew(crew, fault_effect_left(fault), &err))
             continue;
         state->waits = false;
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);

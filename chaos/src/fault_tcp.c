@@ -207,9 +207,9 @@ static bool is_late(struct dur_ns value, struct dur_ns before, struct dur_ns ask
     struct dur_ns low = {least > half ? least : half};
     struct dur_ns high = {before.ns + (asked.ns + give.ns) * 11 / 10 + slack_ms * BASE_NS_PER_MS};
     char text[3][BASE_DUR_TEXT];
-    proxy_probe_time(value, text[0]);
-    proxy_probe_time(low, text[1]);
-    proxy_probe_time(high, text[2]);
+    base_dur_format_brief(value, text[0]);
+    base_dur_format_brief(low, text[1]);
+    base_dur_format_brief(high, text[2]);
     if (value.ns >= 0)
         (void)snprintf(out->value, sizeof out->value, "%s", text[0]);
     if (during)

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "folder.h"
 #include "group.h"
+#include "inside.h"
 #include "step.h"
 #include "throttle_meter.h"
 #include "undo.h"
@@ -247,13 +248,31 @@ static void verify_finish(struct fault *fault)
     fault_step_done(fault, shown && set ? FAULT_OUTCOME_OK : FAULT_OUTCOME_NO_EFFECT, &err);
 }
 
+/* Found in the journal, or halted: the kernel's word is enough. Nor can be shown that a limit of
+ * somebody else's is none. */
+static bool can_measure(struct fault *fault)
+{
+    const struct throttle_state *state = fault_state_of(fault);
+    bool any = false;
+    for (size_t i = 0; i < state->count; i++) {
+        const struct subject *subject = &state->subjects[i];
+        if (subject->strain.group_count == 0 || !fault_group_has(subject->group, "cgroup.procs"))
+            return false;
+        any = any || subject->meters[0].file >= 0;
+    }
+    return any && !fault_is_halted(fault) && as_wanted(fault, false, true, false);
+}
+
+/* Meanwhile the group may have gone, or somebody else have set a limit. */
 static void gone_finish(struct fault *fault)
 {
-    if (!all_shown(fault, false)) {
+    bool shown = all_shown(fault, false);
+    if (!shown && can_measure(fault)) {
         measure(fault, false); /* until the deadline */
         return;
     }
-    (void)all_shown(fault, true);
+    if (shown)
+        (void)all_shown(fault, true);
     fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
 }
 
@@ -384,39 +403,32 @@ static void throttle_verify(struct fault *fault)
     measure(fault, true);
 }
 
+static bool all_inside(const struct throttle_state *state, struct base_error *err)
+{
+    for (size_t i = 0; i < state->count; i++)
+        if (!fault_target_inside(&state->subjects[i].target, state->subjects[i].group, err))
+            return false;
+    return true;
+}
+
 static void throttle_renew(struct fault *fault)
 {
     struct throttle_state *state = fault_state_of(fault);
     struct base_error err = {0};
-    if (as_wanted(fault, true, false, false)) {
+    bool ok = as_wanted(fault, true, false, false) ||
+              base_fail(&err, BASE_UNAVAILABLE,
+                        "a target is no longer limited: its control group is gone, or somebody "
+                        "has changed the limit");
+    if (ok && all_inside(state, &err))
         fault_watchdog_renew(&state->watchdog);
-        return;
-    }
-    (void)base_fail(&err, BASE_UNAVAILABLE,
-                    "a target is no longer limited: its control group is gone, or somebody has "
-                    "changed the limit");
-    fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+    else
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
 
 static void throttle_revert(struct fault *fault)
 {
     struct throttle_state *state = fault_state_of(fault);
     fault_watchdog_revert(&state->watchdog);
-}
-
-/* Found in the journal, or halted: the kernel's word is enough. Nor can be shown that a limit of
- * somebody else's is none. */
-static bool can_measure(struct fault *fault)
-{
-    const struct throttle_state *state = fault_state_of(fault);
-    bool any = false;
-    for (size_t i = 0; i < state->count; i++) {
-        const struct subject *subject = &state->subjects[i];
-        if (subject->strain.group_count == 0 || !fault_group_has(subject->group, "cgroup.procs"))
-            return false;
-        any = any || subject->meters[0].file >= 0;
-    }
-    return any && !fault_is_halted(fault) && as_wanted(fault, false, true, false);
 }
 
 static void on_poll(void *ctx)

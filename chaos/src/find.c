@@ -14,7 +14,6 @@
 #include "base/cleanup.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "group.h"
 #include "procfs.h"
 
 enum { FILE_MAX = 1 << 20, SOCKETS_MAX = 256, PARENTS_MAX = 64, CONTAINER_LEAST = 12 };
@@ -386,37 +385,6 @@ static void learn_cgroup(struct fault_found *found)
     }
     if (path != NULL && path[0] != '\0')
         found->cgroup = base_str_printf("%s%s", root, path);
-}
-
-struct strangers {
-    const struct fault_found *found;
-    pid_t first; /* 0: there is none */
-};
-
-static void on_member(void *ctx, pid_t pid)
-{
-    struct strangers *strangers = ctx;
-    struct base_process process;
-    pid_t at = pid;
-    for (int i = 0; i < PARENTS_MAX && at > 0; i++, at = parent_of(at))
-        for (size_t p = 0; p < strangers->found->count; p++)
-            if (strangers->found->processes[p].pid == at)
-                return;
-    if (strangers->first == 0 && base_process_find(pid, &process))
-        strangers->first = pid;
-}
-
-char *fault_find_stranger(const struct fault_found *found, const char *group)
-{
-    struct strangers strangers = {.found = found};
-    BASE_AUTO_BUF struct base_buf name;
-    base_buf_init(&name, FILE_MAX);
-    fault_group_each(group, on_member, &strangers);
-    if (strangers.first == 0)
-        return NULL;
-    bool named = proc_read(strangers.first, "comm", &name) && name.len > 0;
-    return base_str_printf("process %d (%.*s)", (int)strangers.first, named ? (int)name.len - 1 : 1,
-                           named ? name.data : "?");
 }
 
 /* A session's group, say, which its shell and others are in as well: a fault in it would hit them.

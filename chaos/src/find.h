@@ -31,6 +31,9 @@ bool fault_find(const char *by, const char *value, struct fault_found *out, stru
 /* "process 12 (bash)": the first in the group that is neither found so nor a child of one that is;
  * free() it. NULL: there is none. */
 char *fault_find_stranger(const struct fault_found *found, const char *group);
+/* The same of their network namespace, which a fault of a whole namespace would hit. NULL also when
+ * it is the agent's own. Looks at every process of the host. */
+char *fault_find_neighbour(const struct fault_found *found);
 /* The folder of the process' control group, of cgroup v2, else of the freezer of v1; free() it.
  * NULL: the root. */
 char *fault_find_group(pid_t pid);

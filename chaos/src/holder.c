@@ -43,16 +43,7 @@ struct fault_holder {
     pthread_t thread;
     atomic_bool broken;
     atomic_uint late[late_buckets];
-    atomic_uint_fast64_t seen;
-    atomic_uint_fast64_t dropped;
-    atomic_uint_fast64_t duplicated;
-    atomic_uint_fast64_t corrupted;
 };
-
-static void count(atomic_uint_fast64_t *counter)
-{
-    (void)atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
 
 /* --- letting go --- */
 
@@ -147,24 +138,18 @@ static void on_packet(void *ctx, const struct fault_netqueue_packet *packet)
     struct impair_fate fate =
         impair_packet(&holder->directions[packet->output ? 1 : 0], base_mono_now(), packet->bytes);
     bool whole = packet->data_len > 0 && packet->data_len == packet->bytes;
-    count(&holder->seen);
     if (fate.drop) {
-        count(&holder->dropped);
         fault_netqueue_drop(holder->queue, packet->id);
         return;
     }
     struct timeline_packet held = {
         .leaves = fate.leaves, .id = packet->id, .len = packet->data_len};
     held.duplicate = fate.duplicate && whole;
-    if (held.duplicate) {
+    if (held.duplicate)
         held.copy = copy_of(packet);
-        count(&holder->duplicated);
-    }
     if (fate.corrupt && whole) {
         held.data = copy_of(packet);
         held.changed = flip(held.data, held.len, fate.flip_bit);
-        if (held.changed)
-            count(&holder->corrupted);
     }
     timeline_add(&holder->line, held);
 }
@@ -328,14 +313,4 @@ struct impair_lateness fault_holder_late(struct fault_holder *holder)
     }
     return (struct impair_lateness){.low = late_at(counts, all, 100),
                                     .high = late_at(counts, all, 316)};
-}
-
-struct fault_holder_counts fault_holder_counts(const struct fault_holder *holder)
-{
-    return (struct fault_holder_counts){
-        .seen = atomic_load_explicit(&holder->seen, memory_order_relaxed),
-        .dropped = atomic_load_explicit(&holder->dropped, memory_order_relaxed),
-        .duplicated = atomic_load_explicit(&holder->duplicated, memory_order_relaxed),
-        .corrupted = atomic_load_explicit(&holder->corrupted, memory_order_relaxed),
-    };
 }

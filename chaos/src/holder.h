@@ -14,13 +14,6 @@
 
 struct fault_holder;
 
-struct fault_holder_counts {
-    uint64_t seen;
-    uint64_t dropped;
-    uint64_t duplicated;
-    uint64_t corrupted;
-};
-
 /* Until rules lead to its queue nothing happens. netns NULL: in a new namespace. */
 struct fault_holder *fault_holder_new(const struct fault_netns *netns,
                                       const struct fault_impairment *what, uint64_t seed,
@@ -33,6 +26,5 @@ uint32_t fault_holder_mark(const struct fault_holder *holder); /* of the copies 
 bool fault_holder_works(const struct fault_holder *holder);    /* false: its queue broke */
 /* Since this was asked last, to half a millisecond. */
 struct impair_lateness fault_holder_late(struct fault_holder *holder);
-struct fault_holder_counts fault_holder_counts(const struct fault_holder *holder);
 
 #endif

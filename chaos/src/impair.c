@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "jitter.h"
+
 enum {
     backlog_ms = 200,            /* a router's buffer, in time... */
     backlog_least_bits = 1 << 19 /* ...but never so small that one burst of a flow overflows it */
@@ -16,12 +18,24 @@ void impair_init(struct impair *impair, const struct fault_impairment *what, uin
 
 bool impair_counts_packets(const struct fault_impairment *what)
 {
-    return what->loss > 0.0 || fault_has_burst(what) || what->duplicate > 0.0 ||
-           what->corrupt > 0.0 || what->reorder > 0.0 || what->rate > 0.0;
+    return fault_loses(what) || what->duplicate > 0.0 || what->corrupt > 0.0 ||
+           what->reorder > 0.0 || what->rate > 0.0;
+}
+
+/* The chain's stationary distribution, in parts of the calm state: as often as bursts are entered
+ * they are left. */
+static double states_mean_loss(const struct fault_impairment *what)
+{
+    double lost = what->states.enter / what->states.leave;
+    double passed = what->states.pass > 0.0 ? lost * what->states.pass / what->states.relapse : 0.0;
+    double alone = what->states.alone;
+    return (lost + alone) / (1.0 + alone + lost + passed);
 }
 
 double impair_mean_loss(const struct fault_impairment *what)
 {
+    if (fault_has_states(what))
+        return states_mean_loss(what);
     if (!fault_has_burst(what))
         return what->loss;
     double bad = what->burst.enter / (what->burst.enter + what->burst.leave);
@@ -42,11 +56,38 @@ static bool happens(struct impair *impair, double chance)
     return chance > 0.0 && base_rng_unit(&impair->rng) < chance;
 }
 
+/* As loss_4state() of the kernel's netem, so that both backends mean the same: a state is where a
+ * packet ends, and two of the four are losses. */
+static bool lost_by_state(struct impair *impair)
+{
+    const struct fault_impairment *what = &impair->what;
+    const struct {
+        double chance;
+        enum impair_state to;
+    } moves[][2] = {
+        [IMPAIR_CALM] = {{what->states.alone, IMPAIR_LOST_ALONE},
+                         {what->states.enter, IMPAIR_LOST}},
+        [IMPAIR_LOST_ALONE] = {{1.0, IMPAIR_CALM}},
+        [IMPAIR_LOST] = {{what->states.pass, IMPAIR_PASSED}, {what->states.leave, IMPAIR_CALM}},
+        [IMPAIR_PASSED] = {{what->states.relapse, IMPAIR_LOST}},
+    };
+    double draw = base_rng_unit(&impair->rng);
+    enum impair_state from = impair->state;
+    for (int i = 0; i < 2 && impair->state == from; i++) {
+        if (draw < moves[from][i].chance)
+            impair->state = moves[from][i].to;
+        draw -= moves[from][i].chance;
+    }
+    return impair->state == IMPAIR_LOST_ALONE || impair->state == IMPAIR_LOST;
+}
+
 /* Gilbert 1960, Elliott 1963: the state moves first, then the packet is lost by the state's own
  * chance. */
 static bool lost(struct impair *impair)
 {
     const struct fault_impairment *what = &impair->what;
+    if (fault_has_states(what))
+        return lost_by_state(impair);
     if (!fault_has_burst(what))
         return happens(impair, what->loss);
     if (happens(impair, impair->bursting ? what->burst.leave : what->burst.enter))
@@ -61,17 +102,14 @@ static double standard_normal(struct base_rng *rng)
     return radius * cos(2.0 * 3.14159265358979323846 * base_rng_unit(rng));
 }
 
-/* An autoregressive normal value, so that correlation leaves the distribution as it is; its place
- * in the normal distribution is a correlated uniform one. */
+/* An autoregressive normal value, so that correlation leaves the distribution as it is; others
+ * have the value of the same place. */
 static double jitter_ns(struct impair *impair)
 {
     const struct fault_impairment *what = &impair->what;
     double rho = what->correlation;
     impair->wander = rho * impair->wander + sqrt(1.0 - rho * rho) * standard_normal(&impair->rng);
-    double unit = what->distribution == FAULT_NORMAL
-                      ? impair->wander
-                      : 2.0 * (0.5 * erfc(-impair->wander / sqrt(2.0))) - 1.0;
-    return unit * (double)what->jitter.ns;
+    return jitter_at(what->distribution, impair->wander) * (double)what->jitter.ns;
 }
 
 static int64_t delay_ns(struct impair *impair)

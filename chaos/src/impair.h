@@ -11,11 +11,20 @@
 #include "base/random.h"
 #include "model/fault.h"
 
+/* Of lossStates: where the last packet was. */
+enum impair_state {
+    IMPAIR_CALM,       /* passed, outside of bursts */
+    IMPAIR_LOST_ALONE, /* lost there */
+    IMPAIR_LOST,       /* lost in a burst */
+    IMPAIR_PASSED      /* passed in a burst */
+};
+
 struct impair {
     struct fault_impairment what;
     struct base_rng rng;
-    double wander;            /* the last packet's jitter as a standard normal value */
-    bool bursting;            /* Gilbert-Elliott: in the bad state */
+    double wander; /* the last packet's jitter as a standard normal value */
+    bool bursting; /* Gilbert-Elliott: in the bad state */
+    enum impair_state state;
     struct mono_ns link_free; /* rate: when the last packet will have left */
 };
 

@@ -96,6 +96,17 @@ static const char *check_frame(const char *data, size_t len, struct base_error *
     return body;
 }
 
+/* What the record has beyond that has come later, where the fault follows. */
+static bool are_of_one(const struct fault_spec *spec, const struct fault_record *record)
+{
+    bool ok = base_str_eq(spec->id, record->id) && spec->kind == record->kind &&
+              (spec->track.on ? spec->target_count <= record->target_count
+                              : spec->target_count == record->target_count);
+    for (size_t i = 0; ok && i < spec->target_count; i++)
+        ok = base_str_eq(spec->targets[i], record->targets[i]);
+    return ok;
+}
+
 static bool read_entry(const json_t *body, struct agent_journal_entry *entry,
                        struct base_error *err)
 {
@@ -107,9 +118,7 @@ static bool read_entry(const json_t *body, struct agent_journal_entry *entry,
         return false;
     const json_t *undo = json_object_get(body, "undo");
     entry->undo = undo != NULL ? json_deep_copy(undo) : json_null();
-    if (!agent_id_valid(entry->spec.id) || !base_str_eq(entry->spec.id, entry->record.id) ||
-        entry->spec.kind != entry->record.kind ||
-        entry->spec.target_count != entry->record.target_count)
+    if (!agent_id_valid(entry->spec.id) || !are_of_one(&entry->spec, &entry->record))
         return base_fail(err, BASE_CORRUPT, "spec and record are not of one fault");
     if (entry->record.state != FAULT_APPLYING && entry->record.state != FAULT_ACTIVE)
         return base_fail(err, BASE_CORRUPT, "a fault that is %s is never journaled",

@@ -148,6 +148,13 @@ bool fault_sights_have(const struct fault_sights *sights, const char *name)
     return false;
 }
 
+bool fault_sight_matches(const struct topo *topo, const struct fault_spec *spec,
+                         const struct fault_sight *sight)
+{
+    const struct topo_instance *instance = topo_find_instance(topo, sight->name, NULL);
+    return instance != NULL && topo_matches(instance, &spec->where);
+}
+
 /* One that was known is there still, and beside it came another. */
 static bool beside_another(const struct fault_sights *known, const struct fault_sights *now,
                            const char *name)

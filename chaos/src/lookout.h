@@ -44,6 +44,9 @@ void fault_sights_compare(struct fault_sights *known, const struct fault_sights 
                           void (*on_new)(void *ctx, const struct fault_sight *sight,
                                          enum fault_news news),
                           void *ctx);
+/* It is as the fault says that its targets are. */
+bool fault_sight_matches(const struct topo *topo, const struct fault_spec *spec,
+                         const struct fault_sight *sight);
 bool fault_sights_have(const struct fault_sights *sights, const char *name);
 /* A fault that holds `before` by its place holds `now`, too. */
 bool fault_sight_is_held(const struct fault_sight *before, const struct fault_sight *now,

@@ -59,6 +59,12 @@ static bool netem_host(struct base_error *err)
 
 static bool netem_can_network(const struct fault_network *network, struct base_error *err)
 {
+    for (size_t i = 0; i < network->peer_count; i++)
+        if (addr_is_block(network->peers[i]))
+            return base_fail(err, BASE_UNAVAILABLE,
+                             "%s: a block may lie behind several devices, and netem impairs one; "
+                             "name services or addresses on this host",
+                             network->peers[i]);
     return netem_can(&network->impairment, err);
 }
 

@@ -32,6 +32,9 @@ static struct fault_nft_partition rules_of(const struct fault_netback_want *want
         .table = want->table,
         .direction = want->network->direction,
         .peers = &want->zone->peers,
+        .protocol = want->network->protocol,
+        .ports = want->network->ports,
+        .port_count = want->network->port_count,
         .queue = queue,
     };
 }
@@ -48,9 +51,6 @@ static bool nfqueue_apply(const struct fault_netback_want *want, struct dur_ns t
     const struct fault_nft_queue queue = {
         .number = fault_holder_queue(holder),
         .mark = fault_holder_mark(holder),
-        .protocol = network->protocol,
-        .ports = network->ports,
-        .port_count = network->port_count,
     };
     struct fault_nft_partition rules = rules_of(want, &queue);
     return fault_nft_apply(want->zone->nft, &rules, timeout, err);

@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include "impair.h"
+#include "jitter.h"
 
 enum {
     packets_per_s = 200000, /* more than one queue of a host passes */
     packet_bits = 1500 * 8,
     limit_least = 1000,   /* netem's own default */
     limit_most = 4000000, /* 10 s of the above, twice */
-    table_size = 4096,    /* of the normal distribution, as tc's own */
+    table_size = 4096,    /* of a distribution, as tc's own */
     mac_header = 14
 };
 
@@ -76,11 +77,12 @@ static double normal_at(double share)
     return low;
 }
 
-static void put_normal(struct writer *writer)
+static void put_distribution(struct writer *writer, enum fault_distribution distribution)
 {
     int16_t table[table_size];
     for (int i = 0; i < table_size; i++) {
-        double value = rint(normal_at((i + 0.5) / table_size) * NETEM_DIST_SCALE);
+        double value =
+            rint(jitter_at(distribution, normal_at((i + 0.5) / table_size)) * NETEM_DIST_SCALE);
         table[i] = (int16_t)fmax(-32767.0, fmin(32767.0, value));
     }
     put(writer, TCA_NETEM_DELAY_DIST, table, sizeof table);
@@ -101,6 +103,26 @@ static void put_bursts(struct writer *writer, const struct fault_impairment *wha
     put(writer, TCA_NETEM_LOSS | NLA_F_NESTED, nested, inner.len);
 }
 
+static void put_states(struct writer *writer, const struct fault_impairment *what)
+{
+    /* loss_4state() adds the two chances of a state up in 32 bits: they must not wrap around. */
+    uint32_t alone = probability(what->states.alone);
+    uint32_t enter = probability(what->states.enter);
+    uint32_t pass = probability(what->states.pass);
+    uint32_t leave = probability(what->states.leave);
+    const struct tc_netem_gimodel model = {
+        .p13 = enter < UINT32_MAX - alone ? enter : UINT32_MAX - alone,
+        .p31 = leave < UINT32_MAX - pass ? leave : UINT32_MAX - pass,
+        .p32 = pass,
+        .p14 = alone,
+        .p23 = probability(what->states.relapse),
+    };
+    unsigned char nested[64] = {0};
+    struct writer inner = {.out = nested};
+    put(&inner, NETEM_LOSS_GI, &model, sizeof model);
+    put(writer, TCA_NETEM_LOSS | NLA_F_NESTED, nested, inner.len);
+}
+
 static void put_timing(struct writer *writer, const struct fault_impairment *what)
 {
     /* Nanoseconds: the fields of the head are ticks of 64 ns, which once made delays 1000 times too
@@ -109,8 +131,8 @@ static void put_timing(struct writer *writer, const struct fault_impairment *wha
     const int64_t jitter = what->jitter.ns;
     put(writer, TCA_NETEM_LATENCY64, &latency, sizeof latency);
     put(writer, TCA_NETEM_JITTER64, &jitter, sizeof jitter);
-    if (what->jitter.ns > 0 && what->distribution == FAULT_NORMAL)
-        put_normal(writer);
+    if (what->jitter.ns > 0 && what->distribution != FAULT_UNIFORM)
+        put_distribution(writer, what->distribution);
     if (what->correlation > 0.0) {
         const struct tc_netem_corr correlation = {.delay_corr = probability(what->correlation)};
         put(writer, TCA_NETEM_CORR, &correlation, sizeof correlation);
@@ -136,6 +158,8 @@ size_t netem_options(const struct fault_impairment *what,
     put_timing(&writer, what);
     if (fault_has_burst(what))
         put_bursts(&writer, what);
+    if (fault_has_states(what))
+        put_states(&writer, what);
     if (what->corrupt > 0.0) {
         const struct tc_netem_corrupt corrupt = {.probability = probability(what->corrupt)};
         put(&writer, TCA_NETEM_CORRUPT, &corrupt, sizeof corrupt);

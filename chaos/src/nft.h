@@ -22,9 +22,6 @@ struct fault_nft; /* a netlink socket inside one namespace; it owns the tables m
 struct fault_nft_queue {
     uint16_t number;
     uint32_t mark; /* packets that carry it pass: they come from whoever reads the queue */
-    enum fault_protocol protocol;
-    char *const *ports; /* of either end; none: all */
-    size_t port_count;
 };
 
 struct fault_nft_partition {
@@ -32,6 +29,9 @@ struct fault_nft_partition {
     enum fault_action action;
     enum fault_direction direction;
     const struct fault_peers *peers;
+    enum fault_protocol protocol; /* what else passes */
+    char *const *ports;           /* of either end; none: all */
+    size_t port_count;
     const struct fault_nft_queue *queue; /* instead of the action; NULL: the action */
 };
 

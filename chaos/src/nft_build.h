@@ -26,7 +26,8 @@ struct nft_set {
     uint32_t id;       /* within the transaction */
     uint32_t key_type; /* nft(8)'s number, so that `nft list` shows the elements */
     uint32_t key_len;
-    bool lasting; /* its elements have no timeouts */
+    bool lasting;   /* its elements have no timeouts */
+    bool intervals; /* its elements are the beginnings and ends of ranges */
 };
 
 /* The two address families, alike but for these numbers. */
@@ -69,6 +70,9 @@ void nft_put_set(struct nft_batch *batch, const char *table, const struct nft_se
 /* Adds count keys that lie `stride` bytes apart; without keys it empties the set. */
 void nft_put_keys(struct nft_batch *batch, const char *table, const struct nft_set *set,
                   const void *keys, size_t stride, size_t count, struct dur_ns timeout);
+/* The set of the family's peers: one of ranges where there are blocks among them. */
+void nft_put_peer_set(struct nft_batch *batch, const char *table, const struct nft_family *family,
+                      const struct fault_peers *peers);
 void nft_put_peers(struct nft_batch *batch, const char *table, const struct nft_family *family,
                    const struct fault_peers *peers, struct dur_ns timeout);
 /* type: "filter" or "nat". */

@@ -11,29 +11,20 @@
 #include "nft_build.h"
 
 enum { type_inet_service = 13 }; /* nft(8)'s number */
-static const struct nft_set ports_set = {"ports", 3, type_inet_service, sizeof(uint16_t), true};
-
-static void put_rule(struct nft_batch *batch, const char *table, const char *chain,
-                     const struct nft_family *family, uint32_t offset, enum nft_ending ending)
-{
-    struct nftnl_rule *rule = nft_rule_new(batch, table, chain);
-    if (rule == NULL)
-        return;
-    nft_match_peer(batch, rule, family, offset);
-    nft_end_rule(batch, rule, ending);
-    nft_rule_put(batch, rule);
-}
+static const struct nft_set ports_set = {"ports",          3,    type_inet_service,
+                                         sizeof(uint16_t), true, false};
 
 /* A reset made by the output chain reaches the local socket over the loopback device, with the
  * peer's address as its source: the input chain would swallow it. No peer's own packet comes in
  * there. */
-static void put_loopback_exception(struct nft_batch *batch, const char *table)
+static void put_loopback_exception(struct nft_batch *batch, const char *table, bool output)
 {
     static const uint16_t loopback = ARPHRD_LOOPBACK;
-    struct nftnl_rule *rule = nft_rule_new(batch, table, "input");
+    struct nftnl_rule *rule = nft_rule_new(batch, table, output ? "output" : "input");
     if (rule == NULL)
         return;
-    nft_match_meta(batch, rule, NFT_META_IIFTYPE, &loopback, sizeof loopback);
+    nft_match_meta(batch, rule, output ? NFT_META_OIFTYPE : NFT_META_IIFTYPE, &loopback,
+                   sizeof loopback);
     nft_end_rule(batch, rule, NFT_END_ACCEPT);
     nft_rule_put(batch, rule);
 }
@@ -63,58 +54,81 @@ static void put_answer_exception(struct nft_batch *batch, const char *table,
     nft_rule_put(batch, rule);
 }
 
-/* --- into a queue --- */
+/* --- which packets --- */
 
 static void put_ports(struct nft_batch *batch, const struct fault_nft_partition *partition)
 {
-    const struct fault_nft_queue *queue = partition->queue;
-    uint16_t *keys = base_calloc(queue->port_count, sizeof *keys);
-    for (size_t i = 0; i < queue->port_count; i++) {
+    uint16_t *keys = base_calloc(partition->port_count, sizeof *keys);
+    for (size_t i = 0; i < partition->port_count; i++) {
         uint64_t port = 0;
-        batch->failed = batch->failed || !base_parse_u64(queue->ports[i], &port);
+        batch->failed = batch->failed || !base_parse_u64(partition->ports[i], &port);
         keys[i] = htons((uint16_t)port);
     }
     nft_put_set(batch, partition->table, &ports_set);
-    nft_put_keys(batch, partition->table, &ports_set, keys, sizeof *keys, queue->port_count,
+    nft_put_keys(batch, partition->table, &ports_set, keys, sizeof *keys, partition->port_count,
                  (struct dur_ns){0});
     free(keys);
 }
 
-static void put_queue_rule(struct nft_batch *batch, const struct fault_nft_partition *partition,
-                           const struct nft_family *family, bool output, uint8_t protocol,
-                           const enum nft_field *port)
+/* How rules end: with a verdict, or in the queue. */
+struct ending {
+    bool queued;
+    enum nft_ending verdict;
+};
+
+struct match {
+    const struct nft_family *family;
+    bool output;
+    uint8_t protocol;           /* 0: any */
+    const enum nft_field *port; /* NULL: any */
+};
+
+static void put_rule(struct nft_batch *batch, const struct fault_nft_partition *partition,
+                     const struct match *match, struct ending ending)
 {
-    struct nftnl_rule *rule = nft_rule_new(batch, partition->table, output ? "output" : "input");
+    const struct nft_family *family = match->family;
+    struct nftnl_rule *rule =
+        nft_rule_new(batch, partition->table, match->output ? "output" : "input");
     if (rule == NULL)
         return;
     nft_match_peer(batch, rule, family,
-                   output ? family->destination_offset : family->source_offset);
-    if (protocol != 0)
-        nft_match_meta(batch, rule, NFT_META_L4PROTO, &protocol, sizeof protocol);
-    if (port != NULL)
-        nft_match_set(batch, rule, *port, &ports_set, false);
-    nft_end_in_queue(batch, rule, partition->queue->number);
+                   match->output ? family->destination_offset : family->source_offset);
+    if (match->protocol != 0)
+        nft_match_meta(batch, rule, NFT_META_L4PROTO, &match->protocol, sizeof match->protocol);
+    if (match->port != NULL)
+        nft_match_set(batch, rule, *match->port, &ports_set, false);
+    if (ending.queued)
+        nft_end_in_queue(batch, rule, partition->queue->number);
+    else
+        nft_end_rule(batch, rule, ending.verdict);
     nft_rule_put(batch, rule);
 }
 
 /* One rule for what the protocol alone says; with ports one for each end that may have them. */
-static void put_queue_rules(struct nft_batch *batch, const struct fault_nft_partition *partition,
-                            const struct nft_family *family, bool output)
+static void put_rules(struct nft_batch *batch, const struct fault_nft_partition *partition,
+                      const struct nft_family *family, bool output, struct ending ending)
 {
-    const struct fault_nft_queue *queue = partition->queue;
-    uint8_t icmp = family->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-    if (queue->port_count == 0) {
-        uint8_t protocol = queue->protocol == FAULT_PROTOCOL_TCP    ? IPPROTO_TCP
-                           : queue->protocol == FAULT_PROTOCOL_ICMP ? icmp
-                                                                    : 0;
-        put_queue_rule(batch, partition, family, output, protocol, NULL);
+    const uint8_t numbers[] = {
+        [FAULT_PROTOCOL_ANY] = 0,
+        [FAULT_PROTOCOL_TCP] = IPPROTO_TCP,
+        [FAULT_PROTOCOL_ICMP] = family->family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6,
+        [FAULT_PROTOCOL_UDP] = IPPROTO_UDP,
+    };
+    struct match match = {.family = family, .output = output};
+    if (partition->port_count == 0) {
+        match.protocol = numbers[partition->protocol];
+        put_rule(batch, partition, &match, ending);
         return;
     }
     static const enum nft_field ends[] = {NFT_FIELD_SPORT, NFT_FIELD_DPORT};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        put_queue_rule(batch, partition, family, output, IPPROTO_TCP, &ends[i]);
-        if (queue->protocol == FAULT_PROTOCOL_ANY)
-            put_queue_rule(batch, partition, family, output, IPPROTO_UDP, &ends[i]);
+        match.port = &ends[i];
+        match.protocol = IPPROTO_TCP;
+        if (partition->protocol != FAULT_PROTOCOL_UDP)
+            put_rule(batch, partition, &match, ending);
+        match.protocol = IPPROTO_UDP;
+        if (partition->protocol != FAULT_PROTOCOL_TCP)
+            put_rule(batch, partition, &match, ending);
     }
 }
 
@@ -131,8 +145,10 @@ static void put_queue_direction(struct nft_batch *batch,
                    sizeof partition->queue->mark);
     nft_end_rule(batch, own, NFT_END_ACCEPT);
     nft_rule_put(batch, own);
+    if (partition->peers->block_count > 0)
+        put_loopback_exception(batch, partition->table, output);
     for (size_t i = 0; i < NFT_FAMILIES; i++)
-        put_queue_rules(batch, partition, &nft_families[i], output);
+        put_rules(batch, partition, &nft_families[i], output, (struct ending){.queued = true});
 }
 
 static void put_direction(struct nft_batch *batch, const struct fault_nft_partition *partition,
@@ -146,19 +162,22 @@ static void put_direction(struct nft_batch *batch, const struct fault_nft_partit
     }
     nft_put_chain(batch, partition->table, chain, "filter",
                   output ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN, NFT_FILTER_PRIORITY);
-    if (!output)
-        put_loopback_exception(batch, partition->table);
+    /* A block may hold the target's own address: what it says to itself is not meant. */
+    if (!output || partition->peers->block_count > 0)
+        put_loopback_exception(batch, partition->table, output);
     for (size_t i = 0; output && rejects && i < sizeof answers / sizeof *answers; i++)
         put_answer_exception(batch, partition->table, &answers[i]);
     for (size_t i = 0; i < NFT_FAMILIES; i++) {
         const struct nft_family *family = &nft_families[i];
-        uint32_t offset = output ? family->destination_offset : family->source_offset;
         if (!rejects) {
-            put_rule(batch, partition->table, chain, family, offset, NFT_END_DROP);
+            put_rules(batch, partition, family, output, (struct ending){.verdict = NFT_END_DROP});
             continue;
         }
-        put_rule(batch, partition->table, chain, family, offset, NFT_END_RESET);
-        put_rule(batch, partition->table, chain, family, offset, NFT_END_PROHIBITED);
+        if (partition->protocol != FAULT_PROTOCOL_UDP)
+            put_rules(batch, partition, family, output, (struct ending){.verdict = NFT_END_RESET});
+        if (partition->protocol != FAULT_PROTOCOL_TCP)
+            put_rules(batch, partition, family, output,
+                      (struct ending){.verdict = NFT_END_PROHIBITED});
     }
 }
 
@@ -172,10 +191,10 @@ static bool make(struct fault_nft *nft, const struct fault_nft_partition *partit
     nft_put_table(&batch, NFT_MSG_NEWTABLE, partition->table,
                   upto >= FAULT_NFT_OWNER ? NFT_TABLE_F_OWNER : 0);
     for (size_t i = 0; upto >= FAULT_NFT_TIMEOUTS && i < NFT_FAMILIES; i++) {
-        nft_put_set(&batch, partition->table, &nft_families[i].peers);
+        nft_put_peer_set(&batch, partition->table, &nft_families[i], partition->peers);
         nft_put_peers(&batch, partition->table, &nft_families[i], partition->peers, timeout);
     }
-    if (upto >= FAULT_NFT_TIMEOUTS && partition->queue != NULL && partition->queue->port_count > 0)
+    if (upto >= FAULT_NFT_TIMEOUTS && partition->port_count > 0)
         put_ports(&batch, partition);
     if (upto >= FAULT_NFT_DROP && partition->direction != FAULT_INGRESS)
         put_direction(&batch, partition, true);
@@ -201,8 +220,7 @@ bool fault_nft_try(struct fault_nft *nft, enum fault_nft_part upto, struct base_
     };
     char echo_port[] = "7";
     char *const ports[] = {echo_port};
-    const struct fault_nft_queue queue = {
-        .protocol = FAULT_PROTOCOL_ANY, .ports = ports, .port_count = 1};
+    const struct fault_nft_queue queue = {0};
     struct fault_peer list[] = {{.family = AF_INET, .text = "a"},
                                 {.family = AF_INET6, .text = "b"}};
     const struct fault_peers peers = {.list = list, .count = 2};
@@ -211,6 +229,8 @@ bool fault_nft_try(struct fault_nft *nft, enum fault_nft_part upto, struct base_
         .action = upto == FAULT_NFT_REJECT ? FAULT_REJECT : FAULT_DROP,
         .direction = FAULT_BOTH,
         .peers = &peers,
+        .ports = ports,
+        .port_count = upto == FAULT_NFT_QUEUE ? 1 : 0,
         .queue = upto == FAULT_NFT_QUEUE ? &queue : NULL,
     };
     return make(nft, &partition, base_dur_s(1), upto, err);

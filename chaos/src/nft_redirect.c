@@ -27,8 +27,8 @@ enum {
     max_ports = 64
 };
 
-static const struct nft_set ports_set = {"ports", 3, type_port, 2, false};
-static const struct nft_set live_set = {"live", 4, type_protocol, 1, false};
+static const struct nft_set ports_set = {"ports", 3, type_port, 2, false, false};
+static const struct nft_set live_set = {"live", 4, type_protocol, 1, false, false};
 static const uint8_t protocols[] = {IPPROTO_TCP, IPPROTO_UDP};
 enum { protocol_count = sizeof protocols / sizeof *protocols };
 

@@ -13,8 +13,9 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "netlink.h"
 
-enum { most_bytes = 4096, dump_bytes = 32768, most_flows = 100000 };
+enum { most_bytes = 4096, most_flows = 100000 };
 static const size_t attr_header = sizeof(struct nlattr);
 
 /* Attributes start at multiples of four. */
@@ -210,92 +211,100 @@ struct flow { /* what a deletion says: the tuple as conntrack told it */
 };
 
 struct flows {
+    uint8_t protocol;
+    const struct fault_nft_redirect *redirect;
     struct flow *list;
     size_t count;
 };
 
-static bool is_named(struct span tuple, const uint16_t *ports, size_t port_count)
+static bool is_named(struct span tuple, const struct flows *flows)
 {
+    const struct fault_nft_redirect *redirect = flows->redirect;
     struct span proto = find(tuple, CTA_TUPLE_PROTO);
     struct span number = find(proto, CTA_PROTO_NUM);
     struct span port = find(proto, CTA_PROTO_DST_PORT);
-    if (number.len != 1 || number.at[0] != IPPROTO_UDP || port.len != 2)
+    if (number.len != 1 || number.at[0] != flows->protocol || port.len != 2)
         return false;
-    for (size_t i = 0; i < port_count; i++)
-        if ((port.at[0] << 8 | port.at[1]) == ports[i])
+    for (size_t i = 0; i < redirect->port_count; i++)
+        if ((port.at[0] << 8 | port.at[1]) == redirect->ports[i])
             return true;
     return false;
 }
 
-static void note_flow(struct flows *flows, const struct nlmsghdr *message, const uint16_t *ports,
-                      size_t port_count)
+static bool is_peer(struct span tuple, int family, const struct fault_nft_redirect *redirect)
 {
+    bool outbound = redirect->side == FAULT_OUTBOUND;
+    struct span ip = find(tuple, CTA_TUPLE_IP);
+    struct span source = find(ip, family == AF_INET ? CTA_IP_V4_SRC : CTA_IP_V6_SRC);
+    struct span target = find(ip, family == AF_INET ? CTA_IP_V4_DST : CTA_IP_V6_DST);
+    struct span remote = outbound ? target : source;
+    size_t len = family == AF_INET ? 4 : 16;
+    if (source.len != len || target.len != len)
+        return false;
+    /* What the target says to itself never comes in from outside. */
+    if (!outbound && memcmp(source.at, target.at, len) == 0)
+        return false;
+    for (size_t i = 0; i < redirect->peers->count; i++)
+        if (redirect->peers->list[i].family == family &&
+            memcmp(redirect->peers->list[i].address, remote.at, len) == 0)
+            return true;
+    return redirect->peers->count == 0;
+}
+
+/* Redirected already, or a proxy's own. */
+static bool is_marked(struct span attributes)
+{
+    struct span found = find(attributes, CTA_MARK);
+    uint32_t mark;
+    if (found.len != sizeof mark)
+        return false;
+    memcpy(&mark, found.at, sizeof mark);
+    return (ntohl(mark) & FAULT_NFT_MARK_MASK) == FAULT_NFT_MARK;
+}
+
+static void note_flow(void *ctx, const struct nlmsghdr *message)
+{
+    struct flows *flows = ctx;
     const unsigned char *body = (const unsigned char *)message + NLMSG_HDRLEN;
     size_t skip = NLMSG_ALIGN(sizeof(struct nfgenmsg));
     struct nfgenmsg family;
     if (message->nlmsg_len < NLMSG_HDRLEN + skip || flows->count >= most_flows)
         return;
     memcpy(&family, body, sizeof family);
-    struct span tuple =
-        find((struct span){body + skip, message->nlmsg_len - NLMSG_HDRLEN - skip}, CTA_TUPLE_ORIG);
+    struct span attributes = {body + skip, message->nlmsg_len - NLMSG_HDRLEN - skip};
+    struct span tuple = find(attributes, CTA_TUPLE_ORIG);
     struct flow flow = {.family = family.nfgen_family, .len = tuple.len};
-    if (tuple.len > sizeof flow.tuple || !is_named(tuple, ports, port_count))
+    if (tuple.at == NULL || tuple.len > sizeof flow.tuple || !is_named(tuple, flows) ||
+        !is_peer(tuple, family.nfgen_family, flows->redirect) || is_marked(attributes))
         return;
     memcpy(flow.tuple, tuple.at, tuple.len);
     flows->list = base_reallocarray(flows->list, flows->count + 1, sizeof *flows->list);
     flows->list[flows->count++] = flow;
 }
 
-/* One datagram; *more false when the answer ends with it. Its errno, 0 for none. */
-static int hear_one(struct fault_origin *origin, struct flows *flows, const uint16_t *ports,
-                    size_t port_count, bool *more)
+/* Of a question whose answer lists nothing. */
+static void note_none(void *ctx, const struct nlmsghdr *message)
 {
-    _Alignas(struct nlmsghdr) unsigned char buffer[dump_bytes];
-    ssize_t n = recv(origin->fd, buffer, sizeof buffer, 0);
-    if (n < 0)
-        return errno;
-    size_t left = (size_t)n;
-    for (const struct nlmsghdr *message = (const void *)buffer;
-         left >= sizeof *message && message->nlmsg_len >= sizeof *message &&
-         message->nlmsg_len <= left;) {
-        *more = message->nlmsg_type != NLMSG_DONE && message->nlmsg_type != NLMSG_ERROR;
-        if (message->nlmsg_type == NLMSG_ERROR)
-            return -((const struct nlmsgerr *)(const void *)(message + 1))->error;
-        note_flow(flows, message, ports, port_count);
-        size_t step = NLMSG_ALIGN(message->nlmsg_len);
-        left -= step < left ? step : left;
-        message = (const void *)((const char *)message + step);
-    }
-    return 0;
+    (void)ctx;
+    (void)message;
 }
 
-static int hear(struct fault_origin *origin, struct flows *flows, const uint16_t *ports,
-                size_t port_count)
+bool fault_origin_forget(struct fault_origin *origin, uint8_t protocol,
+                         const struct fault_nft_redirect *redirect, struct base_error *err)
 {
-    bool more = true;
-    int failed = 0;
-    while (more && failed == 0)
-        failed = hear_one(origin, flows, ports, port_count, &more);
-    return failed;
-}
-
-bool fault_origin_forget(struct fault_origin *origin, const uint16_t *ports, size_t port_count,
-                         struct base_error *err)
-{
-    struct flows flows = {0};
-    struct flows none = {0};
+    struct flows flows = {.protocol = protocol, .redirect = redirect};
     struct message message;
     message_begin(&message, AF_UNSPEC);
     errno = message_send(origin, &message, IPCTNL_MSG_CT_GET, NLM_F_DUMP);
     if (errno == 0)
-        errno = hear(origin, &flows, ports, port_count);
+        errno = fault_netlink_hear(origin->fd, note_flow, &flows);
     bool ok = errno == 0 || base_fail_errno(err, "conntrack did not list its flows");
     for (size_t i = 0; ok && i < flows.count; i++) {
         message_begin(&message, flows.list[i].family);
         put(&message, CTA_TUPLE_ORIG | NLA_F_NESTED, flows.list[i].tuple, flows.list[i].len);
         errno = message_send(origin, &message, IPCTNL_MSG_CT_DELETE, NLM_F_ACK);
         if (errno == 0)
-            errno = hear(origin, &none, ports, 0);
+            errno = fault_netlink_hear(origin->fd, note_none, NULL);
         ok = errno == 0 || errno == ENOENT || base_fail_errno(err, "conntrack did not forget");
     }
     free(flows.list);
@@ -306,9 +315,8 @@ void fault_origin_forget_one(struct fault_origin *origin, const struct sockaddr_
                              const struct sockaddr_storage *destination)
 {
     struct message message;
-    struct flows none = {0};
     message_begin(&message, source->ss_family);
     put_tuple(&message, CTA_TUPLE_ORIG, source, destination);
     if (message_send(origin, &message, IPCTNL_MSG_CT_DELETE, NLM_F_ACK) == 0)
-        (void)hear(origin, &none, NULL, 0);
+        (void)fault_netlink_hear(origin->fd, note_none, NULL);
 }

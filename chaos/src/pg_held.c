@@ -79,20 +79,21 @@ struct fault_pg_held *fault_pg_held_open(const struct fault_pg_held_spec *spec)
     return held;
 }
 
-void fault_pg_held_say(struct fault_pg_held *held, const char *sql)
-{
-    held->due = fault_pg_held_count(held);
-    for (size_t i = 0; i < held->started; i++)
-        if (held->list[i].session != NULL)
-            fault_pg_say(held->list[i].session, sql);
-}
-
-size_t fault_pg_held_count(const struct fault_pg_held *held)
+/* Those that are open. */
+static size_t open_sessions(const struct fault_pg_held *held)
 {
     size_t count = 0;
     for (size_t i = 0; i < held->started; i++)
         count += held->list[i].session != NULL ? 1 : 0;
     return count;
+}
+
+void fault_pg_held_say(struct fault_pg_held *held, const char *sql)
+{
+    held->due = open_sessions(held);
+    for (size_t i = 0; i < held->started; i++)
+        if (held->list[i].session != NULL)
+            fault_pg_say(held->list[i].session, sql);
 }
 
 void fault_pg_held_forget(struct fault_pg_held *held)

@@ -24,7 +24,6 @@ struct fault_pg_held *fault_pg_held_open(const struct fault_pg_held_spec *spec);
 void fault_pg_held_say(struct fault_pg_held *held, const char *sql);
 /* The next on_done is left out, as if nothing had been asked. */
 void fault_pg_held_forget(struct fault_pg_held *held);
-size_t fault_pg_held_count(const struct fault_pg_held *held); /* those that are open */
-void fault_pg_held_free(struct fault_pg_held *held);          /* accepts NULL */
+void fault_pg_held_free(struct fault_pg_held *held); /* accepts NULL */
 
 #endif

@@ -37,6 +37,20 @@ void fault_probe_result_fini(struct fault_probe_result *result)
     *result = (struct fault_probe_result){0};
 }
 
+static const struct {
+    const struct fault_probe_ops *ops;
+    const char *protocol;
+} methods[] = {
+    [FAULT_PROBE_ECHO] = {&fault_probe_echo, "icmp"},
+    [FAULT_PROBE_CONNECT] = {&fault_probe_connect, "tcp"},
+    [FAULT_PROBE_DATAGRAM] = {&fault_probe_datagram, "udp"},
+};
+
+const char *fault_probe_protocol(enum fault_probe_method method)
+{
+    return methods[method].protocol;
+}
+
 struct fault_probe_task *fault_probe_task_of(struct fault_probe *probe)
 {
     return &probe->task;
@@ -135,8 +149,8 @@ static void on_pace(void *ctx)
         due = base_mono_add(probe->started, (struct dur_ns){(int64_t)probe->sent * plan->gap.ns});
     }
     probe->sending = false;
-    if (all_sent(probe))
-        io_timer_start(&probe->patience, plan->patience);
+    if (all_sent(probe)) /* or none could be, and no answer is to be waited for */
+        io_timer_start(&probe->patience, probe->sent > 0 ? plan->patience : (struct dur_ns){0});
     else
         io_alarm_set(&probe->pace, due);
 }
@@ -150,7 +164,7 @@ struct fault_probe *fault_probe_start(struct io_loop *loop, const struct fault_n
     struct fault_probe *probe = base_calloc(1, sizeof *probe);
     probe->task =
         (struct fault_probe_task){.loop = loop, .netns = netns, .peer = peer, .plan = *plan};
-    probe->ops = plan->method == FAULT_PROBE_ECHO ? &fault_probe_echo : &fault_probe_connect;
+    probe->ops = methods[plan->method].ops;
     probe->trips = base_calloc(plan->count, sizeof *probe->trips);
     probe->came = base_calloc(plan->count, sizeof *probe->came);
     probe->on_done = on_done;

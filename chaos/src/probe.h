@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A paced series of round trips from inside a network namespace to one peer: ICMP echoes (echo.c),
- * or TCP connects (knock.c) where only what TCP does is impaired. What the fault network is
- * measured by.
+ * TCP connects (knock.c) where only what TCP does is impaired, or UDP datagrams (datagram.c). What
+ * the fault network is measured by.
  */
 #ifndef CHAOS_PROBE_H
 #define CHAOS_PROBE_H
@@ -11,7 +11,8 @@
 #include "netns.h"
 #include "resolve.h"
 
-enum fault_probe_method { FAULT_PROBE_ECHO, FAULT_PROBE_CONNECT };
+enum fault_probe_method { FAULT_PROBE_ECHO, FAULT_PROBE_CONNECT, FAULT_PROBE_DATAGRAM };
+const char *fault_probe_protocol(enum fault_probe_method method); /* "icmp", "tcp", "udp" */
 
 struct fault_probe_plan {
     enum fault_probe_method method;
@@ -20,6 +21,8 @@ struct fault_probe_plan {
     struct dur_ns gap;
     struct dur_ns patience; /* for the answer to the last one; connects: for each */
     bool linger;            /* wait for more answers even when all have been answered */
+    char *const *ports;     /* datagrams: one end has one of these; none: any. Borrowed */
+    size_t port_count;
 };
 
 struct fault_probe_result {
@@ -56,6 +59,7 @@ struct fault_probe_ops {
 };
 extern const struct fault_probe_ops fault_probe_echo;
 extern const struct fault_probe_ops fault_probe_connect;
+extern const struct fault_probe_ops fault_probe_datagram;
 
 struct fault_probe_task { /* what a method needs to know */
     struct io_loop *loop;

@@ -166,22 +166,14 @@ struct proxy_probe *proxy_probe_start(struct io_loop *loop, const struct fault_n
     return probe;
 }
 
-void proxy_probe_time(struct dur_ns time, char out[static BASE_DUR_TEXT])
-{
-    struct dur_ns rounded = {time.ns / BASE_NS_PER_US * BASE_NS_PER_US};
-    if (rounded.ns > 10 * BASE_NS_PER_MS)
-        rounded.ns = rounded.ns / BASE_NS_PER_MS * BASE_NS_PER_MS;
-    base_dur_format(rounded, out);
-}
-
 void proxy_probe_describe(const struct proxy_probe_result *result, char *out, size_t size)
 {
     char first[BASE_DUR_TEXT];
     char ended[BASE_DUR_TEXT];
     char spread[BASE_DUR_TEXT];
-    proxy_probe_time(result->first, first);
-    proxy_probe_time(result->ended, ended);
-    proxy_probe_time(result->spread, spread);
+    base_dur_format_brief(result->first, first);
+    base_dur_format_brief(result->ended, ended);
+    base_dur_format_brief(result->spread, spread);
     switch (result->end) {
     case PROXY_PROBE_NONE:
         (void)snprintf(out, size, "not measured");

@@ -51,7 +51,5 @@ struct proxy_probe *proxy_probe_start(struct io_loop *loop, const struct fault_n
 void proxy_probe_cancel(struct proxy_probe *probe); /* accepts NULL */
 /* "150 bytes in 1.2ms", "closed after 10 bytes", "no answer in 500ms", "connection refused". */
 void proxy_probe_describe(const struct proxy_probe_result *result, char *out, size_t size);
-/* Three significant places are enough for a person. */
-void proxy_probe_time(struct dur_ns time, char out[static BASE_DUR_TEXT]);
 
 #endif

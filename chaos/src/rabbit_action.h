@@ -22,8 +22,9 @@ struct fault_rabbit_subject {
     void (*waited)(struct fault_rabbit_subject *subject);
 
     struct fault_rabbit_names watched; /* closeConnections: that are to be gone, or to live */
-    struct fault_rabbit_names struck;  /* by the last strike */
-    struct fault_rabbit_names users;   /* whose connections it closes */
+    struct fault_rabbit_names users;   /* whose connections a strike closes */
+    size_t struck;                     /* so many these have */
+    bool struck_all;                   /* none of the answers was a refusal */
     size_t answers_due;
     struct fault_rabbit *hand; /* of strikes that no step waits for */
     struct io_timer again;     /* between steps; then: */
@@ -44,9 +45,13 @@ extern const struct fault_rabbit_steps fault_rabbit_close;
 extern const struct fault_rabbit_steps fault_rabbit_fill;
 
 void fault_rabbit_names_fini(struct fault_rabbit_names *names);
+/* Of a cluster's nodes, as /api/nodes lists them: the running one that has the least memory left
+ * below its watermark, for at any node's all publishers are blocked. NULL: one does not tell yet,
+ * as for some seconds after its start, or none runs. */
+const json_t *fault_rabbit_tightest(const json_t *nodes);
 /* The step ends. */
 void fault_rabbit_ok(struct fault_rabbit_subject *subject);
 void fault_rabbit_fail(struct fault_rabbit_subject *subject, enum fault_outcome outcome,
-                       const char *what, const struct fault_rabbit_answer *answer); /* or NULL */
+                       const char *what, const struct fault_rest_answer *answer); /* or NULL */
 
 #endif

@@ -19,13 +19,13 @@ enum { poll_ms = 50, most_names = 10000 };
 /* --- who is connected --- */
 
 static void ask_connected(struct fault_rabbit_subject *subject, struct fault_rabbit *api,
-                          fault_rabbit_next *next)
+                          fault_rest_next *next)
 {
     fault_rabbit_ask(api, "GET", "/connections?disable_stats=true&columns=name,user,vhost", NULL,
                      next, subject);
 }
 
-static bool is_list(const struct fault_rabbit_answer *answer)
+static bool is_list(const struct fault_rest_answer *answer)
 {
     return answer->status == 200 && json_is_array(answer->json) &&
            json_array_size(answer->json) <= most_names;
@@ -119,7 +119,7 @@ static bool all_alone(struct fault_rabbit_subject *subject, const json_t *list)
     return true;
 }
 
-static void before_list(void *ctx, const struct fault_rabbit_answer *answer)
+static void before_list(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     if (!is_list(answer)) {
@@ -145,40 +145,54 @@ static void close_prepare(void *own)
 
 /* --- strikes --- */
 
+/* Of a node that has carried it out; one that is away has no connections either. */
 static void strike_over(struct fault_rabbit_subject *subject)
 {
-    subject->toll.strikes++;
+    subject->toll.strikes += subject->struck_all ? 1 : 0;
+    subject->toll.ended += subject->struck_all ? (int64_t)subject->struck : 0;
     if (subject->spec->rabbitmq.every.ns > 0)
         io_timer_start(&subject->again, subject->spec->rabbitmq.every);
 }
 
+/* How many connections the users have that are about to lose them. */
+static size_t count_struck(const struct fault_rabbit_subject *subject, const json_t *list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        bool struck = is_here(subject, one) && holds(&subject->users, word_of(one, "user"));
+        count += struck ? 1 : 0;
+    }
+    return count;
+}
+
 static void close_all(struct fault_rabbit_subject *subject, struct fault_rabbit *api,
-                      const json_t *list, fault_rabbit_next *next)
+                      const json_t *list, fault_rest_next *next)
 {
     users_of(subject, list, &subject->users);
-    remember(subject, list, &subject->struck);
+    subject->struck = count_struck(subject, list);
+    subject->struck_all = true;
     subject->answers_due = subject->users.count;
     for (size_t i = 0; i < subject->users.count; i++) {
-        BASE_AUTO_FREE char *user = fault_rabbit_encode(subject->users.list[i]);
+        BASE_AUTO_FREE char *user = fault_rest_encode(subject->users.list[i]);
         BASE_AUTO_FREE char *path = base_str_printf("/connections/username/%s", user);
         fault_rabbit_ask(api, "DELETE", path, NULL, next, subject);
     }
 }
 
-/* A node that is away has no connections either: the next time, then. */
-static void on_hand(void *ctx, const struct fault_rabbit_answer *answer)
+static void on_hand(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
-    if (answer->status == 204 && subject->answers_due == 1)
-        subject->toll.ended += (int64_t)subject->struck.count;
+    subject->struck_all = subject->struck_all && answer->status == 204;
     if (--subject->answers_due == 0)
         strike_over(subject);
 }
 
-static void hand_list(void *ctx, const struct fault_rabbit_answer *answer)
+static void hand_list(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     subject->answers_due = 0;
+    subject->struck_all = false;
     if (is_list(answer))
         close_all(subject, subject->hand, answer->json, on_hand);
     if (subject->answers_due == 0)
@@ -190,19 +204,18 @@ static void strike(struct fault_rabbit_subject *subject)
     ask_connected(subject, subject->hand, hand_list);
 }
 
-static void after_close(void *ctx, const struct fault_rabbit_answer *answer)
+static void after_close(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     if (answer->status != 204) {
         fault_rabbit_fail(subject, FAULT_OUTCOME_FAILED, "cannot close connections", answer);
     } else if (--subject->answers_due == 0) {
-        subject->toll.ended += (int64_t)subject->struck.count;
         strike_over(subject);
         fault_rabbit_ok(subject);
     }
 }
 
-static void apply_list(void *ctx, const struct fault_rabbit_answer *answer)
+static void apply_list(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     subject->answers_due = 0;
@@ -226,7 +239,7 @@ static void close_apply(void *own)
 
 static void look(struct fault_rabbit_subject *subject);
 
-static void during_list(void *ctx, const struct fault_rabbit_answer *answer)
+static void during_list(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     int64_t patience = subject->spec->lease.ns / 2;
@@ -283,7 +296,7 @@ static void say_toll(struct fault_rabbit_subject *subject)
                              toll->ended > 0);
 }
 
-static void after_rest(void *ctx, const struct fault_rabbit_answer *answer)
+static void after_rest(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     size_t all = subject->watched.count;
@@ -307,7 +320,7 @@ static void rested(struct fault_rabbit_subject *subject)
     ask_connected(subject, subject->api, after_rest);
 }
 
-static void after_list(void *ctx, const struct fault_rabbit_answer *answer)
+static void after_list(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     if (!is_list(answer)) {

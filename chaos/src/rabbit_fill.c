@@ -29,14 +29,39 @@ static const double cost = 1.5; /* of what is sent: while it is taken in, it is 
 
 static void ask_nodes(struct fault_rabbit_subject *subject);
 
-static void before_nodes(void *ctx, const struct fault_rabbit_answer *answer)
+static double number_of(const json_t *node, const char *key)
+{
+    return (double)json_integer_value(json_object_get(node, key));
+}
+
+const json_t *fault_rabbit_tightest(const json_t *nodes)
+{
+    const json_t *tightest = NULL;
+    double least = 0;
+    for (size_t i = 0; i < json_array_size(nodes); i++) {
+        const json_t *node = json_array_get(nodes, i);
+        double limit = number_of(node, "mem_limit");
+        double left = limit * limit_share - number_of(node, "mem_used");
+        if (json_is_false(json_object_get(node, "running")))
+            continue;
+        if (limit <= 0)
+            return NULL;
+        if (tightest == NULL || left < least) {
+            tightest = node;
+            least = left;
+        }
+    }
+    return tightest;
+}
+
+static void before_nodes(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
-    const json_t *node = json_array_get(answer->json, 0);
-    double used = (double)json_integer_value(json_object_get(node, "mem_used"));
-    double limit = (double)json_integer_value(json_object_get(node, "mem_limit"));
+    const json_t *node = fault_rabbit_tightest(answer->json);
+    double used = number_of(node, "mem_used");
+    double limit = number_of(node, "mem_limit");
     double wanted = (double)subject->spec->rabbitmq.bytes * cost;
-    if (answer->status == 200 && limit <= 0) { /* not for some seconds after its start */
+    if (answer->status == 200 && node == NULL) {
         subject->waited = ask_nodes;
         io_timer_start(&subject->wait, base_dur_ms(again_ms));
         return;
@@ -60,8 +85,8 @@ static void before_nodes(void *ctx, const struct fault_rabbit_answer *answer)
 
 static void ask_nodes(struct fault_rabbit_subject *subject)
 {
-    fault_rabbit_ask(subject->api, "GET", "/nodes?columns=mem_used,mem_limit", NULL, before_nodes,
-                     subject);
+    fault_rabbit_ask(subject->api, "GET", "/nodes?columns=running,mem_used,mem_limit", NULL,
+                     before_nodes, subject);
 }
 
 static void say_queue(struct fault_rabbit_subject *subject, const char *value, const char *expected,
@@ -70,7 +95,7 @@ static void say_queue(struct fault_rabbit_subject *subject, const char *value, c
     fault_store_evidence(subject->store, "messages in the fault's queue", value, expected, ok);
 }
 
-static void before_queue(void *ctx, const struct fault_rabbit_answer *answer)
+static void before_queue(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     bool ok = answer->status == 404;
@@ -93,7 +118,7 @@ static void fill_prepare(void *own)
 
 /* Declared again with the same words, its expiry begins anew. */
 static void declare(struct fault_rabbit_subject *subject, struct fault_rabbit *api,
-                    fault_rabbit_next *next)
+                    fault_rest_next *next)
 {
     fault_rabbit_ask(api, "PUT", subject->queue,
                      json_pack("{s:b, s:b, s:{s:i}}", "durable", 0, "auto_delete", 0, "arguments",
@@ -102,7 +127,7 @@ static void declare(struct fault_rabbit_subject *subject, struct fault_rabbit *a
 }
 
 /* 201: it was gone, and is a new one; no answer: the next time, then. */
-static void refreshed(void *ctx, const struct fault_rabbit_answer *answer)
+static void refreshed(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     subject->lost = subject->lost || answer->status == 201;
@@ -116,7 +141,7 @@ static void refresh(struct fault_rabbit_subject *subject)
         declare(subject, subject->hand, refreshed);
 }
 
-static void one_sent(void *ctx, const struct fault_rabbit_answer *answer);
+static void one_sent(void *ctx, const struct fault_rest_answer *answer);
 
 static void send_one(struct fault_rabbit_subject *subject)
 {
@@ -133,7 +158,7 @@ static void send_one(struct fault_rabbit_subject *subject)
                      one_sent, subject);
 }
 
-static void one_sent(void *ctx, const struct fault_rabbit_answer *answer)
+static void one_sent(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     subject->answers_due--;
@@ -148,7 +173,7 @@ static void one_sent(void *ctx, const struct fault_rabbit_answer *answer)
     }
 }
 
-static void declared(void *ctx, const struct fault_rabbit_answer *answer)
+static void declared(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     if (answer->status != 201) { /* 204: somebody was faster */
@@ -177,7 +202,7 @@ static void fill_apply(void *own)
 
 /* The node's own count, not that of its statistics, which are seconds old: the first message is
  * taken and put back, and with it comes how many there are behind it. */
-static void during_first(void *ctx, const struct fault_rabbit_answer *answer)
+static void during_first(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     const json_t *first = json_array_get(answer->json, 0);
@@ -208,7 +233,7 @@ static void fill_verify(void *own)
                      during_first, subject);
 }
 
-static void redeclared(void *ctx, const struct fault_rabbit_answer *answer)
+static void redeclared(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     if (answer->status == 204 && !subject->lost)
@@ -226,7 +251,7 @@ static void fill_renew(void *own)
 
 /* --- after --- */
 
-static void deleted(void *ctx, const struct fault_rabbit_answer *answer)
+static void deleted(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     if (answer->status == 204 || answer->status == 404)
@@ -243,7 +268,7 @@ static void fill_revert(void *own)
     fault_rabbit_ask(subject->api, "DELETE", subject->queue, NULL, deleted, subject);
 }
 
-static void after_queue(void *ctx, const struct fault_rabbit_answer *answer)
+static void after_queue(void *ctx, const struct fault_rest_answer *answer)
 {
     struct fault_rabbit_subject *subject = ctx;
     if (answer->status != 404) {

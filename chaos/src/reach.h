@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which peers can be reached from which targets: a TCP connect along each path, all at once. */
+/* Which peers can be reached from which targets: a TCP connect along each path, or some UDP
+ * datagrams, all at once. */
 #ifndef CHAOS_REACH_H
 #define CHAOS_REACH_H
 
@@ -12,11 +13,16 @@ struct fault_path {
     const char *target;              /* borrowed, as netns and peer: they outlive the reach */
     const struct fault_netns *netns; /* fd -1: the namespace is gone, nothing is measured there */
     const struct fault_peer *peer;
-    bool done; /* result is that of the last connect that ended since fault_reach_start */
+    bool done;      /* result is that of the last connect that ended since fault_reach_start */
+    bool datagrams; /* instead of a connect; connected is answered */
     struct io_connect_result result;
+    char unasked[160]; /* why nothing could be found out; "" */
 };
 
 struct fault_reach *fault_reach_new(struct io_loop *loop);
+/* From now on by datagrams, of which one end has one of these ports (none: any), to peers that have
+ * been located (resolve.h). Borrowed. */
+void fault_reach_by_datagrams(struct fault_reach *reach, char *const *ports, size_t port_count);
 void fault_reach_free(struct fault_reach *reach); /* accepts NULL */
 void fault_reach_add(struct fault_reach *reach, const char *target, const struct fault_netns *netns,
                      const struct fault_peer *peer);

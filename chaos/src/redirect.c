@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "redirect.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,6 +153,12 @@ bool redirect_open(struct fault *fault, const struct redirect_kind *kind, const 
     state->rules = kind->rules(spec, topo, err);
     if (state->rules == NULL || !check_ports(route, err))
         return false;
+    for (size_t i = 0; i < route->peer_count; i++)
+        if (addr_is_block(route->peers[i]))
+            return base_fail(err, BASE_INVALID,
+                             "%s: connections are led through the proxy by peer; name services or "
+                             "addresses, not blocks of them",
+                             route->peers[i]);
     if (!fault_zones_open(&state->zones, fault, topo, route->peers, route->peer_count, err))
         return false;
     for (size_t i = 0; i < state->zones.count; i++)
@@ -166,7 +173,7 @@ bool redirect_fits_lease(const struct fault_spec *spec, struct dur_ns shown, str
     char lease[BASE_DUR_TEXT];
     if (shown.ns <= spec->lease.ns - spec->lease.ns / lease_part)
         return true;
-    proxy_probe_time(shown, least);
+    base_dur_format_brief(shown, least);
     base_dur_format(spec->lease, lease);
     return base_fail(err, BASE_INVALID,
                      "%s: its effect takes %s to be measured, too long for a lease of %s; give it "
@@ -280,11 +287,12 @@ void redirect_prepare(struct fault *fault)
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
 
-static bool forget_datagrams(const struct fault_netns *netns,
-                             const struct fault_nft_redirect *rules, struct base_error *err)
+static bool forget_flows(const struct fault_netns *netns, const struct fault_nft_redirect *rules,
+                         struct base_error *err)
 {
     struct fault_origin *origin = fault_origin_new(netns, err);
-    bool ok = origin != NULL && fault_origin_forget(origin, rules->ports, rules->port_count, err);
+    bool ok = origin != NULL && fault_origin_forget(origin, IPPROTO_TCP, rules, err) &&
+              (rules->udp[0] == 0 || fault_origin_forget(origin, IPPROTO_UDP, rules, err));
     fault_origin_free(origin);
     return ok;
 }
@@ -305,7 +313,7 @@ static bool apply_zone(struct fault *fault, size_t index, struct base_error *err
     const struct fault_nft_redirect rules = rules_of(fault, index);
     return fault_nft_redirect(zone->nft, &rules, fault_effect_left(fault), err) &&
            fault_established_reset(&zone->netns, &rules, NULL, err) &&
-           (rules.udp[0] == 0 || forget_datagrams(&zone->netns, &rules, err));
+           forget_flows(&zone->netns, &rules, err);
 }
 
 void redirect_apply(struct fault *fault)

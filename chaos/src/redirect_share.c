@@ -47,9 +47,9 @@ bool redirect_jitter_shown(struct dur_ns jitter, int64_t *before, size_t before_
     int64_t range = fault_middle_half(late, count);
     struct fault_interval want = fault_jitter_bounds(jitter.ns, usual);
     char text[3][BASE_DUR_TEXT];
-    proxy_probe_time((struct dur_ns){range}, text[0]);
-    proxy_probe_time((struct dur_ns){(int64_t)want.low}, text[1]);
-    proxy_probe_time((struct dur_ns){(int64_t)want.high}, text[2]);
+    base_dur_format_brief((struct dur_ns){range}, text[0]);
+    base_dur_format_brief((struct dur_ns){(int64_t)want.low}, text[1]);
+    base_dur_format_brief((struct dur_ns){(int64_t)want.high}, text[2]);
     out->metric = "range of the middle half of the delays";
     (void)snprintf(out->value, sizeof out->value, "%s in %zu", text[0], count);
     (void)snprintf(out->expected, sizeof out->expected, "%s to %s", text[1], text[2]);

@@ -13,6 +13,8 @@
 #include "base/text.h"
 #include "redis_action.h"
 
+enum { poll_ms = 20 };
+
 /* Clients in the answer to CLIENT LIST whose id is below `below`, one line each. */
 static int64_t count_below(const char *list, int64_t below)
 {
@@ -154,10 +156,27 @@ static void after_canary(void *ctx, const struct fault_redis_answer *answer)
                          "a session of the agent was not ended; see the evidence", NULL);
 }
 
+static void look(struct fault_redis_subject *subject);
+
+/* The next strike may come before the answer, and ends who asks as well: again, then. */
+static bool was_struck(struct fault_redis_subject *subject, const struct fault_redis_answer *answer)
+{
+    struct dur_ns waited = base_mono_sub(base_mono_now(), subject->began);
+    bool struck = !answer->ok && answer->lost && subject->spec->redis.every.ns > 0 &&
+                  waited.ns < subject->spec->lease.ns / 2;
+    if (struck) {
+        subject->waited = look;
+        io_timer_start(&subject->wait, base_dur_ms(poll_ms));
+    }
+    return struck;
+}
+
 static void during_list(void *ctx, const struct fault_redis_answer *answer)
 {
     struct fault_redis_subject *subject = ctx;
     int64_t older = answer->ok ? count_below(answer->text, subject->watermark) : -1;
+    if (was_struck(subject, answer))
+        return;
     BASE_AUTO_FREE char *value =
         base_str_printf("%" PRId64 " of %" PRId64, older, subject->toll.ended);
     fault_store_evidence(subject->store, "clients from before", value, "0", older == 0);
@@ -169,10 +188,17 @@ static void during_list(void *ctx, const struct fault_redis_answer *answer)
                          answer->ok ? NULL : answer);
 }
 
+static void look(struct fault_redis_subject *subject)
+{
+    fault_redis_probe(subject);
+    ask_list(subject, during_list);
+}
+
 static void kill_verify(void *own)
 {
-    fault_redis_probe(own);
-    ask_list(own, during_list);
+    struct fault_redis_subject *subject = own;
+    subject->began = base_mono_now();
+    look(subject);
 }
 
 static void kill_revert(void *own)

@@ -4,7 +4,9 @@
  * do, and ends other people's pauses, too. So the pause is a chain of short ones, each of which the
  * server itself ends. Of all clients, the next links wait in the server's own queue, first in line,
  * since they were sent before anybody could come: nobody gets through between two of them. When the
- * agent's connection closes, or nothing more is sent, the chain ends with its last link.
+ * agent's connection closes, the chain ends with the link that has begun; when nothing more is
+ * sent, since the agent is stopped, with its last. An agent may stand still for a moment, though
+ * (fsync on a busy disk): the more of the lease is left the more links wait.
  */
 #include <stdio.h>
 
@@ -12,11 +14,14 @@
 
 enum {
     link_ms = 300,
-    ahead = 3,          /* links in the server's queue, while all clients are paused */
-    follow_ms = 100,    /* from link to link, while only writes are: they begin at once */
-    silent_ms = 400,    /* so long the probe is not answered while it is there */
-    answered_ms = 1000, /* within which it is while it is not */
-    key_ms = 1000       /* after which the key that the probe writes expires */
+    takes_ms = 400,      /* the server looks for its end up to 10 times a second */
+    beyond_ms = 1200,    /* the end of the lease, within which the last link ends */
+    links_max = 7,       /* of a chain: a renewal may make the lease shorter, but no chain */
+    write_link_ms = 600, /* while only writes are paused: a link begins at once, and none waits */
+    follow_ms = 100,     /* from link to link then */
+    silent_ms = 400,     /* so long the probe is not answered while it is there */
+    answered_ms = 1000,  /* within which it is while it is not */
+    key_ms = 1000        /* after which the key that the probe writes expires */
 };
 
 static bool of_writes(const struct fault_redis_subject *subject)
@@ -84,11 +89,22 @@ static void on_link(void *ctx, const struct fault_redis_answer *answer);
 static void add_link(struct fault_redis_subject *subject)
 {
     char length[16];
-    (void)snprintf(length, sizeof length, "%d", link_ms);
+    (void)snprintf(length, sizeof length, "%d", of_writes(subject) ? write_link_ms : link_ms);
+    subject->answers_due++;
     fault_redis_ask(
         subject->held,
         FAULT_REDIS_WORDS("CLIENT", "PAUSE", length, of_writes(subject) ? "WRITE" : "ALL"), on_link,
         subject);
+}
+
+/* With the one that has begun, if any. */
+static void lengthen(struct fault_redis_subject *subject, size_t begun)
+{
+    int64_t left = base_dur_to_ms(fault_effect_left(subject->store->fault));
+    int64_t links = ((left > 0 ? left : 0) + beyond_ms) / takes_ms;
+    size_t wanted = (size_t)(links < links_max ? links : links_max);
+    while (begun + subject->answers_due < wanted)
+        add_link(subject);
 }
 
 static void chain_broke(struct fault_redis_subject *subject,
@@ -106,6 +122,7 @@ static void chain_broke(struct fault_redis_subject *subject,
 static void on_link(void *ctx, const struct fault_redis_answer *answer)
 {
     struct fault_redis_subject *subject = ctx;
+    subject->answers_due--;
     if (!answer->ok) {
         chain_broke(subject, answer);
         return;
@@ -113,7 +130,7 @@ static void on_link(void *ctx, const struct fault_redis_answer *answer)
     if (of_writes(subject))
         io_timer_start(&subject->again, base_dur_ms(follow_ms));
     else
-        add_link(subject);
+        lengthen(subject, 1);
     if (!subject->under_way)
         return;
     subject->under_way = false;
@@ -132,8 +149,11 @@ static void pause_apply(void *own)
     subject->under_way = true;
     subject->due = next_write_link;
     subject->held = fault_redis_session(subject);
-    for (int i = 0; i < (of_writes(subject) ? 1 : ahead); i++)
+    subject->answers_due = 0;
+    if (of_writes(subject))
         add_link(subject);
+    else
+        lengthen(subject, 0);
 }
 
 static void during_answered(void *ctx, const struct fault_redis_answer *answer)
@@ -153,26 +173,6 @@ static void during_silent(struct fault_redis_subject *subject)
 static void pause_verify(void *own)
 {
     ask(own, silent_ms, during_answered, during_silent);
-}
-
-static void pause_renew(void *own)
-{
-    struct fault_redis_subject *subject = own;
-    if (subject->held != NULL)
-        fault_redis_ok(subject); /* the chain goes on as long as the lease does */
-    else
-        fault_redis_fail(subject, FAULT_OUTCOME_FAILED, "its connection for CLIENT PAUSE is gone",
-                         NULL);
-}
-
-static void pause_revert(void *own)
-{
-    struct fault_redis_subject *subject = own;
-    io_timer_stop(&subject->again);
-    fault_redis_free(subject->held);
-    subject->held = NULL;
-    subject->under_way = false;
-    fault_redis_ok(subject);
 }
 
 /* --- after --- */
@@ -202,7 +202,7 @@ const struct fault_redis_steps fault_redis_pause = {
     .step = {[FAULT_STEP_PREPARE] = pause_prepare,
              [FAULT_STEP_APPLY] = pause_apply,
              [FAULT_STEP_VERIFY] = pause_verify,
-             [FAULT_STEP_RENEW] = pause_renew,
-             [FAULT_STEP_REVERT] = pause_revert,
+             [FAULT_STEP_RENEW] = fault_redis_held_renew,
+             [FAULT_STEP_REVERT] = fault_redis_held_revert,
              [FAULT_STEP_VERIFY_GONE] = pause_gone},
 };

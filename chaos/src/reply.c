@@ -149,12 +149,8 @@ fault_answer_start(struct io_loop *loop, const struct fault_target *target, stru
 
 void fault_answer_describe(const struct fault_answer_result *result, char *out, size_t size)
 {
-    /* Three significant places are enough for a person. */
-    struct dur_ns rounded = {result->elapsed.ns / BASE_NS_PER_US * BASE_NS_PER_US};
-    if (rounded.ns > 10 * BASE_NS_PER_MS)
-        rounded.ns = rounded.ns / BASE_NS_PER_MS * BASE_NS_PER_MS;
     char took[BASE_DUR_TEXT];
-    base_dur_format(rounded, took);
+    base_dur_format_brief(result->elapsed, took);
     if (result->answered)
         (void)snprintf(out, size, "answered in %s", took);
     else if (result->sys == ETIMEDOUT)

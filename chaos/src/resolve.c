@@ -2,6 +2,8 @@
 #include "resolve.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "find.h"
+#include "netns.h"
 
 void fault_target_fini(struct fault_target *target)
 {
@@ -21,11 +24,19 @@ void fault_target_fini(struct fault_target *target)
     free(target->cgroup);
     free(target->status_file);
     free(target->admin_token_file);
+    free(target->ready_path);
     free(target->credentials_file);
     free(target->find_by);
     free(target->find_value);
+    free(target->pod_namespace);
+    free(target->pod_name);
+    free(target->pod_uid);
+    free(target->api_url);
+    free(target->api_ca_file);
+    free(target->api_token_file);
     free(target->shared);
     free(target->elsewhere);
+    free(target->neighbour);
     *target = (struct fault_target){0};
 }
 
@@ -37,8 +48,10 @@ static bool fill_found(struct fault_target *target, struct base_error *err)
         return true;
     if (!fault_find(target->find_by, target->find_value, &found, err))
         return base_fail_context(err, "target %s", target->name);
-    if (target->netns == NULL)
+    if (target->netns == NULL) {
         target->netns = base_str_dup(found.netns);
+        target->neighbour = fault_find_neighbour(&found);
+    }
     if (target->cgroup == NULL)
         target->cgroup = base_str_dup(found.cgroup);
     target->shared = target->cgroup == NULL ? base_str_dup(found.strangers) : NULL;
@@ -47,7 +60,7 @@ static bool fill_found(struct fault_target *target, struct base_error *err)
     return true;
 }
 
-bool fault_target_resolve(const struct topo *topo, const char *name, struct fault_target *out,
+bool fault_target_look_up(const struct topo *topo, const char *name, struct fault_target *out,
                           struct base_error *err)
 {
     const struct topo_service *service = NULL;
@@ -57,7 +70,7 @@ bool fault_target_resolve(const struct topo *topo, const char *name, struct faul
                          "target \"%s\" is no instance of the platform \"%s\" that this agent "
                          "serves; see its topology file",
                          name, topo->name);
-    struct fault_target target = {
+    *out = (struct fault_target){
         .name = base_str_dup(instance->name),
         .service = base_str_dup(service->name),
         .kind = base_str_dup(service->kind),
@@ -67,10 +80,26 @@ bool fault_target_resolve(const struct topo *topo, const char *name, struct faul
         .cgroup = base_str_dup(instance->cgroup),
         .status_file = base_str_dup(instance->status_file),
         .admin_token_file = base_str_dup(service->admin_token_file),
+        .ready_path = base_str_dup(service->ready_path),
         .credentials_file = base_str_dup(service->credentials_file),
         .find_by = base_str_dup(instance->find_by),
         .find_value = base_str_dup(instance->find_value),
+        .pod_namespace = base_str_dup(instance->pod_namespace),
+        .pod_name = base_str_dup(instance->pod_name),
+        .pod_uid = base_str_dup(instance->pod_uid),
+        .api_url = base_str_dup(topo->kubernetes_url),
+        .api_ca_file = base_str_dup(topo->kubernetes_ca_file),
+        .api_token_file = base_str_dup(topo->kubernetes_token_file),
     };
+    return true;
+}
+
+bool fault_target_resolve(const struct topo *topo, const char *name, struct fault_target *out,
+                          struct base_error *err)
+{
+    struct fault_target target = {0};
+    if (!fault_target_look_up(topo, name, &target, err))
+        return false;
     if (!fill_found(&target, err)) {
         fault_target_fini(&target);
         return false;
@@ -208,6 +237,33 @@ static bool peers_add(struct fault_peers *peers, const char *label, const char *
     return true;
 }
 
+static bool add_block(const struct topo *topo, const char *word, const char *own,
+                      struct fault_peers *peers, struct base_error *err)
+{
+    struct addr_block block = {0};
+    if (!addr_block_parse(word, &block, err))
+        return false;
+    if (peers->block_count == FAULT_MAX_PEERS)
+        return base_fail(err, BASE_LIMIT, "at most %d blocks of addresses; name fewer",
+                         FAULT_MAX_PEERS);
+    peers->blocks = base_reallocarray(peers->blocks, peers->block_count + 1, sizeof *peers->blocks);
+    peers->blocks[peers->block_count++] = block;
+    for (size_t s = 0; s < topo->service_count; s++) {
+        const struct topo_service *service = &topo->services[s];
+        for (size_t i = 0; i < service->instance_count; i++) {
+            const struct topo_instance *instance = &service->instances[i];
+            size_t before = peers->count;
+            if (!addr_block_holds(&block, instance->address))
+                continue;
+            if (!peers_add(peers, instance->name, instance->address, instance->port, own, err))
+                return false;
+            if (peers->count > before)
+                peers->list[before].in_block = true;
+        }
+    }
+    return true;
+}
+
 static bool add_matching(const struct topo *topo, const char *word, const char *own, bool *found,
                          struct fault_peers *peers, struct base_error *err)
 {
@@ -250,6 +306,8 @@ static bool add_peer(const struct topo *topo, const char *word, const char *own,
                      struct fault_peers *peers, struct base_error *err)
 {
     bool found = false;
+    if (addr_is_block(word))
+        return add_block(topo, word, own, peers, err);
     if (!add_matching(topo, word, own, &found, peers, err))
         return false;
     if (found)
@@ -265,15 +323,72 @@ static bool add_peer(const struct topo *topo, const char *word, const char *own,
                      word, topo->name);
 }
 
+/* Through it the agent itself, its controller or the load may come. */
+static bool spares(const char *address, char *const *names, size_t count, struct base_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct addr_block block = {0};
+        if (addr_is_block(names[i]) && addr_block_parse(names[i], &block, err) &&
+            addr_block_holds(&block, address) && !addr_is_named(names, count, address))
+            return base_fail(err, BASE_DENIED,
+                             "%s holds %s, an address of the agent's own host; name smaller "
+                             "blocks, or name it beside, as %s/%d, to hit it all the same",
+                             names[i], address, address, block.family == AF_INET ? 32 : 128);
+    }
+    return true;
+}
+
+static bool spares_this_host(char *const *names, size_t count, struct base_error *err)
+{
+    struct ifaddrs *all = NULL;
+    bool ok = true;
+    if (getifaddrs(&all) < 0)
+        return base_fail_errno(err, "cannot list this host's addresses");
+    for (const struct ifaddrs *one = all; ok && one != NULL; one = one->ifa_next) {
+        char text[INET6_ADDRSTRLEN] = "";
+        int family = one->ifa_addr != NULL ? one->ifa_addr->sa_family : AF_UNSPEC;
+        socklen_t len =
+            family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+        /* One that is of a link alone has the link's name behind it, and is in no block. */
+        if ((family == AF_INET || family == AF_INET6) &&
+            getnameinfo(one->ifa_addr, len, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0)
+            ok = spares(text, names, count, err);
+    }
+    freeifaddrs(all);
+    return ok;
+}
+
+bool fault_peers_show_blocks(const struct fault_peers *peers, struct base_error *err)
+{
+    for (size_t b = 0; b < peers->block_count; b++) {
+        const struct addr_block *block = &peers->blocks[b];
+        char first[INET6_ADDRSTRLEN] = "";
+        bool shown = false;
+        for (size_t i = 0; i < peers->count; i++)
+            shown = shown || addr_block_holds(block, peers->list[i].text);
+        for (size_t other = 0; other < peers->block_count; other++)
+            shown = shown || addr_block_within(block, &peers->blocks[other], other < b);
+        (void)inet_ntop(block->family, block->first, first, sizeof first);
+        if (!shown)
+            return base_fail(err, BASE_INVALID,
+                             "in the block at %s lies no instance but the target, nor one with a "
+                             "port that is hit, so that the effect could not be measured; name an "
+                             "ADDRESS:PORT in it that answers beside it",
+                             first);
+    }
+    return true;
+}
+
 bool fault_peers_resolve(const struct topo *topo, char *const *names, size_t count, const char *own,
                          struct fault_peers *out, struct base_error *err)
 {
     struct fault_peers peers = {0};
-    for (size_t i = 0; i < count; i++) {
-        if (!add_peer(topo, names[i], own, &peers, err)) {
-            fault_peers_fini(&peers);
-            return false;
-        }
+    bool ok = addr_blocks_check(topo, names, count, err) && spares_this_host(names, count, err);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = add_peer(topo, names[i], own, &peers, err);
+    if (!ok || !fault_peers_show_blocks(&peers, err)) {
+        fault_peers_fini(&peers);
+        return false;
     }
     if (peers.count == 0) {
         fault_peers_fini(&peers);
@@ -284,8 +399,61 @@ bool fault_peers_resolve(const struct topo *topo, char *const *names, size_t cou
     return true;
 }
 
+static const struct topo_instance *instance_at(const struct topo *topo, const char *address)
+{
+    for (size_t s = 0; s < topo->service_count; s++)
+        for (size_t i = 0; i < topo->services[s].instance_count; i++)
+            if (base_str_eq(topo->services[s].instances[i].address, address))
+                return &topo->services[s].instances[i];
+    return NULL;
+}
+
+static bool locate(struct fault_peer *peer, const struct topo *topo, struct base_error *err)
+{
+    const struct topo_instance *instance = instance_at(topo, peer->text);
+    struct fault_target target = {0};
+    struct fault_netns netns = {.fd = -1};
+    if (instance == NULL)
+        return base_fail(err, BASE_INVALID, "it is no instance of the platform");
+    if (!fault_target_resolve(topo, instance->name, &target, err))
+        return false;
+    const char *home = target.netns != NULL ? target.netns : "";
+    bool ok = home[0] != '\0' ? fault_netns_open(home, &netns, err)
+                              : base_fail(err, BASE_UNAVAILABLE, "it has none of its own");
+    fault_netns_close(&netns);
+    if (ok && strlen(home) >= sizeof peer->home)
+        ok = base_fail(err, BASE_LIMIT, "the path of it is too long: %s", home);
+    if (ok) {
+        (void)snprintf(peer->home, sizeof peer->home, "%s", home);
+        (void)snprintf(peer->label, sizeof peer->label, "%s", instance->name);
+    }
+    fault_target_fini(&target);
+    return ok;
+}
+
+bool fault_peers_locate(struct fault_peers *peers, const struct topo *topo, struct base_error *err)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < peers->count; i++) {
+        struct fault_peer peer = peers->list[i];
+        struct base_error why = {0};
+        bool found = locate(&peer, topo, &why);
+        if (!found && !peer.in_block)
+            return base_fail(err, why.code,
+                             "the effect on UDP to %s could not be measured: datagrams are sent "
+                             "back by a socket of the agent's in the network namespace of the "
+                             "peer, but %s",
+                             peer.label, why.message);
+        if (found)
+            peers->list[kept++] = peer;
+    }
+    peers->count = kept;
+    return true;
+}
+
 void fault_peers_fini(struct fault_peers *peers)
 {
     free(peers->list);
+    free(peers->blocks);
     *peers = (struct fault_peers){0};
 }

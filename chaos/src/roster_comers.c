@@ -16,8 +16,8 @@ static void on_new(void *ctx, const struct fault_sight *sight, enum fault_news n
     bool ours = news == FAULT_NEWS_INSTANCE;
     for (size_t i = 0; i < state->count; i++)
         ours = ours || base_str_eq(state->parts[i].sight.name, sight->name);
-    if (!ours)
-        return; /* one that was there, and was not selected */
+    if (!ours || !fault_sight_matches(roster_topology(fault), fault_spec_of(fault), sight))
+        return; /* one that was there, and was not selected, or that the fault is not for */
     state->comers = base_reallocarray(state->comers, state->comer_count + 1, sizeof *state->comers);
     struct roster_comer *comer = &state->comers[state->comer_count++];
     *comer = (struct roster_comer){.news = news, .seen = base_wall_now(), .part = SIZE_MAX};
@@ -103,12 +103,13 @@ static bool is_selected(const struct fault *fault, char **why)
 {
     const struct fault_spec *spec = fault_spec_of(fault);
     const struct topo_service *service = topo_find_service(roster_topology(fault), spec->service);
-    size_t wanted = service != NULL ? fault_track_wanted(spec, service->instance_count) : 0;
+    size_t matching = service != NULL ? topo_count_matching(service, &spec->where) : 0;
+    size_t wanted = fault_track_wanted(spec, matching);
     size_t hit = names_hit(fault, service);
     if (hit < wanted)
         return true;
     *why = base_str_printf("not selected: %zu of %zu instances are hit already, as asked for", hit,
-                           service != NULL ? service->instance_count : 0);
+                           matching);
     return false;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/meminfo.h"
 #include "base/text.h"
 #include "group.h"
 #include "satellite.h"
@@ -98,26 +99,6 @@ void fault_strain_cpu(void *ctx, int line, struct mono_ns deadline)
     }
 }
 
-uint64_t fault_meminfo(const char *key)
-{
-    char text[4096];
-    int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    ssize_t got = read(fd, text, sizeof text - 1);
-    (void)close(fd);
-    text[got > 0 ? got : 0] = '\0';
-    const char *at = strstr(text, key);
-    if (at == NULL)
-        return 0;
-    uint64_t kib = 0;
-    for (at += strlen(key); *at == ':' || *at == ' '; at++)
-        continue;
-    for (; *at >= '0' && *at <= '9'; at++)
-        kib = kib * 10 + (uint64_t)(*at - '0');
-    return kib * 1024;
-}
-
 /* When memory is short it is this process that the kernel should take, not the host's. */
 static void offer_to_oom_killer(void)
 {
@@ -147,7 +128,7 @@ static uint64_t fill_to(const struct fault_strain *strain, uint64_t filled, stru
     uint64_t to = due < (double)strain->bytes ? (uint64_t)due / page * page : strain->bytes;
     if (to > filled + look_each)
         to = filled + look_each;
-    if (to > filled && fault_meminfo("MemAvailable") < strain->margin + (to - filled))
+    if (to > filled && base_meminfo("MemAvailable") < strain->margin + (to - filled))
         to = filled;
     return to;
 }

@@ -52,7 +52,5 @@ void fault_strain_cpu(void *ctx, int line, struct mono_ns deadline);
 void fault_strain_memory(void *ctx, int line, struct mono_ns deadline);
 void fault_strain_io(void *ctx, int line, struct mono_ns deadline);
 bool fault_strain_join(const struct fault_strain *strain); /* for `run`s */
-/* A number of /proc/meminfo in bytes, "MemAvailable" say; 0: cannot be read. */
-uint64_t fault_meminfo(const char *key);
 
 #endif

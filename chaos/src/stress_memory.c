@@ -2,6 +2,7 @@
 /* memory: proven by what the kernel charges to the worker; done as soon as all is filled. */
 #include <stdio.h>
 
+#include "base/meminfo.h"
 #include "base/text.h"
 #include "stress.h"
 
@@ -29,8 +30,8 @@ static bool memory_plan(struct fault_stress_subject *subject, struct base_error 
 {
     const struct fault_spec *spec = fault_spec_of(subject->fault);
     struct fault_strain *strain = &subject->strain;
-    uint64_t total = fault_meminfo("MemTotal");
-    uint64_t available = fault_meminfo("MemAvailable");
+    uint64_t total = base_meminfo("MemTotal");
+    uint64_t available = base_meminfo("MemAvailable");
     if (total == 0 || available == 0)
         return base_fail_errno(err, "cannot read /proc/meminfo");
     strain->margin = (uint64_t)((double)total * margin_share);

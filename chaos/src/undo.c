@@ -23,9 +23,16 @@ static const struct {
     {"cgroup", offsetof(struct fault_target, cgroup), true},
     {"statusFile", offsetof(struct fault_target, status_file), true},
     {"adminTokenFile", offsetof(struct fault_target, admin_token_file), true},
+    {"readyPath", offsetof(struct fault_target, ready_path), true},
     {"credentialsFile", offsetof(struct fault_target, credentials_file), true},
     {"findBy", offsetof(struct fault_target, find_by), true},
     {"findValue", offsetof(struct fault_target, find_value), true},
+    {"podNamespace", offsetof(struct fault_target, pod_namespace), true},
+    {"podName", offsetof(struct fault_target, pod_name), true},
+    {"podUid", offsetof(struct fault_target, pod_uid), true},
+    {"apiUrl", offsetof(struct fault_target, api_url), true},
+    {"apiCaFile", offsetof(struct fault_target, api_ca_file), true},
+    {"apiTokenFile", offsetof(struct fault_target, api_token_file), true},
 };
 enum { target_text_count = sizeof target_texts / sizeof *target_texts };
 
@@ -89,6 +96,8 @@ json_t *fault_peers_to_json(const struct fault_peers *peers)
         json_object_set_new(one, "label", model_json_text(peers->list[i].label));
         json_object_set_new(one, "address", model_json_text(peers->list[i].text));
         json_object_set_new(one, "port", json_integer(peers->list[i].port));
+        if (peers->list[i].home[0] != '\0')
+            json_object_set_new(one, "netns", model_json_text(peers->list[i].home));
         json_array_append_new(list, one);
     }
     return list;
@@ -98,11 +107,13 @@ static bool peer_from_json(const json_t *json, struct fault_peer *out, struct ba
 {
     BASE_AUTO_FREE char *label = NULL;
     BASE_AUTO_FREE char *address = NULL;
+    BASE_AUTO_FREE char *home = NULL;
     int64_t port = 0;
     struct fault_peer peer = {.family = AF_INET};
     if (!model_get_text(json, "undo.peer", "label", &label, err) ||
         !model_get_text(json, "undo.peer", "address", &address, err) ||
-        !model_get_i64(json, "undo.peer", "port", 1, UINT16_MAX, &port, err))
+        !model_get_i64(json, "undo.peer", "port", 1, UINT16_MAX, &port, err) ||
+        !model_get_text_or(json, "undo.peer", "netns", "", &home, err))
         return false;
     if (inet_pton(AF_INET, address, peer.address) != 1) {
         peer.family = AF_INET6;
@@ -111,6 +122,7 @@ static bool peer_from_json(const json_t *json, struct fault_peer *out, struct ba
     }
     (void)inet_ntop(peer.family, peer.address, peer.text, sizeof peer.text);
     (void)snprintf(peer.label, sizeof peer.label, "%s", label);
+    (void)snprintf(peer.home, sizeof peer.home, "%s", home);
     peer.port = (uint16_t)port;
     *out = peer;
     return true;

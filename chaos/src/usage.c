@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "usage.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/meminfo.h"
 #include "base/text.h"
 #include "group.h"
 #include "resolve.h"
@@ -23,9 +25,8 @@ static bool is_worker(pid_t pid)
 
 /* /proc/PID/schedstat (Documentation/scheduler/sched-stats.rst): time on a processor, time waiting
  * for one on its queue, and how often. */
-static void add_times(pid_t pid, struct fault_usage *usage)
+static void add_times(const char *folder, int64_t *time_ns, int64_t *delay_ns)
 {
-    BASE_AUTO_FREE char *folder = base_str_printf("/proc/%d", (int)pid);
     BASE_AUTO_BUF struct base_buf buf;
     int64_t time = 0;
     int64_t delay = 0;
@@ -37,8 +38,23 @@ static void add_times(pid_t pid, struct fault_usage *usage)
     const char *second = rest != NULL ? strsep(&rest, " ") : "";
     if (!base_parse_i64(first, &time) || !base_parse_i64(second, &delay))
         return;
-    usage->time_ns += time;
-    usage->delay_ns += delay;
+    *time_ns += time;
+    *delay_ns += delay;
+}
+
+void fault_usage_threads(pid_t pid, int64_t *time_ns, int64_t *delay_ns)
+{
+    BASE_AUTO_FREE char *tasks = base_str_printf("/proc/%d/task", (int)pid);
+    DIR *dir = opendir(tasks);
+    if (dir == NULL)
+        return;
+    for (const struct dirent *one = readdir(dir); one != NULL; one = readdir(dir)) {
+        if (one->d_name[0] == '.')
+            continue;
+        BASE_AUTO_FREE char *folder = base_str_printf("%s/%s", tasks, one->d_name);
+        add_times(folder, time_ns, delay_ns);
+    }
+    (void)closedir(dir);
 }
 
 static uint64_t number_in(const char *group, const char *file, const char *key)
@@ -101,7 +117,8 @@ static void count_one(void *ctx, pid_t pid)
     if (!fault_process_ticks(pid, &ticks))
         return; /* a zombie stays listed until init has reaped it */
     usage->workers++;
-    add_times(pid, usage);
+    BASE_AUTO_FREE char *folder = base_str_printf("/proc/%d", (int)pid);
+    add_times(folder, &usage->time_ns, &usage->delay_ns);
     add_io(pid, usage);
     usage->bytes += bytes;
 }
@@ -139,7 +156,7 @@ uint64_t fault_usage_oom_kills(const char *group, pid_t process)
 uint64_t fault_usage_limit(const char *group, pid_t process)
 {
     BASE_AUTO_FREE char *v1 = fault_group_v1(process, "memory");
-    uint64_t total = fault_meminfo("MemTotal");
+    uint64_t total = base_meminfo("MemTotal");
     uint64_t v2_limit = number_in(group, "memory.max", NULL);
     uint64_t v1_limit = number_in(v1, "memory.limit_in_bytes", NULL);
     uint64_t limit = v2_limit > 0 && v2_limit < total ? v2_limit : total;

@@ -24,6 +24,8 @@ struct fault_usage {
 struct fault_usage fault_usage_of(const char *group);
 void fault_usage_strike(const char *group); /* SIGKILL to every worker in it */
 uint64_t fault_usage_bytes(pid_t pid);      /* anonymous memory of one process */
+/* Adds what all threads of a process have had of processors, and have waited for one. */
+void fault_usage_threads(pid_t pid, int64_t *time_ns, int64_t *delay_ns);
 /* What disks have read and written for it (proc_pid_io(5)). */
 void fault_usage_io(pid_t pid, uint64_t *read, uint64_t *written);
 /* How many processes of the group the kernel has killed for want of memory: memory.events of v2,

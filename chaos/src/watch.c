@@ -109,13 +109,14 @@ static bool is_in_force(const struct fault *fault)
 }
 
 /* A target that restarted between the last look and the fault is what the fault hits. proc(5):
- * starttime is in clock ticks since the boot. */
+ * starttime is in clock ticks since the boot, rounded down: who started in the tick of the fault
+ * counts as later, for nobody must be missed in silence. */
 static bool came_after(const struct watched *watched, const struct fault_sight *sight,
                        enum fault_news news)
 {
     int64_t tick = BASE_NS_PER_S / sysconf(_SC_CLK_TCK);
     return news == FAULT_NEWS_INSTANCE ||
-           (int64_t)sight->process.start_ticks * tick > watched->since;
+           (int64_t)(sight->process.start_ticks + 1) * tick > watched->since;
 }
 
 static int64_t since_boot(void)
@@ -132,7 +133,8 @@ static void on_new(void *ctx, const struct fault_sight *sight, enum fault_news n
     for (size_t i = 0; i < looking->view->count; i++) {
         const struct watched *watched = &looking->view->faults[i];
         struct fault *fault = env->find(env->ctx, watched->id);
-        if (fault != NULL && is_in_force(fault) && came_after(watched, sight, news))
+        if (fault != NULL && is_in_force(fault) && came_after(watched, sight, news) &&
+            fault_sight_matches(env->topology(env->ctx), fault_spec_of(fault), sight))
             tell_fault(looking, fault, sight, news);
     }
 }

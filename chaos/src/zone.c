@@ -8,12 +8,7 @@
 
 bool fault_zone_platform(const char *kind, const struct topo *topo, struct base_error *err)
 {
-    for (size_t s = 0; s < topo->service_count; s++)
-        for (size_t i = 0; i < topo->services[s].instance_count; i++)
-            if (topo->services[s].instances[i].netns != NULL ||
-                topo->services[s].instances[i].find_by != NULL)
-                return true;
-    return topo->mode == TOPO_NETNS ||
+    return topo_any(topo, topo_knows_netns) || topo->mode == TOPO_NETNS ||
            base_fail(err, BASE_UNAVAILABLE,
                      "%s needs instances in network namespaces of their own; the platform \"%s\" "
                      "runs in mode %s (squall up as root makes namespaces)",
@@ -35,6 +30,13 @@ bool fault_zone_open(struct fault_zone *zone, const struct topo *topo, const cha
                          zone->target.find_by != NULL
                              ? ": it lives in the agent's, where a fault would cut off this host"
                              : "");
+    if (zone->target.neighbour != NULL)
+        return base_fail(err, BASE_DENIED,
+                         "%s: its network namespace holds %s, too, which is not found by %s \"%s\" "
+                         "and would be hit: describe all who live there, or name the namespace in "
+                         "the topology (netns) if all of them are meant",
+                         name, zone->target.neighbour, zone->target.find_by,
+                         zone->target.find_value);
     return fault_netns_open(zone->target.netns, &zone->netns, err) &&
            (peer_count == 0 ||
             fault_peers_resolve(topo, peers, peer_count, zone->target.address, &zone->peers, err));
@@ -58,6 +60,47 @@ bool fault_zones_apart(const struct fault_zone *zones, size_t count, struct base
                                  "%s and %s share one network namespace: name one of them",
                                  zones[j].target.name, zones[i].target.name);
     return true;
+}
+
+static bool is_among(char *const *ports, size_t count, uint16_t number)
+{
+    BASE_AUTO_FREE char *port = base_str_printf("%u", (unsigned)number);
+    for (size_t i = 0; i < count; i++)
+        if (base_str_eq(ports[i], port))
+            return true;
+    return false;
+}
+
+static bool keep_named(struct fault_zone *zone, char *const *ports, size_t count,
+                       struct base_error *err)
+{
+    struct fault_peers *peers = &zone->peers;
+    size_t kept = 0;
+    for (size_t p = 0; p < peers->count; p++) {
+        const struct fault_peer *peer = &peers->list[p];
+        bool named = count == 0 || is_among(ports, count, peer->port);
+        if (!named && !peer->in_block)
+            return base_fail(err, BASE_INVALID,
+                             "the effect on %s could not be measured: its port is not among the "
+                             "ports of the fault; add %u, or name the peer as ADDRESS:PORT with a "
+                             "port that is",
+                             peer->label, (unsigned)peer->port);
+        if (named)
+            peers->list[kept++] = *peer;
+    }
+    peers->count = kept;
+    return true;
+}
+
+bool fault_zone_check_peers(struct fault_zone *zone, const struct topo *topo,
+                            enum fault_protocol protocol, char *const *ports, size_t count,
+                            struct base_error *err)
+{
+    /* Datagrams are sent back by a socket of ours, to which it is all one what the peer's port is.
+     */
+    bool ok = protocol == FAULT_PROTOCOL_UDP ? fault_peers_locate(&zone->peers, topo, err)
+                                             : keep_named(zone, ports, count, err);
+    return ok && fault_peers_show_blocks(&zone->peers, err);
 }
 
 bool fault_zones_connect(struct fault_zone *zones, size_t count, struct base_error *err)

@@ -26,6 +26,11 @@ bool fault_zone_open(struct fault_zone *zone, const struct topo *topo, const cha
 void fault_zone_fini(struct fault_zone *zone);
 /* false with err when two of them are one namespace: what is done to one would undo the other. */
 bool fault_zones_apart(const struct fault_zone *zones, size_t count, struct base_error *err);
+/* Whether each peer can be measured by: with ports, its own must be among them; for UDP its network
+ * namespace must be one to be entered. Who lies in a block is left out else. */
+bool fault_zone_check_peers(struct fault_zone *zone, const struct topo *topo,
+                            enum fault_protocol protocol, char *const *ports, size_t count,
+                            struct base_error *err);
 /* The sockets of all of them. */
 bool fault_zones_connect(struct fault_zone *zones, size_t count, struct base_error *err);
 

@@ -43,7 +43,7 @@ int cmd_check(int argc, char **argv)
             continue;
         }
         show_oddities(&scenario);
-        (void)printf("%s: ok: scenario \"%s\", %zu faults, %zu thresholds, %zu SLOs\n", argv[i],
+        (void)printf("%s: ok: scenario \"%s\", faults: %zu, thresholds: %zu, SLOs: %zu\n", argv[i],
                      scenario.name, scenario.fault_count, scenario.threshold_count,
                      scenario.slo_count);
         scn_scenario_fini(&scenario);

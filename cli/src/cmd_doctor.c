@@ -77,6 +77,27 @@ static bool check_siblings(void)
     return all;
 }
 
+/* What no host can do, for it is refused. */
+static void say_never(void)
+{
+    static const struct {
+        const char *of;
+        const char *what;
+        const char *why;
+    } never[] = {
+        {"", FAULT_CLOCK, FAULT_CLOCK_REFUSED},
+        {"", FAULT_NODE, FAULT_NODE_REFUSED},
+        {"postgres.", "failover", FAULT_POSTGRES_FAILOVER_REFUSED},
+        {"postgres.", "slowDisk", FAULT_POSTGRES_SLOW_DISK_REFUSED},
+        {"redis.", "failover", FAULT_REDIS_FAILOVER_REFUSED},
+        {"rabbitmq.", "stopNode", FAULT_RABBITMQ_STOP_REFUSED},
+    };
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
+        BASE_AUTO_FREE char *what = base_str_printf("fault %s%s", never[i].of, never[i].what);
+        (void)printf("%-8s %-22s %s\n", "never", what, never[i].why);
+    }
+}
+
 /* What kernel and privileges allow; what a platform offers is another question, which its agent
  * answers. */
 static bool check_faults(void)
@@ -90,7 +111,7 @@ static bool check_faults(void)
         say(can, what, can ? fault_host_means((enum fault_kind)kind) : why.message);
         all = all && can;
     }
-    (void)printf("%-8s %-22s %s\n", "never", "fault " FAULT_CLOCK, FAULT_CLOCK_REFUSED);
+    say_never();
     return all;
 }
 

@@ -29,6 +29,8 @@ static const char help[] =
     "its time, 4 when somebody halted it, 5 when it was refused, 6 when it may still be in "
     "place.\n\n"
     "  --dry-run           say what would be done to whom, and do nothing\n"
+    "  --where WHICH       only instances that are like this, such as\n"
+    "                      '{zone: a, labels: [tier=front]}'\n"
     "  --select HOW        one (default), all, a number, a share such as 50%,\n"
     "                      or '{randomMaxPercent: 50%}'\n"
     "  --lease DURATION    it goes away when squall has been silent for this long (3s)\n"
@@ -283,6 +285,7 @@ int cmd_fault(int argc, char **argv)
         {"for", .text = &options.words.duration},
         {"lease", .text = &options.words.lease},
         {"select", .text = &options.words.select},
+        {"where", .text = &options.words.where},
         {"max-affected", .text = &options.words.max_affected},
         {"seed", .seed = &options.seed},
         {"track", .flag = &options.track},

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cli.h"
+#include "endings.h"
 #include "load_join.h"
 #include "load_lead.h"
 #include "load_merge.h"
@@ -23,9 +24,9 @@ struct session {
     struct load_outputs outputs;
     struct io_loop *loop;
     struct load_run *run;
-    struct io_server *metrics;
-    struct io_signal on_int;
-    struct io_signal on_term;
+    struct load_metrics metrics;
+    struct io_server *server; /* of the metrics; NULL: none */
+    struct endings endings;
     struct io_signal on_resize;
     bool interrupted;
     enum exit_code code;
@@ -78,8 +79,8 @@ static void on_finished(void *ctx)
     const struct load_totals totals = load_run_totals(session->run);
     if (session->code != EXIT_CODE_PASS)
         return; /* the last interval could not be written */
-    enum verdict_status status = load_thresholds_judge(&session->adhoc.thresholds, session->run);
-    if (!load_outputs_finish(&session->outputs, result, &totals, session->run, &err))
+    enum verdict_status status = load_outputs_judge(&session->outputs, result, &totals);
+    if (!load_outputs_finish(&session->outputs, result, &totals, &err))
         complain(session, &err, EXIT_CODE_ERROR);
     else if (session->interrupted)
         session->code = EXIT_CODE_ABORTED;
@@ -99,15 +100,12 @@ static void on_error(void *ctx, const struct base_error *err)
     fail(session, &told);
 }
 
-/* The first signal ends the load and prints what there is; a second one ends the program, which
- * then has nothing on the screen any more. */
-static void on_signal(void *ctx, int number)
+/* Ends the load and prints what there is; nothing is on the screen any more when a second signal
+ * ends the program. */
+static void on_end(void *ctx)
 {
     struct session *session = ctx;
-    (void)number;
     session->interrupted = true;
-    io_signal_fini(&session->on_int);
-    io_signal_fini(&session->on_term);
     live_view_end(&session->outputs.view);
     load_run_stop(session->run);
 }
@@ -119,6 +117,12 @@ static void on_resize(void *ctx, int number)
     load_outputs_redraw(&session->outputs);
 }
 
+static bool write_metrics(void *ctx, struct base_buf *out)
+{
+    const struct session *session = ctx;
+    return load_run_metrics(session->run, out);
+}
+
 static bool start(struct session *session, struct base_error *err)
 {
     const struct load_events events = {.ctx = session,
@@ -127,18 +131,21 @@ static bool start(struct session *session, struct base_error *err)
                                        .on_histogram = on_histogram,
                                        .on_finished = on_finished,
                                        .on_error = on_error};
-    if (!load_outputs_open(&session->outputs, &session->adhoc, err))
-        return false;
     session->loop = io_loop_new(err);
-    if (session->loop == NULL ||
+    if (session->loop == NULL)
+        return false;
+    endings_init(&session->endings, session->loop, on_end, session);
+    if (!load_outputs_open(&session->outputs, &session->adhoc, err) ||
         !load_thresholds_start(&session->adhoc.thresholds, &session->adhoc.spec, err))
         return false;
     session->run =
         load_run_start(session->loop, &session->adhoc.spec, session->outputs.hlog.fd, &events, err);
     if (session->run == NULL || session->adhoc.metrics_address == NULL)
         return session->run != NULL;
-    session->metrics = load_metrics_start(session->loop, &session->adhoc, session->run, err);
-    return session->metrics != NULL;
+    session->metrics = (struct load_metrics){.ctx = session, .write = write_metrics};
+    load_run_expose(session->run);
+    session->server = load_metrics_start(session->loop, &session->adhoc, &session->metrics, err);
+    return session->server != NULL;
 }
 
 static void drive(struct session *session)
@@ -148,8 +155,6 @@ static void drive(struct session *session)
         complain(session, &err, err.code == BASE_INVALID ? EXIT_CODE_USAGE : EXIT_CODE_ERROR);
         return;
     }
-    io_signal_init(&session->on_int, session->loop, SIGINT, on_signal, session);
-    io_signal_init(&session->on_term, session->loop, SIGTERM, on_signal, session);
     io_signal_init(&session->on_resize, session->loop, SIGWINCH, on_resize, session);
     io_loop_run(session->loop);
 }
@@ -198,10 +203,9 @@ int cmd_load(int argc, char **argv)
         session.code = (enum exit_code)load_join_command(&session.adhoc);
     else
         session.code = send_load(&session);
-    io_server_free(session.metrics);
+    io_server_free(session.server);
     load_run_free(session.run);
-    io_signal_fini(&session.on_int);
-    io_signal_fini(&session.on_term);
+    endings_fini(&session.endings);
     io_signal_fini(&session.on_resize);
     io_loop_free(session.loop);
     load_outputs_fini(&session.outputs);

@@ -28,8 +28,9 @@ static const char *const mechanisms[] = {
     [FAULT_LIMITS] = "limits of the target's processes; a watchdog puts back what was",
     [FAULT_POSTGRES] =
         "sessions of the agent at the server, which ends them by its own timeouts after one lease",
-    [FAULT_REDIS] = "commands of the agent at the server: short pauses, keys that expire after one "
-                    "lease, clients that are disconnected",
+    [FAULT_REDIS] =
+        "commands of the agent at the server: short pauses and sleeps, keys that expire "
+        "after one lease, clients that are disconnected; what evict drives out is lost",
     [FAULT_IO] = "workers in the target's cgroup, which end by themselves at the lease",
     [FAULT_IO_THROTTLE] =
         "io.max of the target's cgroup, or blkio.throttle of cgroup v1; a watchdog "
@@ -39,8 +40,18 @@ static const char *const mechanisms[] = {
                        "after one lease",
 };
 
-static const char *mechanism_of(enum fault_kind kind)
+static const char *const of_pods[] = {
+    [FAULT_KILL_DELETE] = "a DELETE of exactly this pod at Kubernetes' API, whatever a disruption "
+                          "budget says; nothing stays in place",
+    [FAULT_KILL_EVICT] = "an eviction of exactly this pod at Kubernetes' API, unless a disruption "
+                         "budget forbids; nothing stays in place",
+};
+
+static const char *mechanism_of(const struct fault_spec *spec)
 {
+    enum fault_kind kind = spec->kind;
+    if (fault_is_of_pod(spec))
+        return of_pods[spec->kill.by];
     size_t count = sizeof mechanisms / sizeof mechanisms[0];
     return (size_t)kind < count && mechanisms[kind] != NULL ? mechanisms[kind]
                                                             : scn_fault_kind_help(kind);
@@ -59,6 +70,9 @@ static void print_target(const struct topo *topo, const char *name)
         (void)printf(", cgroup %s", instance->cgroup);
     if (instance->find_by != NULL)
         (void)printf(", found by the agent: %s %s", instance->find_by, instance->find_value);
+    if (instance->pod_uid != NULL)
+        (void)printf(", pod %s/%s uid %s", instance->pod_namespace, instance->pod_name,
+                     instance->pod_uid);
     (void)putchar('\n');
 }
 
@@ -103,7 +117,7 @@ void dry_run_fault(const struct plan_fault *fault, const struct topo *topo)
     else if (spec->track.on)
         (void)printf("  follows    instances that come meanwhile, %.4g %% of them\n",
                      spec->track.share * 100);
-    (void)printf("  mechanism  %s\n", mechanism_of(spec->kind));
+    (void)printf("  mechanism  %s\n", mechanism_of(spec));
     print_gate(fault);
 }
 

@@ -3,11 +3,11 @@
 #include "load_join.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "endings.h"
 #include "loadgen/cluster_worker.h"
 
 static const size_t line_max = 4096;
@@ -16,8 +16,7 @@ struct join {
     const struct load_adhoc *adhoc;
     struct io_loop *loop;
     struct load_member *member;
-    struct io_signal on_int;
-    struct io_signal on_term;
+    struct endings endings;
     bool interrupted;
     enum exit_code code;
 };
@@ -60,14 +59,10 @@ static void on_error(void *ctx, const struct base_error *err)
     io_loop_stop(join->loop);
 }
 
-/* As everywhere: the first signal ends the load in order, the second one the program. */
-static void on_signal(void *ctx, int number)
+static void on_end(void *ctx)
 {
     struct join *join = ctx;
-    (void)number;
     join->interrupted = true;
-    io_signal_fini(&join->on_int);
-    io_signal_fini(&join->on_term);
     load_member_stop(join->member);
 }
 
@@ -81,6 +76,7 @@ static bool start(struct join *join, struct base_error *err)
     join->loop = io_loop_new(err);
     if (join->loop == NULL)
         return false;
+    endings_init(&join->endings, join->loop, on_end, join);
     join->member = load_member_join(join->loop, join->adhoc->redis_host, join->adhoc->redis_port,
                                     join->adhoc->run, join->adhoc->patience, &events, err);
     return join->member != NULL;
@@ -90,17 +86,13 @@ int load_join_command(const struct load_adhoc *adhoc)
 {
     struct join join = {.adhoc = adhoc};
     struct base_error err;
-    if (start(&join, &err)) {
-        io_signal_init(&join.on_int, join.loop, SIGINT, on_signal, &join);
-        io_signal_init(&join.on_term, join.loop, SIGTERM, on_signal, &join);
+    if (start(&join, &err))
         io_loop_run(join.loop);
-    } else {
+    else
         join.code = (enum exit_code)cli_fail(
             err.code == BASE_INVALID ? EXIT_CODE_USAGE : EXIT_CODE_ERROR, &err);
-    }
     load_member_free(join.member);
-    io_signal_fini(&join.on_int);
-    io_signal_fini(&join.on_term);
+    endings_fini(&join.endings);
     io_loop_free(join.loop);
     return (int)join.code;
 }

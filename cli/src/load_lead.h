@@ -5,6 +5,6 @@
 #include "loadgen/adhoc.h"
 
 /* squall load --workers: an enum exit_code. */
-int load_lead_command(const struct load_adhoc *adhoc);
+int load_lead_command(struct load_adhoc *adhoc);
 
 #endif

@@ -137,16 +137,29 @@ static bool write_hgrm(const struct load_outputs *outputs, const struct load_tot
     return write_staged(&outputs->hgrm, &text, err);
 }
 
+static struct load_whole whole_of(const struct load_result *result,
+                                  const struct load_totals *totals)
+{
+    return (struct load_whole){.result = result, .response = totals->kinds[LOAD_KIND_RESPONSE]};
+}
+
+enum verdict_status load_outputs_judge(const struct load_outputs *outputs,
+                                       const struct load_result *result,
+                                       const struct load_totals *totals)
+{
+    const struct load_whole whole = whole_of(result, totals);
+    return load_thresholds_judge(&outputs->adhoc->thresholds, &whole);
+}
+
 static bool print_result(const struct load_outputs *outputs, const struct load_result *result,
-                         const struct load_totals *totals, const struct load_run *run,
-                         struct base_error *err)
+                         const struct load_totals *totals, struct base_error *err)
 {
     const struct load_adhoc *adhoc = outputs->adhoc;
+    const struct load_whole whole = whole_of(result, totals);
     if (adhoc->json) {
         json_t *json = load_summary_json(result, totals);
-        if (run != NULL)
-            (void)json_object_set_new(json, "thresholds",
-                                      load_thresholds_json(&adhoc->thresholds, run));
+        (void)json_object_set_new(json, "thresholds",
+                                  load_thresholds_json(&adhoc->thresholds, &whole));
         BASE_AUTO_FREE char *dump = model_json_dump(json);
         json_decref(json);
         return base_fd_write_all(STDOUT_FILENO, dump, strlen(dump), err) ||
@@ -155,8 +168,7 @@ static bool print_result(const struct load_outputs *outputs, const struct load_r
     BASE_AUTO_BUF struct base_buf text;
     base_buf_init(&text, text_max);
     (void)load_summary_text(&text, adhoc, result, totals);
-    if (run != NULL)
-        (void)load_thresholds_text(&text, &adhoc->thresholds, run);
+    (void)load_thresholds_text(&text, &adhoc->thresholds, &whole);
     if (csv_to_stdout(outputs) && adhoc->quiet)
         return true;
     int fd = csv_to_stdout(outputs) ? STDERR_FILENO : STDOUT_FILENO;
@@ -165,8 +177,7 @@ static bool print_result(const struct load_outputs *outputs, const struct load_r
 }
 
 bool load_outputs_finish(struct load_outputs *outputs, const struct load_result *result,
-                         const struct load_totals *totals, const struct load_run *run,
-                         struct base_error *err)
+                         const struct load_totals *totals, struct base_error *err)
 {
     live_view_end(&outputs->view);
     if (outputs->hgrm.fd >= 0 && !write_hgrm(outputs, totals, err))
@@ -176,7 +187,7 @@ bool load_outputs_finish(struct load_outputs *outputs, const struct load_result 
     for (size_t i = 0; i < FILES; i++)
         if (files[i]->fd >= 0 && !base_staged_commit(files[i], err))
             return false;
-    return print_result(outputs, result, totals, run, err);
+    return print_result(outputs, result, totals, err);
 }
 
 void load_outputs_fini(struct load_outputs *outputs)

@@ -29,11 +29,13 @@ bool load_outputs_open(struct load_outputs *outputs, const struct load_adhoc *ad
 bool load_outputs_interval(struct load_outputs *outputs, const struct load_interval *interval,
                            struct base_error *err);
 void load_outputs_redraw(struct load_outputs *outputs); /* the terminal has another size */
-/* The results; puts the files in place. run: by which thresholds are judged; NULL: there are none.
- */
+/* The results, thresholds among them; puts the files in place. */
 bool load_outputs_finish(struct load_outputs *outputs, const struct load_result *result,
-                         const struct load_totals *totals, const struct load_run *run,
-                         struct base_error *err);
+                         const struct load_totals *totals, struct base_error *err);
+/* How the thresholds came out. */
+enum verdict_status load_outputs_judge(const struct load_outputs *outputs,
+                                       const struct load_result *result,
+                                       const struct load_totals *totals);
 /* What is not finished is given up; accepts a value zeroed but for what BASE_STAGED_NONE says. */
 void load_outputs_fini(struct load_outputs *outputs);
 

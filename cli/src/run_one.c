@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "cli.h"
 #include "dry_run.h"
+#include "loadgen/routes.h"
 #include "progress.h"
 #include "reports/report.h"
 #include "sandbox/sandbox.h"
@@ -109,6 +110,16 @@ static int make_plan(struct one *one, const struct run_options *options)
         scenario_file_complain(&problems);
     scn_problems_fini(&problems);
     return ok ? -1 : EXIT_CODE_USAGE;
+}
+
+/* Before anything is touched. */
+static int check_login(const struct one *one)
+{
+    struct base_error err;
+    if (load_login_check(&one->plan.load, &err))
+        return -1;
+    (void)base_fail_context(&err, "%s: spec.load.login", one->scenario.file);
+    return cli_fail(EXIT_CODE_USAGE, &err);
 }
 
 static bool open_run_dir(struct one *one, const struct run_options *options, struct base_error *err)
@@ -269,6 +280,8 @@ int run_one(const char *file, const struct run_options *options, bool *stop)
         code = find_platform(&one, options);
         if (code < 0)
             code = make_plan(&one, options);
+        if (code < 0)
+            code = check_login(&one);
         if (code < 0)
             code = options->dry_run ? dry_run_plan(&one.plan, &one.topo)
                                     : carry_out(&one, options, stop);

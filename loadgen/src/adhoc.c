@@ -343,6 +343,13 @@ static bool set_http2(struct load_adhoc *a, const char *value)
     return true;
 }
 
+static bool set_spin(struct load_adhoc *a, const char *value)
+{
+    (void)value;
+    a->spec.spin = true;
+    return true;
+}
+
 static bool set_streams(struct load_adhoc *a, const char *value)
 {
     return set_u32(value, &a->spec.streams) && a->spec.streams <= LOAD_STREAMS_MAX;
@@ -414,7 +421,8 @@ const struct load_option load_options[] = {
     {0, "iterations-each", "N", "each user sends N requests", set_iterations_each},
     {0, "threshold", "TEXT",
      "what must hold, repeated: \"p99 < 250ms\", \"errors < 1%\",\n" INDENT
-     "\"p95 < 200ms over 10s\" (every window), \"... over 10s abort\"",
+     "\"p95 < 200ms over 10s\" (every window), \"... over 10s abort\",\n" INDENT
+     "\"... route life.read\" (of that route, or step of a flow, alone)",
      add_threshold},
     {0, "max-late", "TIME",
      "how late the generator itself may be (p99) before its\n" INDENT
@@ -458,15 +466,23 @@ const struct load_option load_options[] = {
      load_adhoc_set_exchange},
     {0, "persistent", NULL, "amqp: messages that the broker keeps on disk",
      load_adhoc_set_persistent},
-    {0, "consume", "QUEUE", "amqp: instead, get and acknowledge one message of this queue",
+    {0, "get", "QUEUE", "amqp: instead, get and acknowledge one message of this queue",
+     load_adhoc_set_get},
+    {0, "consume", NULL,
+     "amqp: publish, and end when the message was confirmed and has\n" INDENT
+     "come back to a consumer (end to end)",
      load_adhoc_set_consume},
-    {0, "password-file", "FILE", "amqp: holds the password of the URL's user",
+    {0, "password-file", "FILE", "amqp, postgres: holds the password of the URL's user",
      load_adhoc_set_password_file},
     {0, "query", "SQL", "postgres: the statement, prepared once a connection",
      load_adhoc_set_query},
     {0, "param", "TEXT", "postgres: the value of $1, $2...; repeated", load_adhoc_add_param},
     {0, "pipeline", "N", "requests under way on each connection (1); http: HTTP/1.1",
      load_adhoc_set_pipeline},
+    {0, "spin", NULL,
+     "wait busily for the last 50 us before a request is due, while none\n" INDENT
+     "is open: more punctual, for up to a whole core a thread",
+     set_spin},
 };
 const size_t load_option_count = sizeof load_options / sizeof *load_options;
 _Static_assert(sizeof load_options / sizeof *load_options <= LOAD_OPTIONS_MAX,

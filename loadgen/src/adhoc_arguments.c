@@ -195,12 +195,6 @@ static bool check_cluster(const struct load_adhoc *a, struct base_error *err)
         return base_fail(err, BASE_INVALID, "--workers and --redis need each other");
     if (a->workers == 0 && a->run != NULL)
         return base_fail(err, BASE_INVALID, "--run means nothing without --workers or --join");
-    if (a->workers > 0 && a->metrics_address != NULL)
-        return base_fail(err, BASE_INVALID, "--prometheus cannot be had with --workers");
-    if (a->workers > 0 && a->thresholds.count > 0)
-        return base_fail(err, BASE_INVALID,
-                         "--threshold cannot be had with --workers: merge their logs and judge "
-                         "those");
     return true;
 }
 

@@ -37,9 +37,16 @@ bool load_adhoc_set_persistent(struct load_adhoc *adhoc, const char *value)
     return true;
 }
 
-bool load_adhoc_set_consume(struct load_adhoc *adhoc, const char *value)
+bool load_adhoc_set_get(struct load_adhoc *adhoc, const char *value)
 {
     return replace(&adhoc->spec.routes[0].queue, value);
+}
+
+bool load_adhoc_set_consume(struct load_adhoc *adhoc, const char *value)
+{
+    (void)value;
+    adhoc->spec.routes[0].consume = true;
+    return true;
 }
 
 bool load_adhoc_set_password_file(struct load_adhoc *adhoc, const char *value)

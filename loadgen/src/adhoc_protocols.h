@@ -12,6 +12,7 @@ bool load_adhoc_add_param(struct load_adhoc *adhoc, const char *value);
 bool load_adhoc_set_publish(struct load_adhoc *adhoc, const char *value);
 bool load_adhoc_set_exchange(struct load_adhoc *adhoc, const char *value);
 bool load_adhoc_set_persistent(struct load_adhoc *adhoc, const char *value);
+bool load_adhoc_set_get(struct load_adhoc *adhoc, const char *value);
 bool load_adhoc_set_consume(struct load_adhoc *adhoc, const char *value);
 bool load_adhoc_set_password_file(struct load_adhoc *adhoc, const char *value);
 bool load_adhoc_set_pipeline(struct load_adhoc *adhoc, const char *value);

@@ -39,9 +39,13 @@ static const struct {
     enum load_amqp_method method;
 } known[] = {
     {AMQP_BASIC_ACK_METHOD, LOAD_AMQP_ACK},
+    {AMQP_BASIC_CANCEL_METHOD, LOAD_AMQP_CANCEL},
+    {AMQP_BASIC_CONSUME_OK_METHOD, LOAD_AMQP_AGREED},
+    {AMQP_BASIC_DELIVER_METHOD, LOAD_AMQP_DELIVER},
     {AMQP_BASIC_GET_OK_METHOD, LOAD_AMQP_GET_OK},
     {AMQP_BASIC_GET_EMPTY_METHOD, LOAD_AMQP_GET_EMPTY},
     {AMQP_BASIC_NACK_METHOD, LOAD_AMQP_NACK},
+    {AMQP_BASIC_QOS_OK_METHOD, LOAD_AMQP_AGREED},
     {AMQP_BASIC_RETURN_METHOD, LOAD_AMQP_RETURN},
     {AMQP_CHANNEL_CLOSE_METHOD, LOAD_AMQP_CLOSE},
     {AMQP_CHANNEL_OPEN_OK_METHOD, LOAD_AMQP_AGREED},
@@ -52,6 +56,7 @@ static const struct {
     {AMQP_CONNECTION_START_METHOD, LOAD_AMQP_START},
     {AMQP_CONNECTION_TUNE_METHOD, LOAD_AMQP_TUNE},
     {AMQP_EXCHANGE_DECLARE_OK_METHOD, LOAD_AMQP_AGREED},
+    {AMQP_QUEUE_BIND_OK_METHOD, LOAD_AMQP_AGREED},
     {AMQP_QUEUE_DECLARE_OK_METHOD, LOAD_AMQP_AGREED},
 };
 
@@ -94,6 +99,10 @@ static void take_fields(amqp_method_number_t id, const void *decoded, struct loa
         out->multiple = nack->multiple != 0;
     } else if (id == AMQP_BASIC_GET_OK_METHOD) {
         out->tag = ((const amqp_basic_get_ok_t *)decoded)->delivery_tag;
+    } else if (id == AMQP_BASIC_DELIVER_METHOD) {
+        const amqp_basic_deliver_t *delivered = decoded;
+        out->tag = delivered->delivery_tag;
+        out->redelivered = delivered->redelivered != 0;
     } else if (id == AMQP_BASIC_RETURN_METHOD) {
         const amqp_basic_return_t *returned = decoded;
         take_text(out, returned->reply_code, returned->reply_text);
@@ -139,7 +148,7 @@ bool load_amqp_decode(struct load_amqp_memory *memory, const struct load_amqp_fr
 }
 
 bool load_amqp_decode_header(struct load_amqp_memory *memory, const struct load_amqp_frame *frame,
-                             uint64_t *body, char id[static LOAD_AMQP_ID + 1])
+                             uint64_t *body, char id[static LOAD_AMQP_LONG_ID + 1])
 {
     if (frame->len < HEADER_FIXED)
         return false;
@@ -156,12 +165,13 @@ bool load_amqp_decode_header(struct load_amqp_memory *memory, const struct load_
     id[0] = '\0';
     if (good) {
         const amqp_basic_properties_t *about = decoded;
-        bool ours = (about->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0 &&
-                    about->message_id.len == LOAD_AMQP_ID;
+        bool ours =
+            (about->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0 &&
+            (about->message_id.len == LOAD_AMQP_ID || about->message_id.len == LOAD_AMQP_LONG_ID);
         *body = size;
         if (ours) {
-            memcpy(id, about->message_id.bytes, LOAD_AMQP_ID);
-            id[LOAD_AMQP_ID] = '\0';
+            memcpy(id, about->message_id.bytes, about->message_id.len);
+            id[about->message_id.len] = '\0';
         }
     }
     recycle_amqp_pool(&memory->pool);
@@ -224,8 +234,9 @@ static amqp_table_entry_t entry(const char *key, uint8_t kind)
 }
 
 /* Without the capabilities the server says neither that a password is wrong nor that it has no
- * memory or disk for messages (https://www.rabbitmq.com/auth-notification.html,
- * connection-blocked.html). */
+ * memory or disk for messages nor that a consumer's queue is gone
+ * (https://www.rabbitmq.com/auth-notification.html, connection-blocked.html, consumer-cancel.html).
+ */
 bool load_amqp_put_start_ok(struct base_buf *out, const char *user, const char *password)
 {
     BASE_AUTO_BUF struct base_buf proof; /* RFC 4616 */
@@ -236,13 +247,15 @@ bool load_amqp_put_start_ok(struct base_buf *out, const char *user, const char *
     base_buf_str(&proof, password);
     amqp_table_entry_t able[] = {entry("authentication_failure_close", AMQP_FIELD_KIND_BOOLEAN),
                                  entry("connection.blocked", AMQP_FIELD_KIND_BOOLEAN),
+                                 entry("consumer_cancel_notify", AMQP_FIELD_KIND_BOOLEAN),
                                  entry("publisher_confirms", AMQP_FIELD_KIND_BOOLEAN)};
     for (size_t i = 0; i < sizeof able / sizeof *able; i++)
         able[i].value.value.boolean = 1;
     amqp_table_entry_t about[] = {entry("product", AMQP_FIELD_KIND_UTF8),
                                   entry("capabilities", AMQP_FIELD_KIND_TABLE)};
     about[0].value.value.bytes = text("squall-load");
-    about[1].value.value.table = (amqp_table_t){.num_entries = 3, .entries = able};
+    about[1].value.value.table =
+        (amqp_table_t){.num_entries = sizeof able / sizeof *able, .entries = able};
     amqp_connection_start_ok_t method = {.client_properties = {.num_entries = 2, .entries = about},
                                          .mechanism = text("PLAIN"),
                                          .response = bytes_of(proof.data, proof.len),
@@ -291,22 +304,27 @@ bool load_amqp_put_exchange_exists(struct base_buf *out, const char *exchange)
     return fits(exchange) && put_method(out, CHANNEL, AMQP_EXCHANGE_DECLARE_METHOD, &method);
 }
 
-bool load_amqp_put_publish(struct base_buf *out, const char *exchange, const char *key)
+bool load_amqp_put_publish(struct base_buf *out, const char *exchange, const char *key,
+                           size_t *key_at)
 {
     amqp_basic_publish_t method = {
         .exchange = text(exchange), .routing_key = text(key), .mandatory = 1};
-    return fits(exchange) && fits(key) &&
-           put_method(out, CHANNEL, AMQP_BASIC_PUBLISH_METHOD, &method);
+    if (!fits(exchange) || !fits(key) ||
+        !put_method(out, CHANNEL, AMQP_BASIC_PUBLISH_METHOD, &method))
+        return false;
+    *key_at = out->len - 2 - strlen(key); /* the bits and the frame's end follow it */
+    return true;
 }
 
-bool load_amqp_put_header(struct base_buf *out, uint64_t body, bool persistent, size_t *id_at)
+bool load_amqp_put_header(struct base_buf *out, uint64_t body, bool persistent, size_t id_len,
+                          size_t *id_at)
 {
-    static const char id[LOAD_AMQP_ID + 1] = "0000000000000000";
+    static const char id[LOAD_AMQP_LONG_ID + 1] = "00000000000000000000000000000000";
     char space[256];
     amqp_basic_properties_t about = {
         ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG,
         .delivery_mode = persistent ? AMQP_DELIVERY_PERSISTENT : AMQP_DELIVERY_NONPERSISTENT,
-        .message_id = text(id)};
+        .message_id = bytes_of(id, id_len)};
     int len = amqp_encode_properties(BASIC, &about, (amqp_bytes_t){sizeof space, space});
     if (len < 0)
         return false;
@@ -316,7 +334,7 @@ bool load_amqp_put_header(struct base_buf *out, uint64_t body, bool persistent, 
     put_u32(out, (uint32_t)(body >> 32));
     put_u32(out, (uint32_t)body);
     base_buf_append(out, space, (size_t)len);
-    *id_at = out->len - LOAD_AMQP_ID; /* no property with a higher bit follows it */
+    *id_at = out->len - id_len; /* no property with a higher bit follows it */
     return put_end(out);
 }
 
@@ -337,4 +355,31 @@ bool load_amqp_put_ack(struct base_buf *out, uint64_t tag)
 {
     amqp_basic_ack_t method = {.delivery_tag = tag};
     return put_method(out, CHANNEL, AMQP_BASIC_ACK_METHOD, &method);
+}
+
+bool load_amqp_put_own_queue(struct base_buf *out, const char *queue)
+{
+    amqp_queue_declare_t method = {.queue = text(queue), .exclusive = 1, .auto_delete = 1};
+    return fits(queue) && put_method(out, CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &method);
+}
+
+bool load_amqp_put_bind(struct base_buf *out, const char *queue, const char *exchange,
+                        const char *key)
+{
+    amqp_queue_bind_t method = {
+        .queue = text(queue), .exchange = text(exchange), .routing_key = text(key)};
+    return fits(queue) && fits(exchange) && fits(key) &&
+           put_method(out, CHANNEL, AMQP_QUEUE_BIND_METHOD, &method);
+}
+
+bool load_amqp_put_qos(struct base_buf *out, uint16_t prefetch)
+{
+    amqp_basic_qos_t method = {.prefetch_count = prefetch};
+    return put_method(out, CHANNEL, AMQP_BASIC_QOS_METHOD, &method);
+}
+
+bool load_amqp_put_consume(struct base_buf *out, const char *queue)
+{
+    amqp_basic_consume_t method = {.queue = text(queue), .exclusive = 1};
+    return fits(queue) && put_method(out, CHANNEL, AMQP_BASIC_CONSUME_METHOD, &method);
 }

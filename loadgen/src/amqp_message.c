@@ -9,19 +9,42 @@
 static const size_t message_max = (size_t)64 * 1024 * 1024;
 static const size_t payload_max = LOAD_AMQP_FRAME_MAX - LOAD_AMQP_AROUND;
 
+/* The queue is made for it, goes with its connection, and gets what is published to it. */
+static bool check_consume(const struct load_route *route, struct base_error *err)
+{
+    const char *name = route->name;
+    if (route->queue != NULL)
+        return base_fail(err, BASE_INVALID,
+                         "route \"%s\": to consume each connection has a queue of its own: leave "
+                         "the queue out, or get from it instead",
+                         name);
+    if (route->exchange == NULL && route->key != NULL)
+        return base_fail(err, BASE_INVALID,
+                         "route \"%s\": to consume, the default exchange's key is the name of the "
+                         "connection's own queue: leave the key out, or name an exchange",
+                         name);
+    return route->exchange != NULL || !route->persistent ||
+           base_fail(err, BASE_INVALID,
+                     "route \"%s\": nothing is kept on disk of a queue that goes with its "
+                     "connection: leave persistence out, or name an exchange with other queues",
+                     name);
+}
+
 static bool check(const struct load_route *route, struct base_error *err)
 {
     const char *name = route->name;
-    if ((route->key == NULL) == (route->queue == NULL))
+    if (route->consume && !check_consume(route, err))
+        return false;
+    if (!route->consume && (route->key == NULL) == (route->queue == NULL))
         return base_fail(err, BASE_INVALID,
-                         "route \"%s\": publish by a routing key, or consume from a queue: one of "
-                         "both is needed (--publish KEY, --consume QUEUE)",
+                         "route \"%s\": publish by a routing key, get from a queue, or consume: "
+                         "one of them is needed (--publish KEY, --get QUEUE, --consume)",
                          name);
     if (route->queue != NULL &&
         (route->body != NULL || route->exchange != NULL || route->persistent))
         return base_fail(err, BASE_INVALID,
                          "route \"%s\": a body, an exchange and persistence are of what is "
-                         "published: leave them out to consume",
+                         "published: leave them out to get",
                          name);
     if (route->queue != NULL && *route->queue == '\0')
         return base_fail(err, BASE_INVALID, "route \"%s\": the queue has no name", name);
@@ -70,8 +93,12 @@ static bool put_frames(struct load_amqp_message *made, struct base_buf *out,
         return load_amqp_put_get(out, made->queue) ||
                base_fail(err, BASE_INVALID, "route \"%s\": the queue's name is too long",
                          route->name);
-    if (!load_amqp_put_publish(out, made->exchange, route->key) ||
-        !load_amqp_put_header(out, load_request_filled(body), route->persistent, &made->id_at))
+    char own[LOAD_AMQP_OWN_QUEUE_LEN + 1]; /* to be filled in by each connection */
+    load_amqp_own_queue(own, 0);
+    if (!load_amqp_put_publish(out, made->exchange, made->key != NULL ? made->key : own,
+                               &made->key_at) ||
+        !load_amqp_put_header(out, load_request_filled(body), route->persistent,
+                              made->consumes ? LOAD_AMQP_LONG_ID : LOAD_AMQP_ID, &made->id_at))
         return base_fail(err, BASE_INVALID,
                          "route \"%s\": the exchange's name or the routing key is too long",
                          route->name);
@@ -85,7 +112,9 @@ bool load_amqp_message_build(struct load_amqp_message *out, const struct load_ro
     if (!check(route, err))
         return false;
     struct load_amqp_message made = {.gets = route->queue != NULL,
+                                     .consumes = route->consume,
                                      .queue = route->queue,
+                                     .key = route->key,
                                      .exchange = route->exchange != NULL ? route->exchange : "",
                                      .request = {.file = -1}};
     BASE_AUTO_BUF struct base_buf frames;
@@ -130,4 +159,12 @@ bool load_amqp_id_read(const char *id, uint64_t *tag)
     }
     *tag = value;
     return true;
+}
+
+void load_amqp_own_queue(char name[static LOAD_AMQP_OWN_QUEUE_LEN + 1], uint64_t life)
+{
+    static const size_t prefix = sizeof LOAD_AMQP_OWN_QUEUE - 1;
+    memcpy(name, LOAD_AMQP_OWN_QUEUE, prefix);
+    load_amqp_id_write(name + prefix, life);
+    name[LOAD_AMQP_OWN_QUEUE_LEN] = '\0';
 }

@@ -1,106 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* https://www.rabbitmq.com/amqp-0-9-1-reference.html, confirms.html */
+/* https://www.rabbitmq.com/amqp-0-9-1-reference.html, confirms.html, consumers.html */
 #include "amqp_session.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-static struct load_amqp *of(struct load_pipe *pipe)
-{
-    return (struct load_amqp *)(void *)pipe; /* its first member */
-}
-
-static const struct load_amqp_plan *plan_of(const struct load_amqp *amqp)
-{
-    return amqp->pipe.own->prepared;
-}
-
-/* --- the greeting --- */
-
-static void begin(struct load_pipe *pipe, int64_t now)
-{
-    static const char hello[8] = {'A', 'M', 'Q', 'P', 0, 0, 9, 1};
-    struct load_amqp *amqp = of(pipe);
-    (void)now;
-    if (amqp->reader.kept.max == 0)
-        load_amqp_reader_init(&amqp->reader);
-    load_amqp_reader_reset(&amqp->reader);
-    amqp->stage = LOAD_AMQP_EXPECTS_START;
-    amqp->unanswered = 0;
-    amqp->published = 0;
-    amqp->content = LOAD_AMQP_NO_CONTENT;
-    if (base_buf_append(&pipe->out, hello, sizeof hello))
-        load_pipe_push(pipe);
-}
-
-static bool refuse(struct load_amqp *amqp, const char *why)
-{
-    load_pipe_refuse(&amqp->pipe, LOAD_CAUSE_SESSION, why);
-    return false;
-}
-
-static bool on_start(struct load_amqp *amqp, const struct load_amqp_said *said)
-{
-    const struct base_buf *start_ok = &plan_of(amqp)->start_ok;
-    if (!said->plain)
-        return refuse(amqp, "the broker does not let anybody in by a password (PLAIN)");
-    amqp->stage = LOAD_AMQP_EXPECTS_TUNE;
-    base_buf_append(&amqp->pipe.out, start_ok->data, start_ok->len);
-    return true;
-}
-
-/* Everything else is said at once; the broker answers in that order. */
-static bool on_tune(struct load_amqp *amqp, const struct load_amqp_said *said)
-{
-    const struct load_amqp_plan *plan = plan_of(amqp);
-    struct base_buf *out = &amqp->pipe.out;
-    uint32_t most = said->frame_max == 0 || said->frame_max > LOAD_AMQP_FRAME_MAX
-                        ? LOAD_AMQP_FRAME_MAX
-                        : said->frame_max;
-    if (plan->largest > most) {
-        char why[LOAD_AMQP_TEXT];
-        (void)snprintf(why, sizeof why,
-                       "its frames have at most %" PRIu32 " bytes, this message's "
-                       "%zu: use shorter ones, or raise its frame_max",
-                       most, plan->largest);
-        return refuse(amqp, why);
-    }
-    amqp->stage = LOAD_AMQP_ASKS;
-    amqp->unanswered = 2 + plan->question_count;
-    (void)(load_amqp_put_tune_ok(out, most) && load_amqp_put_open(out, plan->vhost) &&
-           load_amqp_put_channel_open(out) &&
-           base_buf_append(out, plan->questions.data, plan->questions.len));
-    return true;
-}
-
-static bool on_close_greeting(struct load_amqp *amqp, const struct load_amqp_said *said)
-{
-    return refuse(amqp, said->text[0] != '\0' ? said->text : "it closed the connection");
-}
-
-static bool greet(struct load_amqp *amqp, const struct load_amqp_said *said, int64_t now)
-{
-    if (said->method == LOAD_AMQP_CLOSE)
-        return on_close_greeting(amqp, said);
-    if (said->method == LOAD_AMQP_START && amqp->stage == LOAD_AMQP_EXPECTS_START)
-        return on_start(amqp, said);
-    if (said->method == LOAD_AMQP_TUNE && amqp->stage == LOAD_AMQP_EXPECTS_TUNE)
-        return on_tune(amqp, said);
-    if (said->method != LOAD_AMQP_AGREED || amqp->stage != LOAD_AMQP_ASKS)
-        return refuse(amqp, "what it said does not belong into a greeting of AMQP 0-9-1");
-    if (--amqp->unanswered == 0)
-        load_pipe_ready(&amqp->pipe, now);
-    return true;
-}
+/* What a request that publishes has been answered so far: marks of its place. */
+enum {
+    CONFIRMED = 1,
+    RETURNED = 2,
+    DELIVERED = 4, /* it consumes */
+    REDELIVERED = 8,
+    AGAIN = 16 /* delivered more than once */
+};
 
 /* --- requests --- */
 
 static void send_request(struct load_pipe *pipe, struct load_place *place)
 {
-    struct load_amqp *amqp = of(pipe);
+    struct load_amqp *amqp = load_amqp_of(pipe);
     const struct load_conn *head = &place->head;
-    const struct load_amqp_message *message = &plan_of(amqp)->messages[head->due.route];
+    const struct load_amqp_message *message = &load_amqp_plan_of(amqp)->messages[head->due.route];
     char *bytes = load_pipe_room(pipe, message->request.len);
     place->tag = 0;
     if (bytes == NULL)
@@ -111,8 +31,15 @@ static void send_request(struct load_pipe *pipe, struct load_place *place)
     if (message->gets)
         return;
     place->tag = ++amqp->published;
-    place->refused = false;
-    load_amqp_id_write(bytes + message->id_at, place->tag);
+    place->marks = 0;
+    if (!message->consumes) {
+        load_amqp_id_write(bytes + message->id_at, place->tag);
+        return;
+    }
+    load_amqp_id_write(bytes + message->id_at, amqp->life);
+    load_amqp_id_write(bytes + message->id_at + LOAD_AMQP_ID, place->tag);
+    if (message->key == NULL)
+        memcpy(bytes + message->key_at, amqp->queue, LOAD_AMQP_OWN_QUEUE_LEN);
 }
 
 static void succeed(struct load_amqp *amqp, struct load_place *place, int64_t now)
@@ -147,22 +74,65 @@ static struct load_place *oldest(struct load_amqp *amqp, bool gets)
     return NULL;
 }
 
-static void confirm(struct load_amqp *amqp, struct load_place *place, bool nacked, int64_t now)
+static bool consumes(const struct load_amqp *amqp, const struct load_place *place)
 {
-    place->first_at = now;
-    if (nacked)
-        fail(amqp, place, now, "the broker did not take the message (basic.nack)");
-    else if (place->refused)
-        fail(amqp, place, now, amqp->text);
+    return load_amqp_plan_of(amqp)->messages[place->head.due.route].consumes;
+}
+
+/* Everything has come that was waited for. */
+static void settle(struct load_amqp *amqp, struct load_place *place, int64_t now)
+{
+    if ((place->marks & AGAIN) != 0)
+        fail(amqp, place, now, "the message was delivered more than once");
+    else if ((place->marks & REDELIVERED) != 0)
+        fail(amqp, place, now, "the message was delivered as one that had been delivered before");
     else
         succeed(amqp, place, now);
+}
+
+/* A message that was not taken, or that no queue takes, is not waited for. */
+static void confirm(struct load_amqp *amqp, struct load_place *place, bool nacked, int64_t now)
+{
+    if (place->first_at == 0)
+        place->first_at = now;
+    place->marks |= CONFIRMED;
+    if (nacked)
+        fail(amqp, place, now, "the broker did not take the message (basic.nack)");
+    else if ((place->marks & RETURNED) != 0)
+        fail(amqp, place, now, amqp->text);
+    else if (!consumes(amqp, place) || (place->marks & DELIVERED) != 0)
+        settle(amqp, place, now);
+}
+
+static void deliver(struct load_amqp *amqp, struct load_place *place, int64_t now)
+{
+    if ((place->marks & DELIVERED) != 0) {
+        place->marks |= AGAIN;
+        amqp->pipe.wire.pool->deliveries.again++;
+    }
+    place->marks |= amqp->redelivered ? DELIVERED | REDELIVERED : DELIVERED;
+    if ((place->marks & CONFIRMED) != 0)
+        settle(amqp, place, now);
+}
+
+void load_amqp_overdue(const struct load_place *place)
+{
+    const struct load_amqp *amqp = load_amqp_of(load_pipe_of(place));
+    bool delivered = (place->marks & DELIVERED) != 0;
+    if (!consumes(amqp, place) || delivered == ((place->marks & CONFIRMED) != 0))
+        return;
+    load_pool_note_why(place->head.pool, LOAD_CAUSE_STALLED,
+                       !delivered
+                           ? "the broker confirmed the message, but did not deliver it within the "
+                             "timeout"
+                           : "the message was delivered, but not confirmed within the timeout");
 }
 
 /* Gives up a connection on which nonsense was said. */
 static bool nonsense(struct load_amqp *amqp)
 {
     if (!amqp->pipe.wire.up)
-        return refuse(amqp, "what came is not AMQP 0-9-1");
+        return load_amqp_refuse(amqp, "what came is not AMQP 0-9-1");
     load_pipe_lose(&amqp->pipe, NULL, LOAD_FAIL_PROTOCOL, LOAD_CAUSE_COUNT, NULL);
     return false;
 }
@@ -173,34 +143,41 @@ static bool on_confirm(struct load_amqp *amqp, const struct load_amqp_said *said
     bool nacked = said->method == LOAD_AMQP_NACK;
     uint64_t last = amqp->published; /* what is published from now on is not meant */
     uint64_t upto = said->tag == 0 && said->multiple ? last : said->tag;
-    struct load_place *place;
+    struct load_place *place, *next;
     if (upto == 0 || upto > last)
         return nonsense(amqp);
     if (!said->multiple) {
         place = place_tagged(amqp, upto);
-        if (place == NULL)
+        if (place == NULL || (place->marks & CONFIRMED) != 0)
             return nonsense(amqp); /* it was confirmed before */
         confirm(amqp, place, nacked, now);
         return true;
     }
-    while ((place = oldest(amqp, false)) != NULL && place->tag <= upto)
-        confirm(amqp, place, nacked, now);
+    /* Tags grow along the list; a place that ends takes a new request at its end at once. */
+    for (place = load_wire_oldest(&amqp->pipe.wire); place != NULL && place->tag <= upto;
+         place = next) {
+        next = TAILQ_NEXT(place, next);
+        if (place->tag != 0 && (place->marks & CONFIRMED) == 0)
+            confirm(amqp, place, nacked, now);
+    }
     return true;
 }
 
+/* Whose a message is that was returned or delivered its header tells. */
 static bool on_content(struct load_amqp *amqp, const struct load_amqp_said *said, int64_t now)
 {
-    bool got = said->method == LOAD_AMQP_GET_OK;
-    struct load_place *place = oldest(amqp, got);
-    if (place == NULL)
+    bool got = said->method == LOAD_AMQP_GET_OK, delivered = said->method == LOAD_AMQP_DELIVER;
+    struct load_place *place = got ? oldest(amqp, true) : NULL;
+    if ((got && place == NULL) || (delivered && !load_amqp_plan_of(amqp)->consumes))
         return nonsense(amqp); /* nobody asked */
-    if (place->first_at == 0)
+    if (place != NULL)
         place->first_at = now;
-    amqp->content = got ? LOAD_AMQP_GOT : LOAD_AMQP_RETURNED;
+    amqp->content = got ? LOAD_AMQP_GOT : delivered ? LOAD_AMQP_DELIVERED : LOAD_AMQP_RETURNED;
+    amqp->whose = place;
     amqp->has_header = false;
     amqp->tag = said->tag;
-    amqp->code = said->code;
-    if (!got)
+    amqp->redelivered = said->redelivered;
+    if (!got && !delivered)
         (void)snprintf(amqp->text, sizeof amqp->text, "%.*s", (int)sizeof amqp->text - 1,
                        said->text[0] != '\0' ? said->text : "returned");
     return true;
@@ -223,6 +200,16 @@ static bool on_close(struct load_amqp *amqp, const struct load_amqp_said *said)
     return false;
 }
 
+/* The request that waited longest is told; a queue of one's own is made anew with the connection.
+ */
+static bool on_cancel(struct load_amqp *amqp)
+{
+    amqp->pipe.wire.pool->deliveries.cancelled++;
+    load_pipe_lose(&amqp->pipe, NULL, LOAD_FAIL_REPLY, LOAD_CAUSE_REPLY,
+                   "the broker cancelled the consumer (basic.cancel): its queue is gone");
+    return false;
+}
+
 /* It reads no more from us: what is published has no answer until its time is over. */
 static void note_blocked(struct load_amqp *amqp, const struct load_amqp_said *said)
 {
@@ -231,23 +218,33 @@ static void note_blocked(struct load_amqp *amqp, const struct load_amqp_said *sa
     load_pool_note_why(amqp->pipe.wire.pool, LOAD_CAUSE_SILENT, why);
 }
 
+/* What is about the connection may come between the frames of a channel's content. */
+static bool may_interrupt(const struct load_amqp_frame *frame, enum load_amqp_method method)
+{
+    return frame->channel == 0 &&
+           (method == LOAD_AMQP_CLOSE || method == LOAD_AMQP_BLOCKED || method == LOAD_AMQP_OTHER);
+}
+
 static bool on_method(struct load_amqp *amqp, const struct load_amqp_frame *frame, int64_t now)
 {
     struct load_amqp_said said;
-    if (amqp->content != LOAD_AMQP_NO_CONTENT ||
-        !load_amqp_decode(amqp->pipe.own->extra, frame, &said))
+    if (!load_amqp_decode(amqp->pipe.own->extra, frame, &said) ||
+        (amqp->content != LOAD_AMQP_NO_CONTENT && !may_interrupt(frame, said.method)))
         return nonsense(amqp);
     if (!amqp->pipe.wire.up)
-        return greet(amqp, &said, now);
+        return load_amqp_greet(amqp, &said, now);
     switch (said.method) {
     case LOAD_AMQP_ACK:
     case LOAD_AMQP_NACK:
         return on_confirm(amqp, &said, now);
     case LOAD_AMQP_RETURN:
     case LOAD_AMQP_GET_OK:
+    case LOAD_AMQP_DELIVER:
         return on_content(amqp, &said, now);
     case LOAD_AMQP_GET_EMPTY:
         return on_empty(amqp, now);
+    case LOAD_AMQP_CANCEL:
+        return on_cancel(amqp);
     case LOAD_AMQP_CLOSE:
         return on_close(amqp, &said);
     case LOAD_AMQP_BLOCKED:
@@ -267,33 +264,59 @@ static bool on_method(struct load_amqp *amqp, const struct load_amqp_frame *fram
 
 static bool content_is_whole(struct load_amqp *amqp, int64_t now)
 {
-    bool got = amqp->content == LOAD_AMQP_GOT;
+    struct load_place *place = amqp->whose;
+    bool returned = amqp->content == LOAD_AMQP_RETURNED, got = amqp->content == LOAD_AMQP_GOT;
     amqp->content = LOAD_AMQP_NO_CONTENT;
-    if (!got)
+    amqp->whose = NULL;
+    if (returned)
         return true; /* its confirm ends the request */
-    struct load_place *place = oldest(amqp, true);
-    if (place == NULL)
-        return nonsense(amqp);
     (void)load_amqp_put_ack(&amqp->pipe.out, amqp->tag);
-    succeed(amqp, place, now);
+    if (got)
+        succeed(amqp, place, now);
+    else if (place != NULL)
+        deliver(amqp, place, now);
     return true;
+}
+
+/* Whose message this was, by its id; NULL: nobody's who is under way. *ours: it was published on
+ * this connection. */
+static struct load_place *place_of_id(struct load_amqp *amqp, const char *id, bool *ours)
+{
+    bool whole = strlen(id) == LOAD_AMQP_LONG_ID;
+    uint64_t life = 0, tag = 0;
+    *ours = whole ? load_amqp_id_read(id, &life) && life == amqp->life
+                  : amqp->content == LOAD_AMQP_RETURNED; /* what comes back has the whole */
+    *ours = *ours && load_amqp_id_read(whole ? id + LOAD_AMQP_ID : id, &tag) && tag != 0 &&
+            tag <= amqp->published;
+    return *ours ? place_tagged(amqp, tag) : NULL;
+}
+
+/* Of what was delivered and is nobody's. */
+static void count_stray(struct load_amqp *amqp, bool ours)
+{
+    struct load_delivery_troubles *met = &amqp->pipe.wire.pool->deliveries;
+    *(ours ? &met->again : &met->foreign) += 1;
 }
 
 static bool on_header(struct load_amqp *amqp, const struct load_amqp_frame *frame, int64_t now)
 {
-    char id[LOAD_AMQP_ID + 1];
-    uint64_t tag;
+    char id[LOAD_AMQP_LONG_ID + 1];
+    bool ours = false;
     if (amqp->content == LOAD_AMQP_NO_CONTENT || amqp->has_header ||
         !load_amqp_decode_header(amqp->pipe.own->extra, frame, &amqp->body, id))
         return nonsense(amqp);
     amqp->has_header = true;
+    if (amqp->content != LOAD_AMQP_GOT)
+        amqp->whose = place_of_id(amqp, id, &ours);
     if (amqp->content == LOAD_AMQP_RETURNED) {
-        struct load_place *place =
-            load_amqp_id_read(id, &tag) && tag != 0 ? place_tagged(amqp, tag) : NULL;
-        if (place == NULL)
+        if (amqp->whose == NULL)
             return nonsense(amqp); /* it is none of those under way */
-        place->refused = true;
+        amqp->whose->marks |= RETURNED;
+    } else if (amqp->content == LOAD_AMQP_DELIVERED && amqp->whose == NULL) {
+        count_stray(amqp, ours);
     }
+    if (amqp->whose != NULL && amqp->whose->first_at == 0)
+        amqp->whose->first_at = now;
     return amqp->body > 0 || content_is_whole(amqp, now);
 }
 
@@ -319,10 +342,10 @@ static bool on_frame(struct load_amqp *amqp, const struct load_amqp_frame *frame
     }
 }
 
-/* Bytes belong to whom they are about: what is being got, or else the oldest. */
+/* Bytes belong to whom they are about, or else to the oldest. */
 static void count_bytes(struct load_amqp *amqp, size_t len)
 {
-    struct load_place *place = oldest(amqp, amqp->content == LOAD_AMQP_GOT);
+    struct load_place *place = amqp->whose != NULL ? amqp->whose : oldest(amqp, false);
     if (place == NULL)
         place = load_wire_oldest(&amqp->pipe.wire);
     if (place != NULL)
@@ -331,7 +354,7 @@ static void count_bytes(struct load_amqp *amqp, size_t len)
 
 static bool received(struct load_pipe *pipe, const char *data, size_t len, int64_t now)
 {
-    struct load_amqp *amqp = of(pipe);
+    struct load_amqp *amqp = load_amqp_of(pipe);
     while (len > 0) {
         struct load_amqp_frame frame;
         size_t used;
@@ -349,11 +372,11 @@ static bool received(struct load_pipe *pipe, const char *data, size_t len, int64
 
 static void fini(struct load_pipe *pipe)
 {
-    load_amqp_reader_fini(&of(pipe)->reader);
+    load_amqp_reader_fini(&load_amqp_of(pipe)->reader);
 }
 
 const struct load_pipe_speech load_amqp_speech = {.size = sizeof(struct load_amqp),
-                                                  .begin = begin,
+                                                  .begin = load_amqp_begin,
                                                   .send = send_request,
                                                   .received = received,
                                                   .fini = fini};

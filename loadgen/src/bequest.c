@@ -105,6 +105,9 @@ bool load_program_inherit(struct load_program *program, const json_t *bequest,
         struct load_flow_code *flow = &program->flows[i];
         const json_t *one = json_array_get(bequest, i);
         const json_t *cookies = json_object_get(one, "cookies");
+        if (!json_is_object(json_object_get(one, "values")) || !json_is_array(cookies))
+            return base_fail(err, BASE_CORRUPT, "%s: flow %zu lacks its values or cookies", where,
+                             i);
         if (!take_values(flow, json_object_get(one, "values"), err))
             return false;
         for (size_t k = 0; k < json_array_size(cookies); k++)

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "loadgen/run.h"
 
-enum { RUN_MAX = 64 };
+enum { RUN_MAX = 64, CLOCK_SAMPLES = 16 };
 
 const struct dur_ns load_cluster_ttl = {3600 * BASE_NS_PER_S};
 const struct dur_ns load_cluster_alive = {5 * BASE_NS_PER_S};
@@ -16,7 +16,8 @@ char *load_cluster_key(const char *run, const char *id, enum load_cluster_key ke
 {
     static const char *const names[LOAD_CLUSTER_KEYS] = {
         [LOAD_CLUSTER_PLAN] = "plan",     [LOAD_CLUSTER_ALIVE] = "alive",
-        [LOAD_CLUSTER_JOINED] = "joined", [LOAD_CLUSTER_UP] = "up",
+        [LOAD_CLUSTER_JOINED] = "joined", [LOAD_CLUSTER_ENDED] = "ended",
+        [LOAD_CLUSTER_TORN] = "torn",     [LOAD_CLUSTER_UP] = "up",
         [LOAD_CLUSTER_DOWN] = "down",
     };
     if (key == LOAD_CLUSTER_PLAN)
@@ -40,6 +41,19 @@ void load_cluster_clock_add(struct load_cluster_clock *clock, struct mono_ns sen
         return;
     clock->rtt = rtt;
     clock->offset = redis.ns - (sent.ns + rtt.ns / 2);
+}
+
+bool load_cluster_clock_learn(struct load_cluster_clock *clock, struct load_redis *redis,
+                              struct base_error *err)
+{
+    for (int i = 0; i < CLOCK_SAMPLES; i++) {
+        struct wall_ns there;
+        struct mono_ns sent = base_mono_now();
+        if (!load_redis_time(redis, &there, err))
+            return false;
+        load_cluster_clock_add(clock, sent, base_mono_now(), there);
+    }
+    return true;
 }
 
 struct mono_ns load_cluster_clock_mono(const struct load_cluster_clock *clock, struct wall_ns at)

@@ -8,23 +8,30 @@
  *   plan     leader sets: {"id": word, "workers": n, "spec": {...struct load_spec...}}
  *   alive    leader sets again and again, for some seconds: without it, workers stop
  *   joined   workers count themselves: the number a worker gets less one is its index
+ *   ended    workers whose leader is gone count themselves, once their load has ended
+ *   torn     whoever makes it tears down, and nobody else: the index of a worker
  *   up       stream of workers' messages, each with "worker" (its index) and "type":
  *            joined {"name", "rttNs"}, ready {"setup": of worker 0, what that left; if any}, alive,
+ *            ended {"early": by itself}, when flows have a teardown: it waits for who does it,
  *            interval {"number", "interval", "log": lines of a histogram log},
  *            finished {"result" without its intervals}, failed {"message"}
  *   down     stream of the leader's: go {"startNs": on Redis' clock, "setup": as worker 0 said},
- *            stop, teardown (worker 0: all others have ended)
+ *            stop, teardown {"worker": the index of who does it, for all have ended, "setup": if go
+ *            was never said}, end (whoever still waits does not tear down)
  */
 #ifndef LOAD_CLUSTER_H
 #define LOAD_CLUSTER_H
 
 #include "model/json.h"
 #include "model/load.h"
+#include "redis.h"
 
 enum load_cluster_key {
     LOAD_CLUSTER_PLAN,
     LOAD_CLUSTER_ALIVE,
     LOAD_CLUSTER_JOINED,
+    LOAD_CLUSTER_ENDED,
+    LOAD_CLUSTER_TORN,
     LOAD_CLUSTER_UP,
     LOAD_CLUSTER_DOWN,
     LOAD_CLUSTER_KEYS
@@ -50,6 +57,9 @@ struct load_cluster_clock {
 };
 void load_cluster_clock_add(struct load_cluster_clock *clock, struct mono_ns sent,
                             struct mono_ns received, struct wall_ns redis);
+/* By as many round trips as it takes for a fast one. */
+bool load_cluster_clock_learn(struct load_cluster_clock *clock, struct load_redis *redis,
+                              struct base_error *err);
 struct mono_ns load_cluster_clock_mono(const struct load_cluster_clock *clock, struct wall_ns at);
 
 /* What a worker sends of the whole: an even share of connections; the schedule is shared by

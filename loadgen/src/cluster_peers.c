@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cluster_sum.h"
+#include "lateness.h"
 
 static const size_t log_max = (size_t)1024 * 1024 * 1024;
 static const size_t troubles_max = (size_t)1024 * 1024;
@@ -95,6 +96,14 @@ static void add_notes(struct load_result *result, const struct load_peers *peers
     }
 }
 
+static void add_threads(struct load_result *result, const struct load_result *one)
+{
+    result->threads = base_reallocarray(result->threads, result->thread_count + one->thread_count,
+                                        sizeof *result->threads);
+    for (size_t i = 0; i < one->thread_count; i++)
+        result->threads[result->thread_count++] = one->threads[i];
+}
+
 static void add_peer(struct load_result *result, const struct load_peers *peers, uint32_t index)
 {
     const struct load_peer *peer = &peers->all[index];
@@ -107,6 +116,7 @@ static void add_peer(struct load_result *result, const struct load_peers *peers,
     load_cluster_add_parts(result, one);
     load_cluster_add_tls(&result->tls, &one->tls);
     load_cluster_add_once(result, one);
+    add_threads(result, one);
     add_notes(result, peers, index);
     if (result->client_limited_by == LOAD_LIMIT_NONE)
         result->client_limited_by = one->client_limited_by;
@@ -116,6 +126,21 @@ static void add_peer(struct load_result *result, const struct load_peers *peers,
         result->scheduled = one->scheduled;
     if (one->end.ns > result->end.ns)
         result->end = one->end;
+}
+
+static bool add_lateness(struct load_result *result, const struct load_peers *peers,
+                         struct base_error *err)
+{
+    struct hdr late[LOAD_DELAY_COUNT] = {{.counts = NULL}};
+    bool good = true;
+    for (uint32_t i = 0; i < peers->count && good; i++)
+        good = load_lateness_add(late, &peers->all[i].result, err) ||
+               base_fail_context(err, "worker %u (%s)", i, load_peer_name(peers, i));
+    if (good)
+        load_lateness_list(result, late);
+    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
+        hdr_fini(&late[cause]);
+    return good;
 }
 
 static bool merge_logs(struct load_peers *peers, struct load_merge *merge, uint64_t ok,
@@ -147,7 +172,7 @@ bool load_peers_conclude(struct load_peers *peers, const struct load_spec *spec,
         check_peer(peers, i);
     }
     result->end_mono = base_mono_add(start->mono, (struct dur_ns){result->end.ns - start->wall.ns});
-    if (!merge_logs(peers, merge, result->total.ok, err))
+    if (!add_lateness(result, peers, err) || !merge_logs(peers, merge, result->total.ok, err))
         return false;
     uint64_t due = 0;
     uint64_t known = load_cluster_begun(spec, result);
@@ -156,6 +181,8 @@ bool load_peers_conclude(struct load_peers *peers, const struct load_spec *spec,
             peers, "%" PRIu64 " requests were due, but the workers together knew of %" PRIu64, due,
             known);
     result->client_limited = peers->troubles.len > 0;
+    if (result->client_limited && result->client_limited_by == LOAD_LIMIT_NONE)
+        result->client_limited_by = LOAD_LIMIT_WORKER;
     result->client_limited_why = result->client_limited ? base_str_dup(peers->troubles.data) : NULL;
     return true;
 }

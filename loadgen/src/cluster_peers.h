@@ -10,7 +10,9 @@
 struct load_peer {
     char *name; /* NULL: has not joined */
     bool ready;
+    bool ended;    /* its load has; it waits to hear who tears down */
     bool finished; /* result is there */
+    bool failed;   /* and said why; it is lost */
     bool lost;
     struct mono_ns heard;
     uint64_t intervals;

@@ -38,15 +38,21 @@ bool load_slots_add(struct load_slots *slots, uint64_t *slot, const struct load_
            load_cluster_interval_add(&slots->open[*slot - slots->closed], one, log, len, err);
 }
 
-bool load_slots_close(struct load_slots *slots, struct load_interval *out)
+bool load_slots_close(struct load_slots *slots, struct load_interval *out, struct base_buf *log)
 {
-    struct load_interval taken = load_cluster_interval_take(&slots->open[0]);
-    load_cluster_interval_fini(&slots->open[0]);
+    struct load_cluster_interval *first = &slots->open[0];
+    struct load_interval taken = load_cluster_interval_take(first);
+    struct base_buf lines = first->log;
+    base_buf_init(&first->log, 0);
+    load_cluster_interval_fini(first);
     slots->count--;
     slots->closed++;
     memmove(slots->open, slots->open + 1, slots->count * sizeof *slots->open);
-    if (taken.phase == NULL)
+    if (taken.phase == NULL) {
+        base_buf_fini(&lines);
         return false;
+    }
     *out = taken;
+    *log = lines;
     return true;
 }

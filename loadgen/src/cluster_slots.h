@@ -16,8 +16,9 @@ void load_slots_fini(struct load_slots *slots); /* accepts a zeroed value */
  * short one at the end may, goes into the first that is not; *slot says which it was. */
 bool load_slots_add(struct load_slots *slots, uint64_t *slot, const struct load_interval *one,
                     const char *log, size_t len, struct base_error *err);
-/* Closes the first of the open ones. True with it in *out, load_interval_fini it; false when nobody
- * had anything in it: all of them had longer intervals. */
-bool load_slots_close(struct load_slots *slots, struct load_interval *out);
+/* Closes the first of the open ones. True with it in *out, load_interval_fini it, and the lines of
+ * all workers' logs, base_buf_fini them; false when nobody had anything in it: all of them had
+ * longer intervals. */
+bool load_slots_close(struct load_slots *slots, struct load_interval *out, struct base_buf *log);
 
 #endif

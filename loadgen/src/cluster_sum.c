@@ -2,12 +2,16 @@
 #include "cluster_sum.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "model/hlog.h"
+#include "recorder.h"
 #include "schedule.h"
 #include "users.h"
+
+static const size_t log_max = (size_t)256 * 1024 * 1024;
 
 uint64_t load_cluster_slot(const struct load_interval *interval, struct wall_ns start,
                            struct dur_ns length)
@@ -26,12 +30,14 @@ bool load_cluster_interval_init(struct load_cluster_interval *interval, struct b
         hdr_fini(&made.response);
         return false;
     }
+    base_buf_init(&made.log, log_max);
     *interval = made;
     return true;
 }
 
 void load_cluster_interval_fini(struct load_cluster_interval *interval)
 {
+    base_buf_fini(&interval->log);
     hdr_fini(&interval->response);
     hdr_fini(&interval->late);
     load_interval_fini(&interval->sum);
@@ -85,6 +91,8 @@ bool load_cluster_interval_add(struct load_cluster_interval *interval,
     struct adding adding = {.interval = interval, .err = err};
     if (!hlog_read(log, len, NULL, on_entry, &adding, err) || adding.failed)
         return false;
+    if (!base_buf_append(&interval->log, log, len) || !base_buf_char(&interval->log, '\n'))
+        return base_fail(err, BASE_LIMIT, "an interval's histograms exceed %zu bytes", log_max);
     struct load_interval *sum = &interval->sum;
     bool first = sum->phase == NULL;
     if (first) {
@@ -100,6 +108,36 @@ bool load_cluster_interval_add(struct load_cluster_interval *interval,
     load_counts_add(&sum->counts, &one->counts);
     sum->in_flight += one->in_flight;
     return true;
+}
+
+bool load_cluster_tag(const char *tag, char **phase, char **route, const char **kind)
+{
+    const char *phase_end = tag == NULL ? NULL : strchr(tag, '/');
+    const char *route_end = phase_end == NULL ? NULL : strchr(phase_end + 1, '/');
+    if (route_end == NULL)
+        return false;
+    *phase = base_str_ndup(tag, (size_t)(phase_end - tag));
+    *route = base_str_ndup(phase_end + 1, (size_t)(route_end - phase_end - 1));
+    *kind = route_end + 1;
+    return true;
+}
+
+static bool on_told(void *ctx, struct hlog_entry *entry)
+{
+    const struct load_events *events = ctx;
+    BASE_AUTO_FREE char *phase = NULL;
+    BASE_AUTO_FREE char *route = NULL;
+    const char *kind = NULL;
+    if (load_cluster_tag(entry->tag, &phase, &route, &kind) &&
+        base_str_eq(kind, load_kind_name(LOAD_KIND_RESPONSE)))
+        events->on_histogram(events->ctx, phase, route, kind, &entry->hdr);
+    return true;
+}
+
+void load_cluster_tell(const struct base_buf *log, const struct load_events *events)
+{
+    struct load_events to = *events;
+    (void)hlog_read(log->data, log->len, NULL, on_told, &to, NULL); /* it has been read before */
 }
 
 struct load_interval load_cluster_interval_take(struct load_cluster_interval *interval)

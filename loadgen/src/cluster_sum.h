@@ -3,6 +3,8 @@
 #ifndef LOAD_CLUSTER_SUM_H
 #define LOAD_CLUSTER_SUM_H
 
+#include "base/buf.h"
+#include "loadgen/run.h"
 #include "model/hdr.h"
 #include "model/load.h"
 
@@ -16,6 +18,7 @@ struct load_cluster_interval {
     struct load_interval sum; /* without percentiles until finished; owned */
     struct hdr response;
     struct hdr late;
+    struct base_buf log; /* the lines of all of them: a histogram takes much more */
 };
 
 bool load_cluster_interval_init(struct load_cluster_interval *interval, struct base_error *err);
@@ -24,6 +27,11 @@ void load_cluster_interval_fini(struct load_cluster_interval *interval); /* acce
 bool load_cluster_interval_add(struct load_cluster_interval *interval,
                                const struct load_interval *one, const char *log, size_t len,
                                struct base_error *err);
+/* Tells the response times in lines of logs that load_cluster_interval_add has taken: each line's,
+ * so those of a route as often as there are workers. */
+void load_cluster_tell(const struct base_buf *log, const struct load_events *events);
+/* The words of a tag, phase/route/kind; free() the two, kind is in the tag. False: it is none. */
+bool load_cluster_tag(const char *tag, char **phase, char **route, const char **kind);
 /* Fills in the percentiles and gives the sum away (load_interval_fini it). */
 struct load_interval load_cluster_interval_take(struct load_cluster_interval *interval);
 

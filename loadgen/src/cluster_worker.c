@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "loadgen/cluster_worker.h"
+#include "cluster_member.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,32 +8,12 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "cluster.h"
-#include "redis.h"
+#include "by_hand.h"
 
-enum { CLOCK_SAMPLES = 16, HOST_TEXT = 256 };
+enum { HOST_TEXT = 256 };
 static const struct dur_ns poll_period = {100 * BASE_NS_PER_MS};
 static const struct dur_ns alive_period = {500 * BASE_NS_PER_MS};
 static const size_t snapshot_max = (size_t)256 * 1024 * 1024;
-
-struct load_member {
-    struct io_loop *loop;
-    struct load_member_events events;
-    struct load_redis *redis;
-    char *keys[LOAD_CLUSTER_KEYS];
-    char *last; /* message of the leader */
-    uint32_t index;
-    uint32_t workers;
-    struct load_spec spec;
-    struct load_cluster_clock clock;
-    struct load_run *run;
-    int log_fd; /* a file in memory that holds what was not handed over yet */
-    uint64_t snapshots;
-    struct mono_ns start;
-    struct mono_ns spoke; /* to the leader, last */
-    struct io_timer poll;
-    bool over;
-};
 
 /* --- talking --- */
 
@@ -51,9 +31,9 @@ static bool tell(struct load_member *member, const char *type, json_t *message,
                            err);
 }
 
-/* The end. Load without a leader must not go on, so the threads are ended before anybody is told;
- * freed by load_member_free, for we may be inside the run's callback. */
-static void fail(struct load_member *member, const struct base_error *err)
+/* The end. Load without a leader must not go on, so no request becomes due any more; freed by
+ * load_member_free, for we may be inside the run's callback. */
+static void end_by(struct load_member *member, const struct base_error *err, bool finished)
 {
     if (member->over)
         return;
@@ -64,7 +44,16 @@ static void fail(struct load_member *member, const struct base_error *err)
     /* Best effort: it may be Redis that failed. */
     (void)tell(member, "failed", json_pack("{s:o}", "message", model_json_text(err->message)),
                NULL);
-    member->events.on_error(member->events.ctx, err);
+    struct base_error whole = *err;
+    BASE_AUTO_FREE char *more = load_member_about_teardown(member, finished);
+    if (more != NULL)
+        (void)base_fail(&whole, err->code, "%s; %s", err->message, more);
+    member->events.on_error(member->events.ctx, &whole);
+}
+
+static void fail(struct load_member *member, const struct base_error *err)
+{
+    end_by(member, err, false);
 }
 
 /* --- what the run tells --- */
@@ -78,6 +67,10 @@ static bool tell_ready(struct load_member *member, struct base_error *err)
         json_decref(message);
         return false;
     }
+    if (member->index == 0) {
+        member->has_made = true;
+        member->setup = json_incref(setup);
+    }
     if (setup != NULL)
         (void)json_object_set_new(message, "setup", setup);
     return tell(member, "ready", message, err);
@@ -88,6 +81,16 @@ static void on_ready(void *ctx)
     struct load_member *member = ctx;
     struct base_error err;
     if (!tell_ready(member, &err))
+        fail(member, &err);
+}
+
+static void on_ended(void *ctx)
+{
+    struct load_member *member = ctx;
+    struct base_error err;
+    member->ended = true;
+    if (!member->over && !member->orphaned &&
+        !tell(member, "ended", json_pack("{s:b}", "early", member->left), &err))
         fail(member, &err);
 }
 
@@ -142,6 +145,11 @@ static void on_finished(void *ctx)
     const struct load_result *result = load_run_result(member->run);
     if (member->over)
         return;
+    if (member->orphaned) {
+        (void)load_member_alone(&err);
+        end_by(member, &err, true);
+        return;
+    }
     /* The leader has the intervals: told again, those of a day would take longer than Redis may. */
     struct load_result rest = *result;
     rest.intervals = NULL;
@@ -165,9 +173,8 @@ static void on_run_error(void *ctx, const struct base_error *err)
 static bool go(struct load_member *member, const json_t *message, struct base_error *err)
 {
     struct wall_ns start;
-    const json_t *setup = json_object_get(message, "setup");
     if (!model_get_i64(message, "go", "startNs", 0, INT64_MAX, &start.ns, err) ||
-        (setup != NULL && !load_run_inherit(member->run, setup, err)))
+        !load_member_inherit(member, message, err))
         return false;
     return load_run_go(member->run, load_cluster_clock_mono(&member->clock, start), start, err);
 }
@@ -183,19 +190,22 @@ static bool on_message(void *ctx, const char *text, size_t len, struct base_erro
     else if (good && base_str_eq(type, "stop"))
         load_run_stop(member->run);
     else if (good && base_str_eq(type, "teardown"))
-        load_run_teardown(member->run);
+        good = load_member_take_teardown(member, message, err);
+    else if (good && base_str_eq(type, "end"))
+        load_member_leave_teardown(member);
     else if (good)
         good = base_fail(err, BASE_INVALID, "the leader said \"%s\"", type);
     json_decref(message);
     return good;
 }
 
-static bool leader_lives(struct load_member *member, struct base_error *err)
+static bool leader_lives(struct load_member *member, bool *out, struct base_error *err)
 {
     BASE_AUTO_FREE char *alive = NULL;
     if (!load_redis_get(member->redis, member->keys[LOAD_CLUSTER_ALIVE], &alive, err))
         return false;
-    return alive != NULL || base_fail(err, BASE_UNAVAILABLE, "the leader is gone");
+    *out = alive != NULL;
+    return true;
 }
 
 static void on_poll(void *ctx)
@@ -203,9 +213,11 @@ static void on_poll(void *ctx)
     struct load_member *member = ctx;
     struct base_error err;
     bool silent = base_mono_sub(base_mono_now(), member->spoke).ns >= alive_period.ns;
+    bool lives = false;
     if (!load_redis_receive(member->redis, member->keys[LOAD_CLUSTER_DOWN], &member->last,
                             on_message, member, &err) ||
-        !leader_lives(member, &err) || (silent && !tell(member, "alive", json_object(), &err))) {
+        !leader_lives(member, &lives, &err) || (!lives && !load_member_outlive(member, &err)) ||
+        (lives && silent && !tell(member, "alive", json_object(), &err))) {
         fail(member, &err);
         return;
     }
@@ -229,6 +241,7 @@ static bool read_plan(struct load_member *member, const char *run, const char *t
     if (!good)
         return false;
     member->workers = (uint32_t)workers;
+    member->tears = load_by_hand_has_teardown(&member->spec);
     for (int i = 0; i < LOAD_CLUSTER_KEYS; i++)
         member->keys[i] = load_cluster_key(run, id, (enum load_cluster_key)i);
     return true;
@@ -270,18 +283,6 @@ static bool take_place(struct load_member *member, const char *run, struct base_
     return true;
 }
 
-static bool learn_clock(struct load_member *member, struct base_error *err)
-{
-    for (int i = 0; i < CLOCK_SAMPLES; i++) {
-        struct wall_ns redis;
-        struct mono_ns sent = base_mono_now();
-        if (!load_redis_time(member->redis, &redis, err))
-            return false;
-        load_cluster_clock_add(&member->clock, sent, base_mono_now(), redis);
-    }
-    return true;
-}
-
 static bool introduce(struct load_member *member, struct base_error *err)
 {
     char host[HOST_TEXT] = "?";
@@ -300,7 +301,8 @@ static bool start_run(struct load_member *member, struct base_error *err)
                                        .on_interval = on_interval,
                                        .on_finished = on_finished,
                                        .on_error = on_run_error,
-                                       .on_ready = on_ready};
+                                       .on_ready = on_ready,
+                                       .on_ended = on_ended};
     member->log_fd = memfd_create("squall-load", MFD_CLOEXEC);
     if (member->log_fd < 0)
         return base_fail_errno(err, "cannot make a file in memory");
@@ -315,7 +317,8 @@ static bool join(struct load_member *member, const char *run, struct dur_ns pati
 {
     if (!fetch_plan(member, run, patience, err) || !take_place(member, run, err))
         return false;
-    if (learn_clock(member, err) && introduce(member, err) && start_run(member, err))
+    if (load_cluster_clock_learn(&member->clock, member->redis, err) && introduce(member, err) &&
+        start_run(member, err))
         return true;
     /* It counts on us by now. */
     if (err != NULL)
@@ -346,6 +349,7 @@ struct load_member *load_member_join(struct io_loop *loop, const char *host, uin
 
 void load_member_stop(struct load_member *member)
 {
+    member->left = true;
     if (!member->over)
         load_run_stop(member->run);
 }
@@ -356,6 +360,7 @@ void load_member_free(struct load_member *member)
         return;
     member->over = true;
     load_run_free(member->run);
+    json_decref(member->setup);
     io_timer_fini(&member->poll);
     load_redis_free(member->redis);
     base_fd_close(&member->log_fd);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "lateness.h"
 #include "model/hlog.h"
 
 /* A histogram line is some 10 KiB at most in practice; phases and routes multiply it. */
@@ -286,6 +287,12 @@ const struct load_interval *load_collector_close(struct load_collector *c, struc
     return append(c, &interval);
 }
 
+struct dur_ns load_collector_left(struct dur_ns since, struct dur_ns length)
+{
+    int64_t left = since.ns < 0 ? length.ns - since.ns : length.ns - since.ns % length.ns;
+    return (struct dur_ns){left < length.ns / 10 ? left + length.ns : left};
+}
+
 static void list_parts(struct load_collector *c)
 {
     struct load_result *result = &c->result;
@@ -301,22 +308,6 @@ static void list_parts(struct load_collector *c)
                                    .route = base_str_dup(c->routes[route]),
                                    .counts = cell->counts};
         }
-    }
-}
-
-static void list_lateness(struct load_collector *c)
-{
-    struct load_result *result = &c->result;
-    result->lateness = base_calloc(LOAD_DELAY_COUNT, sizeof *result->lateness);
-    for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++) {
-        const struct hdr *hdr = &c->late[cause];
-        if (hdr->total > 0)
-            result->lateness[result->lateness_count++] =
-                (struct load_lateness){.cause = (enum load_delay)cause,
-                                       .count = (uint64_t)hdr->total,
-                                       .p50 = at_quantile(hdr, 0.5),
-                                       .p99 = at_quantile(hdr, 0.99),
-                                       .max = {hdr_max(hdr)}};
     }
 }
 
@@ -363,6 +354,6 @@ void load_collector_finish(struct load_collector *c, bool complete, struct dur_n
     result->end = wall_at(c, result->end_mono);
     judge_limits(c);
     list_parts(c);
-    list_lateness(c);
+    load_lateness_list(result, c->late);
     list_threads(c);
 }

@@ -49,6 +49,10 @@ bool load_collector_take(struct load_collector *collector, uint32_t worker,
 const struct load_interval *load_collector_close(struct load_collector *collector,
                                                  struct mono_ns end, uint32_t phase,
                                                  struct base_error *err);
+/* How long an interval has left, so long after the start (before it: less than 0): intervals end at
+ * multiples of their length, however late a tick was. With less than a tenth left, where a tick was
+ * a little early or very late, it is the next one that is waited for. */
+struct dur_ns load_collector_left(struct dur_ns since, struct dur_ns length);
 /* Fills the rest of the result. */
 void load_collector_finish(struct load_collector *collector, bool complete, struct dur_ns scheduled,
                            struct dur_ns cpu);

@@ -20,6 +20,7 @@ struct requests {
 enum { CONNECTIONS_EACH = 16 };
 
 struct thread {
+    struct load_watches watches; /* of the sockets of all of them */
     struct load_curl *list;
     size_t count;
     size_t slots_each;
@@ -110,9 +111,9 @@ static void on_timer(void *ctx)
     act(ctx, CURL_SOCKET_TIMEOUT, 0);
 }
 
-static void on_descriptor(void *ctx, int fd, unsigned events)
+static void on_descriptor(void *owner, int fd, unsigned events)
 {
-    act(ctx, fd,
+    act(owner, fd,
         ((events & IO_READ) != 0 ? CURL_CSELECT_IN : 0) |
             ((events & IO_WRITE) != 0 ? CURL_CSELECT_OUT : 0));
 }
@@ -127,7 +128,7 @@ static int on_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of
     unsigned events = what == CURL_POLL_REMOVE ? 0
                                                : ((what & CURL_POLL_IN) != 0 ? IO_READ : 0U) |
                                                      ((what & CURL_POLL_OUT) != 0 ? IO_WRITE : 0U);
-    load_watches_set(&own->watches, fd, events);
+    load_watches_set(own->watches, fd, own, events);
     return 0;
 }
 
@@ -239,8 +240,6 @@ static bool prepare(const struct load_spec *spec, void **prepared, struct base_e
 /* connections: that it may keep. */
 static bool make_multi(struct load_curl *own, size_t connections, struct base_error *err)
 {
-    own->watches =
-        (struct load_watches){.loop = own->pool->loop, .ctx = own, .on_ready = on_descriptor};
     TAILQ_INIT(&own->resting);
     io_timer_init(&own->timer, own->pool->loop, on_timer, own);
     io_timer_init(&own->turn, own->pool->loop, on_turn, own);
@@ -263,7 +262,8 @@ static bool make_multi(struct load_curl *own, size_t connections, struct base_er
 /* libcurl would find out with the first connection that a file cannot be used. */
 static bool check_tls(const struct load_tls_spec *spec, struct base_error *err)
 {
-    struct load_tls *tls = spec->server_name == NULL ? NULL : load_tls_new(spec, 0, false, err);
+    struct load_tls *tls =
+        spec->server_name == NULL ? NULL : load_tls_new(spec, 0, LOAD_TLS_OFFERS_HTTP1, err);
     load_tls_free(tls);
     return spec->server_name == NULL || tls != NULL;
 }
@@ -292,14 +292,17 @@ static bool pool_init(struct load_pool *pool, const void *prepared, struct base_
     size_t kept = spec->http2 ? 1 : CONNECTIONS_EACH;
     size_t count = (pool->connections + kept - 1) / kept;
     pool->engine = thread;
+    thread->watches = (struct load_watches){.loop = pool->loop, .on_ready = on_descriptor};
     thread->slots_each = spec->http2 && spec->streams > 1 ? spec->streams : kept;
     thread->list = base_calloc(count, sizeof *thread->list);
     if (!check_tls(&spec->tls, err) || !make_headers(thread, requests, err))
         return false;
     for (; thread->count < count; thread->count++) {
         struct load_curl *own = &thread->list[thread->count];
-        *own = (struct load_curl){
-            .pool = pool, .requests = requests->list, .headers = thread->headers};
+        *own = (struct load_curl){.pool = pool,
+                                  .requests = requests->list,
+                                  .headers = thread->headers,
+                                  .watches = &thread->watches};
         if (!make_multi(own, kept, err))
             return false;
     }
@@ -309,7 +312,6 @@ static bool pool_init(struct load_pool *pool, const void *prepared, struct base_
 static void fini_multi(struct load_curl *own)
 {
     curl_multi_cleanup(own->multi); /* closes sockets */
-    load_watches_fini(&own->watches);
     io_timer_fini(&own->timer);
     io_timer_fini(&own->turn);
     free(own->tls.protocol);
@@ -322,6 +324,7 @@ static void pool_fini(struct load_pool *pool)
         return;
     for (size_t i = 0; i < thread->count; i++)
         fini_multi(&thread->list[i]);
+    load_watches_fini(&thread->watches);
     for (size_t i = 0; i < thread->routes; i++)
         curl_slist_free_all(thread->headers[i]);
     free(thread->headers);

@@ -34,7 +34,7 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
 static int on_close(void *ctx, curl_socket_t fd)
 {
     struct load_curl *own = ctx;
-    load_watches_forget(&own->watches, fd);
+    load_watches_forget(own->watches, fd);
     return close(fd);
 }
 

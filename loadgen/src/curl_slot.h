@@ -29,11 +29,11 @@ TAILQ_HEAD(load_curl_slots, load_curl_slot);
 struct load_curl {
     struct load_pool *pool;
     const struct load_curl_request *requests;
-    struct curl_slist **headers; /* the thread's, one a route; NULL where they have fields */
-    void *multi;                 /* CURLM */
-    struct load_watches watches;
-    struct io_timer timer; /* libcurl's */
-    struct io_timer turn;  /* something has ended, or rests */
+    struct curl_slist **headers;  /* the thread's, one a route; NULL where they have fields */
+    void *multi;                  /* CURLM */
+    struct load_watches *watches; /* the thread's */
+    struct io_timer timer;        /* libcurl's */
+    struct io_timer turn;         /* something has ended, or rests */
     struct load_curl_slots resting;
     int active;
     bool collecting;

@@ -49,6 +49,13 @@ struct load_stream_troubles {
     char malformed[LOAD_WHY]; /* what was wrong with a response */
 };
 
+/* Messages that came to consumers without belonging to a request, and consumers that were lost. */
+struct load_delivery_troubles {
+    uint64_t foreign; /* published by somebody else */
+    uint64_t again;   /* delivered before, or behind a request that had ended */
+    uint64_t cancelled;
+};
+
 /* Attempts to connect that failed. */
 struct load_refusals {
     uint64_t attempts;
@@ -74,6 +81,7 @@ struct load_pool {
     struct load_refusals refusals[LOAD_CAUSE_COUNT];
     char whys[LOAD_CAUSE_COUNT][LOAD_WHY]; /* the first in the target's words; "": it said none */
     struct load_stream_troubles streams;
+    struct load_delivery_troubles deliveries;
     void *ctx;
     void (*on_ready)(void *ctx, struct load_conn *conn, int64_t now);
     void (*on_unready)(void *ctx, struct load_conn *conn);

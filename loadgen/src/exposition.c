@@ -34,14 +34,14 @@ static const struct {
     {"squall_load_sent_bytes_total", "Bytes of requests.", offsetof(struct load_counts, bytes_out)},
 };
 
-/* A label's value; names of phases and routes have no quotes and no line ends (load_tag_word). */
+/* What other workers send has been seen by nobody (load_tag_word). */
 static void put_label(struct base_buf *out, const char *name, const char *value)
 {
     base_buf_printf(out, "%s=\"", name);
     for (; *value != '\0'; value++) {
-        if (*value == '\\')
+        if (*value == '\\' || *value == '"' || *value == '\n')
             base_buf_char(out, '\\');
-        base_buf_char(out, *value);
+        base_buf_char(out, *value == '\n' ? 'n' : *value);
     }
     base_buf_char(out, '"');
 }
@@ -52,13 +52,13 @@ static void put_head(struct base_buf *out, const char *name, const char *type, c
 }
 
 /* Route "-" is where what belongs to no route lies; it is no label. */
-static void put_labels(struct base_buf *out, const struct load_collector *c, uint32_t phase,
+static void put_labels(struct base_buf *out, const struct load_exposed *e, uint32_t phase,
                        uint32_t route)
 {
-    put_label(out, "phase", c->phases[phase]);
-    if (route < c->counts.routes) {
+    put_label(out, "phase", e->phases[phase]);
+    if (route < e->cells->routes) {
         base_buf_char(out, ',');
-        put_label(out, "route", c->routes[route]);
+        put_label(out, "route", e->routes[route]);
     }
 }
 
@@ -69,17 +69,17 @@ struct cell_at {
 };
 
 /* The next cell that is there, of routes or of "-"; false: there is none. */
-static bool next_cell(const struct load_collector *c, bool of_routes, struct cell_at *at)
+static bool next_cell(const struct load_exposed *e, bool of_routes, struct cell_at *at)
 {
-    uint32_t first = of_routes ? 0 : c->counts.routes;
-    uint32_t last = of_routes ? c->counts.routes : c->counts.routes + 1;
+    uint32_t first = of_routes ? 0 : e->cells->routes;
+    uint32_t last = of_routes ? e->cells->routes : e->cells->routes + 1;
     if (at->cell != NULL)
         at->route++;
     else
         *at = (struct cell_at){.route = first};
-    for (; at->phase < c->counts.phases; at->phase++, at->route = first) {
+    for (; at->phase < e->cells->phases; at->phase++, at->route = first) {
         for (; at->route < last; at->route++) {
-            at->cell = load_shard_peek(&c->counts, at->phase, at->route);
+            at->cell = load_shard_peek(e->cells, at->phase, at->route);
             if (at->cell != NULL)
                 return true;
         }
@@ -87,13 +87,13 @@ static bool next_cell(const struct load_collector *c, bool of_routes, struct cel
     return false;
 }
 
-static void put_counters(struct base_buf *out, const struct load_collector *c)
+static void put_counters(struct base_buf *out, const struct load_exposed *e)
 {
     for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
         put_head(out, counters[i].name, "counter", counters[i].help);
-        for (struct cell_at at = {.cell = NULL}; next_cell(c, true, &at);) {
+        for (struct cell_at at = {.cell = NULL}; next_cell(e, true, &at);) {
             base_buf_printf(out, "%s{", counters[i].name);
-            put_labels(out, c, at.phase, at.route);
+            put_labels(out, e, at.phase, at.route);
             base_buf_printf(
                 out, "} %" PRIu64 "\n",
                 *(const uint64_t *)((const char *)&at.cell->counts + counters[i].offset));
@@ -101,27 +101,27 @@ static void put_counters(struct base_buf *out, const struct load_collector *c)
     }
 }
 
-static void put_outcome(struct base_buf *out, const struct load_collector *c,
+static void put_outcome(struct base_buf *out, const struct load_exposed *e,
                         const struct cell_at *at, const char *outcome, uint64_t count)
 {
     base_buf_str(out, "squall_load_requests_total{");
-    put_labels(out, c, at->phase, at->route);
+    put_labels(out, e, at->phase, at->route);
     base_buf_printf(out, ",outcome=\"%s\"} %" PRIu64 "\n", outcome, count);
 }
 
 /* Also those that are zero: a rate needs the sample before the first failure. */
-static void put_outcomes(struct base_buf *out, const struct load_collector *c)
+static void put_outcomes(struct base_buf *out, const struct load_exposed *e)
 {
     put_head(out, "squall_load_requests_total", "counter", "Requests that ended, by outcome.");
-    for (struct cell_at at = {.cell = NULL}; next_cell(c, true, &at);) {
-        put_outcome(out, c, &at, "ok", at.cell->counts.ok);
+    for (struct cell_at at = {.cell = NULL}; next_cell(e, true, &at);) {
+        put_outcome(out, e, &at, "ok", at.cell->counts.ok);
         for (int i = 0; i < LOAD_FAIL_COUNT; i++)
-            put_outcome(out, c, &at, load_failure_name((enum load_failure)i),
+            put_outcome(out, e, &at, load_failure_name((enum load_failure)i),
                         at.cell->counts.failed[i]);
     }
 }
 
-static void put_histogram(struct base_buf *out, const struct load_collector *c, const char *name,
+static void put_histogram(struct base_buf *out, const struct load_exposed *e, const char *name,
                           const struct cell_at *at, const struct hdr *hdr)
 {
     struct hdr_iter iter;
@@ -134,45 +134,62 @@ static void put_histogram(struct base_buf *out, const struct load_collector *c, 
             more = hdr_iter_next(&iter);
         }
         base_buf_printf(out, "%s_bucket{", name);
-        put_labels(out, c, at->phase, at->route);
+        put_labels(out, e, at->phase, at->route);
         base_buf_printf(out, ",le=\"%s\"} %" PRId64 "\n", bounds[i].le, below);
     }
     base_buf_printf(out, "%s_bucket{", name);
-    put_labels(out, c, at->phase, at->route);
+    put_labels(out, e, at->phase, at->route);
     base_buf_printf(out, ",le=\"+Inf\"} %" PRId64 "\n%s_sum{", hdr->total, name);
-    put_labels(out, c, at->phase, at->route);
+    put_labels(out, e, at->phase, at->route);
     base_buf_printf(out, "} %.9g\n%s_count{",
                     hdr_mean(hdr) * (double)hdr->total / (double)BASE_NS_PER_S, name);
-    put_labels(out, c, at->phase, at->route);
+    put_labels(out, e, at->phase, at->route);
     base_buf_printf(out, "} %" PRId64 "\n", hdr->total);
 }
 
-static void put_histograms(struct base_buf *out, const struct load_collector *c, const char *name,
+static void put_histograms(struct base_buf *out, const struct load_exposed *e, const char *name,
                            const char *help, enum load_kind kind)
 {
     put_head(out, name, "histogram", help);
-    for (struct cell_at at = {.cell = NULL}; next_cell(c, kind != LOAD_KIND_SCHEDULE, &at);)
+    for (struct cell_at at = {.cell = NULL}; next_cell(e, kind != LOAD_KIND_SCHEDULE, &at);)
         if (at.cell->histograms[kind].counts != NULL)
-            put_histogram(out, c, name, &at, &at.cell->histograms[kind]);
+            put_histogram(out, e, name, &at, &at.cell->histograms[kind]);
 }
 
-bool load_exposition_write(const struct load_collector *c, struct base_buf *out)
+static void put_workers(struct base_buf *out, const struct load_exposed *e)
 {
-    const struct load_counts *total = &c->result.total;
-    put_counters(out, c);
-    put_outcomes(out, c);
+    if (e->worker_count == 0)
+        return;
+    put_head(out, "squall_load_worker_up", "gauge", "Whether the worker takes part.");
+    for (uint32_t i = 0; i < e->worker_count; i++)
+        base_buf_printf(out, "squall_load_worker_up{worker=\"%u\"} %d\n", (unsigned)i,
+                        e->workers[i].up ? 1 : 0);
+    put_head(out, "squall_load_worker_silent_seconds", "gauge",
+             "Time since a worker that takes part said something.");
+    for (uint32_t i = 0; i < e->worker_count; i++)
+        if (e->workers[i].up)
+            base_buf_printf(out, "squall_load_worker_silent_seconds{worker=\"%u\"} %.9g\n",
+                            (unsigned)i, base_dur_to_s(e->workers[i].silent));
+}
+
+bool load_exposition_write(const struct load_exposed *e, struct base_buf *out)
+{
+    const struct load_counts *total = e->total;
+    put_counters(out, e);
+    put_outcomes(out, e);
     put_head(out, "squall_load_in_flight", "gauge", "Requests without a response yet.");
     base_buf_printf(out, "squall_load_in_flight %" PRIu64 "\n",
                     total->sent - total->ok - load_counts_failed(total));
-    put_histograms(out, c, "squall_load_response_seconds",
+    put_histograms(out, e, "squall_load_response_seconds",
                    "Response times of successful requests, from when they were due.",
                    LOAD_KIND_RESPONSE);
-    put_histograms(out, c, "squall_load_service_seconds",
+    put_histograms(out, e, "squall_load_service_seconds",
                    "Response times of successful requests, from when they were sent.",
                    LOAD_KIND_SERVICE);
-    put_histograms(out, c, "squall_load_failed_seconds",
+    put_histograms(out, e, "squall_load_failed_seconds",
                    "Times of failed requests, from when they were due.", LOAD_KIND_FAILED);
-    put_histograms(out, c, "squall_load_schedule_error_seconds",
+    put_histograms(out, e, "squall_load_schedule_error_seconds",
                    "How late requests were sent by the generator.", LOAD_KIND_SCHEDULE);
+    put_workers(out, e);
     return !out->failed;
 }

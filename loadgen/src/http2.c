@@ -364,7 +364,7 @@ static bool pool_init(struct load_pool *pool, const void *prepared, struct base_
     for (size_t i = 0; i < own->wire_count; i++)
         own->wires[i].own = own;
     if (spec->tls.server_name != NULL)
-        own->tls = load_tls_new(&spec->tls, spec->target_count, true, err);
+        own->tls = load_tls_new(&spec->tls, spec->target_count, load_tls_offer_of(spec), err);
     return spec->tls.server_name == NULL || own->tls != NULL;
 }
 

@@ -352,7 +352,7 @@ static void on_socket(void *ctx, unsigned events)
     load_h2_wire_serve(wire);
 }
 
-static const struct load_line_owner owner = {on_socket, on_up, on_refused};
+static const struct load_line_owner owner = {on_socket, on_up, on_refused, .drains = false};
 
 void load_h2_wire_init(struct load_h2_wire *wire)
 {

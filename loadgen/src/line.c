@@ -68,6 +68,8 @@ void load_line_open(struct load_line *line)
     /* Best effort: a request goes out in one send, so Nagle could only ever delay its tail. */
     (void)setsockopt(line->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     io_watch_init(&line->watch, conn->pool->loop, line->fd, line->owner->on_socket, line->ctx);
+    if (line->owner->drains && line->all_tls == NULL)
+        io_watch_edge(&line->watch);
     if ((conn->source != NULL && !load_address_bind(line->fd, conn->source)) ||
         (connect(line->fd, address, conn->address->len) != 0 && errno != EINPROGRESS)) {
         load_line_refuse(line, load_cause_of_errno(errno), NULL);

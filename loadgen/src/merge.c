@@ -8,6 +8,10 @@
  * milliseconds. An interval belongs to the slot of its tag that it overlaps most, if that is more
  * than half of the shorter of the two and the slot has nothing of the same log yet: two intervals
  * of one log are never one, whatever their times.
+ *
+ * Some writers give each histogram the range that its values need. Where units and significant
+ * figures are the same, so are the buckets, however many there are, and a sum has as many as the
+ * longest.
  */
 #include "loadgen/merge.h"
 
@@ -108,10 +112,27 @@ struct reading {
     bool failed;
 };
 
-static bool same_shape(const struct hdr *a, const struct hdr *b)
+static bool same_buckets(const struct hdr *a, const struct hdr *b)
 {
-    return a->lowest == b->lowest && a->highest == b->highest &&
+    return a->unit_magnitude == b->unit_magnitude &&
            a->significant_figures == b->significant_figures;
+}
+
+/* As far as `like` goes, at least. */
+static bool widen(struct hdr *hdr, const struct hdr *like, struct base_error *err)
+{
+    struct hdr wider;
+    if (like->highest <= hdr->highest)
+        return true;
+    if (!hdr_init(&wider, hdr->lowest, like->highest, hdr->significant_figures, err))
+        return false;
+    if (!hdr_add(&wider, hdr, err)) {
+        hdr_fini(&wider);
+        return false;
+    }
+    hdr_fini(hdr);
+    *hdr = wider;
+    return true;
 }
 
 static bool find_tag(struct load_merge *merge, const char *name, const struct hdr *shape,
@@ -120,7 +141,7 @@ static bool find_tag(struct load_merge *merge, const char *name, const struct hd
     for (size_t i = 0; i < merge->tag_count; i++) {
         if (base_str_eq(merge->tags[i].name, name)) {
             *out = i;
-            return true;
+            return widen(&merge->tags[i].total, shape, err);
         }
     }
     struct tag made = {.name = NULL};
@@ -136,15 +157,14 @@ static bool find_tag(struct load_merge *merge, const char *name, const struct hd
 static bool check_shape(const struct load_merge *merge, const struct hdr *hdr,
                         struct base_error *err)
 {
-    if (merge->tag_count == 0 || same_shape(&merge->tags[0].total, hdr))
+    if (merge->tag_count == 0 || same_buckets(&merge->tags[0].total, hdr))
         return true;
     const struct hdr *first = &merge->tags[0].total;
     return base_fail(err, BASE_INVALID,
-                     "a histogram of %d significant figures from %" PRId64 " to %" PRId64
-                     " cannot be merged without loss with the others, which have %d from %" PRId64
-                     " to %" PRId64,
-                     hdr->significant_figures, hdr->lowest, hdr->highest,
-                     first->significant_figures, first->lowest, first->highest);
+                     "a histogram of %d significant figures from %" PRId64
+                     " cannot be merged without loss with the others, which have %d from %" PRId64,
+                     hdr->significant_figures, hdr->lowest, first->significant_figures,
+                     first->lowest);
 }
 
 static void append_piece(struct load_merge *merge, const struct piece *piece)
@@ -448,7 +468,8 @@ const struct hdr *load_merge_kind(struct load_merge *merge, enum load_kind kind)
         if (sum->counts == NULL &&
             !hdr_init(sum, total->lowest, total->highest, total->significant_figures, &err))
             return NULL;
-        if (!hdr_add(sum, total, &err)) /* more values than 63 bits count */
+        if (!widen(sum, total, &err) ||
+            !hdr_add(sum, total, &err)) /* more values than 63 bits count */
             return NULL;
     }
     return sum->counts != NULL && sum->total > 0 ? sum : NULL;

@@ -139,8 +139,8 @@ static struct load_text_span trim(const char *at, size_t len)
     return (struct load_text_span){at, len};
 }
 
-bool load_message_next(const struct load_message *message, size_t *at, struct load_text_span *name,
-                       struct load_text_span *value)
+static bool next_line(const struct load_message *message, size_t *at, struct load_text_span *name,
+                      struct load_text_span *value)
 {
     const char *lines = message->headers.at;
     if (*at >= message->headers.len)
@@ -160,7 +160,7 @@ bool load_message_find(const struct load_message *message, size_t *at, const cha
 {
     struct load_text_span found;
     size_t len = strlen(name);
-    while (load_message_next(message, at, &found, value))
+    while (next_line(message, at, &found, value))
         if (found.len == len && strncasecmp(found.at, name, len) == 0)
             return true;
     return false;

@@ -35,10 +35,7 @@ struct load_message {
 /* Chunks are joined in place, so bytes is written to, and read once. false: there is no whole head
  * in it. */
 bool load_message_read(char *bytes, size_t len, struct load_message *out);
-/* Goes through the header lines; *at starts as 0. */
-bool load_message_next(const struct load_message *message, size_t *at, struct load_text_span *name,
-                       struct load_text_span *value);
-/* The next one of this name. */
+/* Goes through the header lines of this name; *at starts as 0. */
 bool load_message_find(const struct load_message *message, size_t *at, const char *name,
                        struct load_text_span *value);
 

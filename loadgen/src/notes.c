@@ -49,6 +49,11 @@ static const char *const advice[LOAD_CAUSE_COUNT] = {
                             "other failures say; all of them waited to be tried again",
 };
 
+/* Behind the words of the target. */
+static const char session_advice[] =
+    " (check user, password and database or virtual host, and that the tables, queues and "
+    "exchanges of all routes are there: they are never made)";
+
 static void add_streams(struct load_stream_troubles *sum, const struct load_stream_troubles *more)
 {
     if (more->allowed > 0 && (sum->allowed == 0 || more->allowed < sum->allowed))
@@ -69,6 +74,9 @@ void load_troubles_add(struct load_troubles *troubles, const struct load_pool *p
             memcpy(troubles->whys[i], pool->whys[i], sizeof troubles->whys[i]);
     }
     add_streams(&troubles->streams, &pool->streams);
+    troubles->deliveries.foreign += pool->deliveries.foreign;
+    troubles->deliveries.again += pool->deliveries.again;
+    troubles->deliveries.cancelled += pool->deliveries.cancelled;
 }
 
 static void add(struct load_result *result, char *note)
@@ -105,10 +113,11 @@ static void add_cause(struct load_result *result, enum load_cause cause,
         return;
     }
     BASE_AUTO_FREE char *where = address_text(refusals->address);
+    bool session = cause == LOAD_CAUSE_SESSION;
     add(result, base_str_printf("%s (%s): %" PRIu64 " requests and %" PRIu64
-                                " attempts to connect failed, the first to %s: %s",
+                                " attempts to connect failed, the first to %s: %s%s",
                                 failure, load_cause_name(cause), requests, refusals->attempts,
-                                where, what));
+                                where, what, session ? session_advice : ""));
 }
 
 static void note_streams(struct load_result *result, const struct load_stream_troubles *streams)
@@ -130,6 +139,23 @@ static void note_streams(struct load_result *result, const struct load_stream_tr
                             load_failure_name(LOAD_FAIL_PROTOCOL), malformed, streams->malformed));
 }
 
+static void note_deliveries(struct load_result *result, const struct load_delivery_troubles *met)
+{
+    if (met->foreign > 0)
+        add(result, base_str_printf("%" PRIu64 " messages were delivered that others had published "
+                                    "(with an exchange and a key, every connection's queue gets "
+                                    "what all of them publish)",
+                                    met->foreign));
+    if (met->again > 0)
+        add(result, base_str_printf("%" PRIu64 " messages were delivered again, or behind the end "
+                                    "of their request",
+                                    met->again));
+    if (met->cancelled > 0)
+        add(result, base_str_printf("the broker cancelled %" PRIu64 " consumers: look for who "
+                                    "deletes their queues",
+                                    met->cancelled));
+}
+
 void load_notes_write(struct load_result *result, const struct load_tls_spec *tls,
                       const struct load_troubles *troubles)
 {
@@ -140,6 +166,7 @@ void load_notes_write(struct load_result *result, const struct load_tls_spec *tl
         if (result->total.causes[i] > 0 || troubles->refusals[i].attempts > 0)
             add_cause(result, (enum load_cause)i, troubles);
     note_streams(result, &troubles->streams);
+    note_deliveries(result, &troubles->deliveries);
 }
 
 char *load_notes_verified(const struct load_tls_spec *tls)

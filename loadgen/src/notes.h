@@ -10,6 +10,7 @@ struct load_troubles {
     struct load_refusals refusals[LOAD_CAUSE_COUNT];
     char whys[LOAD_CAUSE_COUNT][LOAD_WHY];
     struct load_stream_troubles streams;
+    struct load_delivery_troubles deliveries;
 };
 
 void load_troubles_add(struct load_troubles *troubles, const struct load_pool *pool);

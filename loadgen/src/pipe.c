@@ -235,7 +235,7 @@ static void on_refused(void *ctx, enum load_cause cause, const char *why)
 
 /* --- the row --- */
 
-static const struct load_line_owner owner = {on_socket, on_up, on_refused};
+static const struct load_line_owner owner = {on_socket, on_up, on_refused, .drains = false};
 
 void load_pipe_init(struct load_conn *conn)
 {
@@ -292,7 +292,7 @@ bool load_pipes_init(struct load_pool *pool, const struct load_pipe_speech *spee
                                .buffer = base_calloc(BUFFER, 1)};
     pool->engine = own;
     if (spec->tls.server_name != NULL)
-        own->tls = load_tls_new(&spec->tls, spec->target_count, false, err);
+        own->tls = load_tls_new(&spec->tls, spec->target_count, load_tls_offer_of(spec), err);
     return spec->tls.server_name == NULL || own->tls != NULL;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "io/pg_late.h"
+#include "password.h"
 #include "postgres_session.h"
 
 static void pg_init(struct load_conn *head)
@@ -47,8 +48,19 @@ static void discard(void *prepared)
         return;
     for (size_t i = 0; i < queries->count; i++)
         load_pg_query_fini(&queries->list[i]);
+    load_password_wipe(&queries->password);
     free(queries->list);
     free(queries);
+}
+
+static bool fill(struct load_pg_queries *queries, const struct load_spec *spec,
+                 struct base_error *err)
+{
+    for (size_t i = 0; i < spec->route_count; i++)
+        if (!load_pg_query_build(&queries->list[i], &spec->routes[i], i, err))
+            return false;
+    return !load_password_given(spec) || load_password_read(spec, &queries->password, err) ||
+           base_fail_context(err, "PostgreSQL's password");
 }
 
 static bool prepare(const struct load_spec *spec, void **prepared, struct base_error *err)
@@ -58,11 +70,10 @@ static bool prepare(const struct load_spec *spec, void **prepared, struct base_e
     struct load_pg_queries *queries = base_calloc(1, sizeof *queries);
     queries->count = spec->route_count;
     queries->list = base_calloc(spec->route_count, sizeof *queries->list);
-    for (size_t i = 0; i < spec->route_count; i++) {
-        if (!load_pg_query_build(&queries->list[i], &spec->routes[i], i, err)) {
-            discard(queries);
-            return false;
-        }
+    base_buf_init(&queries->password, LOAD_PASSWORD_MOST);
+    if (!fill(queries, spec, err)) {
+        discard(queries);
+        return false;
     }
     *prepared = queries;
     return true;

@@ -5,8 +5,9 @@
  * parameters, and a Sync behind it, so that each is a transaction of its own and an error is nobody
  * else's.
  *
- * Design notes. A password comes from where libpq looks for one (PGPASSWORD, PGPASSFILE,
- * ~/.pgpass), never from the spec, and so lies in no plan and no report.
+ * Design notes. A password comes from the file or the variable that the spec names, or from where
+ * libpq looks for one (PGPASSWORD, PGPASSFILE, ~/.pgpass), never from the spec itself, and so lies
+ * in no plan and no report.
  *
  * A statement that cannot be prepared is no request that failed but a session that cannot be
  * opened: the connection is refused (LOAD_CAUSE_SESSION), as with a wrong password, and the

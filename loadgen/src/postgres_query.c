@@ -24,10 +24,12 @@ static bool check(const struct load_route *route, struct base_error *err)
         return base_fail(err, BASE_INVALID, "route \"%s\": headers and a body's file are for HTTP",
                          route->name);
     if (has_field(route->body))
-        return base_fail(err, BASE_INVALID,
-                         "route \"%s\": the statement is prepared once, so that {{fields}} cannot "
-                         "stand in it: write $1 there, and the field as its parameter (--param)",
-                         route->name);
+        return base_fail(
+            err, BASE_INVALID,
+            "route \"%s\": the statement is prepared once, so that {{fields}} cannot "
+            "stand in it: write $1 there, and the field as its parameter (--param; in a "
+            "scenario params)",
+            route->name);
     if (route->param_count > LOAD_PG_PARAMS_MAX)
         return base_fail(err, BASE_INVALID, "route \"%s\": more than %d parameters", route->name,
                          LOAD_PG_PARAMS_MAX);

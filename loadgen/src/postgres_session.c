@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "io/pg_late.h"
 
-enum { KEYWORDS = 12 };
+enum { KEYWORDS = 13 };
 
 #define TO(state) (1U << LOAD_PG_##state)
 static const unsigned moves[LOAD_PG_STATES] = {
@@ -356,8 +356,10 @@ static void ignore_notice(void *ctx, const PGresult *result)
     (void)result; /* the library would print it */
 }
 
-static PGconn *connect_to(const struct load_spec *spec, const struct load_address *address)
+static PGconn *connect_to(const struct load_pg *s, const struct load_address *address)
 {
+    const struct load_spec *spec = s->wire.pool->spec;
+    const struct base_buf *password = &s->own->queries->password;
     const struct load_tls_spec *tls = &spec->tls;
     char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "";
     (void)getnameinfo(load_address_any(address), address->len, host, sizeof host, port, sizeof port,
@@ -367,17 +369,12 @@ static PGconn *connect_to(const struct load_spec *spec, const struct load_addres
                                                 : "verify-full";
     const char *const words[KEYWORDS][2] = {
         {"hostaddr", host}, /* no name is looked up, but passwords and certificates belong to one */
-        {"host", spec->host},
-        {"port", port},
-        {"user", spec->user},
-        {"dbname", spec->database},
-        {"application_name", "squall-load"},
-        {"client_encoding", "UTF8"},
-        {"gssencmode", "disable"},
-        {"sslmode", mode},
-        {"sslrootcert", tls->ca_file},
-        {"sslcert", tls->cert_file},
-        {"sslkey", tls->key_file},
+        {"host", spec->host},        {"port", port},
+        {"user", spec->user},        {"password", password->len > 0 ? password->data : NULL},
+        {"dbname", spec->database},  {"application_name", "squall-load"},
+        {"client_encoding", "UTF8"}, {"gssencmode", "disable"},
+        {"sslmode", mode},           {"sslrootcert", tls->ca_file},
+        {"sslcert", tls->cert_file}, {"sslkey", tls->key_file},
     };
     const char *keys[KEYWORDS + 1] = {NULL}, *values[KEYWORDS + 1] = {NULL};
     for (size_t i = 0; i < KEYWORDS; i++) {
@@ -396,7 +393,7 @@ void load_pg_open(struct load_pg *s)
     s->ended = s->failed = false;
     s->why[0] = '\0';
     s->opened_at = base_mono_now().ns;
-    s->pg = connect_to(pool->spec, s->wire.places[0].head.address);
+    s->pg = connect_to(s, s->wire.places[0].head.address);
     if (s->pg == NULL)
         abort(); /* as base_calloc */
     (void)PQsetNoticeReceiver(s->pg, ignore_notice, NULL);

@@ -16,6 +16,7 @@ enum { LOAD_PG_WHY = 240 };
 struct load_pg_queries {
     size_t count;
     struct load_pg_query *list;
+    struct base_buf password; /* empty: libpq looks for one itself */
 };
 
 struct load_pg;

@@ -6,10 +6,10 @@
 
 #include "amqp_session.h"
 #include "base/cleanup.h"
-#include "base/secret.h"
 #include "base/text.h"
+#include "password.h"
 
-enum { SECRET_MOST = 4096, START_MOST = 8192, QUESTIONS_MOST = 1 << 20 };
+enum { PROBE_MOST = 4096, START_MOST = 8192, QUESTIONS_MOST = 1 << 20 };
 
 static void discard(void *prepared)
 {
@@ -30,18 +30,21 @@ static void discard(void *prepared)
 static bool introduce(struct load_amqp_plan *plan, const struct load_spec *spec,
                       struct base_error *err)
 {
-    BASE_AUTO_BUF struct base_buf secret;
-    base_buf_init(&secret, SECRET_MOST);
-    if (spec->user != NULL && spec->password_file == NULL)
+    bool given = load_password_given(spec);
+    struct base_buf secret;
+    if (spec->user != NULL && !given)
         return base_fail(err, BASE_INVALID,
                          "user \"%s\" needs a password: put it into a file and name that "
-                         "(--password-file)",
+                         "(--password-file; in a scenario passwordFile)",
                          spec->user);
-    if (spec->password_file != NULL && !base_secret_read(spec->password_file, &secret, err))
+    base_buf_init(&secret, LOAD_PASSWORD_MOST);
+    if (given && !load_password_read(spec, &secret, err)) {
+        load_password_wipe(&secret);
         return base_fail_context(err, "the broker's password");
+    }
     bool put = load_amqp_put_start_ok(&plan->start_ok, spec->user != NULL ? spec->user : "guest",
-                                      spec->password_file != NULL ? secret.data : "guest");
-    explicit_bzero(secret.data, secret.len);
+                                      given ? secret.data : "guest");
+    load_password_wipe(&secret);
     return put || base_fail(err, BASE_LIMIT, "the broker's user or password is too long");
 }
 
@@ -52,7 +55,8 @@ static bool put_questions(struct load_amqp_plan *plan, struct base_error *err)
     for (size_t i = 0; i < plan->count; i++) {
         const struct load_amqp_message *message = &plan->messages[i];
         publishes = publishes || !message->gets;
-        bool asks = message->gets || message->exchange[0] != '\0';
+        plan->consumes = plan->consumes || message->consumes;
+        bool asks = message->gets || (!message->consumes && message->exchange[0] != '\0');
         if (message->gets)
             put = put && load_amqp_put_queue_exists(&plan->questions, message->queue);
         else if (asks)
@@ -69,7 +73,7 @@ static bool put_questions(struct load_amqp_plan *plan, struct base_error *err)
 static bool fill(struct load_amqp_plan *plan, const struct load_spec *spec, struct base_error *err)
 {
     BASE_AUTO_BUF struct base_buf probe;
-    base_buf_init(&probe, SECRET_MOST);
+    base_buf_init(&probe, PROBE_MOST);
     plan->vhost = base_str_dup(spec->database != NULL ? spec->database : "/");
     if (!load_amqp_put_open(&probe, plan->vhost))
         return base_fail(err, BASE_INVALID, "the virtual host's name is too long");
@@ -108,6 +112,12 @@ static void pool_fini(struct load_pool *pool)
     load_pipes_fini(pool);
 }
 
+static void abort_request(struct load_conn *conn, int64_t now)
+{
+    load_amqp_overdue(load_place_of(conn));
+    load_pipe_abort(conn, now);
+}
+
 const struct load_driver load_amqp_driver = {
     .name = "amqp",
     .conn_size = sizeof(struct load_place),
@@ -119,6 +129,6 @@ const struct load_driver load_amqp_driver = {
     .init = load_pipe_init,
     .open = load_pipe_open,
     .send = load_pipe_send,
-    .abort = load_pipe_abort,
+    .abort = abort_request,
     .fini = load_pipe_fini,
 };

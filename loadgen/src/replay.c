@@ -52,7 +52,7 @@ static bool keep(struct load_replay_reader *reader, int64_t at, struct base_erro
     if (replay->count == 0)
         reader->first = at;
     int64_t after = at - reader->first;
-    if (after < 0 || (replay->count > 0 && after < replay->at[replay->count - 1]))
+    if (replay->count > 0 && after < replay->at[replay->count - 1])
         return base_fail(err, BASE_INVALID,
                          "line %zu: %s lies before the timestamp above it: sort the file",
                          reader->line, reader->text);

@@ -19,6 +19,7 @@
 static const struct dur_ns lead = {5 * BASE_NS_PER_MS};
 
 enum stage { WARMING, RUNNING, OVER };
+enum teardown { UNSAID, HERE, ELSEWHERE };
 
 struct load_run {
     struct io_loop *loop;
@@ -29,8 +30,9 @@ struct load_run {
     const struct load_driver *driver;
     void *prepared;               /* by the driver */
     struct load_program *program; /* NULL: no flows */
-    bool tearing;                 /* down: teardown was asked for */
-    bool may_tear;                /* nobody is left who needs what setup made */
+    enum teardown teardown;       /* whose it is */
+    bool tearing;                 /* down: it was asked for */
+    bool ended;                   /* on_ended was called */
     struct load_address *addresses;
     struct load_address *sources;
     struct load_worker *workers;
@@ -126,7 +128,7 @@ static void order_phase(struct load_run *run, const struct load_segment *segment
     }
 }
 
-/* The first worker's business; the others have ended. */
+/* The first worker's business; all of them have ended. */
 static void order_teardown(struct load_run *run)
 {
     struct load_worker *worker = &run->workers[0];
@@ -170,15 +172,10 @@ static void fail_run(struct load_run *run, const struct base_error *err)
     run->events.on_error(run->events.ctx, err);
 }
 
-/* Intervals end at multiples from the start, however late a tick was. */
 static void set_tick(struct load_run *run)
 {
-    int64_t since = base_mono_sub(base_mono_now(), run->start).ns;
-    int64_t length = run->spec->interval.ns;
-    int64_t left = since < 0 ? length - since : length - since % length;
-    if (left < length / 10) /* the last tick was a little early, or very late */
-        left += length;
-    io_timer_start(&run->tick, (struct dur_ns){left});
+    struct dur_ns since = base_mono_sub(base_mono_now(), run->start);
+    io_timer_start(&run->tick, load_collector_left(since, run->spec->interval));
 }
 
 static bool begin_at(struct load_run *run, struct mono_ns mono, struct wall_ns wall,
@@ -328,6 +325,20 @@ static void finish(struct load_run *run)
     run->events.on_finished(run->events.ctx);
 }
 
+/* No request will end any more: what is left is to tear down, or to hear who does it. */
+static void end_load(struct load_run *run)
+{
+    if (run->program == NULL || run->teardown == ELSEWHERE || (run->tearing && is_torn(run))) {
+        finish(run);
+    } else if (run->teardown == HERE && !run->tearing) {
+        run->tearing = true;
+        order_teardown(run);
+    } else if (run->teardown == UNSAID && !run->ended) {
+        run->ended = true;
+        run->events.on_ended(run->events.ctx);
+    }
+}
+
 static void on_wake(void *ctx)
 {
     struct load_run *run = ctx;
@@ -346,13 +357,7 @@ static void on_wake(void *ctx)
     }
     if (!all_report(run, offsetof(struct load_mailbox, done)))
         return;
-    if (run->program != NULL && !run->tearing) {
-        run->tearing = run->may_tear;
-        if (run->tearing)
-            order_teardown(run);
-    } else if (run->program == NULL || is_torn(run)) {
-        finish(run);
-    }
+    end_load(run);
 }
 
 /* --- beginning --- */
@@ -415,8 +420,10 @@ static bool prepare(struct load_run *run, struct base_error *err)
         run->program = load_run_program(spec, run->share, err);
         if (run->program == NULL)
             return false;
-        run->may_tear = run->share.of == 1 || run->share.index > 0 ||
-                        !load_program_has(run->program, LOAD_PART_TEARDOWN);
+        if (!load_program_has(run->program, LOAD_PART_TEARDOWN))
+            run->teardown = ELSEWHERE;
+        else if (run->share.of == 1)
+            run->teardown = HERE;
     }
     for (size_t i = 0; i < spec->target_count; i++) {
         run->addresses[i].number = i;
@@ -529,9 +536,11 @@ bool load_run_inherit(struct load_run *run, const json_t *bequest, struct base_e
     return load_program_inherit(run->program, bequest, err);
 }
 
-void load_run_teardown(struct load_run *run)
+void load_run_teardown(struct load_run *run, bool here)
 {
-    run->may_tear = true;
+    if (run->teardown != UNSAID)
+        return;
+    run->teardown = here ? HERE : ELSEWHERE;
     if (run->stage != OVER)
         io_wake_send(&run->wake);
 }
@@ -581,7 +590,10 @@ void load_run_expose(struct load_run *run)
 
 bool load_run_metrics(const struct load_run *run, struct base_buf *out)
 {
-    return load_exposition_write(&run->collector, out);
+    const struct load_collector *c = &run->collector;
+    const struct load_exposed exposed = {
+        .phases = c->phases, .routes = c->routes, .cells = &c->counts, .total = &c->result.total};
+    return load_exposition_write(&exposed, out);
 }
 
 void load_run_free(struct load_run *run)

@@ -3,8 +3,11 @@
 
 #include <inttypes.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "worker_flow.h"
+
+static const size_t undone_max = 4096;
 
 struct load_program *load_run_program(const struct load_spec *spec, struct load_share share,
                                       struct base_error *err)
@@ -16,15 +19,35 @@ struct load_program *load_run_program(const struct load_spec *spec, struct load_
     return program;
 }
 
+/* "; " and what became of the teardown of what a failed setup had made. */
+static void say_undone(const struct load_once *once, struct base_buf *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < once->result_count; i++) {
+        const struct load_once_result *one = &once->results[i];
+        bool teardown = base_str_eq(one->part, "teardown");
+        if (teardown && !any)
+            base_buf_str(out, "; what it had set up has been torn down");
+        any = any || teardown;
+        if (teardown && !one->ok)
+            base_buf_printf(out, ", but for %s.%s (%s)", one->flow, one->step, one->why);
+    }
+}
+
 bool load_run_set_up(const struct load_worker *first, struct base_error *err)
 {
     const struct load_once *once = &first->flows->once;
+    const struct load_once_result *failed = once->results;
     if (!once->failed)
         return true;
-    const struct load_once_result *last = &once->results[once->result_count - 1];
+    BASE_AUTO_BUF struct base_buf undone;
+    base_buf_init(&undone, undone_max);
+    while (failed->ok) /* one has: the last of setup, before those of teardown */
+        failed++;
+    say_undone(once, &undone);
     return base_fail(err, BASE_UNAVAILABLE,
-                     "the setup of flow \"%s\" failed at its step \"%s\": %s", last->flow,
-                     last->step, last->why);
+                     "the setup of flow \"%s\" failed at its step \"%s\": %s%s", failed->flow,
+                     failed->step, failed->why, undone.data);
 }
 
 uint64_t load_run_begun(const struct load_spec *spec, const struct load_shard *counts)

@@ -75,7 +75,7 @@ bool load_stream_pool_init(struct load_pool *pool, const void *prepared, struct 
     pool->engine = own;
     copy_patched(own);
     if (spec->tls.server_name != NULL)
-        own->tls = load_tls_new(&spec->tls, spec->target_count, false, err);
+        own->tls = load_tls_new(&spec->tls, spec->target_count, load_tls_offer_of(spec), err);
     return spec->tls.server_name == NULL || own->tls != NULL;
 }
 

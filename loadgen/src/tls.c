@@ -159,10 +159,23 @@ static bool load_identity(SSL_CTX *context, const struct load_tls_spec *spec,
     return true; /* that they belong together has been checked by the call above */
 }
 
-static bool configure(struct load_tls *tls, bool http2, struct base_error *err)
+enum load_tls_offer load_tls_offer_of(const struct load_spec *spec)
 {
-    static const unsigned char offer[] = "\x02h2\x08http/1.1";
-    const unsigned skip = http2 ? 0 : 3;
+    if (spec->protocol != LOAD_SPEECH_HTTP)
+        return LOAD_TLS_OFFERS_NOTHING;
+    return spec->http2 ? LOAD_TLS_OFFERS_HTTP2 : LOAD_TLS_OFFERS_HTTP1;
+}
+
+static void make_offer(SSL_CTX *context, enum load_tls_offer offer)
+{
+    static const unsigned char names[] = "\x02h2\x08http/1.1";
+    const unsigned skip = offer == LOAD_TLS_OFFERS_HTTP2 ? 0 : 3;
+    if (offer != LOAD_TLS_OFFERS_NOTHING)
+        (void)SSL_CTX_set_alpn_protos(context, names + skip, sizeof names - 1 - skip);
+}
+
+static bool configure(struct load_tls *tls, enum load_tls_offer offer, struct base_error *err)
+{
     ERR_clear_error();
     tls->context = SSL_CTX_new(TLS_client_method());
     if (tls->context == NULL)
@@ -175,18 +188,18 @@ static bool configure(struct load_tls *tls, bool http2, struct base_error *err)
     SSL_CTX_set_session_cache_mode(tls->context,
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(tls->context, on_session);
-    (void)SSL_CTX_set_alpn_protos(tls->context, offer + skip, sizeof offer - 1 - skip);
+    make_offer(tls->context, offer);
     return load_trust(tls->context, tls->spec, err) && load_identity(tls->context, tls->spec, err);
 }
 
-struct load_tls *load_tls_new(const struct load_tls_spec *spec, size_t addresses, bool http2,
-                              struct base_error *err)
+struct load_tls *load_tls_new(const struct load_tls_spec *spec, size_t addresses,
+                              enum load_tls_offer offer, struct base_error *err)
 {
     struct load_tls *tls = base_calloc(1, sizeof *tls);
     tls->spec = spec;
     tls->addresses = addresses;
     tls->sessions = base_calloc(addresses, sizeof(SSL_SESSION *));
-    bool good = configure(tls, http2, err);
+    bool good = configure(tls, offer, err);
     ERR_clear_error();
     if (good)
         return tls;

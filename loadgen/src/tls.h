@@ -28,10 +28,18 @@ enum load_tls_step {
     LOAD_TLS_ENDED   /* the connection itself ended */
 };
 
-/* spec must outlive it. http2 is offered beside HTTP/1.1, for a target that has it not to say so.
- * NULL with err: BASE_INVALID for files that cannot be used. */
-struct load_tls *load_tls_new(const struct load_tls_spec *spec, size_t addresses, bool http2,
-                              struct base_error *err);
+/* What is offered by ALPN (RFC 7301). */
+enum load_tls_offer {
+    LOAD_TLS_OFFERS_NOTHING, /* what is spoken has no name there: a server that knows only others
+                                may refuse the handshake (section 3.2) */
+    LOAD_TLS_OFFERS_HTTP1,
+    LOAD_TLS_OFFERS_HTTP2 /* beside HTTP/1.1, for a target that has it not to say so */
+};
+enum load_tls_offer load_tls_offer_of(const struct load_spec *spec);
+
+/* spec must outlive it. NULL with err: BASE_INVALID for files that cannot be used. */
+struct load_tls *load_tls_new(const struct load_tls_spec *spec, size_t addresses,
+                              enum load_tls_offer offer, struct base_error *err);
 void load_tls_free(struct load_tls *tls); /* accepts NULL; after its connections */
 /* Adds what happened so far to out, which is for one run. */
 void load_tls_count(const struct load_tls *tls, struct load_tls_result *out);

@@ -29,9 +29,9 @@ struct load_user {
     int64_t ready; /* ns after the start; thinking only */
     uint64_t left; /* iterations of his own */
     uint64_t begun;
+    uint32_t number;
     struct base_rng thinks;
     struct base_rng picks;
-    uint32_t number;
 };
 
 struct load_users {

@@ -8,6 +8,7 @@
 
 struct load_watch {
     struct load_watches *of;
+    void *owner;
     struct io_watch watch;
     int fd;
     unsigned wanted;     /* by its owner */
@@ -26,7 +27,7 @@ static void on_ready(void *ctx, unsigned events)
     if (watch->wanted == 0)
         register_for(watch, 0);
     else
-        watch->of->on_ready(watch->of->ctx, watch->fd, events);
+        watch->of->on_ready(watch->owner, watch->fd, events);
 }
 
 static void make_room(struct load_watches *watches, size_t count)
@@ -39,14 +40,19 @@ static void make_room(struct load_watches *watches, size_t count)
     watches->room = room;
 }
 
-static struct load_watch *watch_of(struct load_watches *watches, int fd)
+static struct load_watch *watch_of(struct load_watches *watches, int fd, void *owner)
 {
     size_t at = (size_t)fd;
     if (at >= watches->room)
         make_room(watches, at + 1);
+    /* libcurl closes the descriptors of its resolver without saying so: the same number is then
+     * another file, which the kernel was not told to watch. */
+    if (watches->list[at] != NULL && watches->list[at]->owner != owner)
+        load_watches_forget(watches, fd);
     if (watches->list[at] == NULL) {
         struct load_watch *watch = base_calloc(1, sizeof *watch);
         watch->of = watches;
+        watch->owner = owner;
         watch->fd = fd;
         io_watch_init(&watch->watch, watches->loop, fd, on_ready, watch);
         watches->list[at] = watch;
@@ -54,9 +60,9 @@ static struct load_watch *watch_of(struct load_watches *watches, int fd)
     return watches->list[at];
 }
 
-void load_watches_set(struct load_watches *watches, int fd, unsigned events)
+void load_watches_set(struct load_watches *watches, int fd, void *owner, unsigned events)
 {
-    struct load_watch *watch = watch_of(watches, fd);
+    struct load_watch *watch = watch_of(watches, fd, owner);
     watch->wanted = events;
     if (events != 0)
         register_for(watch, events);

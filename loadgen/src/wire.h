@@ -29,7 +29,7 @@ struct load_place {
     int64_t first_at; /* bytes of the response came first; 0: none yet */
     bool offered;     /* the worker has it, without a request */
     bool busy;        /* under way */
-    bool refused;     /* the engine's */
+    uint8_t marks;    /* the engine's */
 };
 
 struct load_wire {

@@ -10,6 +10,7 @@ enum {
 };
 
 static const int64_t coarse_alarm = 5 * BASE_NS_PER_MS;
+static const int64_t spin_for = 50 * BASE_NS_PER_US;
 /* What waited in line until shortly before it would have been given up is sent late, and would be
  * cut off as if the target had not answered. */
 static const int64_t drain_grace = BASE_NS_PER_S;
@@ -283,6 +284,24 @@ static int64_t last_moment(const struct load_worker *w)
     return w->draining ? w->end + w->spec->timeout.ns + drain_grace : w->end;
 }
 
+/* Whether nothing is waited for but the time. */
+static inline bool may_spin(const struct load_worker *w)
+{
+    return w->spec->spin && w->pending && !w->coarse && TAILQ_EMPTY(&w->in_flight);
+}
+
+/* A timer is late by what it takes to wake. What this costs is no sign of a thread that has too
+ * much to do, so it is left out of its account. */
+static int64_t spin(struct load_worker *w, int64_t now)
+{
+    int64_t before = load_worker_cpu();
+    while (now < w->alarm_at && may_spin(w))
+        now = base_mono_now().ns;
+    w->cpu_mark += load_worker_cpu() - before;
+    w->woke_at = w->seen_at = now;
+    return now;
+}
+
 /* While every connection is busy a due request can only wait in line, so the alarm may be coarse:
  * setting a timer for each arrival then costs a tenth of all work (the interrupt, most of it). The
  * connection that gets free next fetches what has become due (on_ready). */
@@ -295,7 +314,7 @@ static void set_alarm(struct load_worker *w, int64_t now)
     if (!w->pending && at > last_moment(w))
         at = last_moment(w);
     w->alarm_at = at;
-    io_alarm_set(&w->alarm, (struct mono_ns){at});
+    io_alarm_set(&w->alarm, (struct mono_ns){may_spin(w) ? at - spin_for : at});
 }
 
 static inline bool is_due(const struct load_worker *w, int64_t at)
@@ -419,6 +438,8 @@ static void on_alarm(void *ctx)
     if (w->over)
         return;
     int64_t now = base_mono_now().ns;
+    if (now < w->alarm_at)
+        now = spin(w, now);
     if (next_at(w) != INT64_MAX)
         now = dispatch(w, now, INT64_MAX);
     if (!w->pending && now >= last_moment(w)) {
@@ -460,6 +481,8 @@ static void on_ready(void *ctx, struct load_conn *conn, int64_t now)
     bool due_now = w->prompt && is_due(w, now);
     if (!w->coarse && !due_now && w->waiting.count == 0) {
         TAILQ_INSERT_TAIL(&w->free_conns, conn, link);
+        if (__builtin_expect(may_spin(w), 0))
+            set_alarm(w, now);
         return;
     }
     now = dispatch(w, now, INT64_MAX);

@@ -111,7 +111,7 @@ struct load_worker_setup {
     const struct load_address *addresses; /* one a target */
     const struct load_address *sources;   /* NULL when there are none */
     uint32_t index;
-    bool once;      /* it does the setup and teardown of flows */
+    bool once;      /* it does the setup of flows */
     uint32_t share; /* of the schedule: its arrivals' numbers modulo shares */
     uint32_t shares;
     uint32_t first; /* number of its first connection over all workers */

@@ -17,6 +17,8 @@ void load_worker_send(struct load_worker *worker, struct load_conn *conn, int64_
 void load_worker_free(struct load_worker *worker, struct load_conn *conn);
 /* The phase in force at a moment. */
 uint32_t load_worker_phase(const struct load_worker *worker, int64_t intended);
+/* CPU time of the calling thread, ns. */
+int64_t load_worker_cpu(void);
 /* Raises a flag of the mailbox and wakes the reader. */
 void load_worker_report(struct load_worker *worker, bool *what);
 

@@ -31,12 +31,16 @@ struct load_once {
     size_t result_count;
     void (*on_ready)(void *ctx, struct load_conn *conn,
                      int64_t now); /* of the load; kept meanwhile */
-    bool failed;                   /* setup has: no load, and nothing to tear down */
+    bool failed;                   /* setup has, or was given up: no load */
+    bool undoing;  /* so what it made is torn down, before anybody hears that it failed */
+    bool torn;     /* the teardown has begun; there is no second one */
+    uint32_t made; /* flows, from the first, whose setup has made something */
+    bool half;     /* the last of those was not set up to its end */
 };
 
 struct load_flows {
     struct load_program *program; /* all workers' */
-    bool first;                   /* it does setup and teardown */
+    bool first;                   /* it does setup */
     struct load_passages passages;
     struct load_passage **heap; /* those who pause, the first to be ready on top */
     size_t pausing;
@@ -90,7 +94,8 @@ void load_once_refused(struct load_worker *worker); /* none can be made */
 void load_once_ended(struct load_worker *worker, struct load_conn *conn,
                      const struct load_outcome *outcome);
 void load_once_timer(void *ctx); /* the worker */
-/* The load begins whatever setup has come to: a stop came first. */
+/* The load begins whatever setup has come to: a stop came first. What it made is left to
+ * LOAD_PART_TEARDOWN. */
 void load_once_abandon(struct load_worker *worker);
 
 static inline bool load_once_is(const struct load_due *due)

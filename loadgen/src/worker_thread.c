@@ -22,7 +22,7 @@ static const int nice_level = -10;
 /* Lets a lost first SYN (sent again after 1 s: RFC 6298) be answered. */
 static const int64_t connect_limit = 3 * BASE_NS_PER_S;
 
-static int64_t thread_cpu_now(void)
+int64_t load_worker_cpu(void)
 {
     struct timespec t = {0};
     (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -45,7 +45,7 @@ static int64_t thread_waited(const struct load_worker *w)
 
 static void obey_go(struct load_worker *w, int64_t start)
 {
-    w->cpu_mark = thread_cpu_now();
+    w->cpu_mark = load_worker_cpu();
     w->waited_mark = thread_waited(w);
     w->span_mark = base_mono_now().ns;
     load_worker_go(w, start);
@@ -53,7 +53,7 @@ static void obey_go(struct load_worker *w, int64_t start)
 
 static void close_account(struct load_worker *w)
 {
-    int64_t cpu = thread_cpu_now();
+    int64_t cpu = load_worker_cpu();
     int64_t now = base_mono_now().ns;
     struct load_shard *shard = load_worker_shard(w);
     int64_t waited = thread_waited(w);
@@ -215,7 +215,7 @@ static bool setup_loop(struct load_worker *w, const struct load_worker_setup *se
                        struct base_error *err)
 {
     uint32_t routes = load_spec_routes(setup->spec);
-    w->loop = io_loop_new(err);
+    w->loop = io_loop_new_direct(err);
     if (w->loop == NULL || !io_wake_init(&w->wake, w->loop, on_wake, w, err) ||
         !load_shard_init(&w->shards[0], routes, err) ||
         !load_shard_init(&w->shards[1], routes, err))

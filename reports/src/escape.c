@@ -4,30 +4,19 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static const char replacement[] = "\xef\xbf\xbd";
 
-/* Length of the UTF-8 sequence at text, 0 when it is none (RFC 3629: no overlong forms, no
- * surrogates, at most U+10FFFF). */
-static size_t utf8_length(const unsigned char *text, uint32_t *code)
+/* Of a whole sequence of that length: the first byte has as many ones in front as there are bytes,
+ * each other one six bits. */
+static uint32_t code_of(const char *text, size_t len)
 {
-    static const struct {
-        unsigned char mask, lead;
-        uint32_t least;
-    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-    for (size_t n = 0; n < sizeof forms / sizeof forms[0]; n++) {
-        if ((text[0] & forms[n].mask) != forms[n].lead)
-            continue;
-        uint32_t value = text[0] & (unsigned char)~forms[n].mask;
-        for (size_t i = 1; i <= n; i++) {
-            if ((text[i] & 0xc0) != 0x80)
-                return 0;
-            value = value << 6 | (text[i] & 0x3fU);
-        }
-        bool surrogate = value >= 0xd800 && value <= 0xdfff;
-        *code = value;
-        return value < forms[n].least || value > 0x10ffff || surrogate ? 0 : n + 1;
-    }
-    return 0;
+    const unsigned char *at = (const unsigned char *)text;
+    uint32_t code = len == 1 ? at[0] : at[0] & (0x7fU >> len);
+    for (size_t i = 1; i < len; i++)
+        code = code << 6 | (at[i] & 0x3fU);
+    return code;
 }
 
 /* XML 1.0, production 2; U+007F and the C1 controls are legal there but shown by nobody. Controls
@@ -44,18 +33,17 @@ static bool shown(uint32_t code)
 static void each_character(struct base_buf *out, const char *text, size_t max_chars,
                            void (*put)(struct base_buf *out, const char *bytes, size_t len))
 {
-    const unsigned char *at = (const unsigned char *)(text == NULL ? "" : text);
+    const char *at = text == NULL ? "" : text;
     for (size_t chars = 0; *at != '\0'; chars++) {
         if (chars == max_chars) {
             put(out, "...", 3);
             return;
         }
-        uint32_t code = 0;
-        size_t len = utf8_length(at, &code);
-        if (len == 0 || !shown(code))
+        size_t len = base_utf8_len(at);
+        if (len == 0 || !shown(code_of(at, len)))
             put(out, replacement, sizeof replacement - 1);
         else
-            put(out, (const char *)at, len);
+            put(out, at, len);
         at += len == 0 ? 1 : len;
     }
 }

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules between the fields of a scenario that hold on any platform. */
-#include <arpa/inet.h>
 #include <inttypes.h>
-#include <math.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +8,11 @@
 #include "base/text.h"
 #include "buckets.h"
 #include "check_gates.h"
+#include "check_kinds.h"
 #include "check_load.h"
+#include "check_ramp.h"
 #include "check_stores.h"
 #include "decode.h"
-#include "fields.h"
-#include "intensity.h"
 #include "phases.h"
 #include "reporter.h"
 
@@ -37,9 +33,10 @@ static void check_target(struct scn_reporter *reporter)
                     scheme->prefix, first->prefix);
     }
     scn_at(reporter, "spec.target.tls");
-    if (!first->tls && scn_scenario_has(reporter->scenario, "spec.target.tls"))
-        scn_say(reporter, "makes sense only with urls that begin with https://, rediss:// or "
-                          "tls://");
+    if (!scn_load_secure(reporter->scenario) &&
+        scn_scenario_has(reporter->scenario, "spec.target.tls"))
+        scn_say(reporter, "makes sense only with urls that begin with https://, rediss://, tls://, "
+                          "amqps:// or postgres://");
     if ((tls->cert_file == NULL) != (tls->key_file == NULL))
         scn_say(reporter, "certFile and keyFile belong together, expected both");
     if (tls->ca_file != NULL && tls->verify == SCN_VERIFY_NONE)
@@ -64,6 +61,7 @@ static void check_load(struct scn_reporter *reporter)
                 load->threads, load->connections);
     }
     scn_check_arrivals(reporter);
+    scn_check_login(reporter);
     scn_check_flows(reporter);
 }
 
@@ -96,16 +94,6 @@ static void check_fault_end(struct scn_reporter *reporter, const struct scn_faul
             end, waits ? " when all that is waited for takes as long as it may" : "", duration);
 }
 
-static void check_partition(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
-{
-    for (size_t k = 0; k < fault->partition.from_count; k++) {
-        if (!base_str_eq(fault->partition.from[k], fault->service))
-            continue;
-        scn_at(reporter, "spec.faults[%zu].partition.from[%zu]", i, k);
-        scn_say(reporter, "\"%s\" is the target itself, expected other services", fault->service);
-    }
-}
-
 static void check_after(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
 {
     const struct scn_scenario *scenario = reporter->scenario;
@@ -126,22 +114,11 @@ static void check_after(struct scn_reporter *reporter, const struct scn_fault *f
 
 static void check_times(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
 {
-    bool repeats = fault->repeat.times > 0;
-    bool ramps = fault->ramp.steps > 0;
-    if (repeats && fault->repeat.every.ns <= fault->duration.ns) {
+    if (fault->repeat.times > 0 && fault->repeat.every.ns <= fault->duration.ns) {
         scn_at(reporter, "spec.faults[%zu].repeat.every", i);
         scn_say(reporter, "not longer than \"for\", expected a pause in which recovery is seen");
     }
-    scn_at(reporter, "spec.faults[%zu].ramp", i);
-    if (ramps && repeats)
-        scn_say(reporter, "beside \"repeat\", expected one of them");
-    else if (ramps && !scn_can_grow(fault->kind))
-        scn_say(reporter, "this kind of fault has nothing that could grow");
-    else if (ramps && fault->duration.ns < fault->ramp.steps * BASE_NS_PER_S)
-        scn_say(reporter,
-                "%" PRId64 " steps in less than as many seconds, expected at least 1s for "
-                "each, which applying and measuring it takes",
-                fault->ramp.steps);
+    scn_check_ramp(reporter, i);
 }
 
 static void check_track(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
@@ -167,197 +144,25 @@ static void check_breakable(struct scn_reporter *reporter)
                           "(target: {kind: sandbox})");
 }
 
-/* The agent measures a rate by at most some thousand requests: less it would refuse, but only after
- * the load has begun. A ramp begins with one step of the whole. */
-static void check_app(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+static void check_where(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
 {
-    double steps = fault->ramp.steps > 0 ? (double)fault->ramp.steps : 1.0;
-    double least = fault->app.error_rate / steps;
-    scn_at(reporter, "spec.faults[%zu].app", i);
-    if (fault->app.error_rate <= 0 && fault->app.latency.ns == 0)
-        scn_say(reporter, "does nothing, expected errorRate, latency or both");
-    scn_at(reporter, "spec.faults[%zu].app.errorRate", i);
-    if (least > 0 && least < 0.01 - 1e-9)
-        scn_say(reporter, "%.3g%% of the requests%s cannot be measured, expected 1%% or more",
-                least * 100, steps > 1 ? " (the first step of the ramp)" : "");
+    const struct topo_where *where = &fault->where;
+    bool some = where->zone != NULL || where->node != NULL || where->namespace != NULL ||
+                where->label_count > 0;
+    scn_at(reporter, "spec.faults[%zu].where", i);
+    if (!some && scn_scenario_has(reporter->scenario, reporter->path))
+        scn_say(reporter, "says nothing, expected zone, node, namespace or labels");
 }
 
-static void check_kill(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+static void check_select(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
 {
-    char path[SCN_PATH_LEN];
-    scn_at(reporter, "spec.faults[%zu].kill.signal", i);
-    (void)snprintf(path, sizeof path, "%s", reporter->path);
-    bool given = scn_scenario_has(reporter->scenario, path);
-    scn_at(reporter, "spec.faults[%zu].kill.grace", i);
-    if (fault->kill.grace.ns > 0 && given && fault->kill.signal == SIGKILL)
-        scn_say(reporter, "does nothing, expected another signal than SIGKILL with it");
-    if (fault->kill.grace.ns > 0 && fault->kill.grace.ns >= fault->duration.ns)
-        scn_say(reporter, "does nothing, expected less than the fault's own \"for\"");
-    scn_at(reporter, "spec.faults[%zu].kill.every", i);
-    if (fault->kill.every.ns > 0 && fault->kill.every.ns >= fault->duration.ns)
-        scn_say(reporter, "does nothing, expected less than the fault's own \"for\"");
-}
-
-static void check_network(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
-{
-    struct base_error err = {0};
-    for (size_t k = 0; k < fault->network.peer_count; k++) {
-        if (!base_str_eq(fault->network.peers[k], fault->service))
-            continue;
-        scn_at(reporter, "spec.faults[%zu].network.peers[%zu]", i, k);
-        scn_say(reporter, "\"%s\" is the target itself, expected other services", fault->service);
+    if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
+        scn_at(reporter, "spec.faults[%zu].select.percent", i);
+        scn_say(reporter, "selects nothing, expected more than 0%%");
     }
-    scn_at(reporter, "spec.faults[%zu].network", i);
-    if (!fault_network_check(&fault->network, &err))
-        scn_say(reporter, "%s", err.message);
-}
-
-static void check_limits(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
-{
-    scn_at(reporter, "spec.faults[%zu].limits", i);
-    if (fault->limits.files < 0 && fault->limits.pids < 0)
-        scn_say(reporter, "does nothing, expected files, pids or both");
-}
-
-static void check_route(struct scn_reporter *reporter, const struct scn_fault *fault,
-                        const struct scn_route_of *route, size_t i)
-{
-    const char *kind = fault_kind_name(fault->kind);
-    scn_at(reporter, "spec.faults[%zu].%s.peers", i, kind);
-    if (route->side == FAULT_OUTBOUND && route->peer_count == 0 && !scn_spoiled(reporter))
-        scn_say(reporter, "outbound connections need peers: the services connected to");
-    for (size_t k = 0; k < route->peer_count; k++) {
-        if (!base_str_eq(route->peers[k], fault->service))
-            continue;
-        scn_at(reporter, "spec.faults[%zu].%s.peers[%zu]", i, kind, k);
-        scn_say(reporter, "\"%s\" is the target itself, expected other services", fault->service);
-    }
-    scn_at(reporter, "spec.faults[%zu].%s.ports", i, kind);
-    if (route->port != 0 && route->port_count > 0)
-        scn_say(reporter, "port is given, too, expected one of the two");
-}
-
-static void check_jitter(struct scn_reporter *reporter, const char *kind, const char *of,
-                         bool delays, struct dur_ns time, struct dur_ns jitter, size_t i)
-{
-    scn_at(reporter, "spec.faults[%zu].%s.jitter", i, kind);
-    if (jitter.ns > 0 && !delays)
-        scn_say(reporter, "makes sense only with %s", of);
-    else if (jitter.ns > time.ns / 2)
-        scn_say(reporter, "expected no more than half of the %s", of);
-}
-
-static void check_tcp(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
-{
-    check_route(reporter, fault, &fault->tcp.route, i);
-    check_jitter(reporter, "tcp", "latency", fault->tcp.toxic == FAULT_TOXIC_LATENCY,
-                 fault->tcp.time, fault->tcp.jitter, i);
-    scn_at(reporter, "spec.faults[%zu].tcp.percent", i);
-    if (fault->tcp.share <= 0)
-        scn_say(reporter, "hits nothing, expected more than 0%%");
-}
-
-static void check_http(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
-{
-    static const char *const safe[] = {"GET", "HEAD", "OPTIONS"};
-    bool changes = fault->http.method != NULL;
-    for (size_t k = 0; k < sizeof safe / sizeof *safe; k++)
-        changes = changes && !base_str_eq(fault->http.method, safe[k]);
-    scn_at(reporter, "spec.faults[%zu].http.percent", i);
-    if (fault->http.share <= 0)
-        scn_say(reporter, "hits nothing, expected more than 0%%");
-    check_jitter(reporter, "http", "delay", fault->http.action == FAULT_HTTP_DELAY,
-                 fault->http.time, fault->http.jitter, i);
-    scn_at(reporter, "spec.faults[%zu].http.pathPrefix", i);
-    if (fault->http.path != NULL && fault->http.path_prefix != NULL)
-        scn_say(reporter, "path is given, too, expected one of the two");
-    scn_at(reporter, "spec.faults[%zu].http.path", i);
-    if (fault->http.path != NULL && changes)
-        scn_say(reporter,
-                "the effect on %s would be measured by such requests, which change things, "
-                "expected pathPrefix",
-                fault->http.method);
-    if (fault->http.path != NULL && strchr(fault->http.path, '?') != NULL)
-        scn_say(reporter, "expected a path without a query");
-    bool request = fault->http.action == FAULT_HTTP_PATCH_REQUEST;
-    scn_at(reporter, "spec.faults[%zu].http.%s", i, request ? "patchRequest" : "patch");
-    if ((request || fault->http.action == FAULT_HTTP_PATCH) &&
-        fault->http.set_count + fault->http.remove_count == 0)
-        scn_say(reporter, "does nothing, expected set, remove or both");
-}
-
-static bool is_address(const char *text)
-{
-    struct in6_addr ignored;
-    return inet_pton(AF_INET, text, &ignored) == 1 || inet_pton(AF_INET6, text, &ignored) == 1;
-}
-
-static void check_dns(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
-{
-    bool wrong = fault->dns.answer == FAULT_DNS_ADDRESS;
-    scn_at(reporter, "spec.faults[%zu].dns.percent", i);
-    if (fault->dns.share <= 0)
-        scn_say(reporter, "hits nothing, expected more than 0%%");
-    scn_at(reporter, "spec.faults[%zu].dns.address", i);
-    if (wrong && (fault->dns.address == NULL || !is_address(fault->dns.address)))
-        scn_say(reporter, "expected the IPv4 or IPv6 address to answer with");
-    if (!wrong && fault->dns.address != NULL)
-        scn_say(reporter, "makes sense only with answer: address");
-    scn_at(reporter, "spec.faults[%zu].dns.server", i);
-    if (fault->dns.server != NULL && !is_address(fault->dns.server))
-        scn_say(reporter, "expected an IPv4 or IPv6 address");
-}
-
-static void check_every(struct scn_reporter *reporter, struct dur_ns every)
-{
-    enum { least_ms = 100 };
-    if (every.ns > 0 && every.ns < least_ms * BASE_NS_PER_MS)
-        scn_say(reporter, "expected 0s (once) or at least %dms", least_ms);
-}
-
-static void check_redis(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
-{
-    scn_at(reporter, "spec.faults[%zu].redis.killClients.every", i);
-    if (fault->redis.action == FAULT_REDIS_KILL)
-        check_every(reporter, fault->redis.every);
-}
-
-static void check_rabbitmq(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
-{
-    scn_at(reporter, "spec.faults[%zu].rabbitmq.closeConnections.every", i);
-    if (fault->rabbitmq.action == FAULT_RABBITMQ_CLOSE)
-        check_every(reporter, fault->rabbitmq.every);
-}
-
-static void check_postgres(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
-{
-    scn_at(reporter, "spec.faults[%zu].postgres.terminate.every", i);
-    if (fault->postgres.action == FAULT_POSTGRES_TERMINATE)
-        check_every(reporter, fault->postgres.every);
-    scn_at(reporter, "spec.faults[%zu].postgres.lock.table", i);
-    if (fault->postgres.action == FAULT_POSTGRES_LOCK &&
-        !scn_matches("^[^.[:cntrl:]]{1,63}([.][^.[:cntrl:]]{1,63})?$", fault->postgres.table))
-        scn_say(reporter, "expected the name of a table, or SCHEMA.TABLE");
-}
-
-static void check_throttle(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
-{
-    enum { least_ops = 10 };
-    const int64_t limits[FAULT_IO_LIMITS] = {
-        [FAULT_IO_READ_RATE] = (int64_t)fault->throttle.read_rate,
-        [FAULT_IO_WRITE_RATE] = (int64_t)fault->throttle.write_rate,
-        [FAULT_IO_READ_OPS] = fault->throttle.read_ops,
-        [FAULT_IO_WRITE_OPS] = fault->throttle.write_ops,
-    };
-    struct base_error err = {0};
-    scn_at(reporter, "spec.faults[%zu].ioThrottle", i);
-    if (!fault_io_limits_check(limits, &err))
-        scn_say(reporter, "%s", err.message);
-    for (int limit = FAULT_IO_READ_OPS; limit <= FAULT_IO_WRITE_OPS; limit++) {
-        scn_at(reporter, "spec.faults[%zu].ioThrottle.%s", i,
-               fault_io_limit_name((enum fault_io_limit)limit));
-        if (limits[limit] > 0 && limits[limit] < least_ops)
-            scn_say(reporter, "expected at least %d: fewer cannot be measured in time", least_ops);
+    if (fault->select.mode == SCN_SELECT_UP_TO && fault->select.up_to <= 0) {
+        scn_at(reporter, "spec.faults[%zu].select.randomMaxPercent", i);
+        scn_say(reporter, "selects nothing, expected more than 0%%");
     }
 }
 
@@ -374,40 +179,9 @@ static void check_faults(struct scn_reporter *reporter)
         check_track(reporter, fault, i);
         check_fault_end(reporter, fault, i);
         scn_check_gate(reporter, i);
-        if (fault->kind == FAULT_PARTITION)
-            check_partition(reporter, fault, i);
-        if (fault->kind == FAULT_APP)
-            check_app(reporter, fault, i);
-        if (fault->kind == FAULT_KILL)
-            check_kill(reporter, fault, i);
-        if (fault->kind == FAULT_NETWORK)
-            check_network(reporter, fault, i);
-        if (fault->kind == FAULT_LIMITS)
-            check_limits(reporter, fault, i);
-        if (fault->kind == FAULT_TCP)
-            check_tcp(reporter, fault, i);
-        if (fault->kind == FAULT_HTTP) {
-            check_route(reporter, fault, &fault->http.route, i);
-            check_http(reporter, fault, i);
-        }
-        if (fault->kind == FAULT_DNS)
-            check_dns(reporter, fault, i);
-        if (fault->kind == FAULT_POSTGRES)
-            check_postgres(reporter, fault, i);
-        if (fault->kind == FAULT_REDIS)
-            check_redis(reporter, fault, i);
-        if (fault->kind == FAULT_IO_THROTTLE)
-            check_throttle(reporter, fault, i);
-        if (fault->kind == FAULT_RABBITMQ)
-            check_rabbitmq(reporter, fault, i);
-        if (fault->select.mode == SCN_SELECT_PERCENT && fault->select.percent <= 0) {
-            scn_at(reporter, "spec.faults[%zu].select.percent", i);
-            scn_say(reporter, "selects nothing, expected more than 0%%");
-        }
-        if (fault->select.mode == SCN_SELECT_UP_TO && fault->select.up_to <= 0) {
-            scn_at(reporter, "spec.faults[%zu].select.randomMaxPercent", i);
-            scn_say(reporter, "selects nothing, expected more than 0%%");
-        }
+        scn_check_kind(reporter, i);
+        check_select(reporter, fault, i);
+        check_where(reporter, fault, i);
     }
 }
 
@@ -442,11 +216,28 @@ static void check_phase_names(struct scn_reporter *reporter)
     scn_timeline_fini(&timeline);
 }
 
+/* Windows are made of intervals. */
+static void check_window_interval(struct scn_reporter *reporter, struct dur_ns over)
+{
+    char window[BASE_DUR_TEXT];
+    char interval[BASE_DUR_TEXT];
+    if (scn_problems_under(reporter->problems, "spec.load.interval") || scn_spoiled(reporter) ||
+        over.ns == 0 || over.ns >= reporter->scenario->load.interval.ns)
+        return;
+    base_dur_format(over, window);
+    base_dur_format(reporter->scenario->load.interval, interval);
+    scn_say(reporter,
+            "a window of %s is shorter than the load's interval of %s, expected one that "
+            "is not, or a shorter spec.load.interval",
+            window, interval);
+}
+
 /* A sliding window that is meant where the reporter is. */
 static void check_window(struct scn_reporter *reporter, struct dur_ns over)
 {
     char window[BASE_DUR_TEXT];
     char duration[BASE_DUR_TEXT];
+    check_window_interval(reporter, over);
     if (scn_problems_under(reporter->problems, "spec.duration") || scn_spoiled(reporter) ||
         over.ns <= reporter->scenario->duration.ns)
         return;

@@ -93,9 +93,6 @@ static void check_engine(struct scn_reporter *reporter)
     const struct scn_scenario *scenario = reporter->scenario;
     const struct scn_load *load = &scenario->load;
     char name[] = "whatever it is";
-    const struct load_scheme *scheme =
-        scenario->target.url_count > 0 ? load_scheme_of(scenario->target.urls[0]) : NULL;
-    bool secure = scheme != NULL && scheme->tls;
     const struct load_spec spec = {
         .connections = (uint32_t)load->connections,
         .protocol = scn_load_protocol(scenario),
@@ -106,7 +103,10 @@ static void check_engine(struct scn_reporter *reporter)
         .unix_socket = load->unix_socket,
         .source_count = load->source_count,
         .flow_count = load->flow_count,
-        .tls.server_name = secure ? name : NULL,
+        .pipeline = load->pipeline > 1 ? (uint32_t)load->pipeline : 0,
+        .tls = {.server_name = scn_load_secure(scenario) ? name : NULL,
+                .ca_file = scenario->target.tls.ca_file,
+                .insecure = scenario->target.tls.verify == SCN_VERIFY_NONE},
     };
     const char *conflict = load_spec_engine_conflict(&spec);
     scn_at(reporter, "spec.load");

@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules about what is spoken with whom: a load speaks one protocol, that of its targets. */
+#include "base/cleanup.h"
 #include "check_load.h"
 
-/* Keys of a route that go with one protocol only. */
+#define BIT(request) (1U << SCN_REQUEST_##request)
+
+/* Keys of a route that go with some requests only. */
 static void check_keys(struct scn_reporter *reporter, const struct scn_route *route, size_t i)
 {
     static const struct {
         const char *key;
-        enum load_speech protocol;
-    } rules[] = {{"method", LOAD_SPEECH_HTTP}, {"headers", LOAD_SPEECH_HTTP},
-                 {"body", LOAD_SPEECH_HTTP},   {"bodyFile", LOAD_SPEECH_HTTP},
-                 {"until", LOAD_SPEECH_TCP},   {"answerBytes", LOAD_SPEECH_TCP}};
+        unsigned requests;
+    } rules[] = {{"method", BIT(PATH)},
+                 {"headers", BIT(PATH)},
+                 {"bodyFile", BIT(PATH)},
+                 {"body", BIT(PATH) | BIT(PUBLISH) | BIT(CONSUME)},
+                 {"until", BIT(SEND)},
+                 {"answerBytes", BIT(SEND)},
+                 {"params", BIT(SQL)},
+                 {"exchange", BIT(PUBLISH) | BIT(CONSUME)},
+                 {"persistent", BIT(PUBLISH) | BIT(CONSUME)}};
     for (size_t k = 0; k < sizeof rules / sizeof rules[0]; k++) {
         scn_at(reporter, "spec.load.routes[%zu].%s", i, rules[k].key);
-        if (scn_scenario_has(reporter->scenario, reporter->path) &&
-            route->protocol != rules[k].protocol)
-            scn_say(reporter, "makes sense only beside \"%s\", expected it or not this",
-                    scn_request_key(rules[k].protocol));
+        if (!scn_scenario_has(reporter->scenario, reporter->path) ||
+            (rules[k].requests & 1U << route->request) != 0)
+            continue;
+        BASE_AUTO_FREE char *list = scn_request_list(rules[k].requests);
+        scn_say(reporter, "makes sense only beside %s, expected it or not this", list);
     }
 }
 
@@ -25,10 +35,10 @@ static void check_end(struct scn_reporter *reporter, const struct scn_route *fro
 {
     struct load_route route = {.until = from->until, .answer_bytes = (uint64_t)from->answer_bytes};
     const struct load_spec spec = {
-        .connections = 1, .protocol = from->protocol, .routes = &route, .route_count = 1};
+        .connections = 1, .protocol = LOAD_SPEECH_TCP, .routes = &route, .route_count = 1};
     const char *conflict = load_spec_engine_conflict(&spec);
     scn_at(reporter, "spec.load.routes[%zu]", i);
-    if (from->protocol == LOAD_SPEECH_TCP && conflict != NULL)
+    if (from->request == SCN_REQUEST_SEND && conflict != NULL)
         scn_say(reporter, "%s", conflict);
 }
 
@@ -38,15 +48,14 @@ static void check_protocol(struct scn_reporter *reporter, const struct scn_route
     const struct load_scheme *scheme =
         target->url_count > 0 ? load_scheme_of(target->urls[0]) : NULL;
     enum load_speech protocol = scn_load_protocol(reporter->scenario);
-    scn_at(reporter, "spec.load.routes[%zu].%s", i, scn_request_key(route->protocol));
-    if (route->protocol == protocol)
+    scn_at(reporter, "spec.load.routes[%zu].%s", i, scn_request_key(route->request));
+    if (scn_request_protocol(route->request) == protocol)
         return;
+    BASE_AUTO_FREE char *list = scn_request_list(scn_requests_of(protocol));
     if (scheme != NULL)
-        scn_say(reporter, "the targets are %s, expected \"%s\"", scheme->prefix,
-                scn_request_key(protocol));
+        scn_say(reporter, "the targets are %s, expected %s", scheme->prefix, list);
     else
-        scn_say(reporter, "a load speaks one protocol, expected \"%s\" as in the first route",
-                scn_request_key(protocol));
+        scn_say(reporter, "a load speaks one protocol, expected %s as in the first route", list);
 }
 
 static void check_routes(struct scn_reporter *reporter)

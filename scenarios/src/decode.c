@@ -86,6 +86,12 @@ static bool refused(struct decoder *decoder, const struct scn_node *node)
 
 /* ---- scalars ---- */
 
+static bool may_be_secret(const struct scn_scalar *scalar, const char *text)
+{
+    return scalar->secretive != NULL &&
+           (*scalar->secretive == '\0' || strpbrk(text, scalar->secretive) != NULL);
+}
+
 /* What the text without quotes means must fit what is asked for. */
 static bool meaning_fits(struct decoder *decoder, const struct scn_node *node,
                          const struct scn_field *field, const char *expected)
@@ -94,6 +100,8 @@ static bool meaning_fits(struct decoder *decoder, const struct scn_node *node,
     enum scn_meaning meaning = node->plain ? scn_meaning_of(node->text) : SCN_MEANS_TEXT;
     if (meaning == SCN_MEANS_NOTHING)
         problem(decoder, node->mark, "expected %s, found nothing", expected);
+    else if (meaning != SCN_MEANS_TEXT && may_be_secret(scalar, node->text))
+        problem(decoder, node->mark, "expected %s, found %s", expected, scalar->instead);
     else if (meaning == SCN_MEANS_NUMBER && scalar->units != NULL)
         problem(decoder, node->mark, "the bare number %.*s needs a unit, expected %s", FOUND_MAX,
                 node->text, expected);
@@ -123,8 +131,11 @@ static bool text_fits(struct decoder *decoder, const struct scn_node *node,
         return false;
     }
     if (!scn_matches(scalar->pattern, node->text)) {
-        problem(decoder, node->mark, "expected %s, found \"%.*s\"", expected, FOUND_MAX,
-                node->text);
+        if (may_be_secret(scalar, node->text))
+            problem(decoder, node->mark, "expected %s, found %s", expected, scalar->instead);
+        else
+            problem(decoder, node->mark, "expected %s, found \"%.*s\"", expected, FOUND_MAX,
+                    node->text);
         return false;
     }
     if (!scn_in_range(field, node->text)) {
@@ -201,7 +212,7 @@ static void decode_texts(struct decoder *decoder, const struct scn_node *node,
         size_t len = enter_index(decoder, i);
         remember_place(decoder, value->mark);
         decode_scalar(decoder, value, &item, &texts[i]);
-        for (size_t k = 0; k < i && texts[i] != NULL; k++) {
+        for (size_t k = 0; k < i && texts[i] != NULL && !field->repeats; k++) {
             if (base_str_eq(texts[k], texts[i]))
                 problem(decoder, value->mark, "\"%s\" is in the list twice", texts[i]);
         }

@@ -233,6 +233,8 @@ static struct dur_ns patience_of(const struct session *session)
     struct dur_ns patience = base_dur_s(PATIENCE_S);
     if (spec->kind == FAULT_KILL)
         patience.ns += spec->kill.restart_within.ns;
+    if (fault_is_of_pod(spec))
+        patience.ns += spec->duration.ns;
     return patience;
 }
 

@@ -120,6 +120,7 @@ static bool write_scenario(const struct scn_fault_words *words, struct base_buf 
            add(text, "lease", words->lease, problems) &&
            add(text, "maxAffected", words->max_affected, problems) &&
            add(text, "track", words->track, problems) &&
+           add(text, "where", words->where, problems) &&
            add_select(text, words->select, problems) && add_kind(text, words, problems);
 }
 

@@ -2,7 +2,7 @@
 /*
  * The format of scenario files, squall/v1. This table is the contract: parser, defaults, ranges,
  * units, JSON Schema and help all come from it. Some of its branches lie in files of their own:
- * fields_faults.c, fields_probes.c and fields_judge.c.
+ * fields_routes.c, fields_faults.c, fields_probes.c and fields_judge.c among them.
  */
 #include "fields_parts.h"
 
@@ -95,8 +95,9 @@ static const struct scn_field target_fields[] = {
      .only = "external",
      .least = 1,
      .most = 256,
-     .help = "Origins that share the load: http://, redis:// or tcp://, or https://, rediss:// or "
-             "tls:// over TLS; all of one kind, which the routes must fit."},
+     .help = "Origins that share the load: http://, redis://, tcp://, postgres:// or amqp://, or "
+             "https://, rediss://, tls:// or amqps:// over TLS; all of one kind, which the routes "
+             "must fit."},
     {.key = "prometheus",
      .type = SCN_URL,
      AT(prometheus),
@@ -114,90 +115,13 @@ static const struct scn_field target_fields[] = {
      .type = SCN_OBJECT,
      .shape = &tls_shape,
      .only = "external",
-     .help = "How the origins are trusted when they are spoken to over TLS."},
+     .help = "How the origins are trusted when they are spoken to over TLS; PostgreSQL is when "
+             "this is given."},
 };
 static const struct scn_shape target_shape = {FIELDS(target_fields)};
 #undef AT
 
 /* ---- load ---- */
-
-#define AT(member) .offset = offsetof(struct scn_route, member)
-static const struct scn_field route_fields[] = {
-    {.key = "name",
-     .type = SCN_NAME,
-     AT(name),
-     .required = true,
-     .example = "list-users",
-     .help = "Names the route in thresholds and reports."},
-    {.key = "method", .type = SCN_METHOD, AT(method), .fallback = "GET", .help = "HTTP method."},
-    {.key = "path",
-     .type = SCN_PATH,
-     AT(path),
-     .choice = LOAD_SPEECH_HTTP + 1,
-     .help =
-         "HTTP: path with the query; {{seq}} and {{rand}} in it, as in headers and body, differ "
-         "from request to request."},
-    {.key = "weight",
-     .type = SCN_INTEGER,
-     AT(weight),
-     .fallback = "1",
-     .min = "1",
-     .max = "1000000",
-     .help = "Share of the requests, relative to the other routes."},
-    {.key = "headers",
-     .type = SCN_HEADERS,
-     AT(headers),
-     .count_offset = offsetof(struct scn_route, header_count),
-     .most = 100,
-     .help = "Request headers by name."},
-    {.key = "body",
-     .type = SCN_TEXT,
-     AT(body),
-     .example = "'{\"name\":\"x\"}'",
-     .help = "Request body."},
-    {.key = "bodyFile",
-     .type = SCN_TEXT,
-     AT(body_file),
-     .example = "/var/tmp/upload.bin",
-     .help = "File that is sent as the body, streamed from disk."},
-    {.key = "command",
-     .type = SCN_TEXT,
-     AT(body),
-     .choice = LOAD_SPEECH_REDIS + 1,
-     .example = "'SET \"user:{{seq}}\" {{rand}}'",
-     .help = "Redis: a command, as for redis-cli; an error reply is a failure."},
-    {.key = "send",
-     .type = SCN_TEXT,
-     AT(body),
-     .choice = LOAD_SPEECH_TCP + 1,
-     .example = "\"get user:{{seq}}\\r\\n\"",
-     .help = "Plain TCP: sent as it is; until or answerBytes says when the response is whole."},
-    {.key = "until",
-     .type = SCN_TEXT,
-     AT(until),
-     .example = "\"END\\r\\n\"",
-     .help = "Beside send: what a response ends with, at most 256 bytes; a newline when left out."},
-    {.key = "answerBytes",
-     .type = SCN_INTEGER,
-     AT(answer_bytes),
-     .min = "1",
-     .max = "1000000000000",
-     .help = "Beside send, instead: so long is a response."},
-};
-static const struct scn_shape route_shape = {.size = sizeof(struct scn_route),
-                                             FIELDS(route_fields),
-                                             .named = true,
-                                             .choice_of = "a request",
-                                             .choice_offset = offsetof(struct scn_route, protocol)};
-#undef AT
-
-const char *scn_request_key(enum load_speech protocol)
-{
-    for (size_t i = 0; i < COUNT_OF(route_fields); i++)
-        if (route_fields[i].choice == (int)protocol + 1)
-            return route_fields[i].key;
-    return NULL;
-}
 
 #define AT(member) .offset = offsetof(struct scn_load, member)
 static const struct scn_field load_fields[] = {
@@ -263,7 +187,7 @@ static const struct scn_field load_fields[] = {
      .help = "Share of the requests that may go unsent because no connection got free in time."},
     {.key = "routes",
      .type = SCN_OBJECTS,
-     .shape = &route_shape,
+     .shape = &scn_request_shape,
      AT(routes),
      .count_offset = offsetof(struct scn_load, route_count),
      .least = 1,
@@ -343,6 +267,18 @@ static const struct scn_field load_fields[] = {
      .count_offset = offsetof(struct scn_load, feeder_count),
      .most = 64,
      .help = "Files from which flows draw a row each time."},
+    {.key = "login",
+     .type = SCN_OBJECT,
+     .shape = &scn_login_shape,
+     .help = "PostgreSQL, RabbitMQ: as whom to log in, and to what."},
+    {.key = "pipeline",
+     .type = SCN_INTEGER,
+     AT(pipeline),
+     .fallback = "1",
+     .min = "1",
+     .max = "1000",
+     .help = "Requests under way on each connection without waiting for each other: statements, "
+             "messages, Redis commands, HTTP/1.1."},
 };
 static const struct scn_shape load_shape = {FIELDS(load_fields), .choice_of = "a schedule",
                                             .choice_offset = offsetof(struct scn_load, source)};

@@ -36,6 +36,10 @@ enum scn_type {
     SCN_BOOLEAN,      /* bool */
     SCN_TARGET,       /* char *: as SCN_PATH, or with a template's field in front */
     SCN_ROUTE,        /* char *: a route, or FLOW.STEP */
+    SCN_VARIABLE,     /* char *: of the environment */
+    SCN_PLACE,        /* char *: a zone, a node or a namespace */
+    SCN_LABEL,        /* char *: KEY=VALUE */
+    SCN_PEERS,        /* char *: as SCN_PEER, or a block of addresses */
     SCN_SCALARS,
     /* Values made of others. */
     SCN_TEXTS = SCN_SCALARS, /* char ** with a count; each of type `item` */
@@ -71,6 +75,7 @@ struct scn_field {
     bool open;    /* min and max themselves are outside */
     size_t least; /* elements */
     size_t most;
+    bool repeats;        /* the same text may be in the list twice */
     int choice;          /* of a shape with a choice: the value it stands for + 1 */
     const char *refused; /* known, and never accepted: why. Its type and place do not matter */
     const char *only;    /* makes sense only when the shape's first field has this word */
@@ -99,7 +104,11 @@ struct scn_scalar {
     const char *units;   /* NULL: none; otherwise a bare number is refused with these named */
     const char *pattern; /* what the text must match, for the parser (POSIX) and the schema (ECMA);
                             NULL: nothing, or more than a pattern can say */
-    bool text;           /* owns a char * */
+    /* Text that does not match is not repeated to anybody when it has one of these (or, with "",
+     * ever): it may hold a password. Then this is said. */
+    const char *secretive;
+    const char *instead;
+    bool text; /* owns a char * */
     size_t max_len;
     /* Stores the value, whose text matches the pattern. */
     bool (*read)(const char *text, const struct scn_field *field, void *out,

@@ -12,9 +12,6 @@ static const struct scn_word signal_list[] = {
 static const struct scn_words signals = WORDS(signal_list);
 static const struct scn_word action_list[] = {{"drop", FAULT_DROP}, {"reject", FAULT_REJECT}};
 static const struct scn_words actions = WORDS(action_list);
-static const struct scn_word direction_list[] = {
-    {"both", FAULT_BOTH}, {"ingress", FAULT_INGRESS}, {"egress", FAULT_EGRESS}};
-static const struct scn_words directions = WORDS(direction_list);
 
 #define AT(member) .offset = offsetof(struct scn_select, member)
 static const struct scn_field select_fields[] = {
@@ -46,6 +43,31 @@ static const struct scn_shape select_shape = {FIELDS(select_fields), .choice_of 
                                               .choice_offset = offsetof(struct scn_select, mode)};
 #undef AT
 
+#define AT(member) .offset = offsetof(struct topo_where, member)
+static const struct scn_field where_fields[] = {
+    {.key = "zone", .type = SCN_PLACE, AT(zone), .example = "eu-1a", .help = "In this zone."},
+    {.key = "node", .type = SCN_PLACE, AT(node), .example = "node-1", .help = "On this node."},
+    {.key = "namespace",
+     .type = SCN_PLACE,
+     AT(namespace),
+     .example = "shop",
+     .help = "In this namespace."},
+    {.key = "labels",
+     .type = SCN_TEXTS,
+     .item = SCN_LABEL,
+     AT(labels),
+     .count_offset = offsetof(struct topo_where, label_count),
+     .least = 1,
+     .most = 16,
+     .help = "With all of these labels."},
+};
+static const struct scn_shape where_shape = {FIELDS(where_fields)};
+#undef AT
+
+static const struct scn_word kill_by_list[] = {
+    {"signal", FAULT_KILL_SIGNAL}, {"delete", FAULT_KILL_DELETE}, {"evict", FAULT_KILL_EVICT}};
+static const struct scn_words kill_bys = WORDS(kill_by_list);
+
 #define AT(member) .offset = offsetof(struct scn_fault, member)
 static const struct scn_field kill_fields[] = {
     {.key = "signal",
@@ -60,7 +82,7 @@ static const struct scn_field kill_fields[] = {
      .fallback = "10s",
      .min = "100ms",
      .max = "10m",
-     .help = "A new process must be ready by then."},
+     .help = "A new process must be ready by then; of a pod as many of its owner as before."},
     {.key = "grace",
      .type = SCN_DURATION,
      AT(kill.grace),
@@ -68,7 +90,8 @@ static const struct scn_field kill_fields[] = {
      .min = "0s",
      .max = "10s",
      .example = "5s",
-     .help = "A process that lives on for so long gets SIGKILL. Makes SIGTERM the default signal."},
+     .help = "A process that lives on for so long gets SIGKILL. Makes SIGTERM the default signal. "
+             "Of a pod the time it is given to end, in whole seconds; 0s: what its own spec says."},
     {.key = "every",
      .type = SCN_DURATION,
      AT(kill.every),
@@ -79,19 +102,38 @@ static const struct scn_field kill_fields[] = {
      .help =
          "A crash loop: killed again each time that it has come back, at most this often, until "
          "the fault ends. 0s: once."},
+    {.key = "by",
+     .type = SCN_WORD,
+     .words = &kill_bys,
+     AT(kill.by),
+     .fallback = "signal",
+     .help = "signal: to the process; delete: its pod is deleted through Kubernetes' API, whatever "
+             "a disruption budget says; evict: its pod is evicted if the budget allows. The "
+             "topology tells the API server and each instance's pod."},
+    {.key = "force",
+     .type = SCN_BOOLEAN,
+     AT(kill.force),
+     .fallback = "false",
+     .help = "With by: delete: at once, without the pod's grace or its node's word that it is "
+             "gone."},
 };
 static const struct scn_shape kill_shape = {FIELDS(kill_fields)};
 
+static const struct scn_word cut_protocol_list[] = {
+    {"any", FAULT_PROTOCOL_ANY}, {"tcp", FAULT_PROTOCOL_TCP}, {"udp", FAULT_PROTOCOL_UDP}};
+static const struct scn_words cut_protocols = WORDS(cut_protocol_list);
 static const struct scn_field partition_fields[] = {
     {.key = "from",
      .type = SCN_TEXTS,
-     .item = SCN_NAME,
+     .item = SCN_PEERS,
      AT(partition.from),
      .count_offset = offsetof(struct scn_fault, partition.from_count),
      .required = true,
      .least = 1,
      .most = 64,
-     .help = "Services that the targets are cut off from."},
+     .help =
+         "Whom the targets are cut off from: services, instances, ADDRESS:PORT, or blocks such as "
+         "10.1.0.0/16, in which an instance must lie to measure by."},
     {.key = "action",
      .type = SCN_WORD,
      .words = &actions,
@@ -100,39 +142,26 @@ static const struct scn_field partition_fields[] = {
      .help = "drop: packets vanish, as on a dead link; reject: connections are refused."},
     {.key = "direction",
      .type = SCN_WORD,
-     .words = &directions,
+     .words = &scn_directions,
      AT(partition.direction),
      .fallback = "both",
      .help = "Seen from the target: ingress is what it receives, egress what it sends."},
+    {.key = "ports",
+     .type = SCN_TEXTS,
+     .item = SCN_PORT,
+     AT(partition.ports),
+     .count_offset = offsetof(struct scn_fault, partition.port_count),
+     .most = FAULT_MAX_PORTS,
+     .help = "Only packets from or to one of these TCP or UDP ports. Without it: all."},
+    {.key = "protocol",
+     .type = SCN_WORD,
+     .words = &cut_protocols,
+     AT(partition.protocol),
+     .fallback = "any",
+     .help = "Only packets of this protocol; of udp, whom they are cut off from has to be of the "
+             "platform."},
 };
 static const struct scn_shape partition_shape = {FIELDS(partition_fields)};
-
-static const struct scn_field app_fields[] = {
-    {.key = "errorRate",
-     .type = SCN_PERCENT,
-     AT(app.error_rate),
-     .fallback = "0%",
-     .min = "0%",
-     .max = "100%",
-     .example = "20%",
-     .help = "Share of the requests that the service answers with an error."},
-    {.key = "errorStatus",
-     .type = SCN_INTEGER,
-     AT(app.error_status),
-     .fallback = "500",
-     .min = "500",
-     .max = "599",
-     .example = "503",
-     .help = "Status of those errors."},
-    {.key = "latency",
-     .type = SCN_DURATION,
-     AT(app.latency),
-     .fallback = "0s",
-     .min = "0s",
-     .max = "60s",
-     .help = "Added to every answer."},
-};
-static const struct scn_shape app_shape = {FIELDS(app_fields)};
 
 static const struct scn_field repeat_fields[] = {
     {.key = "times",
@@ -161,7 +190,8 @@ static const struct scn_field ramp_fields[] = {
      .min = "2",
      .max = "20",
      .example = "4",
-     .help = "Cuts `for` into equal parts; the n-th of N has n/N of what the fault asks for."},
+     .help = "Cuts `for` into equal parts; the n-th of N has n/N of what the fault asks for. What "
+             "ioThrottle allows is N/n times as much; io without a rate has n/N of its workers."},
 };
 static const struct scn_shape ramp_shape = {FIELDS(ramp_fields)};
 static const struct scn_field cpu_fields[] = {
@@ -264,137 +294,6 @@ static const struct scn_field limits_fields[] = {
 static const struct scn_shape limits_shape = {FIELDS(limits_fields)};
 
 static const struct scn_shape pause_shape = {.fields = NULL}; /* nothing to say */
-static const struct scn_word protocol_list[] = {
-    {"any", FAULT_PROTOCOL_ANY}, {"tcp", FAULT_PROTOCOL_TCP}, {"icmp", FAULT_PROTOCOL_ICMP}};
-static const struct scn_words protocols = WORDS(protocol_list);
-static const struct scn_word distribution_list[] = {{"uniform", FAULT_UNIFORM},
-                                                    {"normal", FAULT_NORMAL}};
-static const struct scn_words distributions = WORDS(distribution_list);
-
-#define SHARE(member)                                                                              \
-    .type = SCN_PERCENT, AT(network.impairment.member), .fallback = "0%", .min = "0%"
-static const struct scn_field burst_fields[] = {
-    {.key = "enter",
-     SHARE(burst.enter),
-     .max = "50%",
-     .example = "1%",
-     .help = "Chance of a packet to be the first of a burst."},
-    {.key = "leave",
-     SHARE(burst.leave),
-     .max = "100%",
-     .example = "25%",
-     .help =
-         "Chance of a packet within a burst to be the first after it: a burst is 1/leave packets "
-         "long on average."},
-    {.key = "loss",
-     .type = SCN_PERCENT,
-     AT(network.impairment.burst.loss),
-     .fallback = "100%",
-     .min = "0%",
-     .max = "100%",
-     .help = "Share that is lost within bursts."},
-    {.key = "calm", SHARE(burst.calm), .max = "50%", .help = "Share that is lost between them."},
-};
-static const struct scn_shape burst_shape = {FIELDS(burst_fields)};
-
-static const struct scn_field network_fields[] = {
-    {.key = "peers",
-     .type = SCN_TEXTS,
-     .item = SCN_PEER,
-     AT(network.peers),
-     .count_offset = offsetof(struct scn_fault, network.peer_count),
-     .required = true,
-     .least = 1,
-     .most = 64,
-     .help = "Services, instances or ADDRESS:PORT; only packets between them and the targets are "
-             "impaired."},
-    {.key = "ports",
-     .type = SCN_TEXTS,
-     .item = SCN_PORT,
-     AT(network.ports),
-     .count_offset = offsetof(struct scn_fault, network.port_count),
-     .most = FAULT_MAX_PORTS,
-     .help = "Only packets from or to one of these TCP or UDP ports. Without it: all."},
-    {.key = "protocol",
-     .type = SCN_WORD,
-     .words = &protocols,
-     AT(network.protocol),
-     .fallback = "any",
-     .help = "Only packets of this protocol."},
-    {.key = "direction",
-     .type = SCN_WORD,
-     .words = &directions,
-     AT(network.direction),
-     .fallback = "both",
-     .help = "Seen from the target: ingress is what it receives, egress what it sends. With both "
-             "each direction is impaired, so that a round trip takes the delay twice."},
-    {.key = "delay",
-     .type = SCN_DURATION,
-     AT(network.impairment.delay),
-     .fallback = "0s",
-     .min = "0s",
-     .max = "10s",
-     .example = "100ms",
-     .help = "Each packet is held for so long, one way."},
-    {.key = "jitter",
-     .type = SCN_DURATION,
-     AT(network.impairment.jitter),
-     .fallback = "0s",
-     .min = "0s",
-     .max = "10s",
-     .example = "10ms",
-     .help =
-         "The delay varies by so much: uniform, at most; normal, as standard deviation. Packets "
-         "may overtake each other."},
-    {.key = "correlation",
-     SHARE(correlation),
-     .max = "90%",
-     .example = "25%",
-     .help = "Of a packet's jitter with that of the packet before."},
-    {.key = "distribution",
-     .type = SCN_WORD,
-     .words = &distributions,
-     AT(network.impairment.distribution),
-     .fallback = "uniform",
-     .help = "Of the jitter."},
-    {.key = "loss",
-     SHARE(loss),
-     .max = "90%",
-     .example = "5%",
-     .help = "Share of the packets that is lost, each for itself."},
-    {.key = "lossBursts",
-     .type = SCN_OBJECT,
-     .shape = &burst_shape,
-     .help = "Loss in bursts, after Gilbert and Elliott: instead of loss."},
-    {.key = "duplicate",
-     SHARE(duplicate),
-     .max = "50%",
-     .example = "5%",
-     .help = "Share of the packets that arrives twice."},
-    {.key = "corrupt",
-     SHARE(corrupt),
-     .max = "50%",
-     .example = "5%",
-     .help = "Share of the packets that gets one bit flipped behind the IP header, which checksums "
-             "find: the receiver drops it."},
-    {.key = "reorder",
-     SHARE(reorder),
-     .max = "50%",
-     .example = "10%",
-     .help = "Share of the packets that overtakes the others by not being delayed."},
-    {.key = "rate",
-     .type = SCN_BANDWIDTH,
-     AT(network.impairment.rate),
-     .min = "64kbit",
-     .max = "200mbit",
-     .example = "10mbit",
-     .help =
-         "Bandwidth of each direction, shared by all peers of a target; packets that would wait "
-         "for more than 200ms are lost. Without it: no limit."},
-};
-#undef SHARE
-static const struct scn_shape network_shape = {FIELDS(network_fields)};
-
 static const struct scn_field wait_fields[] = {
     {.key = "probe",
      .type = SCN_NAME,
@@ -506,9 +405,11 @@ static const struct scn_field fault_fields[] = {
      .help = "Cuts the network between the targets and other services."},
     {.key = "app",
      .type = SCN_OBJECT,
-     .shape = &app_shape,
+     .shape = &scn_app_shape,
      .choice = FAULT_APP + 1,
-     .help = "Errors and latency that the service itself injects."},
+     .help =
+         "What the service does to itself when it is told to, through its /api/chaos: errorRate "
+         "and latency, or one of the others."},
     {.key = "pause",
      .type = SCN_OBJECT,
      .shape = &pause_shape,
@@ -527,7 +428,7 @@ static const struct scn_field fault_fields[] = {
              "256 MiB at least, always stays available."},
     {.key = "network",
      .type = SCN_OBJECT,
-     .shape = &network_shape,
+     .shape = &scn_network_shape,
      .choice = FAULT_NETWORK + 1,
      .help = "Delays, loses, doubles, corrupts, reorders or slows down packets between the targets "
              "and their peers."},
@@ -617,10 +518,20 @@ static const struct scn_field fault_fields[] = {
      .help =
          "Instances that come while it lasts, and new processes of those that are hit, are hit, "
          "too, as far as select and maxAffected allow. Without it they are listed as missed."},
+    {.key = "where",
+     .type = SCN_OBJECT,
+     .shape = &where_shape,
+     AT(where),
+     .help = "Only instances of the service that the topology says to be like this: select chooses "
+             "among them, and track follows them alone; maxAffected stays a share of all."},
     {.key = FAULT_CLOCK,
      .type = SCN_TEXT,
      .refused = FAULT_CLOCK_REFUSED,
      .help = "Never accepted: " FAULT_CLOCK_REFUSED "."},
+    {.key = FAULT_NODE,
+     .type = SCN_TEXT,
+     .refused = FAULT_NODE_REFUSED,
+     .help = "Never accepted: " FAULT_NODE_REFUSED "."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

@@ -13,7 +13,10 @@
     }
 #define FIELDS(table) .fields = (table), .count = COUNT_OF(table)
 
+extern const struct scn_words scn_directions;
 extern const struct scn_shape scn_fault_shape;
+extern const struct scn_shape scn_app_shape;
+extern const struct scn_shape scn_network_shape;
 extern const struct scn_shape scn_tcp_shape;
 extern const struct scn_shape scn_http_shape;
 extern const struct scn_shape scn_dns_shape;
@@ -23,6 +26,8 @@ extern const struct scn_shape scn_io_shape;
 extern const struct scn_shape scn_throttle_shape;
 extern const struct scn_shape scn_rabbitmq_shape;
 extern const struct scn_shape scn_probe_shape;
+extern const struct scn_shape scn_request_shape;
+extern const struct scn_shape scn_login_shape;
 extern const struct scn_shape scn_stage_shape;
 extern const struct scn_shape scn_replay_shape;
 extern const struct scn_shape scn_users_shape;

@@ -95,11 +95,11 @@ static const struct scn_words compares = WORDS(compare_list);
     {                                                                                              \
         .key = "passwordFile", .type = SCN_TEXT, AT(store.password_file),                          \
         .example = "/etc/squall/store.password",                                                   \
-        .help =                                                                                    \
-            "File with the password, read whenever the probe asks; in the platform's state "       \
-            "folder "                                                                              \
-            "unless it begins with '/'. A password itself has no place in a scenario: reports "    \
-            "hold it."                                                                             \
+        .help = "File with the password, read whenever the probe asks; in the platform's state "   \
+                "folder "                                                                          \
+                "unless it begins with '/' (of an external target, beside the scenario). A "       \
+                "password itself has no place in a scenario: reports "                             \
+                "hold it."                                                                         \
     }
 static const struct scn_field sql_fields[] = {
     PROBE_STORE,
@@ -154,6 +154,7 @@ static const struct scn_field redis_fields[] = {
      .required = true,
      .least = 1,
      .most = 64,
+     .repeats = true,
      .help = "The command and its arguments: [GET, key]. Holds when the reply compares; without "
              "reply, when it is no error."},
     {.key = "compare",

@@ -64,6 +64,14 @@ static const struct scn_field postgres_fields[] = {
      .shape = &connections_shape,
      .choice = FAULT_POSTGRES_CONNECTIONS + 1,
      .help = "Takes the connections that are free when the fault begins: new ones are refused."},
+    {.key = "failover",
+     .type = SCN_TEXT,
+     .refused = FAULT_POSTGRES_FAILOVER_REFUSED,
+     .help = "Never accepted: " FAULT_POSTGRES_FAILOVER_REFUSED "."},
+    {.key = "slowDisk",
+     .type = SCN_TEXT,
+     .refused = FAULT_POSTGRES_SLOW_DISK_REFUSED,
+     .help = "Never accepted: " FAULT_POSTGRES_SLOW_DISK_REFUSED "."},
 };
 const struct scn_shape scn_postgres_shape = {
     FIELDS(postgres_fields), .choice_of = "a way to break it",
@@ -106,6 +114,30 @@ static const struct scn_field kill_clients_fields[] = {
 };
 static const struct scn_shape kill_clients_shape = {FIELDS(kill_clients_fields)};
 
+static const struct scn_field sleep_fields[] = {
+    {.key = "time",
+     .type = SCN_DURATION,
+     AT(redis.time),
+     .fallback = "300ms",
+     .min = "100ms",
+     .max = "500ms",
+     .help = "So long each time; between two of them whoever waits is served once."},
+};
+static const struct scn_shape sleep_shape = {FIELDS(sleep_fields)};
+
+static const struct scn_field evict_fields[] = {
+    {.key = "destroys",
+     .type = SCN_BYTES,
+     AT(redis.bytes),
+     .required = true,
+     .min = "4MiB",
+     .max = "1GiB",
+     .example = "64MiB",
+     .help = "So much of what others keep there is driven out at most, and lost: an eighth at "
+             "once, the rest evenly until the fault ends."},
+};
+static const struct scn_shape evict_shape = {FIELDS(evict_fields)};
+
 static const struct scn_field redis_fields[] = {
     {.key = "pause",
      .type = SCN_OBJECT,
@@ -122,6 +154,24 @@ static const struct scn_field redis_fields[] = {
      .shape = &kill_clients_shape,
      .choice = FAULT_REDIS_KILL + 1,
      .help = "Disconnects all clients; they may connect again."},
+    {.key = "sleep",
+     .type = SCN_OBJECT,
+     .shape = &sleep_shape,
+     .choice = FAULT_REDIS_SLEEP + 1,
+     .help =
+         "The server stands still, again and again, as in a slow command (DEBUG SLEEP); Redis 7 "
+         "needs enable-debug-command for it."},
+    {.key = "evict",
+     .type = SCN_OBJECT,
+     .shape = &evict_shape,
+     .choice = FAULT_REDIS_EVICT + 1,
+     .help = "Keys of the fault's own, which expire by themselves, fill the server up to its "
+             "maxmemory and beyond, so that it evicts keys of others by its own policy. They do "
+             "not come back when the fault ends."},
+    {.key = "failover",
+     .type = SCN_TEXT,
+     .refused = FAULT_REDIS_FAILOVER_REFUSED,
+     .help = "Never accepted: " FAULT_REDIS_FAILOVER_REFUSED "."},
 };
 const struct scn_shape scn_redis_shape = {FIELDS(redis_fields), .choice_of = "a way to break it",
                                           .choice_offset =
@@ -163,6 +213,10 @@ static const struct scn_field rabbitmq_fields[] = {
      .shape = &queue_shape,
      .choice = FAULT_RABBITMQ_FILL + 1,
      .help = "A queue of the fault's own, which expires by itself, takes up memory."},
+    {.key = "stopNode",
+     .type = SCN_TEXT,
+     .refused = FAULT_RABBITMQ_STOP_REFUSED,
+     .help = "Never accepted: " FAULT_RABBITMQ_STOP_REFUSED "."},
 };
 const struct scn_shape scn_rabbitmq_shape = {
     FIELDS(rabbitmq_fields), .choice_of = "a way to break it",

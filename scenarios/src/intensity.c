@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "intensity.h"
 
+#include <math.h>
+
 static int64_t part_of(int64_t whole, double share)
 {
     return (int64_t)((double)whole * share);
@@ -10,6 +12,8 @@ static void scale_app(struct fault_spec *spec, double share)
 {
     spec->app.error_rate *= share;
     spec->app.latency.ns = part_of(spec->app.latency.ns, share);
+    spec->app.cpu *= share;
+    spec->app.memory = part_of(spec->app.memory, share);
 }
 
 static void scale_cpu(struct fault_spec *spec, double share)
@@ -31,32 +35,66 @@ static void scale_network(struct fault_spec *spec, double share)
     impairment->jitter.ns = part_of(impairment->jitter.ns, share);
     impairment->loss *= share;
     impairment->burst.enter *= share;
+    impairment->states.alone *= share;
+    impairment->states.enter *= share;
     impairment->duplicate *= share;
     impairment->corrupt *= share;
     impairment->reorder *= share;
 }
 
-typedef void scale_function(struct fault_spec *spec, double share);
-static scale_function *const scales[] = {
-    [FAULT_APP] = scale_app,
-    [FAULT_CPU] = scale_cpu,
-    [FAULT_MEMORY] = scale_memory,
-    [FAULT_NETWORK] = scale_network,
-};
-
-static scale_function *scale_of(enum fault_kind kind)
+/* What each worker moves; where that has no bound, how many there are. */
+static void scale_io(struct fault_spec *spec, double share)
 {
-    return (size_t)kind < sizeof scales / sizeof scales[0] ? scales[kind] : NULL;
+    if (spec->io.rate > 0)
+        spec->io.rate = part_of(spec->io.rate, share);
+    else
+        spec->io.workers = (int)ceil(spec->io.workers * share - 1e-9);
 }
 
-bool scn_can_grow(enum fault_kind kind)
+/* A limit bites the more, the narrower it is. */
+static void scale_throttle(struct fault_spec *spec, double share)
 {
-    return scale_of(kind) != NULL;
+    for (int limit = 0; limit < FAULT_IO_LIMITS; limit++)
+        spec->throttle.limits[limit] = (int64_t)((double)spec->throttle.limits[limit] / share);
+}
+
+static void scale_rabbitmq(struct fault_spec *spec, double share)
+{
+    spec->rabbitmq.bytes = part_of(spec->rabbitmq.bytes, share);
+}
+
+static const char by_hand[] =
+    "write its steps as faults of their own, each \"after\" the one before";
+static const struct {
+    void (*scale)(struct fault_spec *spec, double share);
+    const char *refused; /* instead */
+} sizes[] = {
+    [FAULT_KILL] = {NULL, "a process is ended or it is not"},
+    [FAULT_PARTITION] = {NULL, "a link is cut or it is not"},
+    [FAULT_APP] = {scale_app, NULL},
+    [FAULT_PAUSE] = {NULL, "a process is frozen or it is not"},
+    [FAULT_CPU] = {scale_cpu, NULL},
+    [FAULT_MEMORY] = {scale_memory, NULL},
+    [FAULT_NETWORK] = {scale_network, NULL},
+    [FAULT_DISK_FILL] = {NULL, by_hand},
+    [FAULT_LIMITS] = {NULL, by_hand},
+    [FAULT_TCP] = {NULL, by_hand},
+    [FAULT_HTTP] = {NULL, by_hand},
+    [FAULT_DNS] = {NULL, by_hand},
+    [FAULT_POSTGRES] = {NULL, by_hand},
+    [FAULT_REDIS] = {NULL, by_hand},
+    [FAULT_IO] = {scale_io, NULL},
+    [FAULT_IO_THROTTLE] = {scale_throttle, NULL},
+    [FAULT_RABBITMQ] = {scale_rabbitmq, NULL},
+};
+
+const char *scn_growth_refused(enum fault_kind kind)
+{
+    return sizes[kind].refused;
 }
 
 void scn_scale(struct fault_spec *spec, double share)
 {
-    scale_function *scale = scale_of(spec->kind);
-    if (scale != NULL && share < 1)
-        scale(spec, share);
+    if (sizes[spec->kind].scale != NULL && share < 1)
+        sizes[spec->kind].scale(spec, share);
 }

@@ -5,8 +5,9 @@
 
 #include "model/fault.h"
 
-bool scn_can_grow(enum fault_kind kind); /* has a size at all */
-/* Leaves `share` (0..1) of the fault's size; nothing where there is none. */
+/* Why a fault of this kind does not grow; NULL: it has a size. */
+const char *scn_growth_refused(enum fault_kind kind);
+/* Leaves `share` (above 0, up to 1) of the fault's size; nothing where there is none. */
 void scn_scale(struct fault_spec *spec, double share);
 
 #endif

@@ -89,16 +89,27 @@ static const char *secure_origin(const struct planner *planner, size_t instance)
     if (planner->topo->mode != TOPO_EXTERNAL || instance >= target->url_count)
         return NULL;
     const struct load_scheme *scheme = load_scheme_of(target->urls[instance]);
-    return scheme == NULL || !scheme->tls ? NULL : target->urls[instance] + strlen(scheme->prefix);
+    bool secure = scheme != NULL && scn_load_secure(planner->scenario);
+    return secure ? target->urls[instance] + strlen(scheme->prefix) : NULL;
 }
 
-/* The Host header: what external clients would send, or the service's own name. */
+/* Without brackets and port. */
+static char *name_in(const char *authority)
+{
+    size_t len = *authority == '[' ? strcspn(++authority, "]") : strcspn(authority, ":/");
+    return base_str_ndup(authority, len);
+}
+
+/* The Host header: what external clients would send, or the service's own name. libpq looks for
+ * passwords and certificates by a host without a port. */
 static char *host_of(const struct planner *planner, const struct topo_service *service)
 {
     const struct scn_target *target = &planner->scenario->target;
     if (planner->topo->mode != TOPO_EXTERNAL || target->url_count == 0)
         return base_str_dup(service->name);
     const char *authority = strstr(target->urls[0], "//") + 2;
+    if (scn_load_protocol(planner->scenario) == LOAD_SPEECH_POSTGRES)
+        return name_in(authority);
     return base_str_ndup(authority, strcspn(authority, "/"));
 }
 
@@ -109,9 +120,8 @@ static void plan_tls(const struct planner *planner, struct load_tls_spec *tls)
     const char *host = secure_origin(planner, 0);
     if (host == NULL)
         return;
-    size_t len = *host == '[' ? strcspn(++host, "]") : strcspn(host, ":/");
     *tls = (struct load_tls_spec){
-        .server_name = base_str_ndup(host, len),
+        .server_name = name_in(host),
         .ca_file = base_str_dup(from->ca_file),
         .cert_file = base_str_dup(from->cert_file),
         .key_file = base_str_dup(from->key_file),
@@ -130,36 +140,12 @@ static void plan_targets(struct load_spec *load, const struct topo_service *serv
         };
 }
 
-void scn_routes_plan(const struct scn_scenario *scenario, struct load_spec *load)
-{
-    const struct scn_load *from = &scenario->load;
-    load->protocol = scn_load_protocol(scenario);
-    load->route_count = from->route_count;
-    load->routes = base_calloc(load->route_count, sizeof *load->routes);
-    for (size_t i = 0; i < load->route_count; i++) {
-        const struct scn_route *route = &from->routes[i];
-        load->routes[i] = (struct load_route){
-            .name = base_str_dup(route->name),
-            .method = base_str_dup(route->method),
-            .path = base_str_dup(route->path != NULL ? route->path : "/"),
-            .body = base_str_dup(route->body),
-            .body_file = base_str_dup(route->body_file),
-            .headers = base_calloc(route->header_count, sizeof(char *)),
-            .header_count = route->header_count,
-            .weight = (uint32_t)route->weight,
-            .until = base_str_dup(route->until),
-            .answer_bytes = (uint64_t)route->answer_bytes,
-        };
-        for (size_t k = 0; k < route->header_count; k++)
-            load->routes[i].headers[k] = base_str_dup(route->headers[k]);
-    }
-}
-
 static void plan_engine(struct load_spec *load, const struct scn_load *from)
 {
     load->engine = from->engine;
     load->http2 = from->http2;
     load->streams = from->http2 || from->streams > 1 ? (uint32_t)from->streams : 0;
+    load->pipeline = from->pipeline > 1 ? (uint32_t)from->pipeline : 0;
     load->proxy = base_str_dup(from->proxy);
     load->unix_socket = base_str_dup(from->unix_socket);
 }
@@ -190,6 +176,7 @@ static void plan_load(struct planner *planner)
         load->sources[i] = base_str_dup(from->sources[i]);
     plan_targets(load, service);
     scn_routes_plan(planner->scenario, load);
+    planner_login(planner, load);
     plan_engine(load, from);
     scn_flows_plan(planner->scenario, load);
 }

@@ -55,20 +55,11 @@ static struct load_target *plan_address(const char *address)
     return target;
 }
 
-/* A platform keeps its secrets with its state, wherever that is today. */
-static char *plan_file(const struct planner *planner, const char *file)
-{
-    const char *state = planner->topo->state_dir;
-    if (file == NULL || *file == '/' || state == NULL)
-        return base_str_dup(file);
-    return base_str_printf("%s/%s", state, file);
-}
-
 static void plan_store(struct planner *planner, const struct scn_probe *from, const char *kind,
                        size_t index, struct plan_store *store)
 {
     store->user = base_str_dup(from->store.user);
-    store->password_file = plan_file(planner, from->store.password_file);
+    store->password_file = planner_secret(planner, from->store.password_file);
     if (from->store.address != NULL) {
         store->targets = plan_address(from->store.address);
         store->target_count = 1;

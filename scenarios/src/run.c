@@ -145,8 +145,10 @@ static void begin_checks(struct run *run)
 
 static void begin_load(struct run *run)
 {
-    struct dur_ns setup = load_spec_once_limit(&run->plan->load, true);
-    if (!enter(run, RUN_STARTING, (struct dur_ns){LOAD_START_LIMIT.ns + setup.ns}))
+    /* A setup that fails is torn down first. */
+    int64_t once = load_spec_once_limit(&run->plan->load, true).ns +
+                   load_spec_once_limit(&run->plan->load, false).ns;
+    if (!enter(run, RUN_STARTING, (struct dur_ns){LOAD_START_LIMIT.ns + once}))
         return;
     run->load_running = true;
     run->fx->load_start(run->fx->ctx);

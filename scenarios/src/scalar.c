@@ -175,7 +175,7 @@ static bool number_of_bytes(const char *text, double *out)
     return true;
 }
 
-enum { LINE_MAX_LEN = 4096, NAME_MAX_LEN = 63, BODY_MAX_LEN = 65536 };
+enum { LINE_MAX_LEN = 4096, NAME_MAX_LEN = 63, BODY_MAX_LEN = 65536, LABEL_MAX_LEN = 253 };
 
 static const struct scn_scalar scalars[] = {
     [SCN_TEXT] = {.what = "text",
@@ -208,10 +208,12 @@ static const struct scn_scalar scalars[] = {
                  .max_len = LINE_MAX_LEN,
                  .read = read_text},
     [SCN_ORIGIN] = {.what = "an origin http://HOST or http://HOST:PORT, or with https, redis, "
-                            "rediss, tcp or tls",
+                            "rediss, tcp, tls, postgres, amqp or amqps",
                     .example = "http://127.0.0.1:8080",
-                    .pattern = "^(https?|rediss?|tcp|tls)://"
+                    .pattern = "^(https?|rediss?|tcp|tls|postgres|postgresql|amqps?)://"
                                "([0-9A-Za-z.-]+|\\[[0-9A-Fa-f:.]+\\])(:[0-9]+)?/?$",
+                    .secretive = "@",
+                    .instead = "a user in it, who belongs into spec.load.login",
                     .text = true,
                     .max_len = LINE_MAX_LEN,
                     .read = read_text},
@@ -308,6 +310,32 @@ static const struct scn_scalar scalars[] = {
                    .pattern = "^[a-z0-9-]+(\\.[a-z0-9-]+)?$",
                    .text = true,
                    .max_len = 2 * NAME_MAX_LEN + 1,
+                   .read = read_text},
+    [SCN_VARIABLE] = {.what = "the name of a variable of the environment, in capital letters,",
+                      .example = "APP_PASSWORD",
+                      .pattern = "^[A-Z_][A-Z0-9_]*$",
+                      .secretive = "",
+                      .instead = "something else, which is not shown since it may be the password",
+                      .text = true,
+                      .max_len = NAME_MAX_LEN,
+                      .read = read_text},
+    [SCN_PLACE] = {.what = "a name of letters, digits, '.', '_' and '-'",
+                   .example = "eu-1a",
+                   .pattern = "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+                   .text = true,
+                   .max_len = LABEL_MAX_LEN,
+                   .read = read_text},
+    [SCN_LABEL] = {.what = "a label as KEY=VALUE",
+                   .example = "tier=front",
+                   .pattern = "^[A-Za-z0-9][A-Za-z0-9._/-]*=[A-Za-z0-9._-]*$",
+                   .text = true,
+                   .max_len = LABEL_MAX_LEN,
+                   .read = read_text},
+    [SCN_PEERS] = {.what = "a service, an instance, ADDRESS:PORT or a block of addresses",
+                   .example = "10.1.0.0/16",
+                   .pattern = "^[0-9A-Za-z:[][]0-9A-Za-z.:/-]*$",
+                   .text = true,
+                   .max_len = NAME_MAX_LEN,
                    .read = read_text},
     [SCN_WORD] = {.what = "one of", .max_len = NAME_MAX_LEN, .read = read_word},
 };

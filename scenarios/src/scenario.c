@@ -66,7 +66,17 @@ enum load_speech scn_load_protocol(const struct scn_scenario *scenario)
         target->url_count > 0 ? load_scheme_of(target->urls[0]) : NULL;
     if (scheme != NULL)
         return scheme->protocol;
-    return load->route_count > 0 ? load->routes[0].protocol : LOAD_SPEECH_HTTP;
+    return load->route_count > 0 ? scn_request_protocol(load->routes[0].request) : LOAD_SPEECH_HTTP;
+}
+
+/* PostgreSQL has one scheme for both: its sessions begin in the clear. */
+bool scn_load_secure(const struct scn_scenario *scenario)
+{
+    const struct scn_target *target = &scenario->target;
+    const struct load_scheme *scheme =
+        target->url_count > 0 ? load_scheme_of(target->urls[0]) : NULL;
+    return scheme != NULL && (scheme->tls || (scheme->protocol == LOAD_SPEECH_POSTGRES &&
+                                              scn_scenario_has(scenario, "spec.target.tls")));
 }
 
 static const struct scn_place *find_place(const struct scn_scenario *scenario, const char *path)

@@ -71,7 +71,8 @@ static json_t *texts_schema(const struct scn_field *field)
 {
     const struct scn_field item = {.type = field->item};
     json_t *schema = list_schema(field, scalar_schema(&item));
-    set(schema, "uniqueItems", json_true());
+    if (!field->repeats)
+        set(schema, "uniqueItems", json_true());
     return schema;
 }
 

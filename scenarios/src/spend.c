@@ -131,7 +131,8 @@ static double stated_share(const struct plan_slo *slo, const struct fault_spec *
     bool latency = slo->kind == PLAN_SLO_LATENCY;
     if (spec->kind == FAULT_HTTP)
         return spec->http.share;
-    if (spec->kind != FAULT_APP || spec->app.latency.ns > 0)
+    if (spec->kind != FAULT_APP || fault_app_order_of(spec) != FAULT_APP_ANSWERS ||
+        spec->app.latency.ns > 0)
         return -1; /* what is slow may time out */
     return latency ? 0 : spec->app.error_rate;
 }

@@ -5,7 +5,8 @@
 
 #include "base/text.h"
 
-size_t scn_fault_times(const struct scn_fault *fault)
+/* How often it happens. */
+static size_t times_of(const struct scn_fault *fault)
 {
     if (fault->repeat.times > 1)
         return (size_t)fault->repeat.times;
@@ -100,7 +101,7 @@ bool scn_timeline_waits(const struct scn_scenario *scenario, size_t index)
 
 static struct scn_occurrence occurrence_of(const struct scn_fault *fault, int64_t start, size_t n)
 {
-    size_t times = scn_fault_times(fault);
+    size_t times = times_of(fault);
     struct scn_occurrence occurrence = {
         .fault = fault,
         .name =
@@ -128,7 +129,7 @@ void scn_timeline_make(const struct scn_scenario *scenario, const bool *left_out
     *out = (struct scn_timeline){0};
     for (size_t i = 0; i < scenario->fault_count; i++) {
         const struct scn_fault *fault = &scenario->faults[i];
-        size_t times = scn_fault_times(fault);
+        size_t times = times_of(fault);
         if (left_out != NULL && left_out[i])
             continue;
         int64_t start = start_of(scenario, i);

@@ -46,7 +46,5 @@ struct dur_ns scn_timeline_over(const struct scn_scenario *scenario, size_t faul
 bool scn_timeline_waits(const struct scn_scenario *scenario, size_t fault);
 /* Whether it waits for more than its time, or depends on a probe. */
 bool scn_fault_is_gated(const struct scn_fault *fault);
-/* How often a fault happens. */
-size_t scn_fault_times(const struct scn_fault *fault);
 
 #endif

@@ -5,12 +5,11 @@ the loop over n: whichever it is, the fault is refused by name and nothing of it
 import json
 import mmap
 import os
-import pathlib
 import struct
 import time
 
 from chaos_lab import Agent, ruleset
-from conftest import BIN, wait_until
+from conftest import BIN, each_process, wait_until
 
 LIBRARY = BIN.parent / "tests" / "fail_nth.so"
 HEAD = struct.Struct("qqq")  # struct control: at, seen, error
@@ -45,14 +44,7 @@ class FailNth:
     def processes(self):
         """Of the agent and of whatever it has forked."""
         mark = f"SQUALL_FAIL_NTH={self.path}".encode()
-        found = set()
-        for process in pathlib.Path("/proc").iterdir():
-            try:
-                if process.name.isdigit() and mark in (process / "environ").read_bytes():
-                    found.add(int(process.name))
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                continue
-        return found
+        return set(each_process(lambda process: mark in (process / "environ").read_bytes()))
 
 
 class FailingAgent(Agent):

@@ -7,12 +7,12 @@ import contextlib
 import http.client
 import time
 
-from chaos_lab import (Instance, answers, app_fault, connects, cpu_fault, cut_off, disk_fault,
-                       device_of, echo_command, files_limit, fillers, group_mount, injected_share,
-                       io_fault, kill_fault, limits_fault, limits_on, memory_fault, network_fault,
-                       no_throttle_here, partition_fault, pause_fault, sh, tcp_socket,
-                       throttle_fault, workers_in)
-from conftest import wait_until
+from chaos_lab import (SUBNET, Instance, answers, app_fault, asked, connects, cpu_fault, cut_off, disk_fault,
+                       device_of, echo_command, files_limit, fillers, front_fault, group_mount,
+                       injected_share, io_fault, kill_fault, limits_fault, limits_on, load_of,
+                       memory_fault, network_fault, no_throttle_here, partition_fault, pause_fault,
+                       resident, sh, tcp_socket, throttle_fault, workers_in)
+from conftest import SANITIZED, wait_until
 from proxy_lab import RIGHT, dns_fault, http_fault, lookup, tcp_fault
 from stores_lab import postgres_fault, rabbitmq_fault, redis_fault, still_there
 
@@ -60,15 +60,20 @@ class Kind:
 
     holds = True   # something is in place that a lease could end; otherwise it ends with its `for`
     fine = False   # measured by times so short that a busy machine may hide them
+    lapses = False  # its store may end it before the lease, when the agent does not run in time
     target = None  # the instance of the rows with one target
     # The row "apply fails at the second target": both, and words of the refusal; None: cannot be
     # made to happen, and the row says why not in place of seconds.
     pair, words, never = None, None, None
     both = None  # where there is no pair: the targets of the row "each operation"
+    each = 1  # of so many operations of an apply one is made to fail
     partner = "limits"  # of PARTNERS: another kind that its target has as well
 
     def spec(self, lab, targets, **times):
         raise NotImplementedError
+
+    def again(self, lab):
+        """Before the same is asked for once more."""
 
     def gone(self, effect):
         """May raise OSError or AssertionError while the target is being started again."""
@@ -159,6 +164,17 @@ class Partition(Kind):
         yield
 
 
+class Block(Partition):
+    """From a block of addresses, in which the store alone lives."""
+    target = "gateway-14"
+    pair, never = None, "by the same steps as partition"
+    each = 8
+
+    def spec(self, lab, targets, **times):
+        return {**partition_fault(targets, peers=[f"{SUBNET}.13/32"], **times),
+                "service": lab.instances[targets[0]].service}
+
+
 class App(Kind):
     target = "gateway-14"
     pair, words = ("gateway-14", "gateway-15"), "answered 500"
@@ -175,6 +191,52 @@ class App(Kind):
         with replaced(platform, second.name,
                       ["/usr/bin/python3", "-c", BROKEN, second.address, str(second.port)]):
             yield
+
+
+class Front(Kind):
+    """Of app, by the same steps: an order to a gateway that is ready."""
+    never = "by the same steps as app"
+    each = 8
+
+    def __init__(self, target, **order):
+        self.target, self.order = target, order
+
+    def spec(self, lab, targets, **times):
+        return front_fault(targets, **self.order, **times)
+
+
+class Asked(Front):
+    """Gone is who answers well where the order shows."""
+
+    def __init__(self, target, shows, **order):
+        super().__init__(target, **order)
+        self.shows = shows
+
+    def gone(self, effect):
+        return asked(effect.target, self.shows) == 200
+
+
+class OwnCpu(Front):
+    """Gone is who takes less than half of it, in a while that is no window of the agent's."""
+    window_s = 0.1
+
+    def gone(self, effect):
+        _, wanted = load_of(effect.target, self.window_s)
+        return wanted < self.order["cpu"] / 2
+
+    def assert_present(self, effect):
+        wait_until(lambda: not self.gone(effect), 5, "it takes processor time")
+
+
+class OwnMemory(Front):
+    idle = 0  # bytes, before
+
+    def spec(self, lab, targets, **times):
+        self.idle = resident(lab.instances[targets[0]])
+        return super().spec(lab, targets, **times)
+
+    def gone(self, effect):
+        return resident(effect.target) - self.idle < self.order["memory"] / 2
 
 
 class Pause(Kind):
@@ -324,15 +386,22 @@ class Proxied(Kind):
 
 
 def status_of(instance, timeout):
+    """An answer that came too late is none, even when this process did not run when its time was up
+    and found both."""
+    end = time.monotonic() + timeout
     connection = http.client.HTTPConnection(instance.address, instance.port, timeout=timeout)
     try:
         connection.request("GET", "/api/nothing")
-        return connection.getresponse().status
+        status = connection.getresponse().status
     finally:
         connection.close()
+    if time.monotonic() > end:
+        raise TimeoutError(f"{instance.name} answered after more than {timeout} s")
+    return status
 
 
 class Tcp(Proxied):
+    fine = True
     target = "web-17"
     pair = ("web-17", "web-18")
 
@@ -414,6 +483,19 @@ class Struck(Store):
     every_s = 0.1
     old_s = 0.5  # several times `every`
     busy_s = 5.0  # within which the next strike comes on a busy machine
+    client = None
+
+    def again(self, lab):
+        """Somebody to strike: who was there has been, even when the fault failed then."""
+        if self.client is not None:
+            self.leave(self.client)
+        self.client = self.enter(lab)
+
+    def enter(self, lab):
+        return self.server(lab).client()
+
+    def leave(self, client):
+        client.close()
 
     def assert_present(self, effect):
         wait_until(lambda: not self.gone(effect), self.busy_s, "a client is struck")
@@ -430,14 +512,18 @@ class Struck(Store):
 class PostgresTerminate(Struck):
     target = "pg-33"
     never = "the next row"
-    client = None
+
+    def enter(self, lab):
+        client = super().enter(lab)
+        assert still_there(client)
+        return client
+
+    def leave(self, client):
+        client.kill()
+        client.communicate()
 
     def spec(self, lab, targets, **times):
-        if self.client is not None:
-            self.client.kill()
-            self.client.communicate()
-        self.client = self.server(lab).client()  # somebody to end
-        assert still_there(self.client)
+        self.again(lab)
         return postgres_fault("terminate", targets=targets, every_s=self.every_s, **times)
 
     def gone(self, effect):
@@ -473,6 +559,10 @@ class RedisPause(RedisStore):
     def gone(self, effect):
         return self.server(effect.lab, effect.target.name).answers()
 
+    def assert_present(self, effect):
+        """An agent that does not run for longer than its links last lets somebody through, once."""
+        wait_until(lambda: not self.gone(effect), 2, "clients of Redis wait")
+
 
 class RedisFill(RedisStore):
     target, command = "redis-42", "setrange"
@@ -482,18 +572,15 @@ class RedisFill(RedisStore):
         return redis_fault("fill", targets=targets, mib=8, **times)
 
     def gone(self, effect):
-        return self.server(effect.lab, effect.target.name).ask("KEYS", "squall:*") == []
+        return self.server(effect.lab, effect.target.name).of_faults("KEYS", "squall:*") == []
 
 
 class RedisKillClients(RedisStore, Struck):
     target, command = "redis-43", "client|kill"
     never = "the next row"
-    client = None
 
     def spec(self, lab, targets, **times):
-        if self.client is not None:
-            self.client.close()
-        self.client = self.server(lab).client()  # somebody to disconnect
+        self.again(lab)
         return redis_fault("killClients", targets=targets, every_s=self.every_s, **times)
 
     def gone(self, effect):
@@ -502,6 +589,37 @@ class RedisKillClients(RedisStore, Struck):
                 return self.lives_on(client.lives)
         except OSError:
             return False  # ended before it had begun
+
+
+class RedisSleep(RedisStore):
+    """Refused before anything is done where the command is not to be had."""
+    target, never = "redis-44", "the next row"
+    pair = None
+    time_s = 0.5
+
+    def spec(self, lab, targets, **times):
+        return redis_fault("sleep", targets=targets, time_s=self.time_s, **times)
+
+    def gone(self, effect):
+        return self.server(effect.lab).slowest() < self.time_s / 2
+
+    def assert_present(self, effect):
+        wait_until(lambda: not self.gone(effect), 5, "Redis sleeps")
+
+
+class RedisEvict(RedisStore):
+    """Its servers have 24 MiB, of which others' keys take a quarter; those of the fault fill them."""
+    target, command = "redis-45", "setrange"
+    pair = ("redis-45", "redis-46")
+
+    def spec(self, lab, targets, **times):
+        for target in targets:  # what a fault before, or a restart, has left
+            self.server(lab, target).ask("DEBUG", "POPULATE", 600, "mine", 10000)
+        return redis_fault("evict", targets=targets, mib=4, **times)
+
+    def gone(self, effect):
+        server = self.server(effect.lab, effect.target.name)
+        return server.of_faults("KEYS", "squall:*") == [] and server.info("used_memory") < 12 << 20
 
 
 class RabbitStore(Store):
@@ -518,6 +636,7 @@ class RabbitStore(Store):
 
 class RabbitFill(RabbitStore):
     target = "rmq-51"
+    lapses = SANITIZED  # the queue goes when it was not declared for two seconds
 
     def spec(self, lab, targets, **times):
         return rabbitmq_fault("fillQueue", targets=targets, mib=1, **times)
@@ -529,12 +648,12 @@ class RabbitFill(RabbitStore):
 
 class RabbitClose(RabbitStore, Struck):
     target = "rmq-52"
-    client = None
+
+    def enter(self, lab):
+        return self.server(lab).connect()
 
     def spec(self, lab, targets, **times):
-        if self.client is not None:
-            self.client.close()
-        self.client = self.server(lab).connect()  # somebody to disconnect
+        self.again(lab)
         return rabbitmq_fault("closeConnections", targets=targets, every_s=self.every_s, **times)
 
     def over(self, effect):
@@ -618,6 +737,10 @@ KINDS = {
     "kill": Kill(),
     "partition": Partition(),
     "app": App(),
+    "app (readiness)": Asked("front-8053", "/ready", unready=True),
+    "app (dependency)": Asked("front-8054", "/api/users", dependency="users", path="/api/users"),
+    "app (cpu)": OwnCpu("front-8055", cpu=0.4),
+    "app (memory)": OwnMemory("front-8056", memory=64 << 20),
     "kill (crash loop)": CrashLoop(),
     "pause (cgroup v2)": Pause("jobs-21", "jobs-31"),
     "pause (v1 freezer)": Pause("jobs-22", "jobs-33"),
@@ -636,6 +759,8 @@ KINDS = {
     "redis (pause)": RedisPause(),
     "redis (fill)": RedisFill(),
     "redis (killClients)": RedisKillClients(),
+    "redis (sleep)": RedisSleep(),
+    "redis (evict)": RedisEvict(),
     "rabbitmq (fillQueue)": RabbitFill(),
     "rabbitmq (closeConnections)": RabbitClose(),
     "io": Io(),
@@ -643,6 +768,7 @@ KINDS = {
     "network (delay)": Network("gateway-15", delay_ms=100.0),
     "network (loss)": Loss("web-17", loss=0.9),
     "network (rate)": Rate("web-18", rate=2e6),
+    "partition (block)": Block(),
 }
 
 

@@ -23,11 +23,11 @@ import time
 
 import pytest
 
-from conftest import BIN, wait_until
+from conftest import BIN, NUMBER, each_process, wait_until
 from services import free_port
 
 PREFIX = f"chat{os.getpid() % 10000}"
-SUBNET = f"10.231.{os.getpid() % 250 + 1}"
+SUBNET = f"10.231.{NUMBER}"
 TOKEN = "correct-horse-battery"
 S = 1_000_000_000
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
@@ -57,7 +57,7 @@ def start_ticks(pid):
     return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
 
 
-def tcp_socket(netns, kind=socket.SOCK_STREAM):
+def tcp_socket(netns, kind=socket.SOCK_STREAM, family=socket.AF_INET):
     """A socket, of TCP unless said otherwise, made inside a namespace, by a thread that ends there."""
     made = queue.Queue()
 
@@ -66,7 +66,7 @@ def tcp_socket(netns, kind=socket.SOCK_STREAM):
             with open(f"/run/netns/{netns}", "rb") as place:
                 libc = ctypes.CDLL(None, use_errno=True)
                 assert libc.setns(place.fileno(), 0x40000000) == 0, ctypes.get_errno()
-        made.put(socket.socket(socket.AF_INET, kind))
+        made.put(socket.socket(family, kind))
 
     thread = threading.Thread(target=visit)
     thread.start()
@@ -132,6 +132,7 @@ class Instance:
         self.log_file = folder / f"{name}.log"
         self.groups = groups  # cgroup folders that are there already
         self.group = groups[0] if groups else None  # the one that the topology names
+        self.place = {}  # zone, node, namespace, labels: what the topology says of it beside
         self.stopping = False
         self.restarts = 0
         self.process = None
@@ -191,7 +192,7 @@ class Instance:
     def topology(self):
         return {"name": self.name, "address": self.address, "port": self.port,
                 "netns": f"/run/netns/{self.netns}" if self.netns else None, "cgroup": str(self.group) if self.group else None,
-                "statusFile": str(self.status_file), "logFile": str(self.log_file)}
+                "statusFile": str(self.status_file), "logFile": str(self.log_file), **self.place}
 
 
 class Platform:
@@ -201,6 +202,8 @@ class Platform:
         self.namespaces = []
         self.groups = []
         self.stores = {}  # service -> its kind and credentialsFile
+        self.hidden = set()  # instances that the topology does not name
+        self.ready_services = {"front"}  # of gateways that are ready
         self.topology_file = folder / "topology.json"
         self.admin = folder / "admin-token"
         self.admin.write_text("admin-secret\n")
@@ -213,18 +216,22 @@ class Platform:
 
     def write(self):
         services = {}
-        for instance in self.instances.values():
-            app = instance.service == "gateway"
+        for instance in [i for n, i in self.instances.items() if n not in self.hidden]:
+            front = instance.service in self.ready_services
+            app = front or instance.service == "gateway"
             kind, credentials = self.stores.get(instance.service, ("http", None))
             entry = services.setdefault(instance.service, {
                 "name": instance.service, "port": instance.port, "kind": kind,
                 "credentialsFile": str(credentials) if credentials else None,
-                "healthPath": None, "readyPath": None, "observability": False,
+                "healthPath": None, "readyPath": "/ready" if front else None,
+                "observability": False,
                 "adminTokenFile": str(self.admin) if app else None, "instances": []})
             entry["instances"].append(instance.topology())
-        self.topology_file.write_text(json.dumps({
+        whole = self.topology_file.with_suffix(".new")  # an agent may read it at any time
+        whole.write_text(json.dumps({
             "version": 1, "name": "chat", "mode": self.mode, "stateDir": str(self.folder),
             "agent": None, "prometheus": None, "services": list(services.values())}))
+        whole.rename(self.topology_file)
 
     def stop(self):
         for instance in self.instances.values():
@@ -255,11 +262,11 @@ JOBS = [(21, [None]), (22, ["freezer"]), (23, []), (24, []), (25, [None]), (26, 
         (27, [None, "memory"]), (28, [None, "pids"]), (29, [None])]
 
 
-def add_jobs(platform, jobs=tuple(JOBS)):
+def add_jobs(platform, jobs=tuple(JOBS), service="jobs"):
     """A service on the bridge's own address, each instance in control groups of its own: of cgroup
     v2 (None), of a v1 controller."""
     for number, controllers in jobs:
-        name, groups = f"jobs-{number}", []
+        name, groups = f"{service}-{number}", []
         for mount in filter(None, map(group_mount, controllers)):
             groups.append(mount / f"{PREFIX}-{name}")
             groups[-1].mkdir()
@@ -268,13 +275,71 @@ def add_jobs(platform, jobs=tuple(JOBS)):
             if limit.exists():
                 limit.write_text(str(JOBS_27_LIMIT))
         address, port = f"{SUBNET}.1", 8000 + number
-        platform.add("jobs", Instance(platform.folder, name, echo_command(address, port), address,
-                                      port, groups=groups))
+        platform.add(service, Instance(platform.folder, name, echo_command(address, port), address,
+                                       port, groups=groups))
 
 
-def gateway_command(platform, name, address, port, programs=BIN):
+def gateway_command(platform, name, address, port, programs=BIN, upstream="127.0.0.1:1"):
     return [str(programs / "squall-gateway"), "--instance", name, "--listen", f"{address}:{port}",
-            "--upstream", "users=127.0.0.1:1", "--admin-token-file", str(platform.admin)]
+            "--upstream", f"users={upstream}", "--admin-token-file", str(platform.admin)]
+
+
+def add_back(platform, address, port):
+    """What stands behind gateways that are ready."""
+    files = platform.folder / "back"
+    (files / "api").mkdir(parents=True)
+    (files / "ready").write_text("yes")
+    (files / "api" / "users").write_text("[]")
+    platform.add("back", Instance(platform.folder, f"back-{port}", [
+        "/usr/bin/python3", "-m", "http.server", "--bind", address, "--directory", str(files),
+        str(port)], address, port))
+
+
+def add_front(platform, address, port, back, service="front"):
+    platform.ready_services.add(service)
+    name = f"{service}-{port}"
+    return platform.add(service, Instance(platform.folder, name, gateway_command(
+        platform, name, address, port, upstream=f"{address}:{back}"), address, port))
+
+
+def add_fronts(platform, address, ports):
+    """ports: the first is of what stands behind them."""
+    back, *own = ports
+    add_back(platform, address, back)
+    return [add_front(platform, address, port, back) for port in own]
+
+
+def asked(instance, path, timeout=0.5, method="GET"):
+    connection = http.client.HTTPConnection(instance.address, instance.port, timeout=timeout)
+    try:
+        connection.request(method, path, headers={"X-Traffic": "probe"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        connection.close()
+
+
+def resident(instance):
+    """Bytes of memory of its process."""
+    text = pathlib.Path(f"/proc/{instance.process.pid}/statm").read_text()
+    return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def processor_time(instance):
+    """Seconds on a processor, and waiting for one, of all threads of its process."""
+    threads = pathlib.Path(f"/proc/{instance.process.pid}/task").iterdir()
+    times = [(thread / "schedstat").read_text().split() for thread in threads]
+    return tuple(sum(int(each[i]) for each in times) / 1e9 for i in (0, 1))
+
+
+def load_of(instance, window_s):
+    """Shares of a processor that it has, and that it wants, which on a busy machine is more. Over a
+    window of time: a rate has no condition to wait for."""
+    since, (run, wait) = time.monotonic(), processor_time(instance)
+    time.sleep(window_s)
+    passed, (run_now, wait_now) = time.monotonic() - since, processor_time(instance)
+    return (run_now - run) / passed, (run_now - run + wait_now - wait) / passed
 
 
 @contextlib.contextmanager
@@ -410,6 +475,12 @@ class Agent:
         self.process.terminate()
         return self.process.wait(30)
 
+    def finish(self):
+        """It ends well, one that a test has stopped as well; what a test has ended is left alone."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGCONT)
+            assert self.terminate() == 0, self.log_file.read_text()
+
     def sweep(self):
         return subprocess.run([self.program, "--sweep", *self.options()],
                               capture_output=True, text=True, timeout=60, check=False,
@@ -433,9 +504,7 @@ def agent(platform, tmp_path, agent_options):
     made = Agent(platform, tmp_path, *agent_options).start()
     before = {netns: ruleset(netns) for netns in platform.namespaces}
     yield made
-    if made.process.poll() is None:
-        made.signal(signal.SIGCONT)
-        assert made.terminate() == 0, made.log_file.read_text()
+    made.finish()
     assert {netns: ruleset(netns) for netns in platform.namespaces} == before
 
 
@@ -466,6 +535,11 @@ def partition_fault(targets=("api-11",), peers=("store",), action="drop", direct
 def app_fault(targets=("gateway-14",), rate=1.0, latency_ms=0, **more):
     return fault("app", "gateway", list(targets), errorRate=rate, errorStatus=503,
                  latencyNs=latency_ms * 1_000_000, **more)
+
+
+def front_fault(targets, **more):
+    """An app fault that orders something else than errors or latency."""
+    return {**app_fault(targets, rate=0.0, **more), "service": "front"}
 
 
 def pause_fault(targets=("jobs-21",), **more):
@@ -534,16 +608,14 @@ def files_limit(pid):
 
 def fillers(folder):
     """pid -> bytes that the file without a name takes, which it holds in that folder."""
-    found = {}
-    for process in pathlib.Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and (process / "comm").read_text() == "squall-fill\n":
-                for entry in (process / "fd").iterdir():
-                    if os.path.dirname(os.readlink(entry)) == str(folder):
-                        found[int(process.name)] = os.stat(entry).st_blocks * 512
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
+    def held(process):
+        if (process / "comm").read_text() == "squall-fill\n":
+            for entry in (process / "fd").iterdir():
+                if os.path.dirname(os.readlink(entry)) == str(folder):
+                    return os.stat(entry).st_blocks * 512
+        return None
+
+    return each_process(held)
 
 
 def workers_in(instance):
@@ -565,8 +637,11 @@ def workers_in(instance):
 def network_fault(targets=("api-11",), peers=("store",), delay_ms=0.0, jitter_ms=0.0, rate=0.0,
                   direction="both", protocol="any", ports=(), distribution="uniform", burst=None,
                   service="api", correlation=0.0, loss=0.0, duplicate=0.0, corrupt=0.0, reorder=0.0,
-                  lease_s=3.0, **more):
+                  lease_s=3.0, states=None, **more):
     enter, leave, bad = burst or (0.0, 0.0, 0.0)
+    if states:
+        more.update(zip(("stateAlone", "stateEnter", "stateLeave", "statePass", "stateRelapse"),
+                        states, strict=True))
     return fault("network", service, list(targets), peers=list(peers), protocol=protocol,
                  ports=[str(p) for p in ports], direction=direction, distribution=distribution,
                  delayNs=int(delay_ms * 1e6), jitterNs=int(jitter_ms * 1e6), rateBits=rate,

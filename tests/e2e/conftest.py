@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every end-to-end test shares: where the programs are, and waiting with a deadline."""
 
+import contextlib
 import os
 import pathlib
+import socket
 import subprocess
 import time
 
@@ -10,6 +12,24 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SQUALL_BIN", ROOT / "build" / "release" / "bin"))
+SANITIZED = any(word in (BIN / "squall-agent").read_bytes()
+                for word in (b"__asan_init", b"__tsan_init"))
+
+
+def _own_number():
+    last = 250
+    for offset in range(last):
+        number = (os.getpid() + offset) % last + 1
+        held = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(OSError):
+            held.bind(f"\0squall-e2e-{number}")
+            return number, held
+        held.close()
+    raise RuntimeError(f"{last} processes run tests already")
+
+
+# 1 to 250, and no other process that runs tests on this machine has it: subnets are named by it.
+NUMBER, _HELD = _own_number()
 
 
 def wait_until(condition, deadline_s, what):
@@ -27,6 +47,23 @@ def wait_until(condition, deadline_s, what):
         time.sleep(0.02)
 
 
+def each_process(look):
+    """{pid: what look finds of it}, where that is neither None nor False; look gets its folder in
+    /proc. Who ends meanwhile, or may not be looked at, is left out."""
+    found = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            seen = look(entry) if entry.name.isdigit() else None
+            if seen is not None and seen is not False:
+                found[int(entry.name)] = seen
+    return found
+
+
+def command_of(process):
+    """Its command line, as words; process: its folder in /proc."""
+    return (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+
+
 def run(*args, timeout=120, env=None, **kwargs):
     """Runs a program of the build (first argument its name) and returns CompletedProcess."""
     command = [str(BIN / args[0]), *map(str, args[1:])]
@@ -37,8 +74,8 @@ def run(*args, timeout=120, env=None, **kwargs):
 
 # Files by how long they take, measured: with --dist loadfile the longest must not begin last. Any
 # other file follows in the order of its name.
-LONGEST = ["test_f_matrix", "test_d_sandbox", "test_m_experiments", "test_o_deaths", "test_f_agent",
-           "test_n_signals", "test_e_load", "test_f_network", "test_n_verdicts", "test_f_proxy",
+LONGEST = ["test_f_matrix", "test_f_track_matrix", "test_d_sandbox", "test_m_experiments", "test_o_deaths",
+           "test_f_agent", "test_n_signals", "test_e_load", "test_f_network", "test_n_verdicts", "test_f_proxy",
            "test_f_netem", "test_m_orchestration"]
 
 

@@ -11,9 +11,10 @@ import time
 
 import pytest
 
-from conftest import BIN, run, wait_until
+from conftest import BIN, SANITIZED, command_of, each_process, run, wait_until
 
 LEASE_S = 2
+PLATFORMS = ("threshold", "slo", "probe")  # sources of objectives that are the platform's to meet
 needs_root = pytest.mark.skipif(os.geteuid() != 0,
                                 reason="needs root: network namespaces and nftables")
 
@@ -72,6 +73,15 @@ JUDGED = """\
  abort:
   - {name: too-many-errors, when: errors > 95%, over: 3s}
 """
+
+
+def started(program, folder):
+    """Processes of that program that have the folder in their command line, by pid."""
+    def look(process):
+        words = command_of(process)
+        return words[0].endswith(program) and any(str(folder) in word for word in words)
+
+    return each_process(look)
 
 
 class Sandbox:
@@ -138,17 +148,7 @@ class Sandbox:
         return any(state != "ready" for state in states)
 
     def agent_pid(self):
-        journal = str(self.dir)
-        for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                command = (entry / "cmdline").read_bytes().decode().split("\0")
-            except OSError:
-                continue
-            if command[0].endswith("squall-agent") and any(journal in word for word in command):
-                return int(entry.name)
-        return None
+        return next(iter(started("squall-agent", self.dir)), None)
 
     def wait_healthy(self):
         wait_until(lambda: self.squall("status").returncode == 0, 40, "the sandbox to be healthy")
@@ -182,7 +182,12 @@ class Experiment:
 
     @classmethod
     def of_file(cls, box, folder, file):
-        """One whose scenario is there already; it runs on this sandbox."""
+        """One whose scenario is there already; it runs on this sandbox. Where a sanitizer slows the
+        generator down, that may send later than the scenario allows."""
+        if SANITIZED:
+            eased = folder / file.name
+            eased.write_text(file.read_text().replace("maxLate: 100ms", "maxLate: 1s"))
+            file = eased
         made = cls.__new__(cls)
         made.begin(box, folder, file, None, "--target", box.name)
         return made
@@ -221,6 +226,16 @@ class Experiment:
         self.process.wait(timeout=deadline)
         return self.process.returncode
 
+    def assert_passed(self):
+        """Everything that is asked of squall and of the platform. Where a sanitizer slows the platform
+        down as well, that may miss what is asked of it: False then."""
+        code = self.end()
+        missed = [o for o in self.verdict()["objectives"] if o["status"] == "fail"]
+        if SANITIZED and code == 1 and all(o["source"] in PLATFORMS for o in missed):
+            return False
+        assert code == 0, self.text()
+        return True
+
     def text(self):
         self.log.flush()
         return pathlib.Path(self.log.name).read_text()
@@ -230,14 +245,4 @@ class Experiment:
 
     def load_processes(self):
         """Load generators of this experiment that are still alive."""
-        found = []
-        for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                command = (entry / "cmdline").read_bytes().decode().split("\0")
-            except OSError:
-                continue
-            if command[0].endswith("squall-load") and any(str(self.out) in w for w in command):
-                found.append(int(entry.name))
-        return found
+        return list(started("squall-load", self.out))

@@ -9,10 +9,12 @@ import contextlib
 import errno
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
 import threading
+import urllib.request
 import zlib
 
 import pytest
@@ -329,3 +331,16 @@ def fill_up(folder):
                 filler.write(b"x" * 4096)
     except OSError as error:
         assert error.errno == errno.ENOSPC
+
+
+# --- what Prometheus reads ---
+
+def fetch(url):
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return answer.headers["Content-Type"], answer.read().decode()
+
+
+def samples(text, name):
+    """Labels (as text) -> value."""
+    return {line[len(name):].rpartition(" ")[0]: float(line.rpartition(" ")[2])
+            for line in text.splitlines() if re.match(name + r"[{ ]", line)}

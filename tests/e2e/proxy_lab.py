@@ -4,8 +4,12 @@
 import contextlib
 import socket
 import struct
+import subprocess
+
+import pytest
 
 from chaos_lab import all_ok, fault, tcp_socket
+from conftest import wait_until
 
 MS = 1_000_000
 
@@ -31,10 +35,13 @@ def http_fault(action, targets=("gateway-14",), **more):
 class Client:
     """A connection to an instance, from the host or from a namespace."""
 
-    def __init__(self, platform, name="api-11", netns=None, timeout=5.0, port=None):
+    def __init__(self, platform, name="api-11", netns=None, timeout=5.0, port=None,
+                 source=None):
         instance = platform.instances[name]
         self.sock = tcp_socket(netns)
         self.sock.settimeout(timeout)
+        if source is not None:
+            self.sock.bind(source)
         self.sock.connect((instance.address, port or instance.port))
 
     def __enter__(self):
@@ -141,3 +148,21 @@ def lookup(platform, server, name, over="udp", instance="api-11", timeout=0.5, s
 
 
 RIGHT = (0, "192.0.2.1")
+
+
+@pytest.fixture(scope="module")
+def zone(platform):
+    """A name server in a namespace: it knows every name under test."""
+    instance = platform.instances["store-13"]
+    process = subprocess.Popen(["nsenter", f"--net=/run/netns/{instance.netns}", "/usr/bin/python3",
+                                "-c", ZONE, instance.address])
+    wait_until(lambda: connected(platform, instance.address, 53), 10, "the name server listens")
+    yield instance.address
+    process.kill()
+    process.wait()
+
+
+def connected(platform, address, port):
+    with tcp_socket(platform.instances["api-12"].netns) as sock:
+        sock.settimeout(0.3)
+        return sock.connect_ex((address, port)) == 0

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from conftest import wait_until
+from conftest import each_process, wait_until
 from services import call, free_port
 
 SERVER = pathlib.Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # not the wrapper, which changes users
@@ -222,9 +222,5 @@ class Rabbit:
 
     def _left(self):
         """Processes that still work in its folder."""
-        left = []
-        for entry in pathlib.Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if entry.name.isdigit() and os.readlink(entry / "cwd").startswith(str(self.root)):
-                    left.append(int(entry.name))
-        return left
+        return each_process(
+            lambda process: os.readlink(process / "cwd").startswith(str(self.root)))

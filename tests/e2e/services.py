@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 
-from conftest import BIN, wait_until
+from conftest import BIN, each_process, wait_until
 
 PG_BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 TOKEN = "correct-horse-battery"
@@ -42,16 +42,13 @@ def as_postgres():
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
 
 
+def parent_of(process):
+    return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+
+
 def descendants(pid):
     """pid and every process below it, from /proc."""
-    parents = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(stat.rpartition(")")[2].split()[1])
+    parents = each_process(parent_of)
     found = [pid]
     for one in found:
         found += [child for child, parent in parents.items() if parent == one]

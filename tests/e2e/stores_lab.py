@@ -4,10 +4,13 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import threading
+import time
+import urllib.parse
 
 from chaos_lab import Instance, fault
 from conftest import wait_until
@@ -18,6 +21,7 @@ from services import PG_BIN, Postgres
 PASSWORD = "correct-horse-of-the-store"
 CONNECTIONS = 12  # of a server
 RESERVED = 3      # of those, for superusers
+STOCK_BYTES = 10_000  # of each key that a cache has in stock
 
 
 def credentials(folder, kind, **words):
@@ -124,8 +128,9 @@ def postgres_fault(action, targets=("pg-31",), every_s=0.0, table=None, lock="al
 class Cache:
     """A Redis server whose process an Instance keeps, and ordinary clients of it."""
 
-    def __init__(self, address, port, maxmemory=0):
+    def __init__(self, address, port, maxmemory=0, debug="no"):
         self.address, self.port, self.maxmemory = address, port, maxmemory
+        self.debug = debug
 
     def keep(self, platform, name, service="redis"):
         folder = platform.folder / name
@@ -133,7 +138,7 @@ class Cache:
         settings = folder / "redis.conf"  # not the command line: who looks at it would see
         settings.write_text(f"bind {self.address}\nport {self.port}\ndir {folder}\nsave \"\"\n"
                             f"requirepass {PASSWORD}\nmaxmemory {self.maxmemory}\n"
-                            "maxmemory-policy allkeys-lru\n")
+                            f"maxmemory-policy allkeys-lru\nenable-debug-command {self.debug}\n")
         self.instance = platform.add(service, Instance(
             platform.folder, name, ["redis-server", str(settings)], self.address, self.port))
         wait_until(lambda: self.answers(), 10, "Redis answers")
@@ -147,19 +152,93 @@ class Cache:
         with contextlib.closing(self.client(timeout)) as client:
             return client.ask(*words)
 
+    def of_faults(self, *words):
+        """In the database that keys of faults are in."""
+        with contextlib.closing(self.client()) as client:
+            assert client.ask("SELECT", 15) == "OK"
+            return client.ask(*words)
+
     def answers(self, *words, timeout=0.15):
-        """Whether an ordinary client is answered in time."""
+        """Whether an ordinary client is answered in time; an answer that came later is none, even
+        when this process did not run when its time was up and found both."""
         try:
-            self.ask(*(words or ["PING"]), timeout=timeout)
-            return True
+            with contextlib.closing(self.client(timeout)) as client:
+                end = time.monotonic() + timeout
+                client.ask(*(words or ["PING"]))
+                return time.monotonic() <= end
         except OSError:
             return False
 
+    def slowest(self, wait_s=0.02, count=4):
+        """Seconds that the slowest of some PINGs took, of an ordinary client. Apart, as of somebody who
+        has other work, too: at once they might all be answered between two sleeps of the server."""
+        with contextlib.closing(self.client()) as client:
+            took = []
+            for _ in range(count):
+                began = time.monotonic()
+                client.ask("PING")
+                took.append(time.monotonic() - began)
+                time.sleep(wait_s)
+            return max(took)
+
+    def stock(self, size, name="mine", ttl_ms=None):
+        """Somebody's keys, in two databases; of that name there are no others then."""
+        with contextlib.closing(self.client()) as client:
+            client.ask("FLUSHALL" if name == "mine" else "PING")
+            count = size // STOCK_BYTES
+            for n in range(count):
+                if n == count - 50:
+                    client.ask("SELECT", "3")
+                client.ask("SET", f"{name}:{n}", "x" * STOCK_BYTES,
+                           *(["PX", ttl_ms] if ttl_ms else []))
+
     def info(self, key):
-        for line in self.ask("INFO", "memory").split("\r\n"):
-            if line.startswith(f"{key}:"):
-                return int(line.partition(":")[2])
-        raise KeyError(key)
+        """A number that INFO tells; keys: in all databases."""
+        text = self.ask("INFO")
+        if key == "keys":
+            return sum(int(n) for n in re.findall(r"^db\d+:keys=(\d+)", text, re.M))
+        return int(re.search(rf"^{key}:(\d+)", text, re.M).group(1))
+
+
+class Relay:
+    """Stands between a server and its clients, and keeps the second CLIENT LIST to itself until the
+    server has ended that client."""
+
+    def __init__(self, server):
+        self.server, self.lists, self.held = server, 0, 0
+        self.listener = socket.create_server((server.address, 0))
+        self.address, self.port = self.listener.getsockname()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self.serve, args=self.listener.accept()[:1],
+                                 daemon=True).start()
+
+    def serve(self, client):
+        with client, socket.create_connection((self.server.address, self.server.port)) as server:
+            answers = threading.Thread(target=self.carry, args=(server, client), daemon=True)
+            answers.start()
+            self.carry(client, server, answers)
+
+    def carry(self, source, sink, until=None):
+        """until: to the server, and what ends with the session there."""
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                at = data.find(b"*4\r\n$6\r\nCLIENT\r\n$4\r\nLIST") if until is not None else -1
+                self.lists += at >= 0
+                if at >= 0 and self.lists == 2:
+                    sink.sendall(data[:at])
+                    until.join(10)
+                    self.held += not until.is_alive()
+                    return
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.listener.close()
 
 
 class Client:
@@ -199,9 +278,9 @@ class Client:
 
 
 def redis_fault(action, targets=("redis-41",), pause="all", mib=0, every_s=0.0, service="redis",
-                **more):
+                time_s=0.0, **more):
     return fault("redis", service, list(targets), action=action, pause=pause, bytes=mib << 20,
-                 everyNs=int(every_s * 1e9), **more)
+                 everyNs=int(every_s * 1e9), timeNs=int(time_s * 1e9), **more)
 
 
 def rabbitmq_fault(action, targets=("rmq-1",), every_s=0.0, mib=0, service="rmq", **more):
@@ -260,9 +339,20 @@ class Broker:
         except (pika.exceptions.AMQPError, OSError):
             return None
 
+    def add_user(self, name, *vhosts):
+        """Who may do everything there; the virtual hosts are made."""
+        if name != "app":
+            assert self.node.api("PUT", f"/api/users/{name}", {
+                "password": RABBIT_PASSWORD, "tags": ""}).status in (201, 204)
+        for vhost in map(urllib.parse.quote_plus, vhosts):
+            if vhost != "%2F":
+                assert self.node.api("PUT", f"/api/vhosts/{vhost}").status in (201, 204)
+            assert self.node.api("PUT", f"/api/permissions/{vhost}/{name}", {
+                "configure": ".*", "write": ".*", "read": ".*"}).status in (201, 204)
+
     @contextlib.contextmanager
-    def client(self, vhost="/"):
-        client = BrokerClient(self.node, vhost)
+    def client(self, vhost="/", user="app"):
+        client = BrokerClient(self.node, vhost, user)
         try:
             yield client
         finally:
@@ -299,11 +389,11 @@ class Broker:
 class BrokerClient:
     """Connected, and reading what the broker says."""
 
-    def __init__(self, node, vhost="/"):
+    def __init__(self, node, vhost="/", user="app"):
         import pika
         self.why, self.closing = "", False
         self.connection = pika.BlockingConnection(pika.ConnectionParameters(
-            node.address, node.port, vhost, pika.PlainCredentials("app", RABBIT_PASSWORD),
+            node.address, node.port, vhost, pika.PlainCredentials(user, RABBIT_PASSWORD),
             socket_timeout=10))
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()

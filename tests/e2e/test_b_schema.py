@@ -25,6 +25,7 @@ BEYOND_SCHEMA = re.compile(
     r"|not a bound of the platform's|expected both or neither|selects nothing"
     r"|expected a list, or flows|no variable \"|no feeder \"|is no JSON pointer|is no field"
     r"|is no regular expression|cannot be a variable|makes no sense here|is no header's name"
+    r"|the targets are|sense only where routes|wants a password with it|to consume, the default|expected text that is not empty"
     r"|at most one of equals|does not start with '/'"
     r"|no whole number of bytes|expected the name of one of the sandbox's services")
 
@@ -70,6 +71,8 @@ BAD = {
     "wrong_type": ("duration: 36s", "duration: [36s]", r"expected a duration .*, found a list"),
     "not_a_name": ("name: first", "name: First!", r"expected a name of lower-case letters"),
     "clock": ("kill: {", "clock: {offset: 1h}\n      kill: {", r"there is no clock skew: .* libfaketime"),
+    "node": ("kill: {", "node: {drain: {}}\n      kill: {", r"no cordon, drain or reboot .* kubectl"),
+    "pod": ("kill: {", "kill: {by: drain, ", r"kill\.by: expected one of signal, delete, evict"),
     "version": ("squall/v1", "squall/v9", r"expected squall/v1, found \"squall/v9\""),
     "other_target": ("kind: sandbox", "kind: external", r"\"name\" makes sense only with kind"),
     "header": ("path: /api/data,", "path: /api/data, headers: {Host: x},",
@@ -131,6 +134,20 @@ CLOSED = {"users": {"stages": [{"for": "24s", "to": 5, "from": 1}], "iterationsE
           "service": "gateway", "routes": [{"name": "a", "path": "/"}]}
 
 
+def spoken(url, login, *routes):
+    return {"apiVersion": "squall/v1", "kind": "Scenario", "metadata": {"name": "spoken"},
+            "spec": {"target": {"kind": "external", "urls": [url]}, "duration": "20s",
+                     "load": {"rate": "1/s", "pipeline": 2, "login": login, "routes": list(routes)}}}
+
+
+SQL = spoken("postgres://127.0.0.1:7/", {"user": "a", "passwordFile": "f", "database": "d"},
+             {"name": "a", "sql": "SELECT $1, $2", "params": ["x", "x"], "weight": 2})
+RABBIT = spoken("amqps://[::1]", {"user": "a", "passwordEnv": "WORD", "virtualHost": "/v"},
+                {"name": "a", "publish": "", "exchange": "e", "body": "b", "persistent": True},
+                {"name": "b", "get": "q"},
+                {"name": "c", "consume": {"key": "k"}, "exchange": "e", "body": "x"})
+
+
 def test_parser_and_schema_agree_on_every_mutation(validator, tmp_path):
     stairs = yaml.safe_load(STAIRS.read_text())
     closed = copy.deepcopy(stairs)
@@ -140,7 +157,9 @@ def test_parser_and_schema_agree_on_every_mutation(validator, tmp_path):
                *mutations(closed, ("spec", "load", "users")),
                *mutations(yaml.safe_load(LIFE.read_text()), ("spec", "load", "flows", 0, "name"),
                           ("spec", "load", "flows", 0, "steps", 0),
-                          ("spec", "load", "feeders"), ("spec", "load", "flows", 0, "setup"))]
+                          ("spec", "load", "feeders"), ("spec", "load", "flows", 0, "setup")),
+               *mutations(SQL, ("spec", "load"), ("spec", "target", "urls")),
+               *mutations(RABBIT, ("spec", "load", "routes"), ("spec", "load", "login"))]
     names = {}
     for number, (name, mutant) in enumerate(mutants):
         path = tmp_path / f"{number:05}.yaml"

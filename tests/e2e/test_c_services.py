@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from conftest import BIN, run, wait_until
-from services import Load, Postgres, Service, TOKEN, call, free_port, raw
+from conftest import BIN, NUMBER, run, wait_until
+from services import Load, Postgres, Service, TOKEN, free_port, raw
 
 SEEDED = 50
 HEX32 = re.compile(r"^[0-9a-f]{32}$")
@@ -387,13 +387,17 @@ def test_r_chaos_bodies_are_checked(platform):
               {("OUT_OF_RANGE", "rate"), ("OUT_OF_RANGE", "status"), ("OUT_OF_RANGE", "ttlMs")}),
              ("latency", {"ms": 10, "ttlMs": 3600001}, {("OUT_OF_RANGE", "ttlMs")}),
              ("readiness", {"ttlMs": 1.5}, {("WRONG_TYPE", "ttlMs")}),
-             ("readiness", {"ttlMS": 5}, {("REQUIRED", "ttlMs"), ("UNKNOWN_FIELD", "ttlMS")})]
+             ("readiness", {"ttlMS": 5}, {("REQUIRED", "ttlMs"), ("UNKNOWN_FIELD", "ttlMS")}),
+             ("dependency", {"name": "users"}, {("REQUIRED", "ttlMs")}),
+             ("dependency", {"name": "redis", "ttlMs": 5}, {("UNKNOWN_DEPENDENCY", "name")}),
+             ("cpu", {"load": 2, "ttlMs": 5}, {("OUT_OF_RANGE", "load")}),
+             ("memory", {"bytes": 1 << 40}, {("OUT_OF_RANGE", "bytes"), ("REQUIRED", "ttlMs")})]
     for kind, body, wanted in cases:
         assert codes(check_envelope(ttl(gateway, kind, **body), 422)) == wanted
     check_envelope(ttl(gateway, "nonsense", ttlMs=5), 404)
     check_envelope(gateway.admin("POST", "/api/chaos/errors", "{"), 400)
     assert gateway.admin("GET", "/api/chaos").json["data"] == \
-        {"errors": None, "latency": None, "readiness": None}
+        dict.fromkeys(("errors", "latency", "readiness", "dependency", "cpu", "memory"))
 
 
 def test_s_chaos_errors_expire_by_themselves(platform):
@@ -432,6 +436,25 @@ def test_s_chaos_latency_readiness_and_delete(platform):
     probes = {(l["path"], l["status"]) for l in gateway.lines()
               if l["message"] == "request" and l["path"] in ("/health", "/ready", "/metrics")}
     assert probes == {("/ready", 503)}, "what probes and scrapes find well is no news"
+
+
+def test_s_a_dependency_that_has_failed_by_order(platform):
+    """One of two users services behaves as if its database were away; the database is not."""
+    users, other = platform.users
+    ttl(users, "dependency", name="postgres", ttlMs=60000)
+    answer = users.get("/api/users/1")
+    assert codes(check_envelope(answer, 503)) == {("DATABASE_UNAVAILABLE", None)}
+    assert answer.headers["X-Chaos"] == "dependency" and answer.headers["Retry-After"] == "1"
+    assert codes(check_envelope(users.get("/ready"), 503)) == {("NOT_READY", None)}
+    assert users.get("/health").status == 200 and users.metric("chaos_active", kind="dependency") == 1
+    assert users.metric("chaos_injected_total", kind="dependency") >= 1
+    assert other.get("/api/users/1").status == 200
+    wait_until(lambda: {platform.gateway.get("/api/users/1").status for _ in range(20)} == {200}, 10,
+               "its /ready has been heard, and requests go to the other one")
+    left = check_envelope(ttl(users, "dependency", name="postgres", ttlMs=300), 200)["data"]
+    assert left["dependency"]["name"] == "postgres" and left["dependency"]["ttlMs"] <= 300
+    wait_until(lambda: users.get("/api/users/1").status == 200, 5, "the fault expired")
+    assert users.get("/ready").status == 200
 
 
 def test_s_share_of_injected_errors(platform):
@@ -641,7 +664,7 @@ def far_postgres():
     """PostgreSQL in a network namespace of its own, which can be cut off."""
     if os.geteuid() != 0 or not shutil.which("nft") or not shutil.which("ip"):
         pytest.skip("a partition with dropped packets needs root, nft and ip")
-    name, net = f"tgt-{os.getpid() % 100000}", f"10.213.{os.getpid() % 250}"
+    name, net = f"tgt-{os.getpid() % 100000}", f"10.213.{NUMBER}"
 
     def ip(*words):
         subprocess.run(["ip", *words], check=True, capture_output=True)

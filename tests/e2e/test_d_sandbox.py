@@ -3,6 +3,7 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -17,7 +18,7 @@ import urllib.request
 
 import pytest
 
-from conftest import BIN, run, wait_until
+from conftest import BIN, command_of, each_process, run, wait_until
 
 INSTANCES = {"postgres-1", "users-1", "users-2", "gateway-1", "gateway-2", "prometheus-1"}
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
@@ -40,17 +41,12 @@ def ticks_of(pid):
 
 def processes_with(text):
     """pid -> command line of every living process that has text in its command line."""
-    found = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if text in command and ticks_of(entry.name) is not None:
-            found[int(entry.name)] = command
-    return found
+    def look(process):
+        command = " ".join(command_of(process))
+        others = int(process.name) != os.getpid() and text in command
+        return command if others and ticks_of(process.name) is not None else None
+
+    return each_process(look)
 
 
 def cgroups():
@@ -412,13 +408,30 @@ def test_a_killed_instance_runs_again(box):
     assert ticks_of(now["pid"]) == now["startTicks"]
     assert box.statuses()["users-2"] == first["users-2"]
     assert box.get("users-1", "/api/users?limit=1")["data"]
-    # Once more at once: it waits longer, and says that it waits.
-    kill(now["pid"])
-    waiting = wait_until(lambda: (lambda s: s if s["state"] == "backoff" else None)(
-        box.statuses()["users-1"]), 5, "users-1 is in back-off")
-    assert waiting["pid"] == 0 and waiting["restarts"] == 2
-    assert box("status").returncode == 5
-    wait_until(lambda: box.statuses()["users-1"]["state"] == "ready", 10, "and ready again")
+    # Once more at once: it waits longer, and says that it waits. On a busy machine it may be back
+    # before anybody has said so: then it waits longer still.
+    def strike_again():
+        pid = box.statuses()["users-1"]["pid"]
+        with contextlib.suppress(ProcessLookupError):
+            if pid > 0:
+                kill(pid)
+
+    def waits():
+        one = box.statuses()["users-1"]
+        if one["state"] == "ready":
+            strike_again()
+        return one if one["state"] == "backoff" else None
+
+    def says_so():
+        if box("status").returncode == 5:
+            return True
+        strike_again()
+        return False
+
+    waiting = wait_until(waits, 20, "users-1 is in back-off")
+    assert waiting["pid"] == 0 and waiting["restarts"] >= 2
+    wait_until(says_so, 20, "status says that not all are ready")
+    wait_until(lambda: box.statuses()["users-1"]["state"] == "ready", 20, "and ready again")
 
 
 @needs_root

@@ -147,7 +147,7 @@ def test_a_life_goes_from_step_to_step(shop, load):
     assert all(h["X-Code"] == "201" for m, p, h, *_ in server.seen if m == "GET")
 
 
-def test_a_step_is_due_by_what_was_expected(serve, load):
+def test_a_step_is_due_by_what_was_expected_hdrhistogram_148(serve, load):
     """The analytic answer: a step's response time is when the target answered, less when the step was
     meant to begin, that is its arrival and the expected (not the observed) times of the steps before
     it. A target that is stalled for a second therefore shows that second to each step alike."""
@@ -315,6 +315,72 @@ def test_without_its_setup_there_is_no_load(shop, load):
         assert code == 5 and lines[-1]["type"] == "error"
         assert f'setup of flow "life" failed at its step "login": {why}' in lines[-1]["message"]
     assert [path for _, path, *_ in server.seen] == ["/login"]
+
+
+def half_set_up(port):
+    """Three flows, the second with three steps of setup, of which the server decides."""
+    key = [{"name": "key", "from": "json", "json": "/key"}]
+    return plan_of(
+        port,
+        flow(step("a", "/x"), name="one", setup=[step("in", "/one", "POST", extract=key)],
+             teardown=[step("out", "/one/{{key}}", "DELETE")]),
+        flow(step("a", "/x"), name="bare", teardown=[step("out", "/bare", "DELETE")]),
+        flow(step("a", "/x"), name="two",
+             setup=[step("in", "/two", "POST", extract=key),
+                    step("room", "/room", "POST",
+                         extract=[{"name": "room", "from": "json", "json": "/room"}]),
+                    step("seat", "/seat", "POST")],
+             teardown=[step("stand", "/seat", "DELETE"), step("leave", "/room/{{room}}", "DELETE"),
+                       step("out", "/two/{{key}}", "DELETE")]),
+        flow(step("a", "/x"), name="three", setup=[step("in", "/three", "POST")],
+             teardown=[step("out", "/three", "DELETE")]),
+        rate=100, threads=2, timeout=20)
+
+
+def test_what_half_a_setup_made_is_torn_down(shop, load):
+    """Once, with what it had learned, although some of it is not there: by the server's counts."""
+    server = shop(lambda peer, number: peer.reply(
+        500 if peer.path == "/room" or (peer.command, peer.path) == ("DELETE", "/seat") else 200,
+        {"key": f"k{number}"}))
+    code, lines = load(half_set_up(server.port)).wait()
+    assert code == 5
+    assert [(method, path) for method, path, *_ in server.seen] == [
+        ("POST", "/one"), ("POST", "/two"), ("POST", "/room"),
+        ("DELETE", "/one/k1"), ("DELETE", "/seat"), ("DELETE", "/two/k2")]
+    said = lines[-1]["message"]
+    assert 'setup of flow "two" failed at its step "room": http_5xx' in said
+    assert "has been torn down, but for two.stand (http_5xx" in said and ", but for two.leave (" in said
+    assert "two.out" not in said and "one.out" not in said
+
+
+def test_a_stop_amid_setup_leaves_nothing(shop, load):
+    """What was set up by then is torn down, and so is what the step under way made after all."""
+    held = threading.Event()
+
+    def behave(peer, number):
+        if peer.path == "/room" and peer.command == "POST":
+            held.wait(60)
+        peer.reply(200, {"key": f"k{number}", "room": 4})
+
+    server = shop(behave)
+    one = load(half_set_up(server.port))
+    try:
+        wait_until(lambda: len(server.seen) == 3, 30, "the third step")
+        one.process.terminate()
+        one.line("started")  # and is over at once
+    finally:
+        held.set()
+    assert one.wait()[0] == 0
+    # The answer may have come before the stop had come to the thread, which then went one further.
+    made = [path for method, path, *_ in server.seen if method == "POST"]
+    assert made[:3] == ["/one", "/two", "/room"] and made[3:] in ([], ["/seat"], ["/seat", "/three"])
+    torn = [path for method, path, *_ in server.seen if method == "DELETE"]
+    assert [path for path in torn if path not in ("/bare", "/three")] == [
+        "/one/k1", "/seat", "/room/4", "/two/k2"]
+    assert ("/three" in torn) == ("/three" in made) and len(torn) == len(set(torn))
+    once = one.result()["once"]
+    assert len([o for o in once if o["part"] == "setup"]) == len(made)
+    assert all(o["ok"] for o in once)
 
 
 def test_users_keep_their_cookies_and_arrivals_do_not(shop, load):

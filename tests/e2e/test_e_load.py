@@ -222,15 +222,17 @@ def test_a_target_that_accepts_and_resets_is_not_hammered(serve, load):
 
 
 def test_a_target_dies_in_the_middle(serve, load):
+    """Each of the five connections to it loses one request at most; nothing here is about time, so
+    that servers which a busy machine stops for a while must not look dead (timeout)."""
     servers = [serve(), serve()]
-    one = load(make_plan([s.port for s in servers], rate=400, seconds=2))
+    one = load(make_plan([s.port for s in servers], rate=400, seconds=2, timeout=20))
     wait_until(lambda: servers[0].requests > 200, 10, "the first target has its share")
     servers[0].die()
     code, _ = one.wait()
     assert code == 0
     result = check_sums(one)
-    assert failed(result["total"]) <= 10, f"more than were in flight: {result['total']}"
-    assert result["total"]["ok"] >= 790
+    assert failed(result["total"]) <= 5, f"more than were in flight: {result['total']}"
+    assert result["total"]["ok"] >= 795
     assert servers[1].requests > 500
 
 

@@ -15,13 +15,13 @@ import time
 
 import pytest
 
-from conftest import BIN, run, wait_until
+from conftest import BIN, NUMBER, run, wait_until
 from services import free_port
-from load_lab import AHEAD, FIFO, read_hlog, total
+from load_lab import AHEAD, FIFO, decode, fetch, read_hlog, samples, total
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 PREFIX = f"sqlc{os.getpid() % 100000}"
-SUBNET = f"10.232.{os.getpid() % 250 + 1}"
+SUBNET = f"10.232.{NUMBER}"
 WORKERS = 3
 
 pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None,
@@ -63,12 +63,19 @@ class Target:
                 rest += data
                 while b"\r\n\r\n" in rest:
                     head, rest = rest.split(b"\r\n\r\n", 1)
-                    self.seen.append((time.monotonic(), peer))
+                    at = time.monotonic()
+                    body = re.search(rb"Content-Length: (\d+)", head)
+                    rest = rest[int(body[1]) if body else 0:]
+                    self.seen.append((at, peer))
                     self.paths.append(head.split()[1].decode())
-                    connection.sendall(OK)
+                    connection.sendall(self.reply(head.decode(), peer))
         except OSError:
             pass
         connection.close()
+
+    def reply(self, head, peer):
+        """For others to say something else; they may keep a caller waiting."""
+        return OK
 
     def count(self, peer=None):
         return sum(peer in (None, one) for _, one in self.seen)
@@ -79,9 +86,9 @@ class Target:
 
 
 class Redis:
-    """secure: its certificate and key; then it speaks TLS alone."""
+    """secure: its certificate and key; then it speaks TLS alone. wrap: what it runs under."""
 
-    def __init__(self, folder, addresses, secure=()):
+    def __init__(self, folder, addresses, secure=(), wrap=()):
         self.port = free_port()
         self.listeners = []
         self.log = open(folder / "redis.log", "ab")
@@ -91,7 +98,7 @@ class Redis:
             secure[0]]
         self.cli = ["redis-cli", "-p", str(self.port), *(["--tls", "--insecure"] if secure else [])]
         self.process = subprocess.Popen(
-            ["redis-server", *listen, "--bind", *addresses, "--save", "",
+            [*wrap, "redis-server", *listen, "--bind", *addresses, "--save", "",
              "--appendonly", "no", "--protected-mode", "no", "--dir", folder],
             stdout=self.log, stderr=self.log)
         wait_until(lambda: self.ask("PING") == "PONG", 15, "Redis")
@@ -331,6 +338,82 @@ def test_workers_that_die_are_missed(spread):
     assert cluster.target.count() == sum(counts) < 60 * 150 / 2
 
 
+def can_shift_clocks():
+    return subprocess.run(["unshare", "--time", "true"], capture_output=True,
+                          check=False).returncode == 0
+
+
+@needs_root
+@pytest.mark.skipif(not can_shift_clocks(), reason="the kernel has no time namespaces")
+def test_clocks_that_differ_make_one_start(tmp_path):
+    """Redis is 400 days ahead of the hosts, and the monotonic clocks of two of three workers began a
+    day and a year before the third's: arrivals come in turns all the same, and what is recorded
+    carries Redis' time."""
+    ahead = 400 * 86400
+    redis = Redis(tmp_path, ["127.0.0.1"],
+                  wrap=["env", f"LD_PRELOAD={BIN.parent / 'tests' / 'shift_clock.so'}",
+                        f"SQUALL_SHIFT_CLOCK={ahead}"])
+    target = Target("127.0.0.1", ahead=True)
+    one = Cluster(tmp_path, "127.0.0.1", redis, target)
+    try:
+        assert int(redis.ask("TIME").split()[0]) - time.time() > ahead - 60
+        log = tmp_path / "all.hlog"
+        before = time.time()
+        leader = one.lead("--json", "--hlog", log, rate=60, seconds=1.5)
+        workers = [one.join(i, wrap=[*(["unshare", "--time", "--monotonic", str(shift)] if shift
+                                       else []), *AHEAD])
+                   for i, shift in enumerate((0, 86400, 365 * 86400))]
+        code, out, told = end(leader)
+        after = time.time()
+        assert code in (0, 3), told
+        assert all(end(each)[0] in (0, 3) for each in workers)
+    finally:
+        one.close()
+        redis.close()
+        target.close()
+    result = json.loads(out)
+    assert result["complete"] and result["total"]["ok"] == 90 == target.count()
+    assert "late by itself" in (result["clientLimitedWhy"] or "late by itself"), "nothing else"
+    assert before + ahead < result["startNs"] / 1e9 < after + ahead
+    starts = [float(line.split(",")[1]) for line in log.read_text().splitlines()
+              if line.startswith("Tag=")]
+    assert all(before + ahead < start < after + ahead for start in starts)
+    every = sorted(at for at, _ in target.seen)
+    gaps = [b - a for a, b in zip(every, every[1:])]
+    assert 0.5 / 60 < statistics.median(gaps) < 1.5 / 60, "not three at once, nor one after another"
+    assert every[-1] - every[0] < 1.5 + 1
+
+
+def test_thresholds_are_of_all_workers_k6_operator_413(cluster):
+    """Neither worker has 300 answers, both together do; windows are of both, too, and one that fails
+    ends the load of all. What made requests late is known of all of them."""
+    leader = cluster.lead("--json", "--max-late", "5s", "--threshold", "count >= 300",
+                          "--threshold", "p50 < 1ns over 600ms", workers=2)
+    workers = [cluster.join(i) for i in range(2)]
+    code, out, told = end(leader)
+    assert code in (1, 3), told
+    assert all(end(each)[0] in (0, 3) for each in workers)
+    result = json.loads(out)
+    count, window = result["thresholds"]
+    limited = result["clientLimited"]  # by a machine that is that busy
+    assert count["value"] == 300 and count["status"] == ("insufficient" if limited else "pass")
+    assert window["value"] > 1 and window["status"] == ("insufficient" if limited else "fail")
+    assert code == (3 if limited else 1)
+    late = result["lateness"]
+    assert 300 <= sum(one["count"] for one in late) <= 600
+    for one in late:
+        assert total(decode(one["histogram"])) == one["count"]
+    assert len(result["threads"]) >= 2
+
+    leader = cluster.lead("--max-late", "5s", "--threshold", "p50 < 1ns over 600ms abort",
+                          run_id="two", seconds=60, workers=2)
+    workers = [cluster.join(i, run_id="two") for i in range(2)]
+    code, out, told = end(leader)
+    assert code in (1, 3) and "stopped early" in out and "p50 < 1ns over 600ms abort: worst" in out
+    assert "ended early" not in out
+    assert all(end(each)[0] in (0, 3) for each in workers)
+
+
 def test_without_its_leader_nobody_sends(cluster):
     leader = cluster.lead(seconds=60)
     workers = [cluster.join(i) for i in range(WORKERS)]
@@ -396,13 +479,69 @@ def test_a_name_may_come_again(cluster):
     assert end(worker)[0] in (0, 3)
 
 
-def test_fields_differ_from_worker_to_worker(cluster):
-    """What must be new in every request is so whoever sends it."""
-    leader = cluster.lead(seconds=1, workers=2, path="/{{rand}}/{{seq}}")
+class Last:
+    """Keeps who asks last of so many waiting, and tells the fifth of the others that it cannot."""
+
+    def __init__(self, count):
+        self.left, self.lock, self.go = count, threading.Lock(), threading.Event()
+
+    def reply(self, _head, _peer):
+        with self.lock:
+            self.left -= 1
+            mine = self.left
+        if mine == 0:
+            self.go.wait(30)
+        return OK if mine % 5 or mine == 0 else OK.replace(b"200 OK", b"503 No")
+
+
+def test_metrics_and_fields_are_of_all_workers(cluster):
+    """While one request of two workers' 150 is under way, the leader's metrics tell all the others
+    as the result does later. What must be new in every request is so whoever sends it."""
+    last, port, labels = Last(150), free_port(), '{phase="load",route="url"}'
+    cluster.target.reply = last.reply
+    leader = cluster.lead("--json", "--prometheus", f"127.0.0.1:{port}", seconds=1, workers=2,
+                          path="/{{rand}}/{{seq}}")
+
+    def scrape():
+        try:
+            return fetch(f"http://127.0.0.1:{port}/metrics")[1]
+        except OSError:
+            return ""
+
+    assert "squall_load_in_flight 0" in wait_until(scrape, 20, "metrics").splitlines()
     workers = [cluster.join(i) for i in range(2)]
+
+    def up(count):
+        text = scrape()
+        return sum(samples(text, "squall_load_worker_up").values()) == count and text
+
+    silent = samples(wait_until(lambda: up(2), 20, "workers"), "squall_load_worker_silent_seconds")
+    assert list(silent) == ['{worker="0"}', '{worker="1"}']
+    assert all(0 <= one < 5 for one in silent.values())
+
+    def all_but_one():  # and the worker that has not got it has finished
+        text = up(1)
+        return text and samples(text, "squall_load_sent_total") == {labels: 150} and \
+            samples(text, "squall_load_in_flight") == {"": 1} and text
+
+    text = wait_until(all_but_one, 30, "all but one")
+    last.go.set()
     code, out, told = end(leader)
-    assert code in (0, 3) and "150 ok" in out, (out, told)
+    assert code in (0, 3), told
     assert all(end(one)[0] in (0, 3) for one in workers)
+    result = json.loads(out)
+    sums = result["total"]
+    assert (sums["ok"], sums["failed"]["http_5xx"]) == (121, 29)
+    for name in ("intended", "sent", "missed"):
+        assert samples(text, f"squall_load_{name}_total") == {labels: sums[name]}, name
+    assert sums["bytesIn"] - samples(text, "squall_load_received_bytes_total")[labels] == len(OK)
+    outcomes = samples(text, "squall_load_requests_total")
+    assert outcomes[labels[:-1] + ',outcome="ok"}'] == 120
+    assert outcomes[labels[:-1] + ',outcome="http_5xx"}'] == 29
+    for name, count in (("response", 120), ("service", 120), ("failed", 29)):
+        assert samples(text, f"squall_load_{name}_seconds_count") == {labels: count}, name
+    late = samples(text, "squall_load_schedule_error_seconds_count")
+    assert late == {'{phase="load"}': result["latency"]["schedule"]["count"]}
     for field in (1, 2):
         assert len({path.split("/")[field] for path in cluster.target.paths}) == 150
 
@@ -424,6 +563,9 @@ def test_who_is_refused(cluster):
     refused(cluster.lead("-c", "2"), "cannot be shared out")
     refused(cluster.lead(run_id="a b"), "a name has")
     refused(cluster.join(run_id="none", patience=0.2), "there is no run")
+    taken = f"127.0.0.1:{cluster.redis.port}"
+    code, out, told = end(cluster.lead("--prometheus", taken, run_id="taken"))
+    assert code == 5 and out == "" and "--prometheus" in told and "start 3 workers" not in told
     leader = cluster.lead(workers=1, seconds=20)
     worker = cluster.join()
     wait_until(lambda: cluster.target.count() > 5, 20, "load")
@@ -439,7 +581,6 @@ def test_words_that_do_not_go_together():
     for words in ([url, "-r", "5", "--workers", "2"], [url, "-r", "5", "--redis", "h:1"],
                   [url, "-r", "5", "--run", "x"], ["--join", "h:1"],
                   ["--join", "h:1", "--run", "x", url], ["--join", "h:1", "--run", "x", "-r", "5"],
-                  [url, "-r", "5", "--workers", "1", "--redis", "h:1", "--prometheus", "h:2"],
                   [url, "-r", "5", "--workers", "1", "--redis", "h"]):
         done = run("squall", "load", *words)
         assert done.returncode == 2 and done.stdout == "", words

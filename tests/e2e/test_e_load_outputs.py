@@ -18,14 +18,14 @@ import threading
 import time
 import urllib.error
 import urllib.parse
-import urllib.request
 
 import pytest
 
 from conftest import BIN, run, wait_until
 from services import free_port
 from test_a_hdr_interop import assert_same, ours, theirs  # noqa: F401 (fixtures)
-from load_lab import OK, fill_up, quantile, read_hlog, serve, small_disk, total  # noqa: F401
+from load_lab import (OK, fetch, fill_up, quantile, read_hlog, samples, serve, small_disk,  # noqa: F401
+                      total)
 
 QUICK = ("-c", "4", "-t", "1", "--interval", "100ms", "--arrivals", "constant")
 
@@ -119,6 +119,26 @@ def test_disk_full_names_the_file(serve, tmp_path, option):
         assert one.returncode == 5, told
         assert f"cannot write {file}" in told and "space" in told
         assert names(disk) == ["filler"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_at_the_first_moment_leaves_nothing_half(serve, tmp_path, number):
+    """As soon as there is a file, before any connection: the load ends in order, and the file has its
+    name. (One that comes in time to be too late proves nothing: hence several.)"""
+    server = serve()
+    for i in range(4):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        with start(url_of(server), "-r", "50", "-d", "60", "-c", "400", "-q", "--hlog",
+                   folder / "a.hlog", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                   text=True) as one:
+            end = time.monotonic() + 20
+            while not names(folder) and time.monotonic() < end:
+                pass
+            one.send_signal(number)
+            out, told = one.communicate(timeout=30)
+        assert one.returncode == 4 and "stopped early" in out, (one.returncode, told)
+        assert names(folder) == ["a.hlog"]
 
 
 def test_results_that_cannot_be_printed_are_an_error(serve):
@@ -396,17 +416,6 @@ def test_a_stopped_terminal_stops_nobody(serve, terminal):
 # --- Prometheus ---
 
 
-def fetch(url):
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return answer.headers["Content-Type"], answer.read().decode()
-
-
-def samples(text, name):
-    """Labels (as text) -> value."""
-    return {line[len(name):].rpartition(" ")[0]: float(line.rpartition(" ")[2])
-            for line in text.splitlines() if re.match(name + r"[{ ]", line)}
-
-
 needs_prometheus = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("promtool")),
     reason="prometheus and promtool are not installed")
@@ -513,5 +522,5 @@ def test_k6_763_2367_4670_memory_does_not_grow_with_samples():
     few, base = samples_and_peak(port, "20k", "1")
     many, most = samples_and_peak(port, "100k", "2")
     assert (few, many) == (20000, 200000)
-    noise = 3 << 20  # pages of histograms that a new value touches; a sanitizer's own book-keeping
+    noise = (8 if "tsan" in str(BIN) else 3) << 20  # pages of histograms that a new value touches; a sanitizer's own book-keeping
     assert most - base < 4 * (many - few) + noise, (few, base, many, most)

@@ -8,6 +8,7 @@ import pytest
 
 from conftest import run, wait_until
 from load_lab import check_sums, failed, load, make_plan, quantile, serve, total  # noqa: F401
+from load_scenario import Run
 from services import PG_BIN, Postgres
 from test_e_load_failures import only
 from tls_lab import Authority
@@ -138,9 +139,9 @@ def test_a_timeout_replaces_the_connection(server, load):
     result = check_sums(one)
     causes = {name: n for name, n in result["total"]["causes"].items() if n}
     # Who has waited for the new connection until his own time was over, was not sent.
-    causes.pop("connect_timeout", 0)
+    late = causes.pop("connect_timeout", 0)
     assert causes == {"silent": 1, "behind": 3}, result["notes"]
-    assert result["total"]["ok"] == result["total"]["sent"] - 4 > 20
+    assert result["total"]["ok"] == result["total"]["sent"] - 4 - late > 20
     assert total(one.histograms()["steady/-/connect"]) == 2
 
 
@@ -206,6 +207,84 @@ def test_by_the_command_line_with_a_password(table, tmp_path):
     assert done.returncode == 3 and "password authentication failed" in done.stdout
     done = run("squall", "load", *words, url.replace("locked@", f"locked:{PASSWORD}@"))
     assert done.returncode == 2 and "PGPASSFILE" in done.stderr and PASSWORD not in done.stderr
+
+
+def experiment(server, folder, *words, env=None, load=(), routes=None, **login):
+    routes = routes or [
+        {"name": "insert", "sql": INSERT[0], "params": ["{{seq}}", "{{rand}}"], "weight": 3},
+        {"name": "twice", "sql": "SELECT $1::text || $2", "params": ["x", "x"]}]
+    return Run(folder, *words, env=env, url=f"postgres://localhost:{server.port}", routes=routes,
+               load={"login": {"user": "locked", "database": "postgres", **login}, "pipeline": 4,
+                     **dict(load)},
+               thresholds=[{"name": "answered", "expect": "errors < 1%"},
+                           {"name": "inserts", "expect": "errors < 1%", "route": routes[0]["name"]}])
+
+
+def test_a_scenario(table, tmp_path):
+    """What the run counts is what the server does, and the password is nowhere in it: from a file
+    beside the scenario, then from the environment."""
+    (tmp_path / "secret").write_text(PASSWORD + "\n")
+    for where in ({"passwordFile": "secret"}, {"passwordEnv": "DATABASE_WORD"}):
+        table.sql("TRUNCATE t; SELECT pg_stat_statements_reset()")
+        one = experiment(table, tmp_path, env={"DATABASE_WORD": PASSWORD}, **where).expect(0)
+        by = one.routes()
+        assert by["insert"]["ok"] + by["twice"]["ok"] == one.load()["total"]["intended"] == 100
+        assert table.sql("SELECT count(*), count(DISTINCT r) FROM t").stdout.strip() == (
+            "{0}|{0}".format(by["insert"]["ok"]))
+        assert calls(table, "INSERT INTO t") == by["insert"]["ok"] > by["twice"]["ok"] > 0
+        assert calls(table, "SELECT $1::text") == by["twice"]["ok"]
+        assert one.judged() == {"answered": "pass", "inserts": "pass"}
+        assert not one.holds(PASSWORD) and len(one.holds(next(iter(where.values())))) >= 2  # where it is
+        assert "twice" in one.report()
+
+
+def test_a_scenario_that_is_not_let_in(table, tmp_path):
+    """A wrong password is told by the server and passes nothing; one that is not there is found before
+    anything is done, by a dry run, too."""
+    one = experiment(table, tmp_path, env={"WRONG": "not-the-word"}, passwordEnv="WRONG").expect_refused()
+    assert one.load()["total"]["causes"]["session"] == 100 and one.load()["total"]["ok"] == 0
+    assert "password authentication failed" in one.report() and "check user, password" in one.report()
+    assert not one.holds("not-the-word")
+    for words in ((), ("--dry-run",)):
+        one = experiment(table, tmp_path, *words, passwordEnv="NOT_THERE").expect(2)
+        assert one.folder is None and "spec.load.login: the environment has no variable" in one.output
+    one = experiment(table, tmp_path, passwordFile="none").expect(2)
+    assert one.folder is None and "none" in one.output
+    done = run("squall", "load", "-q", "--json", "--scenario", tmp_path / "scenario.yaml")
+    assert done.returncode == 2 and "PostgreSQL's password" in done.stderr
+
+
+def test_a_scenario_whose_statements_fail(table, tmp_path):
+    """By the route's threshold; a statement that cannot be prepared lets nothing through."""
+    routes = [{"name": "bad", "sql": "SELECT 1 / ($1::int - $1::int)", "params": ["7"]},
+              {"name": "good", "sql": "SELECT 1"}]
+    (tmp_path / "secret").write_text(PASSWORD)
+    one = experiment(table, tmp_path, passwordFile="secret", routes=routes).expect(1)
+    by = one.routes()
+    assert by["bad"]["failed"]["error_reply"] == by["bad"]["sent"] > 0
+    assert by["good"]["ok"] == by["good"]["sent"] > 0
+    assert one.judged()["inserts"] == "fail" and "division by zero" in one.report()
+    routes[0] = {"name": "bad", "sql": "SELECT * FROM missing"}
+    one = experiment(table, tmp_path, passwordFile="secret", routes=routes).expect_refused()
+    assert one.load()["total"]["ok"] == 0 and 'relation "missing" does not exist' in one.report()
+    routes[0] = {"name": "bad", "sql": "SELECT {{seq}}"}
+    one = experiment(table, tmp_path, passwordFile="secret", routes=routes).expect(2)
+    assert "spec.load.routes[0]: " in one.output and "write $1 there" in one.output
+
+
+def test_a_scenario_on_the_platforms_own_database(sandbox, tmp_path):
+    """Whose password lies with the platform's state; the database counts what has come."""
+    login = {"user": "squall", "database": "users", "passwordFile": "secrets/users-password"}
+    one = Run(tmp_path, env=sandbox.env, url=None, target={"name": sandbox.name},
+              routes=[{"name": "insert", "sql": "INSERT INTO users (name, email) VALUES ($1, $2)",
+                       "params": ["load", "{{rand}}"]}],
+              load={"service": "postgres", "login": login},
+              probes=[{"name": "all", "mode": "after", "within": "5s", "sql": {
+                  "service": "postgres", "value": "100", **login,
+                  "query": "SELECT count(*) FROM users WHERE name = 'load'"}}]).expect(0)
+    assert one.routes()["insert"]["ok"] == 100
+    secret = (sandbox.dir / "secrets" / "users-password").read_text().strip()
+    assert len(secret) > 8 and not one.holds(secret)
 
 
 def test_over_tls(server, tmp_path):

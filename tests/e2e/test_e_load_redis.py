@@ -9,6 +9,7 @@ import pytest
 
 from conftest import run
 from load_lab import check_sums, failed, load, make_plan, quantile, total  # noqa: F401 (a fixture)
+from load_scenario import Run
 from test_e_load_cluster import Redis
 from test_e_load_failures import only
 from tls_lab import Authority, Nginx
@@ -111,58 +112,33 @@ def test_over_tls_and_by_the_command_line(tmp_path, load):
         redis.close()
 
 
-SCENARIO = """\
-apiVersion: squall/v1
-kind: Scenario
-metadata: {{name: store}}
-spec:
- target: {{kind: external, urls: ["redis://127.0.0.1:{port}"]}}
- duration: 1s
- load:
-  arrivals: constant
-  rate: 100/s
-  connections: 4
-  maxLate: 2s
-  routes:
-  - {{name: set, command: 'SET "key {{{{seq}}}}" {{{{rand}}}}', weight: 3}}
-  - {{name: get, command: {get}}}
- probes:
- - {{name: up, mode: before, redis: {{address: "127.0.0.1:{port}", command: [PING], reply: PONG}}}}
- thresholds:
- - {{name: answered, expect: errors < 1%}}
- - {{name: of-a-route, expect: p50 < 1s, route: set}}
-"""
-
-
 def experiment(redis, folder, get):
-    file = folder / "store.yaml"
-    file.write_text(SCENARIO.format(port=redis.port, get=get))
-    done = run("squall", "run", file, "--out", folder / "runs")
-    made = sorted((folder / "runs").iterdir()) if (folder / "runs").exists() else [None]
-    return done, made[-1]
+    address = f"127.0.0.1:{redis.port}"
+    return Run(folder, url=f"redis://{address}",
+               routes=[{"name": "set", "command": 'SET "key {{seq}}" {{rand}}', "weight": 3},
+                       {"name": "get", "command": get}],
+               probes=[{"name": "up", "mode": "before",
+                        "redis": {"address": address, "command": ["PING"], "reply": "PONG"}}],
+               thresholds=[{"name": "answered", "expect": "errors < 1%"},
+                           {"name": "of-a-route", "expect": "p50 < 1s", "route": "set"}])
 
 
 def test_a_scenario(redis, tmp_path):
     """Passes, and fails where one of the commands is refused by the store: by its threshold."""
-    done, folder = experiment(redis, tmp_path, "GET nothing")
-    assert done.returncode == 0, done.stdout + done.stderr
-    result = json.loads((folder / "load.json").read_text())
-    sent = {part["route"]: part["counts"]["ok"] for part in result["parts"]}
+    one = experiment(redis, tmp_path, "GET nothing").expect(0)
+    sent = {route: counts["ok"] for route, counts in one.routes().items()}
     assert sum(sent.values()) == 100 and sent["set"] > sent["get"]
     assert redis.ask("DBSIZE") == str(sent["set"]), "all of them were carried out"
-    assert "100 requests" in (folder / "report.md").read_text()
+    assert "100 requests" in one.report()
     redis.ask("SET", "text", "x")
-    done, folder = experiment(redis, tmp_path, "INCR text")
-    assert done.returncode == 1, done.stdout + done.stderr
-    verdict = json.loads((folder / "verdict.json").read_text())
-    judged = {one["name"]: one["status"] for one in verdict["objectives"]}
-    assert judged["answered"] == "fail" and judged["of-a-route"] == "pass"
-    counts = json.loads((folder / "load.json").read_text())["total"]
+    one = experiment(redis, tmp_path, "INCR text").expect(1)
+    assert one.judged()["answered"] == "fail" and one.judged()["of-a-route"] == "pass"
+    counts = one.load()["total"]
     assert counts["failed"]["error_reply"] == failed(counts) > 0
-    assert "not an integer" in (folder / "report.md").read_text()
+    assert "not an integer" in one.report()
 
 
 def test_a_command_that_does_not_end_is_found_beforehand(redis, tmp_path):
-    done, folder = experiment(redis, tmp_path, "'GET \"x'")
-    assert done.returncode == 2 and folder is None
-    assert "spec.load.routes[1]: " in done.stderr and "a quote in it does not end" in done.stderr
+    one = experiment(redis, tmp_path, 'GET "x').expect(2)
+    assert one.folder is None
+    assert "spec.load.routes[1]: " in one.output and "a quote in it does not end" in one.output

@@ -8,6 +8,7 @@ import pytest
 
 from conftest import run
 from load_lab import check_sums, failed, load, make_plan, quantile, total  # noqa: F401 (a fixture)
+from load_scenario import Run
 from test_e_load_cluster import Redis
 from test_e_load_failures import only
 from test_e_load_redis import redis  # noqa: F401 (a fixture)
@@ -79,39 +80,15 @@ def test_over_tls_and_by_the_command_line(tmp_path):
     assert bad.returncode == 2 and "what is to be sent" in bad.stderr
 
 
-SCENARIO = """\
-apiVersion: squall/v1
-kind: Scenario
-metadata: {{name: lines}}
-spec:
- target: {{kind: external, urls: ["tcp://127.0.0.1:{port}"]}}
- duration: 1s
- load:
-  arrivals: constant
-  rate: 100/s
-  connections: 4
-  maxLate: 2s
-  routes:
-  - {{name: ping, send: "PING\\r\\n"}}
-  - {{name: text, send: "GET text\\r\\n", until: "END\\r\\n"}}
-  - {{name: sized, send: "GET text\\r\\n", answerBytes: {size}}}
- thresholds:
- - {{name: answered, expect: errors < 1%}}
-"""
-
-
 def test_a_scenario(redis, tmp_path):
     """Each route has its own way to end a response; told wrongly, its responses are no such thing."""
     redis.ask("SET", "text", "a\nb\nEND")
     whole = len("$7\r\na\nb\nEND\r\n")
     for size, code in ((whole, 0), (whole - 1, 1)):
-        file = tmp_path / "lines.yaml"
-        file.write_text(SCENARIO.format(port=redis.port, size=size))
-        done = run("squall", "run", file, "--out", tmp_path / str(code))
-        assert done.returncode == code, done.stdout + done.stderr
-        (folder,) = (tmp_path / str(code)).iterdir()
-        result = json.loads((folder / "load.json").read_text())
-        by = {part["route"]: part["counts"] for part in result["parts"]}
+        by = Run(tmp_path, url=f"tcp://127.0.0.1:{redis.port}", routes=[
+            {"name": "ping", "send": "PING\r\n"},
+            {"name": "text", "send": "GET text\r\n", "until": "END\r\n"},
+            {"name": "sized", "send": "GET text\r\n", "answerBytes": size}]).expect(code).routes()
         assert by["ping"]["ok"] == by["ping"]["sent"] > 0 < by["text"]["ok"] == by["text"]["sent"]
         assert by["text"]["bytesIn"] == by["text"]["sent"] * whole
         assert by["sized"]["ok"] == (by["sized"]["sent"] if code == 0 else 0)

@@ -12,9 +12,68 @@ import pytest
 from conftest import BIN, run, wait_until
 from services import free_port
 from load_lab import check_sums, load, make_plan, quantile, total  # noqa: F401 (a fixture)
+from load_scenario import Run
 from tls_lab import Authority, Nginx
 
 CLOSING = "keepalive_requests 5;"
+
+
+def extensions(hello):
+    """Of a TLS record with a ClientHello (RFC 8446, section 4.1.2): number -> bytes."""
+    assert hello[0] == 22 and hello[5] == 1, hello[:6]
+    at = 5 + 4 + 2 + 32
+    at += 1 + hello[at]  # session
+    at += 2 + int.from_bytes(hello[at:at + 2], "big")  # cipher suites
+    at += 1 + hello[at]  # compression
+    end = at + 2 + int.from_bytes(hello[at:at + 2], "big")
+    found, at = {}, at + 2
+    while at < end:
+        size = int.from_bytes(hello[at + 2:at + 4], "big")
+        found[int.from_bytes(hello[at:at + 2], "big")] = hello[at + 4:at + 4 + size]
+        at += 4 + size
+    return found
+
+
+def first_record(peer):
+    """b"": it ended before."""
+    record = b""
+    while len(record) < 5 or len(record) < 5 + int.from_bytes(record[3:5], "big"):
+        more = peer.recv(4096)
+        if not more:
+            return b""
+        record += more
+    return record
+
+
+ALPN = 16
+HTTP1 = b"\x08http/1.1"
+
+
+@pytest.mark.parametrize("scheme, words, offered", [
+    ("https", [], HTTP1), ("https", ["--pipeline", "2"], HTTP1),
+    ("https", ["--http2"], b"\x02h2" + HTTP1), ("https", ["--engine", "curl"], HTTP1),
+    ("rediss", [], None), ("rediss", ["--pipeline", "2"], None), ("tls", ["-b", "x\n"], None),
+    ("amqps", ["--publish", "q"], None)])
+def test_only_http_is_offered_as_http(scheme, words, offered):
+    """By ALPN: what has no name there offers none, for a server that knows others would be right to
+    refuse (RFC 7301, section 3.2)."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        process = subprocess.Popen([BIN / "squall", "load", "-q", "-r", "20", "-d", "60", "-c", "1",
+                                    *words, url], stdout=subprocess.DEVNULL)
+        try:
+            hello = b""
+            while not hello:
+                peer, _ = listener.accept()  # the first may only be to find an address that answers
+                with peer:
+                    peer.settimeout(20)
+                    hello = first_record(peer)
+        finally:
+            process.kill()
+            process.wait()
+    found = extensions(hello).get(ALPN)
+    assert found == (None if offered is None else len(offered).to_bytes(2, "big") + offered)
 
 
 @pytest.fixture(scope="module")
@@ -236,33 +295,18 @@ def test_ad_hoc(lab):
     assert "note: INSECURE" in done.stdout
 
 
-SCENARIO = """\
-apiVersion: squall/v1
-kind: Scenario
-metadata: {{name: secure}}
-spec:
- target: {{kind: external, urls: ["https://127.0.0.1:{port}"], tls: {{{tls}}}}}
- duration: 1s
- load: {{rate: 50/s, connections: 2, maxLate: 500ms, routes: [{{name: root, path: /}}]}}
- steadyState: {{for: 100ms, within: 1s, checks: [{{name: root, path: /}}]}}
- thresholds: [{{name: answered, expect: errors < 5%}}]
-"""
-
-
 @needs_squall
 def test_a_scenario(lab, tmp_path):
     """Its checks and its load both trust what it says, and nothing else."""
-    def outcome(settings):
-        file = tmp_path / "secure.yaml"
-        file.write_text(SCENARIO.format(port=lab.port["good"], tls=settings))
-        return run("squall", "run", file, "--out", tmp_path / "runs")
+    def outcome(**tls):
+        return Run(tmp_path, url=f"https://127.0.0.1:{lab.port['good']}", target={"tls": tls},
+                   routes=[{"name": "root", "path": "/"}],
+                   steadyState={"for": "100ms", "within": "1s",
+                                "checks": [{"name": "root", "path": "/"}]})
 
-    done = outcome(f"caFile: {lab.trusted.cert}")
-    assert done.returncode == 0, done.stdout + done.stderr
-    done = outcome(f"caFile: {lab.client[0]}")
-    assert done.returncode == 4 and "steady" in done.stdout and "certificate" in done.stdout
-    done = outcome("verify: none")
-    assert done.returncode == 0, done.stdout + done.stderr
-    newest = max((tmp_path / "runs").iterdir(), key=lambda p: p.stat().st_mtime)
-    assert "INSECURE: TLS certificates were not verified" in (newest / "report.md").read_text()
-    assert json.loads((newest / "load.json").read_text())["tls"]["verified"] == "nothing"
+    outcome(caFile=str(lab.trusted.cert)).expect(0)
+    one = outcome(caFile=str(lab.client[0])).expect(4)
+    assert "steady" in one.output and "certificate" in one.output
+    one = outcome(verify="none").expect(0)
+    assert "INSECURE: TLS certificates were not verified" in one.report()
+    assert one.load()["tls"]["verified"] == "nothing"

@@ -18,15 +18,16 @@ from conftest import BIN, run, wait_until
 
 @pytest.fixture(scope="module", name="agent")
 def _agent(platform, tmp_path_factory):
+    for name, zone in [("api-11", "a"), ("api-12", "b")]:
+        platform.instances[name].place = {"zone": zone, "labels": [f"is={name}"]}
+    platform.write()
     made = Agent(platform, tmp_path_factory.mktemp("agent")).start()
     topology = json.loads(platform.topology_file.read_text())
     topology["agent"] = {"url": f"http://127.0.0.1:{made.port}", "tokenFile": str(made.token_file)}
     made.topology = made.folder / "with-agent.json"
     made.topology.write_text(json.dumps(topology))
     yield made
-    if made.process.poll() is None:
-        made.signal(signal.SIGCONT)
-        assert made.terminate() == 0, made.log_file.read_text()
+    made.finish()
 
 
 def squall(agent, *words):
@@ -146,7 +147,9 @@ def test_its_lease_ends_it_when_the_command_dies(agent, platform, tmp_path):
 
 @NEEDS_ROOT
 def test_it_is_listed_and_reverted_from_elsewhere(agent, platform, tmp_path):
-    hand = ByHand(agent, tmp_path, *PARTITION, "--select", "1").wait_for("active")
+    hand = ByHand(agent, tmp_path, *PARTITION, "--select", "1", "--where",
+                  "{zone: b, labels: [is=api-12]}").wait_for("active")
+    assert cut_off(platform, "api-12") and not cut_off(platform, "api-11"), hand.text()
     listed = squall(agent, "list")
     assert listed.returncode == 0 and f"active       partition  {hand.id()}" in listed.stdout
     assert "until" in listed.stdout
@@ -163,6 +166,23 @@ def test_it_is_listed_and_reverted_from_elsewhere(agent, platform, tmp_path):
     missing = squall(agent, "revert", "nothing-1")
     assert missing.returncode == 5 and "nothing-1" in missing.stderr
     assert squall(agent, "revert", "../halt").returncode == 2
+
+
+@NEEDS_ROOT
+def test_whom_it_is_for_is_what_the_agents_topology_says(agent, tmp_path):
+    """The planner's file may be older than the agent's: who is elsewhere by now is not hit."""
+    for seed in "123":
+        done = squall(agent, "apply", *PARTITION, "--where", "{zone: b}", "--seed", seed, "--dry-run")
+        assert done.returncode == 0 and "api-12" in done.stdout and "api-11" not in done.stdout
+    moved = json.loads(agent.topology.read_text())
+    instance = next(i for s in moved["services"] for i in s["instances"] if i["name"] == "api-11")
+    instance["zone"] = "c"
+    stale = tmp_path / "stale.json"
+    stale.write_text(json.dumps(moved))
+    done = run("squall", "fault", "apply", *PARTITION, "--where", "{zone: c}", "--topology", stale)
+    assert done.returncode == 5 and "target api-11 is not in the zone" in done.stderr, done.stderr
+    done = squall(agent, "apply", *PARTITION, "--where", "{zone: c}")
+    assert done.returncode == 2 and "where: none of the 2 instances" in done.stderr, done.stderr
 
 
 @NEEDS_ROOT
@@ -211,7 +231,7 @@ def test_when_the_agent_stops_answering_it_is_not_called_gone(platform, tmp_path
 
 
 @NEEDS_ROOT
-def test_a_dry_run_does_nothing_and_names_everything(agent, platform, tmp_path):
+def test_a_dry_run_does_nothing_and_names_everything_krkn_1513(agent, platform, tmp_path):
     before = agent.ask("GET", "/v1/faults")
     rules = {netns: ruleset(netns) for netns in platform.namespaces}
     done = squall(agent, "apply", *PARTITION, "--select", "50%", "--seed", "5", "--dry-run")

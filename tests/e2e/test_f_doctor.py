@@ -13,6 +13,10 @@ from conftest import BIN
 KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "network", "diskFill", "limits",
          "tcp", "http", "dns", "postgres", "redis", "io", "ioThrottle",
          "rabbitmq"}
+# What no host can do, and what is named instead.
+NEVER = {"clock": "libfaketime", "node": "kubelet.service",
+         "postgres.failover": "kill, pause, partition", "postgres.slowDisk": "ioThrottle",
+         "redis.failover": "Sentinel", "rabbitmq.stopNode": "kill its process"}
 # What needs a table in a network namespace.
 NETNS_KINDS = {"partition", "network", "tcp", "http", "dns"}
 # What every host can do.
@@ -29,8 +33,9 @@ def doctor(*prefix):
         if rest.strip().startswith("fault "):
             _, kind, *detail = rest.split()
             faults[kind] = (word, " ".join(detail))
-    word, reason = faults.pop("clock")
-    assert word == "never" and "libfaketime" in reason
+    for kind, instead in NEVER.items():
+        word, reason = faults.pop(kind)
+        assert word == "never" and instead in reason, (kind, word, reason)
     assert set(faults) == KINDS, done.stdout + done.stderr
     return done.returncode, faults
 

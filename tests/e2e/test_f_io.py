@@ -2,6 +2,8 @@
 """Faults of disks, measured by the kernel's own account of processes that the test looks at or has
 started itself."""
 
+import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -11,10 +13,10 @@ import time
 
 import pytest
 
-from chaos_lab import (NEEDS_ROOT, S, add_jobs, agent, agent_options, bridge,
-                       device_of, evidence, inject, io_fault, limits_on, no_throttle_here,
+from chaos_lab import (NEEDS_ROOT, S, add_jobs, agent, agent_options, all_ok, bridge, device_of,
+                       evidence, group_mount, inject, io_fault, limits_on, no_throttle_here,
                        platform, revert, throttle_fault, workers_in)
-from conftest import run, wait_until
+from conftest import each_process, run, wait_until
 from test_f_process import Small, guards
 
 pytestmark = NEEDS_ROOT
@@ -56,15 +58,12 @@ def io_of(pid):
 
 def nameless(folder):
     """Files without a name in a folder that some process holds."""
-    found = []
-    for link in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            place = os.readlink(link)
-        except OSError:
-            continue
-        if place.startswith(f"{folder}/#") and place.endswith("(deleted)"):
-            found.append(link)
-    return found
+    def held(process):
+        places = {link: os.readlink(link) for link in (process / "fd").iterdir()}
+        return [link for link, place in places.items()
+                if place.startswith(f"{folder}/#") and place.endswith("(deleted)")]
+
+    return [link for links in each_process(held).values() for link in links]
 
 
 # --- io ---
@@ -288,6 +287,104 @@ def test_more_than_the_disk_gives_is_refused(agent, disks):
     status, record = agent.post(throttle_fault(disks.folder, write=1 << 36))
     assert (status, record["state"], record["appliedAtNs"]) == (409, "gone", 0), record
     assert "ask for less" in record["error"] and rules(disks) == {}
+
+
+@THROTTLE
+def test_a_target_that_is_elsewhere_is_not_held(agent, disks):
+    """Its group is throttled still, but it lives there no more."""
+    spec = throttle_fault(disks.folder, write=MIB, lease_s=20.0)
+    inject(agent, spec)
+    instance = disks.instances["jobs-38"]
+    pid = str(instance.process.pid)
+    (group_mount("blkio") / "cgroup.procs").write_text(pid)
+    try:
+        status, record = agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 2 * S})
+        assert (status, record["state"], record["end"]) == (410, "gone", "failed"), record
+        assert f"its process {pid} is not in the control group" in record["error"], record
+        assert rules(disks) == {}
+    finally:
+        (instance.groups[1] / "cgroup.procs").write_text(pid)
+
+
+def probes_in(group):
+    found = 0
+    for pid in (group / "cgroup.procs").read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            comm = pathlib.Path(f"/proc/{pid}/comm").read_text()
+            found += comm == "squall-probe\n"
+    return found
+
+
+def throttle_to_a_third(agent, disks):
+    """Of what the disk gives: a probe that shows its absence needs most of its time for that."""
+    for _ in range(5):  # a busy disk gives now more, now less
+        most = int(speed(disks, "write", 4096, 0.2) / 4096 / 3)
+        spec = throttle_fault(disks.folder, write_ops=most, lease_s=20.0)
+        status, record = agent.post(spec)
+        if status == 200:
+            return spec
+        assert status == 409 and record["state"] == "gone", record
+    pytest.fail(json.dumps(record))
+
+
+@THROTTLE
+def test_who_sets_a_limit_while_the_absence_is_measured_is_not_taken_for_the_fault(agent, disks):
+    """What the probe gets then is what somebody else allows."""
+    spec = throttle_to_a_third(agent, disks)
+    group = disks.instances["jobs-38"].groups[1]
+    try:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(agent.delete, spec)
+            while not probes_in(group) and not answer.done():
+                pass
+            set_rule(disks, "write_iops_device", 20)
+            status, record = answer.result()
+        assert (status, record["state"]) == (200, "gone"), record
+        assert evidence(record, "after")[0]["value"] == "none", record
+        assert rules(disks) == {"write_iops_device": 20}
+    finally:
+        set_rule(disks, "write_iops_device", 0)
+
+
+RAMPS = """\
+apiVersion: squall/v1
+kind: Scenario
+metadata: {name: ramps}
+spec:
+  duration: 8s
+  load: {service: gateway, rate: 20/s, connections: 2, maxLate: 5s,
+         routes: [{name: any, path: /health}]}
+  steadyState: {for: 0s, within: 5s, checks: [{name: up, service: gateway, path: /health}]}
+  faults:
+    - {name: busy, at: 500ms, for: 3s, lease: 2s, service: jobs, maxAffected: 100%,
+       ramp: {steps: 2}, io: {size: 1MiB, rate: 2MiB}}
+    - {name: slow, after: busy, at: 0s, for: 3s, lease: 2s, service: jobs, maxAffected: 100%,
+       ramp: {steps: 2}, ioThrottle: {writeRate: 512KiB}}
+"""
+
+
+@THROTTLE
+def test_each_step_of_a_ramp_shows_what_it_has(agent, disks, tmp_path):
+    topology = json.loads(disks.topology_file.read_text())
+    topology["agent"] = {"url": f"http://127.0.0.1:{agent.port}", "tokenFile": str(agent.token_file)}
+    for service in topology["services"]:
+        if service["name"] == "jobs":
+            service["instances"] = [i for i in service["instances"] if i["name"] == "jobs-38"]
+    (tmp_path / "topology.json").write_text(json.dumps(topology))
+    (tmp_path / "s.yaml").write_text(RAMPS)
+    done = run("squall", "run", tmp_path / "s.yaml", "--topology", tmp_path / "topology.json",
+               "--out", tmp_path / "runs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    [folder] = (tmp_path / "runs").iterdir()
+    records = {r["name"]: r for r in json.loads((folder / "faults.json").read_text())["faults"]}
+    assert list(records) == ["busy-1", "busy-2", "slow-1", "slow-2"]
+    assert all(all_ok(r) and r["wasActive"] and r["state"] == "gone" for r in records.values())
+    for name, said in [("busy-1", "1.00 MiB/s: 0.50 to"), ("busy-2", "2.00 MiB/s: 1.00 to")]:
+        assert evidence(records[name], "during")[1]["expected"].startswith(said), records[name]
+    for name, limit in [("slow-1", MIB), ("slow-2", MIB // 2)]:
+        [rule] = [e for e in evidence(records[name], "during") if e["metric"].startswith("writeRate")]
+        assert rule["value"] == rule["expected"] == str(limit), records[name]
+    assert rules(disks) == {}
 
 
 @THROTTLE

@@ -116,3 +116,33 @@ def test_a_full_disk_refuses_all_who_wait(platform, tmp_path, pool):
             agent.signal(signal.SIGKILL)
         holder.kill()
         holder.wait()
+
+
+def test_faults_that_are_gone_are_shown_as_they_were(platform, tmp_path):
+    """Of many that have ended, the agent keeps what it shows of them, and nothing else."""
+    agent = Agent(platform, tmp_path).start()
+    try:
+        specs = [limits_fault(["jobs-23"], files=LOW) for _ in range(70)]
+        records = []
+        for spec in specs:
+            assert agent.post(spec)[0] == 200
+            status, record = agent.delete(spec)
+            assert status == 200
+            records.append(record)
+        standing = limits_fault(["jobs-24"], files=LOW)
+        active = agent.post(standing)[1]
+        assert [agent.get(spec) for spec in specs] == records
+        assert agent.ask("GET", "/v1/faults")[1]["faults"] == [*records, active]
+        first, record = specs[3], records[3]
+        assert agent.post(first) == (409, record), "it is not carried out twice"
+        assert agent.delete(first) == (200, record)
+        assert agent.ask("POST", f"/v1/faults/{first['id']}/renew", {"leaseNs": 1 << 30})[0] == 410
+        status, answer = agent.post({**first, "durationNs": first["durationNs"] + 1})
+        assert status == 400 and "belongs to another fault" in answer["error"]["message"], answer
+        assert agent.ask("GET", "/v1/faults")[1]["faults"] == [*records, active]
+        assert agent.ask("POST", "/v1/halt")[0] == 200
+        status, answer = agent.post({**limits_fault(["jobs-23"], files=LOW), "run": specs[5]["run"],
+                                     "startedNs": specs[5]["startedNs"] + (60 << 30)})
+        assert status == 410 and "halted" in answer["error"]["message"], "its run is remembered"
+    finally:
+        assert agent.terminate() == 0, agent.log_file.read_text()

@@ -10,10 +10,8 @@ build/fault-matrix.md."""
 
 import concurrent.futures
 import contextlib
-import itertools
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -21,121 +19,20 @@ import time
 
 import pytest
 
-from chaos_fail import PATIENCE_S, FailingAgent, fail_each
+from chaos_fail import FailingAgent, fail_each
 from chaos_kinds import ASIDE, KINDS, LACKS, MORE_JOBS, PARTNERS
-from chaos_lab import (GRACE_S, NEEDS_ROOT, PREFIX, SUBNET, TOKEN, Agent, Instance, add_jobs,
-                       app_fault, bridge, connects, echo_command, gateway_command, group_mount,
-                       kill_fault, make_namespace, partition_fault, platform, sh, unshared_mounts)
-from conftest import BIN, ROOT, wait_until
+from chaos_lab import (NEEDS_ROOT, SUBNET, Instance, add_fronts, add_jobs, app_fault, bridge, connects,
+                       echo_command, gateway_command, kill_fault, make_namespace,
+                       partition_fault, platform, sh)
+from conftest import ROOT, wait_until
+from matrix_lab import (FIRST_LEASE_S, FOR_S, LEASE_S, LIMIT_S, SANITIZED, Effect, Lab, Machine,
+                        controller_of, made_by, measure, table_of, text_of)
 from proxy_lab import ZONE
 from stores_lab import PASSWORD, Alias, Broker, Cache, Database, credentials
 
 pytestmark = NEEDS_ROOT
-# All kinds are measured at once, within a lease; a sanitizer makes each of them slower.
-SANITIZED = any(word in (BIN / "squall-agent").read_bytes()
-                for word in (b"__asan_init", b"__tsan_init"))
-LEASE_S = 3.0 if SANITIZED else 1.5
-LIMIT_S = LEASE_S + GRACE_S
-FIRST_LEASE_S = 20.0  # until all are in place
 EACH = 6 if SANITIZED else 1  # of so many operations one is made to fail
 REPORT = ROOT / "build" / "fault-matrix.md"
-
-# A controller: renews until it is killed.
-CONTROLLER = """
-import http.client, json, sys, time
-port, token, lease_s = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
-faults = sys.stdin.readline().split()
-while True:
-    for fault in faults:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        connection.request("POST", f"/v1/faults/{fault}/renew", json.dumps(
-            {"leaseNs": int(lease_s * 1e9)}), {"Authorization": "Bearer " + token,
-                                                 "Content-Type": "application/json"})
-        print(time.monotonic(), connection.getresponse().status, flush=True)
-        connection.close()
-    time.sleep(lease_s / 5)
-"""
-
-
-# --- what is compared before and after ---
-
-class Said:
-    """A command and its last complaint, as text of the moment at which it is printed."""
-
-    def __init__(self, command):
-        self.command, self.complaint = command, ""
-
-    def __str__(self):
-        return f"{' '.join(self.command)}: {self.complaint}"
-
-
-def text_of(*command):
-    """ip looks through all of /run/netns, where others may remove theirs meanwhile: again, then."""
-    said = Said(command)
-
-    def quiet():
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        # nft warns of what looks as if iptables had made it, and of what its library lacks.
-        lines = [] if "nft" in command else done.stderr.splitlines()
-        said.complaint = f"{done.returncode} {lines}"
-        return None if done.returncode or lines else (done.stdout,)
-    return wait_until(quiet, 5, said)[0]
-
-
-def mounts_of(pid):
-    """A namespace's mount point vanishes everywhere when it is unlinked, so others' do not count."""
-    lines = pathlib.Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
-    return [line for line in lines if " - nsfs " not in line or PREFIX in line]
-
-
-KNOBS = ("cgroup.freeze", "cpu.max", "memory.max", "pids.max", "io.max", "freezer.state",
-         "cpu.cfs_quota_us", "memory.limit_in_bytes",
-         *(f"blkio.throttle.{way}_{unit}_device" for way in ("read", "write")
-           for unit in ("bps", "iops")))
-
-
-def process_settings(pid):
-    """Where a process is, every setting of its groups, its limits, and whether it is stopped."""
-    place = pathlib.Path(f"/proc/{pid}/cgroup").read_text()
-    stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    settings = {"place": place, "limits": pathlib.Path(f"/proc/{pid}/limits").read_text(),
-                "stopped": stat.rpartition(")")[2].split()[0] == "T"}
-    for line in place.splitlines():
-        _, controllers, path = line.split(":", 2)
-        mount = group_mount(controllers.split(",")[0] or None)
-        for name in KNOBS if mount is not None else ():
-            file = pathlib.Path(str(mount) + path) / name
-            settings[str(file)] = file.read_text() if file.exists() else None
-    return settings
-
-
-class Machine:
-    """The agents of a test run in a mount namespace of their own, so that what they might mount is
-    told from what others on this machine do; the network namespaces are the test's alone."""
-
-    def __init__(self, lab):
-        self.lab = lab
-        self.holder = unshared_mounts()
-        self.inside = ["nsenter", "-m", "-t", str(self.holder.pid)]
-
-    def close(self):
-        self.holder.kill()
-        self.holder.wait()
-
-    def dump(self):
-        found = {"host nft": text_of("nft", "list", "ruleset"),
-                 "host rules": text_of("ip", "rule"),
-                 "mounts": mounts_of(self.holder.pid),
-                 "resolv.conf": text_of(*self.inside, "cat", "/etc/resolv.conf")}
-        for netns in self.lab.namespaces:
-            inside = ["ip", "netns", "exec", netns]
-            for what in (["nft", "list", "ruleset"], ["ip", "-d", "link"], ["ip", "address"],
-                         ["ip", "route", "show", "table", "all"], ["ip", "rule"],
-                         ["tc", "qdisc", "show"]):
-                found[f"{netns}: {' '.join(what)}"] = text_of(*inside, *what)
-        for instance in self.lab.instances.values():
-            found[f"{instance.name}: process"] = process_settings(instance.process.pid)
-        return found
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +45,7 @@ def web(platform, bridge):
                                      gateway_command(platform, name, address, 3000), address, 3000,
                                      make_namespace(platform, bridge, number)))
     add_jobs(platform, MORE_JOBS)
+    add_fronts(platform, f"{SUBNET}.1", range(8052, 8057))
     platform.write()
     platform.name_server = f"{SUBNET}.1"
     process = subprocess.Popen([sys.executable, "-c", ZONE, platform.name_server])
@@ -168,7 +66,9 @@ def stores(web):
     first = Database(address, 5431)
     databases = {"pg-31": first, "pg-32": Database(address, 5432, template=first),
                  "pg-33": Database(address, 5433, template=first)}
-    caches = {f"redis-{n}": Cache(address, 6300 + n) for n in (41, 42, 43)}
+    caches = {f"redis-{n}": Cache(address, 6300 + n, debug="yes",
+                                  maxmemory=24 << 20 if n in (45, 46) else 0)
+              for n in range(41, 47)}
     try:
         for name, server in {**databases, **caches}.items():
             server.keep(platform, name)
@@ -204,146 +104,11 @@ def matrix():
              "resolv.conf were the same as before.",
              "An operation is one that opens, writes, renames or syncs a file, talks netlink, enters a"
              " namespace, makes a", "socket, process or thread, signals, or sets a limit.", "",
-             "| what happens | " + " | ".join(KINDS) + " |", "|---" * (len(KINDS) + 1) + "|"]
-    for case, row in cells.items():
-        shown = [f"{row[k]:.2f}" if isinstance(row.get(k), float) else row.get(k, "")
-                 for k in KINDS]
-        assert "" not in shown, f"{case}: a cell without a test or a reason"
-        lines.append(f"| {case} | " + " | ".join(shown) + " |")
-    lines += ["", *LACKS]
-    command = "python3 -m pytest tests/e2e/test_f_matrix.py"
-    lines += ["", f"Made in {time.monotonic() - began:.0f} s by `{command}` as root (SQUALL_BIN "
-              f"names the build),", f"on Linux {os.uname().release} with {os.cpu_count()} "
-              "processors."]
+             *table_of(KINDS, cells), "", *LACKS, "",
+             "Faults that follow instances that come later are in [a table of their own]"
+             "(fault-matrix-track.md).", "", *made_by("test_f_matrix.py", began)]
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text("\n".join(lines) + "\n")
-
-
-# --- faults and their effects ---
-
-class Effect:
-    """One fault in place, and how to tell whether its effect is there."""
-
-    def __init__(self, lab, kind, spec, rules=None):
-        self.lab, self.kind, self.spec = lab, kind, spec
-        self.rules = rules or KINDS[kind]
-        self.target = lab.instances[spec["targets"][0]]
-        self.pid = self.target.process.pid
-        self.holds = self.rules.holds
-
-    def gone(self):
-        return self.rules.gone(self)
-
-    def assert_present(self):
-        self.rules.assert_present(self)
-
-    def untouched(self):
-        return self.rules.untouched(self)
-
-
-def wait_gone(effect, since):
-    """Seconds from `since`; fails at the limit."""
-    while True:
-        try:
-            gone = effect.gone()
-        except (OSError, AssertionError):
-            gone = False  # its process is being started again
-        took = time.monotonic() - since
-        if gone:
-            return max(took, 0.0)
-        assert took < LIMIT_S, f"{effect.kind} on {effect.target.name} after {took:.2f} s"
-        time.sleep(0.01)
-
-
-def last_seen(effect, since, until):
-    """Seconds from `since` to when the effect was seen last, looking until the future is done."""
-    seen = 0.0
-    while not until.done():
-        if not effect.gone():
-            seen = time.monotonic() - since
-    return seen
-
-
-def measure(effects, since):
-    with concurrent.futures.ThreadPoolExecutor(len(effects)) as pool:
-        return {e.kind: f.result() for e, f in
-                [(e, pool.submit(wait_gone, e, since)) for e in effects]}
-
-
-class Lab:
-    def __init__(self, lab, machine, folder, lost=None, inside=True):
-        self.lab, self.machine = lab, machine
-        wait_until(lambda: all(i.ready() for i in lab.instances.values()), 60, "all ready")
-        self.before = machine.dump()
-        self.agent = Agent(lab, folder, "--max-affected", "100%")
-        self.agent.prefix = (machine.inside if inside else []) + (
-            ["setpriv", f"--bounding-set=-{lost}"] if lost else [])
-        self.agent.start()
-
-    def all_kinds(self, kill_for_s=LEASE_S):
-        """kind -> spec, on a target each; what holds no lease is over with its `for`."""
-        return {name: kind.spec(self.lab, [kind.target], lease_s=FIRST_LEASE_S,
-                                duration_s=60.0 if kind.holds else kill_for_s)
-                for name, kind in KINDS.items()}
-
-    def inject(self, specs=None, lease_s=LEASE_S):
-        return self.put([Effect(self.lab, kind, spec)
-                         for kind, spec in (specs or self.all_kinds()).items()], lease_s)
-
-    def put(self, effects, lease_s=LEASE_S):
-        """First those that are measured by fine times, on a machine that is busy enough already.
-        When all are in place, their leases begin."""
-        self.put_at_once([e for e in effects if e.rules.fine])
-        self.put_at_once([e for e in effects if not e.rules.fine])
-        self.begin_leases(effects, lease_s)
-        return effects
-
-    def begin_leases(self, effects, lease_s=LEASE_S):
-        with concurrent.futures.ThreadPoolExecutor(len(effects)) as pool:
-            for status, record in pool.map(lambda e: self.renew(e, lease_s),
-                                           [e for e in effects if e.holds]):
-                assert status == 200, json.dumps(record, indent=1)
-
-    def put_at_once(self, effects):
-        if effects:
-            with concurrent.futures.ThreadPoolExecutor(len(effects)) as pool:
-                for _ in pool.map(self.put_one, effects):
-                    pass
-
-    def put_one(self, effect):
-        """A busy machine may hide an effect, and a target may just be started again: refused then,
-        which is not what these tests are about."""
-        status, record = self.agent.post(effect.spec)
-        end = time.monotonic() + PATIENCE_S
-        first, again = effect.spec["id"], itertools.count(2)
-        while status == 409 and record["state"] == "gone" and time.monotonic() < end:
-            effect.spec = {**effect.spec, "id": f"{first}-{next(again)}"}
-            status, record = self.agent.post(effect.spec)
-        assert status == 200, json.dumps(record, indent=1)
-        effect.assert_present()
-
-    def renew(self, effect, lease_s):
-        return self.agent.ask("POST", f"/v1/faults/{effect.spec['id']}/renew",
-                              {"leaseNs": int(lease_s * 1e9)})
-
-    def settle(self, effects, end):
-        """The agent itself comes to know that they are gone, and nothing is left."""
-        for effect in effects:
-            record = self.agent.wait_state(effect.spec, "gone", 15)
-            assert record["end"] in end, record
-        self.finish()
-
-    def finish(self):
-        wait_until(lambda: all(i.ready() for i in self.lab.instances.values()), 60, "all ready")
-        assert not list(self.agent.journal.glob("*.fault"))
-        assert self.agent.terminate() == 0, self.agent.log_file.read_text()
-        after = self.machine.dump()
-        assert after == self.before, [key for key in after if after[key] != self.before.get(key)]
-
-    def abandon(self):
-        if self.agent.process.poll() is None:
-            self.agent.signal(signal.SIGCONT)
-            self.agent.kill()
 
 
 @pytest.fixture
@@ -362,7 +127,7 @@ def lab(platform, machine, tmp_path, lost):
 # --- the rows ---
 
 def test_agent_killed(lab, matrix):
-    effects = lab.inject(lab.all_kinds(kill_for_s=60.0))
+    effects = lab.inject(lab.all_kinds(kill_for_s=FOR_S))
     since = time.monotonic()
     lab.agent.kill()
     matrix["agent: SIGKILL"] = measure(effects, since)
@@ -386,27 +151,14 @@ def test_agent_cut_from_its_controller(lab, matrix):
 
 
 def test_controller_killed(lab, matrix):
-    specs = lab.all_kinds(kill_for_s=60.0)
-    # It is started first and told of the faults later: starting it may take longer than a lease.
-    controller = subprocess.Popen(
-        [sys.executable, "-c", CONTROLLER, str(lab.agent.port), TOKEN, str(LEASE_S)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
+    specs = lab.all_kinds(kill_for_s=FOR_S)
+    with controller_of(lab.agent) as keep:
         effects = lab.inject(specs)
-        held = [e for e in effects if e.holds]
-        controller.stdin.write(" ".join(e.spec["id"] for e in effects) + "\n")
-        controller.stdin.flush()
-        end = time.monotonic() + 1.5 * LEASE_S  # longer than a lease: only renewal keeps them
-        while time.monotonic() < end:
-            at, status = controller.stdout.readline().split()
-            assert status == "200"
-        assert float(at) > end - LEASE_S
-        for effect in held:
-            effect.assert_present()
+        keep([e.spec for e in effects])
+        for effect in effects:
+            if effect.holds:
+                effect.assert_present()
         since = time.monotonic()
-    finally:
-        controller.kill()
-        controller.communicate()
     matrix["controller: SIGKILL"] = measure(effects, since)
     lab.settle(effects, {"lease", "expired"})
 
@@ -421,10 +173,19 @@ def test_target_restarts(lab, matrix):
     lab.settle(effects, {"lease", "expired"})
 
 
+def last_seen(effect, since, until):
+    """Seconds from `since` to when the effect was seen last, looking until the future is done."""
+    seen = 0.0
+    while not until.done():
+        if not effect.gone():
+            seen = time.monotonic() - since
+    return seen
+
+
 def fail_half_way(lab, platform, name):
     """Seconds from the request until the effect on the first target was seen last."""
     kind = KINDS[name]
-    times = {"duration_s": 60.0 if kind.holds else LEASE_S, "lease_s": LEASE_S}
+    times = {"duration_s": FOR_S if kind.holds else LEASE_S, "lease_s": LEASE_S}
     spec = kind.spec(platform, list(kind.pair), **times)
     with kind.second_refuses(platform, spec), concurrent.futures.ThreadPoolExecutor(1) as pool:
         effect = Effect(platform, name, spec)
@@ -452,12 +213,13 @@ def test_apply_fails_half_way(lab, platform, matrix):
 
 def fail_each_operation(platform, agent, name):
     kind = KINDS[name]
+    each = EACH * kind.each
     try:
         operations, tried, longest = fail_each(agent, lambda: Effect(
-            platform, name, kind.spec(platform, list(kind.both or [kind.target]), duration_s=60.0,
-                                      lease_s=10.0)), 1, EACH)
+            platform, name, kind.spec(platform, list(kind.both or [kind.target]), duration_s=FOR_S,
+                                      lease_s=10.0)), 1, each)
         assert agent.terminate() == 0, agent.log_file.read_text()
-        return f"{tried}{'' if EACH == 1 else f' of {operations}'}, {longest:.2f}"
+        return f"{tried}{'' if each == 1 else f' of {operations}'}, {longest:.2f}"
     finally:
         if agent.process.poll() is None:
             agent.kill()
@@ -470,7 +232,7 @@ def test_each_operation_of_an_apply_fails(platform, machine, tmp_path, matrix):
 
     def started(name):
         return FailingAgent(platform, tmp_path / name.replace(" ", "-"), machine.inside).start()
-    with concurrent.futures.ThreadPoolExecutor(len(KINDS)) as pool:
+    with concurrent.futures.ThreadPoolExecutor(12 if SANITIZED else len(KINDS)) as pool:
         # An agent that starts sweeps the namespaces, and would meet the tables of the others.
         agents = dict(zip(KINDS, pool.map(started, KINDS)))
         cells = {name: pool.submit(fail_each_operation, platform, agents[name], name)
@@ -504,7 +266,7 @@ def test_journal_on_a_full_disk(platform, machine, tmp_path, matrix):
 
 def test_two_of_a_kind_on_one_target(lab, matrix):
     """The second is refused, the first stays. Then all are halted."""
-    effects = lab.inject(lab.all_kinds(kill_for_s=60.0), FIRST_LEASE_S)
+    effects = lab.inject(lab.all_kinds(kill_for_s=FOR_S), FIRST_LEASE_S)
     for effect in effects:
         second = {**effect.spec, "id": f"{effect.spec['id']}-second"}
         status, answer = lab.agent.post(second)
@@ -525,10 +287,10 @@ def test_another_kind_on_the_target(lab, platform, matrix):
     def partners():
         wanted = {(kind.partner, kind.target) for kind in KINDS.values()}  # some share a target
         return [Effect(platform, f"{name} beside", PARTNERS[name].spec(
-            platform, [target], duration_s=60.0, lease_s=FIRST_LEASE_S), PARTNERS[name])
+            platform, [target], duration_s=FOR_S, lease_s=FIRST_LEASE_S), PARTNERS[name])
                 for name, target in sorted(wanted)]
     first = lab.put(partners(), FIRST_LEASE_S)
-    effects = lab.inject(lab.all_kinds(kill_for_s=60.0), FIRST_LEASE_S)
+    effects = lab.inject(lab.all_kinds(kill_for_s=FOR_S), FIRST_LEASE_S)
     for effect in first:
         effect.assert_present()
     for effect in first:
@@ -552,17 +314,19 @@ def test_another_kind_on_the_target(lab, platform, matrix):
 # which nothing else could be measured; cpu, memory and io each have the workers of a group alone.
 NOT_TOGETHER = {
     "http": "tcp or http", "limits (pids)": "files or pids",
+    **{kind: "as app" for kind in KINDS if kind.startswith("app (")},
     "network (loss)": "as network (delay)", "network (rate)": "as network (delay)",
+    "partition (block)": "as partition",
     **dict.fromkeys(["kill (crash loop)", "pause (cgroup v2)", "pause (v1 freezer)",
                      "pause (SIGSTOP)", "memory", "io", "ioThrottle (v1 blkio)", "postgres (lock)",
                      "postgres (connections)", "postgres (terminate)", "redis (pause)",
-                     "redis (fill)", "redis (killClients)", "rabbitmq (fillQueue)",
-                     "rabbitmq (closeConnections)"], "with one other: the row above")}
+                     "redis (fill)", "redis (killClients)", "redis (sleep)", "redis (evict)",
+                     "rabbitmq (fillQueue)", "rabbitmq (closeConnections)"], "with one other: the row above")}
 
 
 def packet_kinds(platform):
     """Those that redirect, drop or delay packets, all on one target."""
-    target, times = "web-17", {"duration_s": 60.0, "lease_s": FIRST_LEASE_S}
+    target, times = "web-17", {"duration_s": FOR_S, "lease_s": FIRST_LEASE_S}
     specs = {"partition": partition_fault([target], **times),
              "tcp": KINDS["tcp"].spec(platform, [target], **times),
              "dns": KINDS["dns"].spec(platform, [target], **times),
@@ -575,16 +339,16 @@ def group_kinds(platform):
     """Those that take from a control group or its processes, and a full disk."""
     rules = {"cpu": None, "limits (files)": None, "diskFill": PARTNERS["diskFill"]}
     return [Effect(platform, kind, (own or KINDS[kind]).spec(
-        platform, ["jobs-39"], duration_s=60.0, lease_s=FIRST_LEASE_S), own)
+        platform, ["jobs-39"], duration_s=FOR_S, lease_s=FIRST_LEASE_S), own)
             for kind, own in rules.items()]
 
 
 def test_all_faults_on_one_target(lab, platform, matrix):
     target = "gateway-14"
-    cut = {**partition_fault([target], duration_s=60.0, lease_s=FIRST_LEASE_S),
+    cut = {**partition_fault([target], duration_s=FOR_S, lease_s=FIRST_LEASE_S),
            "service": "gateway"}
-    injury = app_fault([target], rate=1.0, duration_s=60.0, lease_s=FIRST_LEASE_S)
-    death = {**kill_fault([target], lease_s=LEASE_S, duration_s=60.0), "service": "gateway"}
+    injury = app_fault([target], rate=1.0, duration_s=FOR_S, lease_s=FIRST_LEASE_S)
+    death = {**kill_fault([target], lease_s=LEASE_S, duration_s=FOR_S), "service": "gateway"}
     effects = lab.inject({"partition": cut, "app": injury}, FIRST_LEASE_S)
     # One of the two reverted: the other stays.
     assert lab.agent.delete(injury)[0] == 200
@@ -607,7 +371,7 @@ def test_all_faults_on_one_target(lab, platform, matrix):
 # What lives in a namespace, and a number for an instance of its own there.
 IN_NAMESPACES = {"partition": ("api", 16), "dns": ("api", 19), "tcp": ("web", 20),
                  "http": ("web", 21), "network (delay)": ("api", 22), "network (loss)": ("api", 23),
-                 "network (rate)": ("api", 24)}
+                 "network (rate)": ("api", 24), "partition (block)": ("api", 25)}
 
 
 def add_short_lived(platform, bridge, service, number):
@@ -652,7 +416,7 @@ def test_the_namespace_of_the_target_vanishes(platform, bridge, machine, tmp_pat
     lab = Lab(platform, machine, tmp_path, inside=False)
     try:
         effects = lab.put([Effect(platform, kind, KINDS[kind].spec(
-            platform, [f"{service}-{number}"], duration_s=60.0, lease_s=FIRST_LEASE_S))
+            platform, [f"{service}-{number}"], duration_s=FOR_S, lease_s=FIRST_LEASE_S))
                            for kind, (service, number) in IN_NAMESPACES.items()], FIRST_LEASE_S)
         with concurrent.futures.ThreadPoolExecutor(len(effects)) as pool:
             matrix["the target's namespace is taken away"] = {

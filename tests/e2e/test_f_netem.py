@@ -3,16 +3,13 @@
 where there are netem and no queues for us, for its kernel has no nf_tables for IP, so that the agent
 takes its second backend; and ioThrottle where cgroup v2 has io.max."""
 
-import subprocess
 import sys
 
 import pytest
 
 import uml
-from conftest import BIN, ROOT
+from conftest import BIN, ROOT, SANITIZED
 
-SANITIZED = any(name in subprocess.run(["ldd", BIN / "squall-agent"], capture_output=True, text=True,
-                                       check=False).stdout for name in ("libasan", "libtsan"))
 pytestmark = [pytest.mark.skipif(missing, reason=why) for missing, why in uml.MISSING]
 
 INSIDE = ["netem_inside.py", "throttle_inside.py"]

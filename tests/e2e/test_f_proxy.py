@@ -7,6 +7,7 @@ import http.client
 import re
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -15,7 +16,8 @@ import pytest
 from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, all_ok, agent, agent_options, bridge,
                        evidence, platform, ruleset, sh, tcp_socket)
 from conftest import wait_until
-from proxy_lab import Client, MS, RIGHT, ZONE, dns_fault, http_fault, injected, lookup, tcp_fault
+from proxy_lab import (Client, MS, RIGHT, dns_fault, http_fault, injected, lookup, tcp_fault,
+                       zone)
 
 pytestmark = NEEDS_ROOT
 LEASE_S = 1.0
@@ -92,6 +94,31 @@ def test_a_toxic_is_there_and_goes(agent, platform, toxic):
 
 
 # --- which connections ---
+
+# Conntrack is there, and sees no end of any connection.
+ENDLESS = """table inet foreign {
+ chain first { type filter hook prerouting priority -300; tcp flags & (fin | rst) != 0 notrack; }
+ chain out { type filter hook output priority -300; tcp flags & (fin | rst) != 0 notrack; }
+ chain later { type filter hook prerouting priority 0; ct state new counter; }
+}"""
+
+
+def test_a_client_port_that_conntrack_knows_is_met(agent, platform):
+    """The next connection from there looks to it like more of the one before, and no redirect is
+    asked about that."""
+    inside = ["ip", "netns", "exec", platform.instances["api-11"].netns, "nft"]
+    subprocess.run([*inside, "-f", "-"], input=ENDLESS, text=True, check=True)
+    try:
+        with Client(platform) as before:
+            assert before.echo() == (b"hello", "more")
+            source = before.sock.getsockname()
+            before.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with injected(agent, tcp_fault("latency", 0, 200)), Client(platform, source=source) as again:
+            assert again.sock.getsockname() == source
+            see_latency(again)
+    finally:
+        sh(*inside, "delete", "table", "inet", "foreign")
+
 
 def test_open_connections_are_reset_and_others_left_alone(agent, platform):
     api, store, other = (platform.instances[n] for n in ("api-11", "store-13", "api-12"))
@@ -426,24 +453,6 @@ def test_http_agent_stopped_while_a_request_is_held(agent, platform):
 
 
 # --- dns ---
-
-@pytest.fixture(scope="module")
-def zone(platform):
-    """A name server in a namespace: it knows every name under test."""
-    instance = platform.instances["store-13"]
-    process = subprocess.Popen(["nsenter", f"--net=/run/netns/{instance.netns}", "/usr/bin/python3",
-                                "-c", ZONE, instance.address])
-    wait_until(lambda: connected(platform, instance.address, 53), 10, "the name server listens")
-    yield instance.address
-    process.kill()
-    process.wait()
-
-
-def connected(platform, address, port):
-    with tcp_socket(platform.instances["api-12"].netns) as sock:
-        sock.settimeout(0.3)
-        return sock.connect_ex((address, port)) == 0
-
 
 @pytest.mark.parametrize("answer, address, seen", [
     ("nxdomain", None, (3, None)), ("servfail", None, (2, None)),

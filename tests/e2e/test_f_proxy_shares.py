@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from chaos_lab import (NEEDS_ROOT, SERVER, agent, agent_options, bridge, evidence, platform, sh, tcp_socket)
+from chaos_lab import (NEEDS_ROOT, SERVER, agent, agent_options, bridge, evidence, platform, sh)
 from conftest import wait_until
 from proxy_lab import Client, MS, http_fault, injected, tcp_fault
 

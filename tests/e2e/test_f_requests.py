@@ -117,12 +117,14 @@ def test_more_than_64_kib_is_not_read(agent, platform, how):
         data += b"\r\n0\r\n\r\n" if how == "chunked" else b""
     if how != "endless":
         assert send(agent, data)[0] == 413
+        status, text = agent.ask("POST", "/v1/faults", spec)
+        assert status == 413 and b"65536 bytes" in text and b"send less" in text, text
     else:
         with socket.create_connection(("127.0.0.1", agent.port), 5) as connection:
             connection.sendall(data)
         wait_until(lambda: audit(agent, path="/v1/faults"), 10, "it is seen to have ended")
     assert agent.ask("GET", "/v1/faults")[1] == {"faults": []} and injected_share(platform) == 0
-    (line,) = audit(agent, path="/v1/faults", method="POST")
+    line = audit(agent, path="/v1/faults", method="POST")[0]
     assert line["peer"].startswith("127.0.0.1:") and line["event"] == "end"
     assert line["status"] == (413 if how != "endless" else None)
 

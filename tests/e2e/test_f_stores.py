@@ -13,9 +13,9 @@ import time
 import pytest
 
 from chaos_lab import Agent, Platform, all_ok, evidence
-from conftest import run, wait_until
+from conftest import SANITIZED, run, wait_until
 from services import free_port
-from stores_lab import (CONNECTIONS, PASSWORD, RESERVED, Cache, Database, credentials,
+from stores_lab import (CONNECTIONS, PASSWORD, RESERVED, STOCK_BYTES, Cache, Database, Relay, credentials,
                         postgres_fault, redis_fault, still_there)
 
 
@@ -29,6 +29,9 @@ def lab(tmp_path_factory):
         made.stores["redis"] = ("redis", credentials(made.folder, "redis", password=PASSWORD))
         made.database = database.keep(made, "pg-31")
         made.cache = Cache("127.0.0.1", free_port(), maxmemory=200 << 20).keep(made, "redis-41")
+        made.sleeper = Cache("127.0.0.1", free_port(), maxmemory=24 << 20, debug="local").keep(
+            made, "redis-42")
+        made.sleeper.stock(10 << 20)
         made.write()
         yield made
     finally:
@@ -86,6 +89,9 @@ def test_a_table_is_locked(lab, agent, mode, denied, allowed):
 
 
 def test_connections_run_out(lab, agent):
+    others = ("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+              " AND pid <> pg_backend_pid()")
+    wait_until(lambda: lab.database.number(others) == 0, 10, "the last test's sessions have ended")
     spec = postgres_fault("connections", left=1, lease_s=10.0)
     record = inject(agent, spec)
     with lab.database.session():  # the one that was left
@@ -99,12 +105,13 @@ def test_connections_run_out(lab, agent):
 
 
 def test_connections_are_held_while_the_lease_is_renewed(lab, agent):
-    spec = postgres_fault("connections", lease_s=1.0)
+    lease_s = 2.0 if SANITIZED else 1.0
+    spec = postgres_fault("connections", lease_s=lease_s)
     inject(agent, spec)
-    end = time.monotonic() + 2.0  # two leases
+    end = time.monotonic() + 2 * lease_s
     while time.monotonic() < end:
         status, record = agent.ask("POST", f"/v1/faults/{spec['id']}/renew",
-                                   {"leaseNs": 1_000_000_000})
+                                   {"leaseNs": int(lease_s * 1e9)})
         assert status == 200, record
         time.sleep(0.2)
     ours = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'squall-%s'"
@@ -158,9 +165,17 @@ def test_nobody_to_end_is_a_refusal(lab, agent):
     wait_until(lambda: lab.database.number(
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'") == 1, 5,
         "nobody is there")
-    status, record = agent.post(postgres_fault("terminate"))
-    assert status == 409 and "nobody else has a session" in record["error"], record
-    assert record["appliedAtNs"] == 0
+    def refused():
+        """Not while the server still ends the session that has just counted them."""
+        spec = postgres_fault("terminate")
+        status, record = agent.post(spec)
+        if status == 409:
+            return record
+        assert agent.delete(spec)[0] == 200
+        return None
+
+    record = wait_until(refused, 10, "there is nobody to end")
+    assert "nobody else has a session" in record["error"] and record["appliedAtNs"] == 0, record
 
 
 def test_a_table_that_is_in_use_is_not_locked(lab, agent):
@@ -247,16 +262,20 @@ def test_clients_of_redis_wait(lab, agent, clients):
 
 
 def test_nobody_gets_through_a_pause(lab, agent):
-    """Many clients wait at once; none is answered between two links of the chain."""
-    spec = redis_fault("pause")
+    """Many clients wait at once; none is answered between two links of the chain, though the agent
+    stands still for a while."""
+    spec = redis_fault("pause", lease_s=10.0)
     inject(agent, spec)
     crowd = [socket.create_connection((lab.cache.address, lab.cache.port)) for _ in range(50)]
     try:
         for sock in crowd:
             sock.setblocking(False)
             sock.sendall(f"AUTH {PASSWORD}\r\nPING\r\n".encode())
-        readable, _, _ = select.select(crowd, [], [], 1.2)
-        assert readable == []
+        agent.signal(signal.SIGSTOP)
+        end = time.monotonic() + 1.5
+        readable, _, _ = select.select(crowd, [], [], 1.5)
+        assert readable == [] or time.monotonic() > end + 0.1  # this process stood still itself
+        agent.signal(signal.SIGCONT)
         revert(agent, spec)
         for sock in crowd:
             sock.settimeout(2)
@@ -266,43 +285,61 @@ def test_nobody_gets_through_a_pause(lab, agent):
             sock.close()
 
 
+# Keys that expire, but not soon.
+SESSIONS = "for i = 1, 2000 do redis.call('SET', 'session:' .. i, 'x', 'EX', 600) end"
+
+
 def test_memory_of_redis_is_filled(lab, agent):
     lab.cache.ask("SET", "mine", "untouched")
     before = lab.cache.info("used_memory")
     spec = redis_fault("fill", mib=64, lease_s=10.0)
     inject(agent, spec)
     assert before + (60 << 20) < lab.cache.info("used_memory") < before + (90 << 20)
-    keys = lab.cache.ask("KEYS", f"squall:{spec['id']}:*")
-    assert len(keys) > 1 and all(0 < lab.cache.ask("PTTL", key) <= 10000 for key in keys)
+    keys = lab.cache.of_faults("KEYS", f"squall:{spec['id']}:*")
+    assert len(keys) > 1 and all(0 < lab.cache.of_faults("PTTL", key) <= 10000 for key in keys)
     revert(agent, spec)
-    assert lab.cache.ask("KEYS", "squall:*") == [] and lab.cache.ask("GET", "mine") == "untouched"
+    assert lab.cache.of_faults("KEYS", f"squall:{spec['id']}:*") == []
+    assert lab.cache.ask("GET", "mine") == "untouched"
     wait_until(lambda: lab.cache.info("used_memory") < before + (8 << 20), 5, "it is free again")
 
 
 def test_keys_of_others_are_never_evicted(lab, agent):
     status, record = agent.post(redis_fault("fill", mib=300))  # maxmemory is 200 MiB
     assert status == 409 and "would be evicted" in record["error"], record
-    assert record["appliedAtNs"] == 0 and lab.cache.ask("KEYS", "squall:*") == []
+    assert record["appliedAtNs"] == 0 and lab.cache.of_faults("KEYS", "squall:*") == []
 
 
 def test_keys_expire_with_the_lease(lab, agent):
+    """Those of others, too; the server looks for a few of them now and then."""
+    lab.cache.ask("EVAL", SESSIONS, 0)
+    before = lab.cache.info("used_memory")
     spec = redis_fault("fill", mib=16, lease_s=1.0)
     inject(agent, spec)
     end = time.monotonic() + 1.5
     while time.monotonic() < end:
         assert agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 10 ** 9})[0] == 200
         time.sleep(0.2)
-    assert len(lab.cache.ask("KEYS", f"squall:{spec['id']}:*")) > 1  # renewed with it
+    assert len(lab.cache.of_faults("KEYS", f"squall:{spec['id']}:*")) > 1  # renewed with it
     agent.signal(signal.SIGSTOP)
-    wait_until(lambda: lab.cache.ask("KEYS", f"squall:{spec['id']}:*") == [], 3, "expired")
+    wait_until(lambda: lab.cache.info("used_memory") < before + (4 << 20), 3, "its memory is free")
+    assert lab.cache.of_faults("KEYS", f"squall:{spec['id']}:*") == []
     agent.signal(signal.SIGCONT)
     assert agent.wait_state(spec, "gone", 10)["end"] == "lease"
+
+
+def test_expired_keys_would_be_found_too_late_among_many(lab, agent):
+    lab.cache.of_faults("EVAL", SESSIONS, 0)
+    try:
+        status, record = agent.post(redis_fault("fill", mib=2))
+        assert status == 409 and "keys that expire in database 15" in record["error"], record
+    finally:
+        lab.cache.of_faults("FLUSHDB")
 
 
 def test_a_key_that_vanishes_ends_the_fault(lab, agent):
     spec = redis_fault("fill", mib=2)
     inject(agent, spec)
-    lab.cache.ask("DEL", f"squall:{spec['id']}:0")
+    lab.cache.of_faults("DEL", f"squall:{spec['id']}:0")
     agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 2 * 10 ** 9})
     record = agent.wait_state(spec, "gone", 10)
     assert record["end"] == "failed" and "is gone" in record["error"], record
@@ -323,9 +360,125 @@ def test_clients_of_redis_are_disconnected(lab, agent, every_s):
         assert client.lives()
 
 
+def test_a_strike_that_hits_the_question_about_it(lab, agent):
+    """The agent asks who is left when its own next strike comes: it asks again."""
+    relay = Relay(lab.cache)
+    topology = json.loads(lab.topology_file.read_text())
+    [cache] = [s["instances"][0] for s in topology["services"] if s["name"] == "redis"]
+    cache["port"] = relay.port
+    lab.topology_file.write_text(json.dumps(topology))
+    try:
+        with contextlib.closing(lab.cache.client()) as client:
+            spec = redis_fault("killClients", every_s=0.1, lease_s=10.0)
+            inject(agent, spec)
+            assert relay.held == 1 and relay.lists >= 3 and not client.lives()
+            revert(agent, spec)
+    finally:
+        relay.close()
+        lab.write()
+
+
 def test_nobody_to_disconnect_is_a_refusal(agent):
     status, record = agent.post(redis_fault("killClients"))
     assert status == 409 and "nobody else is connected" in record["error"], record
+
+
+def test_redis_sleeps(lab, agent):
+    spec = redis_fault("sleep", targets=["redis-42"], time_s=0.4, lease_s=10.0)
+    assert lab.sleeper.slowest() < 0.2
+    record = inject(agent, spec)
+    [waited] = [e for e in evidence(record, "during") if e["metric"] == "longest PING"]
+    assert 320 <= float(waited["value"].split()[0]) <= 1300, waited
+    assert lab.sleeper.slowest(count=2) > 0.2
+    assert agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 10 ** 9})[0] == 200
+    agent.signal(signal.SIGSTOP)
+    wait_until(lambda: lab.sleeper.slowest() < 0.2, 1.0 + 2.0, "the sleep that has begun is the last")
+    agent.signal(signal.SIGCONT)
+    assert agent.wait_state(spec, "gone", 10)["end"] in ("lease", "expired")
+
+
+def test_redis_is_awake_again(lab, agent):
+    spec = redis_fault("sleep", targets=["redis-42"], time_s=0.3, lease_s=10.0)
+    inject(agent, spec)
+    revert(agent, spec)
+    assert lab.sleeper.slowest(wait_s=0.0) < 0.3
+
+
+def test_a_redis_that_does_not_allow_to_sleep(agent):
+    status, record = agent.post(redis_fault("sleep", time_s=0.3))
+    assert status == 409 and record["appliedAtNs"] == 0, record
+    assert "enable-debug-command yes" in record["error"], record
+
+
+def test_a_storm_of_evictions(lab, agent):
+    """It goes on while the fault lasts, destroys no more than was asked for, and stops with it."""
+    wait_until(lambda: lab.sleeper.ask("OBJECT", "IDLETIME", "mine:49") >= 1, 5,
+               "others' keys are older than the fault's")
+    before, limit = lab.sleeper.info("evicted_keys"), lab.sleeper.info("maxmemory")
+    spec = redis_fault("evict", targets=["redis-42"], mib=8, lease_s=10.0, duration_s=4.0)
+    mine = f"squall:{spec['id']}:*"
+    record = inject(agent, spec)
+    [said] = [e for e in evidence(record, "during") if e["metric"].startswith("keys of others")]
+    at_once = lab.sleeper.info("evicted_keys") - before
+    # An eighth, or two keys of the fault, of which the first may still have some room.
+    assert 1 << 20 < at_once * STOCK_BYTES * 1.1 < 2.2 * (1 << 20), (at_once, said)
+    assert 0 <= at_once - int(said["value"]) < 20, said  # the memory of a client takes a few, too
+    keys = lab.sleeper.of_faults("KEYS", mine)
+    assert keys and all(0 < lab.sleeper.of_faults("PTTL", key) <= 10000 for key in keys)
+    wait_until(lambda: lab.sleeper.info("evicted_keys") - before >= at_once + 200, 10,
+               "it goes on evicting")
+    assert lab.sleeper.info("used_memory") <= limit + (1 << 20)
+    record = revert(agent, spec)
+    lost = lab.sleeper.info("evicted_keys") - before
+    assert lost * STOCK_BYTES <= 8 << 20, lost
+    assert lab.sleeper.of_faults("KEYS", "squall:*") == []
+    [toll] = [e for e in evidence(record, "after") if e["metric"].startswith("keys of others")]
+    assert toll["value"] == f"{lost} since it began, lost", (toll, lost)
+    left = lab.sleeper.info("keys")
+    assert left == (10 << 20) // STOCK_BYTES - lost  # nothing came back
+
+
+def test_a_storm_ends_with_the_lease(lab, agent):
+    """Of keys that expire alone; a stopped agent writes nothing more, and its keys make room again."""
+    lab.sleeper.stock(10 << 20, ttl_ms=600_000)
+    lab.sleeper.ask("CONFIG", "SET", "maxmemory-policy", "volatile-lru")
+    spec = redis_fault("evict", targets=["redis-42"], mib=8, lease_s=1.0, duration_s=60.0)
+    try:
+        inject(agent, spec)
+        agent.signal(signal.SIGSTOP)
+        full = lab.sleeper.info("used_memory")
+        assert lab.sleeper.of_faults("KEYS", "squall:*") != []
+        wait_until(lambda: lab.sleeper.info("used_memory") < full - (8 << 20), 1.0 + 2.0, "expired")
+        assert lab.sleeper.of_faults("KEYS", "squall:*") == []
+        evicted = lab.sleeper.info("evicted_keys")
+        lab.sleeper.stock(1 << 20, name="new")
+        assert lab.sleeper.info("evicted_keys") == evicted
+        agent.signal(signal.SIGCONT)
+        assert agent.wait_state(spec, "gone", 10)["end"] == "lease"
+    finally:
+        lab.sleeper.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+
+
+@pytest.mark.parametrize("settings, words", [
+    ({"maxmemory": "0"}, "its maxmemory is 0"),
+    ({"maxmemory-policy": "noeviction"}, "is noeviction"),
+    ({"maxmemory-policy": "volatile-ttl"}, "would be the first to go"),
+    ({"maxmemory-policy": "allkeys-random"}, "as often as others'"),
+    ({"maxmemory-policy": "volatile-lru"}, "it holds none that does")])
+def test_a_redis_that_would_not_evict(lab, agent, settings, words):
+    lab.sleeper.stock(5 << 20)
+    usual = {"maxmemory": str(24 << 20), "maxmemory-policy": "allkeys-lru"}
+    try:
+        for key, value in settings.items():
+            lab.sleeper.ask("CONFIG", "SET", key, value)
+        status, record = agent.post(redis_fault("evict", targets=["redis-42"], mib=4))
+        assert status == 409 and words in record["error"] and record["appliedAtNs"] == 0, record
+        assert lab.sleeper.of_faults("KEYS", "squall:*") == []
+        for key, value in settings.items():  # the agent changes none
+            assert lab.sleeper.ask("CONFIG", "GET", key) == [key, value]
+    finally:
+        for key, value in usual.items():
+            lab.sleeper.ask("CONFIG", "SET", key, value)
 
 
 def test_a_redis_that_does_not_know_the_password(lab, agent):

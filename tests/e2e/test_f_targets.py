@@ -2,18 +2,22 @@
 """Targets that the topology describes and the agent finds in /proc: by command, port, cgroup, unit
 and pod, killed and cut off as those of a sandbox are."""
 
+import contextlib
+import http.client
 import json
 import os
 import pathlib
 import subprocess
+import uuid
 
 import pytest
 
-from chaos_lab import (NEEDS_ROOT, SUBNET, Agent, Instance, Platform, S, all_ok, answers, bridge,
+from chaos_lab import (NEEDS_ROOT, SUBNET, Agent, Instance, Platform, all_ok, answers, bridge,
                        cpu_fault, cut_off, echo_command, fault, files_limit, group_mount,
                        kill_fault, limits_fault, memory_fault, network_fault, partition_fault,
                        pause_fault, platform, remove_group, ruleset, workers_in)
 from conftest import run, wait_until
+from proxy_lab import RIGHT, dns_fault, http_fault, lookup, tcp_fault, zone
 from services import free_port
 
 POD = "6dd0e3a8-5b5d-4f0e-9d3c-0a1b2c3d4e5f"
@@ -59,8 +63,7 @@ def _finder(platform, tmp_path):
         topology_file = file
     made = Agent(Described, tmp_path).start()
     yield made
-    if made.process.poll() is None:
-        assert made.terminate() == 0, made.log_file.read_text()
+    made.finish()
 
 
 @NEEDS_ROOT
@@ -76,34 +79,103 @@ def test_a_found_process_is_cut_off_in_its_own_namespace(finder, platform):
     assert not cut_off(platform) and ruleset(netns) == ""
 
 
-PROXIED = {
-    "tcp": lambda: fault("tcp", "api", ["api-11"], direction="inbound", peers=[], ports=[],
-                         toxic="timeout", bytes=0, timeNs=0, jitterNs=0, share=1.0, seed=7),
+def listening_gateway(platform, name):
+    instance = platform.instances[name]
+    return name, ("command", f"*--listen {instance.address}:{instance.port} *")
+
+
+def status_of(instance, path="/api/nothing-here"):
+    connection = http.client.HTTPConnection(instance.address, instance.port, timeout=5)
+    with contextlib.closing(connection):
+        connection.request("GET", path)
+        return connection.getresponse().status
+
+
+# kind -> its fault, and whether it is in place, as whoever talks to the target sees it
+WHOLE = {
+    "partition": (lambda zone: partition_fault(lease_s=10.0), lambda platform, zone: cut_off(platform)),
+    "network": (lambda zone: network_fault(delay_ms=60, lease_s=10.0), None),
+    "tcp": (lambda zone: tcp_fault("timeout"),
+            lambda platform, zone: not answers(platform.instances["api-11"])),
+    "http": (lambda zone: http_fault("abort", status=418),
+             lambda platform, zone: status_of(platform.instances["gateway-14"]) == 418),
+    "dns": (lambda zone: dns_fault(zone, "address", address="203.0.113.9"),
+            lambda platform, zone: lookup(platform, zone, "db.test") != RIGHT),
 }
 
 
 @NEEDS_ROOT
-@pytest.mark.parametrize("kind", ["partition", "network", *PROXIED])
-def test_a_platform_without_namespaces_has_those_that_are_found(platform, tmp_path, kind):
-    file = elsewhere(described(platform, tmp_path, dict([by_command(platform, "api-11")])))
-    agent = start(file, tmp_path)
-    netns = platform.instances["api-11"].netns
-    make = {"partition": partition_fault, "network": lambda: network_fault(delay_ms=60),
-            **PROXIED}[kind]
+@pytest.mark.parametrize("kind", WHOLE)
+def test_a_platform_without_namespaces_has_those_that_are_found(platform, zone, tmp_path, kind):
+    how = dict([by_command(platform, "api-11"), listening_gateway(platform, "gateway-14")])
+    agent = start(elsewhere(described(platform, tmp_path, how)), tmp_path)
+    make, there = WHOLE[kind]
     try:
         why = agent.ask("GET", "/v1/health")[1]["kinds"][kind]
         if why is not None and kind == "network":
             pytest.skip(why)
         assert why is None
-        spec = make()
+        spec = make(zone)
+        netns = platform.instances[spec["targets"][0]].netns
         status, record = agent.post(spec)
         assert status == 200 and all_ok(record), record
+        assert there is None or there(platform, zone)
         assert f"squall_{spec['id']}" in ruleset(netns)
         assert "squall_" not in ruleset(platform.instances["api-12"].netns)
         status, record = agent.delete(spec)
-        assert status == 200 and record["state"] == "gone" and ruleset(netns) == "", record
+        assert status == 200 and all_ok(record) and record["state"] == "gone", record
+        assert ruleset(netns) == "" and (there is None or not there(platform, zone))
+        spec = make(zone)
+        assert agent.post(spec)[0] == 200
+        agent.kill()
+        wait_until(lambda: ruleset(netns) == "" and (there is None or not there(platform, zone)), 5,
+                   "gone with the agent")
+        agent.start()
+        assert agent.wait_state(spec, "gone", 10)["end"] == "recovery"
     finally:
         agent.terminate()
+
+
+@NEEDS_ROOT
+def test_who_shares_a_namespace_with_one_that_is_found_is_not_hit(platform, zone, tmp_path):
+    """Unless the topology names the namespace, and thereby all who live there."""
+    how = dict([by_command(platform, "api-11"), listening_gateway(platform, "gateway-14")])
+    file = described(platform, tmp_path, how)
+    agent = start(file, tmp_path)
+    homes = [platform.instances[name].netns for name in ("api-11", "gateway-14")]
+    others = [subprocess.Popen(["nsenter", f"--net=/run/netns/{home}", "sleep", "600"])
+              for home in homes]
+    try:
+        for other in others:
+            wait_until(lambda other=other: "sleep" in pathlib.Path(
+                f"/proc/{other.pid}/comm").read_text(), 5, "it lives there")
+        for make, _ in WHOLE.values():
+            spec = make(zone)
+            status, answer = agent.post(spec)
+            other = others[homes.index(platform.instances[spec["targets"][0]].netns)]
+            assert status == 403 and f"holds process {other.pid} (sleep), too" in (
+                answer["error"]["message"]), answer
+            assert "netns" in answer["error"]["message"], "what to do"
+            assert all(ruleset(home) == "" for home in homes)
+        topology = json.loads(file.read_text())
+        for service in topology["services"]:
+            for instance in service["instances"]:
+                if instance["name"] == "api-11":
+                    instance["netns"] = f"/run/netns/{homes[0]}"
+        file.write_text(json.dumps(topology))
+        spec = partition_fault(lease_s=10.0)
+        assert agent.post(spec)[0] == 200 and cut_off(platform)
+        assert agent.delete(spec)[0] == 200
+        others[1].kill()
+        others[1].wait()
+        spec = http_fault("abort", status=418)
+        assert agent.post(spec)[0] == 200, "nobody but the target lives there now"
+        assert agent.delete(spec)[0] == 200
+    finally:
+        agent.terminate()
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 @NEEDS_ROOT
@@ -435,6 +507,38 @@ def test_all_containers_of_a_pod_stand_still_and_nobody_else(lonely, tmp_path):
         bystander.wait()
         lonely.stop()
         for folder in (*made, pod, other.parent, top):
+            wait_until(lambda folder=folder: remove_group(folder), 10, f"{folder} is empty")
+
+
+@NEEDS_ROOT
+def test_a_kubelet_that_stands_still_takes_no_pod_with_it(lonely, tmp_path):
+    """What stands in for `node`, which is refused: the unit is kubelet's process, while containers
+    live in another slice; whatever dies, it goes on by the lease."""
+    mount = group_mount(None)
+    if mount is None:
+        pytest.skip("this machine has no cgroup v2")
+    kubelet, container = lonely.instances.values()
+    top = mount / f"squall-e2e-{os.getpid()}-node.slice"
+    unit = f"e2e-{os.getpid()}-kubelet.service"
+    leaves = [top / "system.slice" / unit, top / "pods.slice" / f"pod{uuid.uuid4()}" / CONTAINER]
+    for leaf in leaves:
+        leaf.mkdir(parents=True)
+    agent = start(described(lonely, tmp_path, {"api-1": ("unit", unit)}), tmp_path)
+    try:
+        for leaf, instance in zip(leaves, (kubelet, container)):
+            (leaf / "cgroup.procs").write_text(str(instance.process.pid))
+        spec = {**pause_fault(["api-1"], lease_s=1.0), "service": "api"}
+        status, record = agent.post(spec)
+        assert status == 200 and all_ok(record), record
+        frozen = [(leaf / "cgroup.events").read_text().count("frozen 1") for leaf in leaves]
+        assert frozen == [1, 0] and answers(container, timeout=5) and not answers(kubelet)
+        agent.kill()
+        wait_until(lambda: answers(kubelet), 3, "it goes on by lease + 2 s")
+    finally:
+        agent.terminate()
+        lonely.stop()
+        for folder in (leaves[0], leaves[1], leaves[0].parent, leaves[1].parent,
+                       leaves[1].parent.parent, top):
             wait_until(lambda folder=folder: remove_group(folder), 10, f"{folder} is empty")
 
 

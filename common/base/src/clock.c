@@ -75,3 +75,9 @@ void base_dur_format(struct dur_ns d, char out[static BASE_DUR_TEXT])
         }
     }
 }
+
+void base_dur_format_brief(struct dur_ns d, char out[static BASE_DUR_TEXT])
+{
+    int64_t unit = d.ns > 10 * BASE_NS_PER_MS ? BASE_NS_PER_MS : BASE_NS_PER_US;
+    base_dur_format((struct dur_ns){d.ns / unit * unit}, out);
+}

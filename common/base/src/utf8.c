@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/utf8.h"
 
+#include <string.h>
+
+#include "base/buf.h"
+
 size_t base_utf8_len(const char *text)
 {
     /* RFC 3629, section 4; the Unicode standard has the same as table 3-7. */
@@ -24,4 +28,20 @@ size_t base_utf8_len(const char *text)
         return forms[i].len;
     }
     return 0;
+}
+
+char *base_utf8_clean(const char *text)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    struct base_buf out;
+    base_buf_init(&out, strlen(text) * (sizeof replacement - 1) + 1);
+    for (const char *p = text; *p != '\0';) {
+        size_t len = base_utf8_len(p);
+        if (len == 0)
+            base_buf_str(&out, replacement);
+        else
+            base_buf_append(&out, p, len);
+        p += len == 0 ? 1 : len;
+    }
+    return base_buf_steal(&out);
 }

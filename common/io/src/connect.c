@@ -102,12 +102,8 @@ struct io_connect *io_connect_start(struct io_loop *loop, int fd, const struct s
 
 void io_connect_describe(const struct io_connect_result *result, char *out, size_t size)
 {
-    /* Three significant places are enough for a person. */
-    struct dur_ns rounded = {result->elapsed.ns / BASE_NS_PER_US * BASE_NS_PER_US};
-    if (rounded.ns > 10 * BASE_NS_PER_MS)
-        rounded.ns = rounded.ns / BASE_NS_PER_MS * BASE_NS_PER_MS;
     char took[BASE_DUR_TEXT];
-    base_dur_format(rounded, took);
+    base_dur_format_brief(result->elapsed, took);
     if (result->connected)
         (void)snprintf(out, size, "connected in %s", took);
     else if (result->sys == ETIMEDOUT)

@@ -16,6 +16,7 @@
 #include "io/http_server.h"
 
 #include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -161,7 +162,11 @@ static enum MHD_Result refuse(struct io_exchange *exchange, unsigned status, con
 
 static enum MHD_Result refuse_too_large(struct io_exchange *exchange)
 {
-    return refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large\n");
+    char text[96];
+    (void)snprintf(text, sizeof text,
+                   "the request body is longer than the %zu bytes that are read here: send less\n",
+                   exchange->body.max);
+    return refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, text);
 }
 
 static enum MHD_Result begin(struct io_exchange *exchange)

@@ -15,6 +15,7 @@
  *   next reports. A closed descriptor has left by itself, but for one that a child of fork() still
  *   has: then the number that libev drops may be another thread's by now. The kernel looks for
  *   number and file together, so nothing happens to that one; tsan knows numbers alone.
+ * - A direct loop (direct.h) hides behind the same functions; each asks first which one it is.
  */
 #include "io/loop.h"
 
@@ -28,6 +29,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "direct.h"
 
 _Static_assert(sizeof(struct ev_io) <= sizeof((struct io_watch *)NULL)->storage, "io storage");
 _Static_assert(sizeof(struct ev_timer) <= sizeof((struct io_timer *)NULL)->storage, "timer");
@@ -35,18 +37,22 @@ _Static_assert(sizeof(struct ev_signal) <= sizeof((struct io_signal *)NULL)->sto
 _Static_assert(_Alignof(struct ev_io) <= _Alignof(max_align_t), "io alignment");
 _Static_assert(_Alignof(struct ev_timer) <= _Alignof(max_align_t), "timer alignment");
 _Static_assert(_Alignof(struct ev_signal) <= _Alignof(max_align_t), "signal alignment");
+_Static_assert(sizeof(struct direct_watch) <= sizeof((struct io_watch *)NULL)->storage, "direct");
+_Static_assert(sizeof(struct direct_timer) <= sizeof((struct io_timer *)NULL)->storage, "direct");
 _Static_assert((int)IO_READ == (int)EV_READ && (int)IO_WRITE == (int)EV_WRITE, "passed through");
 
 #ifdef __SANITIZE_THREAD__
+/* Both may take a number out of their epoll set that is another thread's already: see direct.c. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
-    return "called_from_lib:libev.so\n";
+    return "called_from_lib:libev.so\nrace:direct_let_go\n";
 }
 #endif
 
 struct io_loop {
-    struct ev_loop *ev;
+    struct ev_loop *ev; /* or: */
+    struct direct *direct;
     struct ev_check turn;
     void (*on_turn)(void *ctx);
     void *turn_ctx;
@@ -70,6 +76,16 @@ struct io_loop *io_loop_new(struct base_error *err)
     return loop;
 }
 
+struct io_loop *io_loop_new_direct(struct base_error *err)
+{
+    struct direct *direct = direct_new(err);
+    if (direct == NULL)
+        return NULL;
+    struct io_loop *loop = base_calloc(1, sizeof *loop);
+    loop->direct = direct;
+    return loop;
+}
+
 static void turn_begins(struct ev_loop *ev, struct ev_check *check, int events)
 {
     struct io_loop *loop = check->data;
@@ -80,6 +96,10 @@ static void turn_begins(struct ev_loop *ev, struct ev_check *check, int events)
 
 void io_loop_on_turn(struct io_loop *loop, void (*on_turn)(void *ctx), void *ctx)
 {
+    if (loop->direct != NULL) {
+        direct_on_turn(loop->direct, on_turn, ctx);
+        return;
+    }
     loop->on_turn = on_turn;
     loop->turn_ctx = ctx;
     ev_check_init(&loop->turn, turn_begins);
@@ -93,26 +113,42 @@ void io_loop_free(struct io_loop *loop)
 {
     if (loop == NULL)
         return;
-    ev_loop_destroy(loop->ev);
+    direct_free(loop->direct);
+    if (loop->ev != NULL)
+        ev_loop_destroy(loop->ev);
     free(loop);
 }
 
 void io_loop_run(struct io_loop *loop)
 {
-    (void)ev_run(loop->ev, 0);
+    if (loop->direct != NULL)
+        direct_run(loop->direct);
+    else
+        (void)ev_run(loop->ev, 0);
 }
 
 void io_loop_run_once(struct io_loop *loop)
 {
-    (void)ev_run(loop->ev, EVRUN_ONCE);
+    if (loop->direct != NULL)
+        direct_turn(loop->direct);
+    else
+        (void)ev_run(loop->ev, EVRUN_ONCE);
 }
 
 void io_loop_stop(struct io_loop *loop)
 {
-    ev_break(loop->ev, EVBREAK_ALL);
+    if (loop->direct != NULL)
+        direct_stop(loop->direct);
+    else
+        ev_break(loop->ev, EVBREAK_ALL);
 }
 
 /* --- watch --- */
+
+static struct direct_watch *watch_direct(struct io_watch *watch)
+{
+    return (struct direct_watch *)(void *)watch->storage;
+}
 
 static struct ev_io *watch_ev(struct io_watch *watch)
 {
@@ -132,6 +168,10 @@ void io_watch_init(struct io_watch *watch, struct io_loop *loop, int fd,
                    void (*on_ready)(void *ctx, unsigned events), void *ctx)
 {
     *watch = (struct io_watch){.ctx = ctx, .on_ready = on_ready, .loop = loop};
+    if (loop->direct != NULL) {
+        watch_direct(watch)->fd = fd;
+        return;
+    }
     struct ev_io *w = watch_ev(watch);
     ev_io_init(w, watch_ready, fd, 0);
     w->data = watch;
@@ -139,6 +179,10 @@ void io_watch_init(struct io_watch *watch, struct io_loop *loop, int fd,
 
 void io_watch_set(struct io_watch *watch, unsigned events)
 {
+    if (watch->loop->direct != NULL) {
+        direct_watch_set(watch->loop->direct, watch, watch_direct(watch), events);
+        return;
+    }
     struct ev_io *w = watch_ev(watch);
     unsigned now = ev_is_active(w) ? (unsigned)w->events & (IO_READ | IO_WRITE) : 0;
     if (events == now)
@@ -150,11 +194,26 @@ void io_watch_set(struct io_watch *watch, unsigned events)
     ev_io_start(watch->loop->ev, w);
 }
 
+void io_watch_edge(struct io_watch *watch)
+{
+    if (watch->loop->direct != NULL)
+        watch_direct(watch)->edge = true;
+}
+
+void io_watch_again(struct io_watch *watch)
+{
+    if (watch->loop->direct != NULL)
+        direct_watch_again(watch->loop->direct, watch, watch_direct(watch));
+}
+
 void io_watch_fini(struct io_watch *watch)
 {
     if (watch->loop == NULL)
         return;
-    ev_io_stop(watch->loop->ev, watch_ev(watch));
+    if (watch->loop->direct != NULL)
+        direct_watch_set(watch->loop->direct, watch, watch_direct(watch), 0);
+    else
+        ev_io_stop(watch->loop->ev, watch_ev(watch));
     watch->loop = NULL;
 }
 
@@ -163,6 +222,17 @@ void io_watch_fini(struct io_watch *watch)
 static struct ev_timer *timer_ev(struct io_timer *timer)
 {
     return (struct ev_timer *)(void *)timer->storage;
+}
+
+static struct direct_timer *timer_direct(struct io_timer *timer)
+{
+    return (struct direct_timer *)(void *)timer->storage;
+}
+
+static void timer_due(void *owner)
+{
+    struct io_timer *timer = owner;
+    timer->on_expire(timer->ctx);
 }
 
 static void timer_expired(struct ev_loop *ev, struct ev_timer *w, int revents)
@@ -177,6 +247,10 @@ void io_timer_init(struct io_timer *timer, struct io_loop *loop, void (*on_expir
                    void *ctx)
 {
     *timer = (struct io_timer){.ctx = ctx, .on_expire = on_expire, .loop = loop};
+    if (loop->direct != NULL) {
+        *timer_direct(timer) = (struct direct_timer){.owner = timer, .expire = timer_due};
+        return;
+    }
     struct ev_timer *w = timer_ev(timer);
     ev_timer_init(w, timer_expired, 0., 0.);
     w->data = timer;
@@ -184,6 +258,11 @@ void io_timer_init(struct io_timer *timer, struct io_loop *loop, void (*on_expir
 
 void io_timer_start(struct io_timer *timer, struct dur_ns after)
 {
+    if (timer->loop->direct != NULL) {
+        int64_t at = base_mono_now().ns + (after.ns > 0 ? after.ns : 0);
+        direct_timer_start(timer->loop->direct, timer_direct(timer), at);
+        return;
+    }
     struct ev_timer *w = timer_ev(timer);
     ev_timer_stop(timer->loop->ev, w);
     /* libev counts from when its turn began; after a long callback that would fire too early. */
@@ -194,11 +273,16 @@ void io_timer_start(struct io_timer *timer, struct dur_ns after)
 
 void io_timer_stop(struct io_timer *timer)
 {
-    ev_timer_stop(timer->loop->ev, timer_ev(timer));
+    if (timer->loop->direct != NULL)
+        direct_timer_stop(timer->loop->direct, timer_direct(timer));
+    else
+        ev_timer_stop(timer->loop->ev, timer_ev(timer));
 }
 
 bool io_timer_active(const struct io_timer *timer)
 {
+    if (timer->loop->direct != NULL)
+        return ((const struct direct_timer *)(const void *)timer->storage)->slot > 0;
     const struct ev_timer *w = (const struct ev_timer *)(const void *)timer->storage;
     return w->active != 0; /* what ev_is_active asks, which casts const away */
 }
@@ -211,7 +295,19 @@ void io_timer_fini(struct io_timer *timer)
     timer->loop = NULL;
 }
 
-/* --- alarm --- */
+/* --- alarm: in a direct loop its watch's storage holds a timer --- */
+
+static struct direct_timer *alarm_direct(struct io_alarm *alarm)
+{
+    return (struct direct_timer *)(void *)alarm->watch.storage;
+}
+
+static void alarm_due(void *owner)
+{
+    struct io_alarm *alarm = owner;
+    alarm->set = false;
+    alarm->on_expire(alarm->ctx);
+}
 
 static void alarm_ready(void *ctx, unsigned events)
 {
@@ -228,6 +324,12 @@ static void alarm_ready(void *ctx, unsigned events)
 bool io_alarm_init(struct io_alarm *alarm, struct io_loop *loop, void (*on_expire)(void *ctx),
                    void *ctx, struct base_error *err)
 {
+    if (loop->direct != NULL) {
+        *alarm =
+            (struct io_alarm){.fd = -1, .ctx = ctx, .on_expire = on_expire, .watch.loop = loop};
+        *alarm_direct(alarm) = (struct direct_timer){.owner = alarm, .expire = alarm_due};
+        return true;
+    }
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (fd < 0)
         return base_fail_errno(err, "cannot make a timer descriptor (timerfd_create)");
@@ -250,6 +352,10 @@ void io_alarm_set(struct io_alarm *alarm, struct mono_ns when)
         return;
     alarm->set = true;
     alarm->when = when;
+    if (alarm->watch.loop->direct != NULL) {
+        direct_timer_start(alarm->watch.loop->direct, alarm_direct(alarm), when.ns);
+        return;
+    }
     alarm_program(alarm, when.ns > 0 ? when.ns : 1); /* zero would disarm */
     io_watch_set(&alarm->watch, IO_READ);
 }
@@ -257,6 +363,10 @@ void io_alarm_set(struct io_alarm *alarm, struct mono_ns when)
 void io_alarm_clear(struct io_alarm *alarm)
 {
     alarm->set = false;
+    if (alarm->watch.loop->direct != NULL) {
+        direct_timer_stop(alarm->watch.loop->direct, alarm_direct(alarm));
+        return;
+    }
     io_watch_set(&alarm->watch, 0);
     alarm_program(alarm, 0);
 }
@@ -265,6 +375,11 @@ void io_alarm_fini(struct io_alarm *alarm)
 {
     if (alarm->watch.loop == NULL)
         return;
+    if (alarm->watch.loop->direct != NULL) {
+        direct_timer_stop(alarm->watch.loop->direct, alarm_direct(alarm));
+        alarm->watch.loop = NULL;
+        return;
+    }
     io_watch_fini(&alarm->watch);
     base_fd_close(&alarm->fd);
 }

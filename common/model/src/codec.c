@@ -297,6 +297,9 @@ static bool is_unset(const struct codec_field *field, const void *value)
         return count_of(field, value) == 0;
     case CODEC_OBJECT: /* where it has a field that tells, that is the first */
         return is_unset(&field->shape->fields[0], at);
+    case CODEC_GROUP:
+        return is_unset(&field->shape->fields[0], value);
+    case CODEC_TEXT:
     case CODEC_TEXT_OR_NULL:
         return *(char *const *)at == NULL;
     case CODEC_WORD:
@@ -308,6 +311,7 @@ static bool is_unset(const struct codec_field *field, const void *value)
     case CODEC_U32:
         return *(const uint32_t *)at == 0;
     case CODEC_U64:
+    case CODEC_I64:
     case CODEC_NS:
         return *(const uint64_t *)at == 0;
     default:

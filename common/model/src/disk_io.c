@@ -55,11 +55,6 @@ const struct codec_shape model_throttle_shape = {.name = "ioThrottle",
                                                  CODEC_FIELDS(throttle_fields),
                                                  .check = check_throttle};
 
-const char *fault_io_mode_name(enum fault_io_mode mode)
-{
-    return codec_word(&modes, mode);
-}
-
 const char *fault_io_limit_name(enum fault_io_limit limit)
 {
     return codec_word(&limits, limit);

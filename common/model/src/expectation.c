@@ -121,10 +121,11 @@ static const char *unit_expected(enum unit unit)
 }
 
 /* What a number without its unit, or with the habits of another tool, was probably meant to be. */
-static void unit_hint(enum expect_stat stat, const char *word, char out[static 80])
+static void unit_hint(const struct expectation *parsed, const char *word, char out[static 80])
 {
     double number;
-    enum unit unit = stats[stat].unit;
+    enum unit unit = stats[parsed->stat].unit;
+    bool more_is_better = parsed->op == EXPECT_GT || parsed->op == EXPECT_GE;
     out[0] = '\0';
     if (!base_parse_double(word, &number) || number < 0)
         return;
@@ -134,6 +135,9 @@ static void unit_hint(enum expect_stat stat, const char *word, char out[static 8
         (void)snprintf(out, 80, "; did you mean %.6g%%?", number <= 1 ? number * 100 : number);
     else if (unit == UNIT_RATE && number > 1)
         (void)snprintf(out, 80, "; did you mean %.20s/s?", word);
+    else if (unit == UNIT_RATE && more_is_better) /* what k6's checks are held to */
+        (void)snprintf(out, 80, "; for a share of successes write errors < %.6g%%",
+                       (1 - number) * 100);
     else if (unit == UNIT_RATE)
         (void)snprintf(out, 80, "; for a share of failures write errors < %.6g%%", number * 100);
 }
@@ -150,12 +154,14 @@ static const char *stat_hint(const char *word)
         {"http_req_failed", "; did you mean errors?"},
         {"http_req_duration", "; write the statistic itself, such as p99 < 250ms"},
         {"http_reqs", "; did you mean count, or rate?"},
+        {"checks", "; for a share of successes write errors, such as errors < 5%"},
         {"p100", "; did you mean max?"},
         {"p(100)", "; did you mean max?"},
     };
     const char *names[COUNT_OF(stats)];
+    size_t len = strcspn(word, ":{"); /* k6's own form: "http_req_duration{tag:x}: p(95)<500" */
     for (size_t i = 0; i < COUNT_OF(habits); i++)
-        if (strcmp(habits[i].word, word) == 0)
+        if (strlen(habits[i].word) == len && strncmp(habits[i].word, word, len) == 0)
             return habits[i].hint;
     for (size_t i = 0; i < COUNT_OF(stats); i++)
         names[i] = stats[i].word;
@@ -214,7 +220,7 @@ static bool parse(const char *text, struct expectation *out, struct base_error *
     enum unit unit = stats[parsed.stat].unit;
     if (!parse_value(unit, word, &parsed.value)) {
         char hint[80];
-        unit_hint(parsed.stat, word, hint);
+        unit_hint(&parsed, word, hint);
         return wrong(err, value_at, unit_expected(unit), word, hint);
     }
     *out = parsed;

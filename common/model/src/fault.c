@@ -27,6 +27,10 @@ static const char *const kind_names[] = {
 };
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
+static const char *const kill_by_names[] = {
+    [FAULT_KILL_SIGNAL] = "signal", [FAULT_KILL_DELETE] = "delete", [FAULT_KILL_EVICT] = "evict"};
+static const struct codec_words kill_bys = CODEC_WORDS(kill_by_names);
+
 static const char *const action_names[] = {[FAULT_DROP] = "drop", [FAULT_REJECT] = "reject"};
 static const struct codec_words actions = CODEC_WORDS(action_names);
 
@@ -73,9 +77,9 @@ static const char *const postgres_lock_names[] = {
 static const struct codec_words postgres_locks = CODEC_WORDS(postgres_lock_names);
 
 static const char *const redis_action_names[] = {
-    [FAULT_REDIS_PAUSE] = "pause",
-    [FAULT_REDIS_FILL] = "fill",
-    [FAULT_REDIS_KILL] = "killClients",
+    [FAULT_REDIS_PAUSE] = "pause",      [FAULT_REDIS_FILL] = "fill",
+    [FAULT_REDIS_KILL] = "killClients", [FAULT_REDIS_SLEEP] = "sleep",
+    [FAULT_REDIS_EVICT] = "evict",
 };
 static const struct codec_words redis_actions = CODEC_WORDS(redis_action_names);
 
@@ -105,11 +109,17 @@ static const struct codec_words ends = CODEC_WORDS(end_names);
 
 #define AT(member) .offset = offsetof(struct fault_spec, member)
 static const struct codec_field kill_fields[] = {
-    {.key = "signal", .type = CODEC_INT, .min = 1, .max = 64, AT(kill.signal)},
+    {.key = "signal", .type = CODEC_INT, .max = 64, AT(kill.signal)},
     {.key = "restartWithinNs", .type = CODEC_NS, .min = 1, AT(kill.restart_within)},
     {.key = "graceNs", .type = CODEC_NS, AT(kill.grace)},
     {.key = "everyNs", .type = CODEC_NS, AT(kill.every)},
+    {.key = "by", .type = CODEC_WORD, .words = &kill_bys, .optional = true, AT(kill.by)},
+    {.key = "force", .type = CODEC_BOOL, .optional = true, AT(kill.force)},
 };
+static bool check_kill(const void *value, const char *where, struct base_error *err)
+{
+    return fault_kill_check(value, err) || base_fail_context(err, "%s", where);
+}
 static const struct codec_field partition_fields[] = {
     {.key = "peers",
      .type = CODEC_TEXTS,
@@ -119,12 +129,28 @@ static const struct codec_field partition_fields[] = {
      .count_offset = offsetof(struct fault_spec, partition.peer_count)},
     {.key = "action", .type = CODEC_WORD, .words = &actions, AT(partition.action)},
     {.key = "direction", .type = CODEC_WORD, .words = &model_directions, AT(partition.direction)},
+    {.key = "ports",
+     .type = CODEC_TEXTS,
+     .form = FORM_NAME,
+     .optional = true,
+     AT(partition.ports),
+     .count_offset = offsetof(struct fault_spec, partition.port_count)},
+    {.key = "protocol",
+     .type = CODEC_WORD,
+     .words = &model_protocols,
+     .optional = true,
+     AT(partition.protocol)},
 };
-static const struct codec_field app_fields[] = {
-    {.key = "errorRate", .type = CODEC_REAL, .range = RANGE_SHARE, AT(app.error_rate)},
-    {.key = "errorStatus", .type = CODEC_INT, .min = 500, .max = 599, AT(app.error_status)},
-    {.key = "latencyNs", .type = CODEC_NS, AT(app.latency)},
-};
+/* It is shown by TCP connects or UDP datagrams, which do not see ICMP. */
+static bool check_partition(const void *value, const char *where, struct base_error *err)
+{
+    const struct fault_spec *spec = value;
+    bool ok = spec->partition.protocol != FAULT_PROTOCOL_ICMP ||
+              base_fail(err, BASE_INVALID, "protocol: expected any, tcp or udp");
+    return (ok && model_ports_good(spec->partition.ports, spec->partition.port_count, err)) ||
+           base_fail_context(err, "%s", where);
+}
+
 static const struct codec_field cpu_fields[] = {
     {.key = "workers", .type = CODEC_INT, .min = 1, .max = 64, AT(cpu.workers)},
     {.key = "load", .type = CODEC_REAL, .range = RANGE_SHARE, AT(cpu.load)},
@@ -214,6 +240,7 @@ static const struct codec_field redis_fields[] = {
     {.key = "pause", .type = CODEC_WORD, .words = &redis_pauses, AT(redis.pause)},
     {.key = "bytes", .type = CODEC_I64, .max = INT64_C(1) << 50, AT(redis.bytes)},
     {.key = "everyNs", .type = CODEC_NS, AT(redis.every)},
+    {.key = "timeNs", .type = CODEC_NS, .max = 500000000, AT(redis.time)},
 };
 static const struct codec_field rabbitmq_fields[] = {
     {.key = "action", .type = CODEC_WORD, .words = &rabbitmq_actions, AT(rabbitmq.action)},
@@ -224,9 +251,16 @@ static const struct codec_field rabbitmq_fields[] = {
     {                                                                                              \
         .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
     }
-static const struct codec_shape kill_shape = VARIANT("kill", kill_fields);
-static const struct codec_shape partition_shape = VARIANT("partition", partition_fields);
-static const struct codec_shape app_shape = VARIANT("app", app_fields);
+static const struct codec_shape kill_shape = {.name = "kill",
+                                              .size = sizeof(struct fault_spec),
+                                              .closed = true,
+                                              CODEC_FIELDS(kill_fields),
+                                              .check = check_kill};
+static const struct codec_shape partition_shape = {.name = "partition",
+                                                   .size = sizeof(struct fault_spec),
+                                                   .closed = true,
+                                                   CODEC_FIELDS(partition_fields),
+                                                   .check = check_partition};
 static const struct codec_shape pause_shape = {
     .name = "pause", .size = sizeof(struct fault_spec), .closed = true}; /* nothing to say */
 static const struct codec_shape cpu_shape = VARIANT("cpu", cpu_fields);
@@ -242,7 +276,7 @@ static const struct codec_shape rabbitmq_shape = VARIANT("rabbitmq", rabbitmq_fi
 static const struct codec_shape *const variants[] = {
     [FAULT_KILL] = &kill_shape,
     [FAULT_PARTITION] = &partition_shape,
-    [FAULT_APP] = &app_shape,
+    [FAULT_APP] = &model_app_shape,
     [FAULT_PAUSE] = &pause_shape,
     [FAULT_CPU] = &cpu_shape,
     [FAULT_MEMORY] = &memory_shape,
@@ -275,6 +309,27 @@ static const struct codec_field spec_fields[] = {
      .min = 1,
      AT(targets),
      .count_offset = offsetof(struct fault_spec, target_count)},
+    {.key = "zone",
+     .type = CODEC_TEXT_OR_NULL,
+     .form = FORM_NAME,
+     .optional = true,
+     AT(where.zone)},
+    {.key = "node",
+     .type = CODEC_TEXT_OR_NULL,
+     .form = FORM_NAME,
+     .optional = true,
+     AT(where.node)},
+    {.key = "namespace",
+     .type = CODEC_TEXT_OR_NULL,
+     .form = FORM_NAME,
+     .optional = true,
+     AT(where.namespace)},
+    {.key = "labels",
+     .type = CODEC_TEXTS,
+     .form = FORM_NAME,
+     .optional = true,
+     AT(where.labels),
+     .count_offset = offsetof(struct fault_spec, where.label_count)},
     {.key = "track", .type = CODEC_BOOL, .optional = true, AT(track.on)},
     {.key = "trackCount", .type = CODEC_U64, .optional = true, AT(track.count)},
     {.key = "trackShare",
@@ -445,6 +500,43 @@ const char *fault_track_refused(enum fault_kind kind)
     }
 }
 
+bool fault_is_of_pod(const struct fault_spec *spec)
+{
+    return spec->kind == FAULT_KILL && spec->kill.by != FAULT_KILL_SIGNAL;
+}
+
+const char *fault_kill_by_name(enum fault_kill_by by)
+{
+    return codec_word(&kill_bys, by);
+}
+
+bool fault_kill_check(const struct fault_spec *spec, struct base_error *err)
+{
+    bool pod = spec->kill.by != FAULT_KILL_SIGNAL;
+    if (!pod && spec->kill.signal == 0)
+        return base_fail(err, BASE_INVALID, "signal: 0 with by: signal, expected 1..64");
+    if (pod && spec->kill.signal != 0)
+        return base_fail(err, BASE_INVALID,
+                         "signal: makes no sense with by: %s, whose pod's node sends the signals",
+                         fault_kill_by_name(spec->kill.by));
+    if (pod && spec->kill.every.ns > 0)
+        return base_fail(err, BASE_INVALID,
+                         "every: makes no sense with by: %s, for the pod in its place has another "
+                         "name",
+                         fault_kill_by_name(spec->kill.by));
+    if (pod && spec->kill.grace.ns % BASE_NS_PER_S != 0)
+        return base_fail(err, BASE_INVALID,
+                         "grace: expected whole seconds with by: %s, as in Kubernetes' API",
+                         fault_kill_by_name(spec->kill.by));
+    if (spec->kill.force && spec->kill.by != FAULT_KILL_DELETE)
+        return base_fail(err, BASE_INVALID,
+                         "force: makes sense only with by: delete; what no disruption budget holds "
+                         "back is by: delete, too");
+    if (spec->kill.force && spec->kill.grace.ns > 0)
+        return base_fail(err, BASE_INVALID, "force: is without a grace, expected one of the two");
+    return true;
+}
+
 const char *fault_kind_name(enum fault_kind kind)
 {
     return codec_word(&kinds, kind);
@@ -460,21 +552,6 @@ const char *fault_http_action_name(enum fault_http_action action)
     return codec_word(&http_actions, action);
 }
 
-const char *fault_postgres_action_name(enum fault_postgres_action action)
-{
-    return codec_word(&postgres_actions, action);
-}
-
-const char *fault_redis_action_name(enum fault_redis_action action)
-{
-    return codec_word(&redis_actions, action);
-}
-
-const char *fault_rabbitmq_action_name(enum fault_rabbitmq_action action)
-{
-    return codec_word(&rabbitmq_actions, action);
-}
-
 const char *fault_state_name(enum fault_state state)
 {
     return codec_word(&states, state);
@@ -483,15 +560,6 @@ const char *fault_state_name(enum fault_state state)
 const char *fault_end_name(enum fault_end end)
 {
     return codec_word(&ends, end);
-}
-
-bool fault_kind_parse(const char *word, enum fault_kind *out)
-{
-    size_t value;
-    if (!codec_word_parse(&kinds, word, &value))
-        return false;
-    *out = (enum fault_kind)value;
-    return true;
 }
 
 bool fault_record_ineffective(const struct fault_record *record)

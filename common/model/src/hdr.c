@@ -99,10 +99,27 @@ void hdr_fini(struct hdr *hdr)
     *hdr = (struct hdr){.counts = NULL};
 }
 
+/* Latencies occupy a tenth of the range or so: what is done to all counts is done there, and to
+ * those of zero, which `min` leaves out. Empty when zero is all there is. */
+struct span {
+    int64_t first;
+    int64_t end;
+};
+
+static struct span occupied(const struct hdr *hdr)
+{
+    if (hdr->min > hdr->max) /* zeros at most */
+        return (struct span){0, 0};
+    return (struct span){hdr_index_of(hdr, hdr->min), hdr_index_of(hdr, hdr->max) + 1};
+}
+
 void hdr_reset(struct hdr *hdr)
 {
-    if (hdr->counts != NULL)
-        memset(hdr->counts, 0, (size_t)hdr->counts_len * sizeof *hdr->counts);
+    if (hdr->counts != NULL) {
+        struct span span = occupied(hdr);
+        hdr->counts[0] = 0;
+        memset(hdr->counts + span.first, 0, (size_t)(span.end - span.first) * sizeof *hdr->counts);
+    }
     hdr->total = 0;
     hdr->max = 0;
     hdr->min = INT64_MAX;
@@ -161,7 +178,10 @@ bool hdr_add(struct hdr *hdr, const struct hdr *from, struct base_error *err)
                          " values are too many to add: keep them apart",
                          hdr->total, from->total);
     if (same_layout(hdr, from)) {
-        for (int32_t i = 0; i < hdr->counts_len; i++)
+        struct span span = occupied(from);
+        if (span.first > 0 || span.end == 0)
+            hdr->counts[0] += from->counts[0];
+        for (int64_t i = span.first; i < span.end; i++)
             hdr->counts[i] += from->counts[i];
         hdr->total = total;
         hdr->max = from->max > hdr->max ? from->max : hdr->max;

@@ -20,11 +20,11 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "base/cleanup.h"
 #include "hdr_base64.h"
 #include "hdr_index.h"
+#include "model/deflate.h"
 
 enum { ENVELOPE_BYTES = 8, HEADER_BYTES = 40, COUNT_BYTES_MAX = 9 };
 static const uint32_t envelope_cookie = UINT32_C(0x1c849314);
@@ -108,30 +108,23 @@ bool hdr_encode(const struct hdr *hdr, struct base_buf *out, struct base_error *
     BASE_AUTO_FREE unsigned char *plain = plain_bytes(hdr, &plain_len);
     if (plain == NULL)
         return no_memory(err);
-    uLongf packed_len = compressBound((uLong)plain_len);
-    BASE_AUTO_FREE unsigned char *packed = malloc(ENVELOPE_BYTES + packed_len);
-    if (packed == NULL || compress2(packed + ENVELOPE_BYTES, &packed_len, plain, (uLong)plain_len,
-                                    Z_DEFAULT_COMPRESSION) != Z_OK)
+    static const char envelope[ENVELOPE_BYTES] = {0};
+    BASE_AUTO_BUF struct base_buf packed;
+    base_buf_init(&packed, SIZE_MAX);
+    if (!base_buf_append(&packed, envelope, sizeof envelope) ||
+        !model_deflate(plain, plain_len, &packed))
         return no_memory(err);
-    unsigned char *at = put_be(packed, envelope_cookie, 4);
-    (void)put_be(at, packed_len, 4);
-    if (!hdr_base64_encode(packed, ENVELOPE_BYTES + packed_len, out))
+    unsigned char *at = put_be((unsigned char *)packed.data, envelope_cookie, 4);
+    (void)put_be(at, packed.len - ENVELOPE_BYTES, 4);
+    if (!hdr_base64_encode((unsigned char *)packed.data, packed.len, out))
         return base_fail(err, BASE_LIMIT,
                          "an encoded histogram of %zu bytes does not fit behind the %zu of at most "
                          "%zu in its buffer: empty the buffer more often",
-                         (ENVELOPE_BYTES + packed_len + 2) / 3 * 4, out->len, out->max);
+                         (packed.len + 2) / 3 * 4, out->len, out->max);
     return true;
 }
 
 /* ---- reading ---- */
-
-/* The inflated bytes, one at a time. */
-struct source {
-    z_stream zlib;
-    unsigned char chunk[8192];
-    size_t at;
-    size_t len;
-};
 
 static bool corrupt(struct base_error *err, const char *what)
 {
@@ -139,35 +132,8 @@ static bool corrupt(struct base_error *err, const char *what)
                      what);
 }
 
-/* The next byte; -1 at the end and at damage, which source_done() tells apart. */
-static int source_byte(struct source *source)
-{
-    if (source->at == source->len) {
-        source->zlib.next_out = source->chunk;
-        source->zlib.avail_out = sizeof source->chunk;
-        (void)inflate(&source->zlib, Z_NO_FLUSH); /* damage shows as missing bytes */
-        source->at = 0;
-        source->len = sizeof source->chunk - source->zlib.avail_out;
-        if (source->len == 0)
-            return -1;
-    }
-    return source->chunk[source->at++];
-}
-
-/* Whether the stream ended here with its checksum right and nothing behind it. */
-static bool source_done(struct source *source)
-{
-    unsigned char extra;
-    if (source->at < source->len)
-        return false;
-    source->zlib.next_out = &extra;
-    source->zlib.avail_out = 1;
-    return inflate(&source->zlib, Z_FINISH) == Z_STREAM_END && source->zlib.avail_out == 1 &&
-           source->zlib.avail_in == 0;
-}
-
 struct payload {
-    struct source *source;
+    struct model_inflater *source;
     int64_t left; /* bytes */
 };
 
@@ -175,7 +141,7 @@ static bool payload_count(struct payload *payload, int64_t *out)
 {
     uint64_t bits = 0;
     for (int i = 0; i < COUNT_BYTES_MAX; i++) {
-        int byte = payload->left > 0 ? source_byte(payload->source) : -1;
+        int byte = payload->left > 0 ? model_inflater_byte(payload->source) : -1;
         if (byte < 0)
             return false;
         payload->left--;
@@ -188,7 +154,7 @@ static bool payload_count(struct payload *payload, int64_t *out)
     return true;
 }
 
-static bool read_counts(struct source *source, int64_t payload_len, struct hdr *hdr,
+static bool read_counts(struct model_inflater *source, int64_t payload_len, struct hdr *hdr,
                         struct base_error *err)
 {
     struct payload payload = {.source = source, .left = payload_len};
@@ -205,19 +171,19 @@ static bool read_counts(struct source *source, int64_t payload_len, struct hdr *
             hdr->counts[index] = n;
         index += n < 0 ? -n : 1;
     }
-    if (!source_done(source))
+    if (!model_inflater_done(source))
         return corrupt(err, "its compressed bytes are damaged or too many");
     if (!hdr_index_settle(hdr, index))
         return corrupt(err, "its counts add up to more than 2^63 - 1");
     return true;
 }
 
-static bool read_header(struct source *source, struct hdr *hdr, int64_t *payload_len,
+static bool read_header(struct model_inflater *source, struct hdr *hdr, int64_t *payload_len,
                         struct base_error *err)
 {
     unsigned char header[HEADER_BYTES];
     for (size_t i = 0; i < sizeof header; i++) {
-        int byte = source_byte(source);
+        int byte = model_inflater_byte(source);
         if (byte < 0)
             return corrupt(err, "its compressed bytes are damaged or too few");
         header[i] = (unsigned char)byte;
@@ -247,14 +213,14 @@ static bool read_header(struct source *source, struct hdr *hdr, int64_t *payload
 
 static bool read_stream(unsigned char *bytes, size_t len, struct hdr *out, struct base_error *err)
 {
-    struct source source = {.zlib = {.next_in = bytes, .avail_in = (uInt)len}};
-    if (inflateInit(&source.zlib) != Z_OK)
+    struct model_inflater *source = model_inflater_new(bytes, len);
+    if (source == NULL)
         return base_fail(err, BASE_LIMIT, "no memory to decode a histogram: free some");
     struct hdr hdr = {.counts = NULL};
     int64_t payload_len = 0;
-    bool ok = read_header(&source, &hdr, &payload_len, err) &&
-              read_counts(&source, payload_len, &hdr, err);
-    (void)inflateEnd(&source.zlib);
+    bool ok =
+        read_header(source, &hdr, &payload_len, err) && read_counts(source, payload_len, &hdr, err);
+    model_inflater_free(source);
     if (ok)
         *out = hdr;
     else

@@ -64,8 +64,8 @@ int64_t hdr_value_at_quantile(const struct hdr *hdr, double quantile)
         return 0;
     if (quantile >= 1)
         return hdr_max(hdr); /* beyond 2^53 values the unit in the last place is several of them */
-    bool lowest = !(quantile > 0);
-    int64_t rank = lowest ? 1 : rank_of(quantile, hdr->total);
+    bool lowest = !(quantile > 0); /* or no number */
+    int64_t rank = rank_of(quantile, hdr->total);
     int64_t seen = 0;
     for (int32_t i = 0; i < hdr->counts_len; i++) {
         seen += hdr->counts[i];

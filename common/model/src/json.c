@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/utf8.h"
 
 /* jansson itself stops at 2048 levels; no file of ours comes near this, and every reader of a value
  * recurses as deep as it goes. */
@@ -257,34 +258,6 @@ bool model_json_write(const char *path, const json_t *value, struct base_error *
     return base_file_write(path, text, strlen(text), 0644, err);
 }
 
-/* The length of the UTF-8 character at p, 0 when it is not one (RFC 3629: no overlong forms, no
- * surrogates, nothing beyond U+10FFFF). Stops at the NUL, as that is no continuation byte. */
-static size_t utf8_len(const unsigned char *p)
-{
-    static const struct {
-        unsigned char first_min, first_max, second_min, second_max;
-        size_t len;
-    } forms[] = {
-        {0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
-        {0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
-        {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
-    };
-    if (p[0] < 0x80)
-        return 1;
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (p[0] < forms[i].first_min || p[0] > forms[i].first_max)
-            continue;
-        if (p[1] < forms[i].second_min || p[1] > forms[i].second_max)
-            return 0;
-        for (size_t k = 2; k < forms[i].len; k++) {
-            if (p[k] < 0x80 || p[k] > 0xBF)
-                return 0;
-        }
-        return forms[i].len;
-    }
-    return 0;
-}
-
 json_t *model_json_text(const char *text)
 {
     if (text == NULL)
@@ -292,15 +265,6 @@ json_t *model_json_text(const char *text)
     json_t *value = json_string(text);
     if (value != NULL)
         return value;
-    BASE_AUTO_BUF struct base_buf clean;
-    base_buf_init(&clean, 3 * strlen(text));
-    for (const char *p = text; *p != '\0';) {
-        size_t len = utf8_len((const unsigned char *)p);
-        if (len == 0)
-            base_buf_str(&clean, "\xEF\xBF\xBD");
-        else
-            base_buf_append(&clean, p, len);
-        p += len > 0 ? len : 1;
-    }
-    return json_string(clean.data);
+    BASE_AUTO_FREE char *clean = base_utf8_clean(text);
+    return json_string(clean);
 }

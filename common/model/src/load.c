@@ -38,9 +38,10 @@ static const struct codec_words delays = CODEC_WORDS(delay_names);
 _Static_assert(CODEC_COUNT(delay_names) == LOAD_DELAY_COUNT, "one word for each cause");
 
 static const char *const limit_names[] = {
-    [LOAD_LIMIT_NONE] = "none",   [LOAD_LIMIT_LATENESS] = "lateness",
-    [LOAD_LIMIT_PORTS] = "ports", [LOAD_LIMIT_CONNECTIONS] = "connections",
-    [LOAD_LIMIT_CPU] = "cpu",     [LOAD_LIMIT_LOOP] = "loop"};
+    [LOAD_LIMIT_NONE] = "none",    [LOAD_LIMIT_LATENESS] = "lateness",
+    [LOAD_LIMIT_PORTS] = "ports",  [LOAD_LIMIT_CONNECTIONS] = "connections",
+    [LOAD_LIMIT_CPU] = "cpu",      [LOAD_LIMIT_LOOP] = "loop",
+    [LOAD_LIMIT_WORKER] = "worker"};
 static const struct codec_words limits = CODEC_WORDS(limit_names);
 
 static const char *const failure_names[] = {
@@ -115,6 +116,7 @@ static const struct codec_field route_fields[] = {
     {.key = "exchange", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(exchange)},
     {.key = "persistent", .type = CODEC_BOOL, .optional = true, AT(persistent)},
     {.key = "queue", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(queue)},
+    {.key = "consume", .type = CODEC_BOOL, .optional = true, AT(consume)},
     {.key = "until", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(until)},
     {.key = "answerBytes", .type = CODEC_U64, .optional = true, AT(answer_bytes)},
 };
@@ -268,6 +270,7 @@ static const struct codec_field spec_fields[] = {
      AT(feeders),
      .count_offset = offsetof(struct load_spec, feeder_count)},
     {.key = "pipeline", .type = CODEC_U32, .optional = true, AT(pipeline)},
+    {.key = "spin", .type = CODEC_BOOL, .optional = true, AT(spin)},
     {.key = "user", .type = CODEC_TEXT_OR_NULL, .optional = true, .form = FORM_LINE, AT(user)},
     {.key = "database",
      .type = CODEC_TEXT_OR_NULL,
@@ -279,6 +282,11 @@ static const struct codec_field spec_fields[] = {
      .optional = true,
      .form = FORM_NAME,
      AT(password_file)},
+    {.key = "passwordEnv",
+     .type = CODEC_TEXT_OR_NULL,
+     .optional = true,
+     .form = FORM_NAME,
+     AT(password_env)},
 };
 #undef AT
 
@@ -406,6 +414,7 @@ static const struct codec_field lateness_fields[] = {
     {.key = "p50Ns", .type = CODEC_NS, AT(p50)},
     {.key = "p99Ns", .type = CODEC_NS, AT(p99)},
     {.key = "maxNs", .type = CODEC_NS, AT(max)},
+    {.key = "histogram", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(histogram)},
 };
 #undef AT
 static const struct codec_shape lateness_shape = {
@@ -619,11 +628,6 @@ const char *load_delay_name(enum load_delay value)
     return codec_word(&delays, value);
 }
 
-const char *load_limit_name(enum load_limit value)
-{
-    return codec_word(&limits, value);
-}
-
 const char *load_think_name(enum load_think value)
 {
     return codec_word(&thinks, value);
@@ -641,11 +645,6 @@ bool load_engine_parse(const char *word, enum load_engine *out)
 const char *load_speech_name(enum load_speech value)
 {
     return codec_word(&speeches, value);
-}
-
-const char *load_unit_name(enum load_unit value)
-{
-    return codec_word(&units, value);
 }
 
 bool load_unit_parse(const char *word, enum load_unit *out)

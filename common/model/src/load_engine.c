@@ -44,16 +44,19 @@ static const char *foreign_conflict(const struct load_spec *spec)
         if (route->param_count > 0 && !postgres)
             return "parameters are for statements: expected a postgres:// URL beside them";
         if ((route->key != NULL || route->exchange != NULL || route->queue != NULL ||
-             route->persistent) &&
+             route->persistent || route->consume) &&
             !amqp)
-            return "keys, exchanges, queues and persistence are RabbitMQ's: expected an amqp:// "
-                   "URL beside them";
+            return "keys, exchanges, queues, persistence and consumers are RabbitMQ's: expected an "
+                   "amqp:// URL beside them";
     }
     if ((spec->user != NULL || spec->database != NULL) && !postgres && !amqp)
         return "a user and a database, or virtual host, are for PostgreSQL and RabbitMQ: expected "
                "a postgres:// or amqp:// URL";
-    if (spec->password_file != NULL && !amqp)
-        return "a password file is for RabbitMQ: expected an amqp:// URL beside it";
+    if ((spec->password_file != NULL || spec->password_env != NULL) && !postgres && !amqp)
+        return "a password is for PostgreSQL and RabbitMQ: expected a postgres:// or amqp:// URL "
+               "beside it";
+    if (spec->password_file != NULL && spec->password_env != NULL)
+        return "the password lies in a file or in the environment: name one of them";
     if (spec->flow_count > 0 && spec->protocol != LOAD_SPEECH_HTTP)
         return "flows are of HTTP requests: expected an http:// or https:// URL beside them";
     return NULL;
@@ -67,7 +70,7 @@ static const char *postgres_conflict(const struct load_spec *spec)
         return "sources: PostgreSQL is connected to by libpq, which takes the kernel's choice";
     if (spec->tls.server_name != NULL && !spec->tls.insecure && spec->tls.ca_file == NULL)
         return "PostgreSQL's certificate is verified by the authorities of a file: name it "
-               "(--ca-file)";
+               "(--ca-file; in a scenario caFile)";
     return NULL;
 }
 

@@ -4,12 +4,16 @@
 #include "model/fault.h"
 #include "shapes.h"
 
-static const char *const protocol_names[] = {
-    [FAULT_PROTOCOL_ANY] = "any", [FAULT_PROTOCOL_TCP] = "tcp", [FAULT_PROTOCOL_ICMP] = "icmp"};
-static const struct codec_words protocols = CODEC_WORDS(protocol_names);
+static const char *const protocol_names[] = {[FAULT_PROTOCOL_ANY] = "any",
+                                             [FAULT_PROTOCOL_TCP] = "tcp",
+                                             [FAULT_PROTOCOL_ICMP] = "icmp",
+                                             [FAULT_PROTOCOL_UDP] = "udp"};
+const struct codec_words model_protocols = CODEC_WORDS(protocol_names);
 
-static const char *const distribution_names[] = {
-    [FAULT_UNIFORM] = "uniform", [FAULT_NORMAL] = "normal"};
+static const char *const distribution_names[] = {[FAULT_UNIFORM] = "uniform",
+                                                 [FAULT_NORMAL] = "normal",
+                                                 [FAULT_PARETO] = "pareto",
+                                                 [FAULT_PARETO_NORMAL] = "paretonormal"};
 static const struct codec_words distributions = CODEC_WORDS(distribution_names);
 
 static bool check_shape(const void *value, const char *where, struct base_error *err)
@@ -32,7 +36,7 @@ static const struct codec_field network_fields[] = {
      .form = FORM_NAME,
      AT(ports),
      .count_offset = offsetof(struct fault_spec, network.port_count)},
-    {.key = "protocol", .type = CODEC_WORD, .words = &protocols, AT(protocol)},
+    {.key = "protocol", .type = CODEC_WORD, .words = &model_protocols, AT(protocol)},
     {.key = "direction", .type = CODEC_WORD, .words = &model_directions, AT(direction)},
     {.key = "delayNs", .type = CODEC_NS, IMPAIR(delay)},
     {.key = "jitterNs", .type = CODEC_NS, IMPAIR(jitter)},
@@ -48,6 +52,31 @@ static const struct codec_field network_fields[] = {
     {.key = "reorder", .type = CODEC_REAL, .range = RANGE_SHARE, IMPAIR(reorder)},
     {.key = "rateBits", .type = CODEC_REAL, IMPAIR(rate)},
     {.key = "seed", .type = CODEC_U64, AT(seed)},
+    {.key = "stateAlone",
+     .type = CODEC_REAL,
+     .range = RANGE_SHARE,
+     .optional = true,
+     IMPAIR(states.alone)},
+    {.key = "stateEnter",
+     .type = CODEC_REAL,
+     .range = RANGE_SHARE,
+     .optional = true,
+     IMPAIR(states.enter)},
+    {.key = "stateLeave",
+     .type = CODEC_REAL,
+     .range = RANGE_SHARE,
+     .optional = true,
+     IMPAIR(states.leave)},
+    {.key = "statePass",
+     .type = CODEC_REAL,
+     .range = RANGE_SHARE,
+     .optional = true,
+     IMPAIR(states.pass)},
+    {.key = "stateRelapse",
+     .type = CODEC_REAL,
+     .range = RANGE_SHARE,
+     .optional = true,
+     IMPAIR(states.relapse)},
 };
 #undef IMPAIR
 #undef AT
@@ -57,36 +86,41 @@ const struct codec_shape model_network_shape = {.name = "network",
                                                 CODEC_FIELDS(network_fields),
                                                 .check = check_shape};
 
-const char *fault_protocol_name(enum fault_protocol protocol)
-{
-    return codec_word(&protocols, protocol);
-}
-
-const char *fault_distribution_name(enum fault_distribution distribution)
-{
-    return codec_word(&distributions, distribution);
-}
-
 bool fault_has_burst(const struct fault_impairment *impairment)
 {
     return impairment->burst.enter > 0.0;
 }
 
+bool fault_has_states(const struct fault_impairment *impairment)
+{
+    return impairment->states.enter > 0.0;
+}
+
+bool fault_loses(const struct fault_impairment *impairment)
+{
+    return impairment->loss > 0.0 || fault_has_burst(impairment) || fault_has_states(impairment);
+}
+
 /* --- what goes together --- */
+
+bool model_ports_good(char *const *ports, size_t count, struct base_error *err)
+{
+    if (count > FAULT_MAX_PORTS)
+        return base_fail(err, BASE_INVALID, "ports: at most %d can be named", FAULT_MAX_PORTS);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t port = 0;
+        if (!base_parse_u64(ports[i], &port) || port == 0 || port > UINT16_MAX)
+            return base_fail(err, BASE_INVALID, "ports: \"%.16s\" is no port, expected 1 to 65535",
+                             ports[i]);
+    }
+    return true;
+}
 
 static bool check_ports(const struct fault_network *network, struct base_error *err)
 {
-    if (network->port_count > FAULT_MAX_PORTS)
-        return base_fail(err, BASE_INVALID, "ports: at most %d can be named", FAULT_MAX_PORTS);
     if (network->port_count > 0 && network->protocol == FAULT_PROTOCOL_ICMP)
         return base_fail(err, BASE_INVALID, "ports: ICMP has none, leave them out");
-    for (size_t i = 0; i < network->port_count; i++) {
-        uint64_t port = 0;
-        if (!base_parse_u64(network->ports[i], &port) || port == 0 || port > UINT16_MAX)
-            return base_fail(err, BASE_INVALID, "ports: \"%.16s\" is no port, expected 1 to 65535",
-                             network->ports[i]);
-    }
-    return true;
+    return model_ports_good(network->ports, network->port_count, err);
 }
 
 /* A rule that refuses: the key it is about, when it is broken, and what to do. */
@@ -118,6 +152,8 @@ static bool check_timing(const struct fault_impairment *im, struct base_error *e
          "needs a jitter that it is the shape of"},
         {"jitter", im->distribution == FAULT_NORMAL && im->jitter.ns * 2 > im->delay.ns,
          "at most half of the delay when normal: much of its left half would lie before 0"},
+        {"jitter", im->distribution == FAULT_PARETO_NORMAL && im->jitter.ns * 2 > im->delay.ns,
+         "at most half of the delay when paretonormal: its left end would lie before 0"},
         {"reorder", im->reorder > 0.0 && im->delay.ns <= 0,
          "needs a delay: packets overtake by not being delayed"},
         {"reorder", im->reorder > 0.0 && im->delay.ns < 10 * BASE_NS_PER_MS,
@@ -150,26 +186,61 @@ static bool check_losses(const struct fault_impairment *im, struct base_error *e
     return check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 
+static bool check_states(const struct fault_impairment *im, struct base_error *err)
+{
+    static const double rounding = 1e-9; /* 70% and 30% are 100% */
+    const double alone = im->states.alone;
+    const double enter = im->states.enter;
+    const double leave = im->states.leave;
+    const double pass = im->states.pass;
+    const double relapse = im->states.relapse;
+    bool on = fault_has_states(im);
+    bool some = alone > 0.0 || leave > 0.0 || pass > 0.0 || relapse > 0.0;
+    /* For each loss of a burst there are pass/relapse packets of it that pass. */
+    bool most = pass > 0.0 ? enter * (pass + relapse) > leave * relapse : enter > leave;
+    const struct rule rules[] = {
+        {"loss", on && im->loss > 0.0, "either loss or lossStates, not both"},
+        {"lossBursts", on && fault_has_burst(im), "either lossBursts or lossStates, not both"},
+        {"lossStates", !on && some, "enter must be more than 0%"},
+        {"lossStates", on && leave <= 0.0, "leave must be more than 0%"},
+        {"lossStates", on && pass > 0.0 && relapse <= 0.0,
+         "pass needs relapse: nothing would be lost again, and the burst never end"},
+        {"lossStates", on && relapse > 0.0 && pass <= 0.0,
+         "relapse needs pass: within a burst all packets are lost without it"},
+        {"lossStates", enter + alone > 1.0 + rounding, "enter and alone exceed 100% together"},
+        {"lossStates", leave + pass > 1.0 + rounding, "leave and pass exceed 100% together"},
+        {"lossStates", alone > 0.5, "alone: at most 50%, or most packets are lost between bursts"},
+        {"lossStates", on && most,
+         "bursts would be the rule: enter must not exceed leave, nor with pass "
+         "leave * relapse / (pass + relapse)"},
+    };
+    return check_rules(rules, sizeof rules / sizeof *rules, err);
+}
+
 bool fault_network_check(const struct fault_network *network, struct base_error *err)
 {
     const struct fault_impairment *im = &network->impairment;
-    bool by_echo = network->protocol != FAULT_PROTOCOL_TCP && network->port_count == 0;
-    bool some = im->delay.ns > 0 || im->loss > 0.0 || fault_has_burst(im) || im->duplicate > 0.0 ||
-                im->corrupt > 0.0 || im->rate > 0.0;
+    /* A connect tells neither how often it was answered, nor how much goes through a link. */
+    bool by_connects = network->protocol != FAULT_PROTOCOL_UDP &&
+                       (network->protocol == FAULT_PROTOCOL_TCP || network->port_count > 0);
+    bool some = im->delay.ns > 0 || fault_loses(im) || im->duplicate > 0.0 || im->corrupt > 0.0 ||
+                im->rate > 0.0;
     const struct rule rules[] = {
         {"rate", im->rate > 0.0 && (im->rate < 64e3 || im->rate > 200e6), "64kbit to 200mbit"},
-        {"rate", im->rate > 0.0 && !by_echo,
-         "is measured by ICMP echoes: it takes protocol any or icmp, and no ports"},
+        {"rate", im->rate > 0.0 && by_connects,
+         "is measured by single packets, which TCP connects are not: it takes protocol any or "
+         "icmp and no ports, or udp"},
         {"rate",
-         im->rate > 0.0 && (im->loss > 0.0 || fault_has_burst(im) || im->duplicate > 0.0 ||
-                            im->corrupt > 0.0 || im->reorder > 0.0),
+         im->rate > 0.0 &&
+             (fault_loses(im) || im->duplicate > 0.0 || im->corrupt > 0.0 || im->reorder > 0.0),
          "what is lost, doubled or overtakes would hide it: give it a fault of its own"},
-        {"duplicate", im->duplicate > 0.0 && !by_echo,
-         "is measured by ICMP echoes: it takes protocol any or icmp, and no ports"},
+        {"duplicate", im->duplicate > 0.0 && by_connects,
+         "is measured by single packets, which TCP connects are not: it takes protocol any or "
+         "icmp and no ports, or udp"},
     };
     return check_ports(network, err) && check_timing(im, err) && check_losses(im, err) &&
-           check_rules(rules, sizeof rules / sizeof *rules, err) &&
+           check_states(im, err) && check_rules(rules, sizeof rules / sizeof *rules, err) &&
            (some || base_fail(err, BASE_INVALID,
-                              "does nothing, expected one of delay, loss, lossBursts, duplicate, "
-                              "corrupt and rate"));
+                              "does nothing, expected one of delay, loss, lossBursts, lossStates, "
+                              "duplicate, corrupt and rate"));
 }

@@ -8,10 +8,14 @@
 extern const struct codec_shape model_fault_spec_shape;
 extern const struct codec_shape model_load_spec_shape;
 extern const struct codec_shape model_load_target_shape;
-extern const struct codec_shape model_network_shape; /* variants of the fault's */
+extern const struct codec_shape model_app_shape; /* variants of the fault's */
+extern const struct codec_shape model_network_shape;
 extern const struct codec_shape model_io_shape;
 extern const struct codec_shape model_throttle_shape;
 extern const struct codec_words model_directions;
+extern const struct codec_words model_protocols;
+/* Numbers of ports, not too many; the message starts with the key. */
+bool model_ports_good(char *const *ports, size_t count, struct base_error *err);
 extern const struct codec_shape model_flow_shape;
 extern const struct codec_shape model_feeder_shape;
 extern const struct codec_shape model_once_shape;

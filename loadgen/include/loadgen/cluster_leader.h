@@ -24,7 +24,9 @@ struct load_leader_config {
 };
 
 struct load_leader_events {
-    struct load_events run; /* without on_ready; intervals are those of all workers together */
+    /* Without on_ready; intervals are those of all workers together, and on_histogram tells their
+     * response times by phase and route, one for each worker. */
+    struct load_events run;
     void (*on_joined)(void *ctx, const char *name, uint32_t index); /* ctx as run.ctx */
 };
 
@@ -40,6 +42,10 @@ const struct load_result *load_leader_result(const struct load_leader *leader);
 struct load_totals load_leader_totals(struct load_leader *leader);
 /* The merged histogram log. */
 bool load_leader_write_log(struct load_leader *leader, int fd, struct base_error *err);
+/* As load_run_expose and load_run_metrics: what workers have sent so far, with whether they take
+ * part and how long they have been silent. Right after load_leader_start. */
+bool load_leader_expose(struct load_leader *leader, struct base_error *err);
+bool load_leader_metrics(const struct load_leader *leader, struct base_buf *out);
 void load_leader_free(struct load_leader *leader); /* accepts NULL; workers then stop */
 
 #endif

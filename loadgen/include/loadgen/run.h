@@ -48,11 +48,15 @@ struct load_events {
     /* NULL: the load starts as soon as it can. Otherwise it waits for load_run_go, and this is
      * called once when connections are open (or have failed once). */
     void (*on_ready)(void *ctx);
+    /* Of one of several processes whose flows have a teardown: its load has ended, and it waits for
+     * load_run_teardown. Called once, unless that has been said before. */
+    void (*on_ended)(void *ctx);
 };
 
 /* Part `index` of the one schedule that `of` processes send together. The first of them does the
- * setup and teardown of flows: what setup left it hands to the others (load_run_bequest,
- * load_run_inherit), and it tears down when they have ended (load_run_teardown). */
+ * setup of flows: what setup left it hands to the others (load_run_bequest, load_run_inherit). One
+ * of them tears down when all have ended; none finishes before it is told which
+ * (load_run_teardown). */
 struct load_share {
     uint32_t index;
     uint32_t of;
@@ -81,11 +85,11 @@ bool load_run_go(struct load_run *run, struct mono_ns mono, struct wall_ns wall,
 /* After on_ready: what setup left here for the other processes; NULL: nothing. json_decref() it.
  * BASE_INVALID for what cannot be handed over. */
 bool load_run_bequest(const struct load_run *run, json_t **out, struct base_error *err);
-/* Between on_ready and load_run_go, in those others. */
+/* In those others: between on_ready and load_run_go, or between on_ended and load_run_teardown. */
 bool load_run_inherit(struct load_run *run, const json_t *bequest, struct base_error *err);
-/* The other processes have ended; before it, the first of several that has something to tear down
- * does not finish. */
-void load_run_teardown(struct load_run *run);
+/* Of several processes: what setup made is torn down here, after on_ended, or not here. The first
+ * word counts. */
+void load_run_teardown(struct load_run *run, bool here);
 /* Requests intended from now on belong to this phase; a name may come back. BASE_INVALID when it
  * cannot be part of a tag. */
 bool load_run_phase(struct load_run *run, const char *name, struct base_error *err);

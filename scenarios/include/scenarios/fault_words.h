@@ -13,6 +13,7 @@ struct scn_fault_words { /* as a scenario would say them; NULL: its default */
     const char *service;
     const char *duration; /* `for`, required */
     const char *lease;
+    const char *where;  /* "{zone: a}" */
     const char *select; /* "one", "all", "2", "50%" */
     const char *max_affected;
     const char *track;          /* "true" */

@@ -35,9 +35,21 @@ struct scn_target {
     } tls;
 };
 
+/* What a route asks for: each is a key of it (fields_routes.c). */
+enum scn_request {
+    SCN_REQUEST_PATH,
+    SCN_REQUEST_COMMAND,
+    SCN_REQUEST_SEND,
+    SCN_REQUEST_SQL,
+    SCN_REQUEST_PUBLISH,
+    SCN_REQUEST_GET,
+    SCN_REQUEST_CONSUME,
+    SCN_REQUESTS
+};
+
 struct scn_route {
     char *name;
-    enum load_speech protocol;
+    enum scn_request request;
     char *method; /* http */
     char *path;   /* http; NULL otherwise */
     int64_t weight;
@@ -47,6 +59,12 @@ struct scn_route {
     char *body_file;
     char *until; /* tcp; NULL: a newline */
     int64_t answer_bytes;
+    char **params; /* sql: the values of $1, $2... */
+    size_t param_count;
+    char *key;       /* publish, consume: routing key */
+    char *exchange;  /* publish, consume; NULL: the default one */
+    bool persistent; /* publish, consume */
+    char *queue;     /* get */
 };
 
 enum scn_stage_kind { SCN_STAGE_RATE, SCN_STAGE_RAMP, SCN_STAGE_BURST };
@@ -119,6 +137,14 @@ struct scn_load {
     size_t flow_count;
     struct load_feeder *feeders; /* files as written */
     size_t feeder_count;
+    int64_t pipeline;
+    struct scn_login { /* each NULL: not given */
+        char *user;
+        char *password_file; /* as written */
+        char *password_env;
+        char *database;     /* postgres */
+        char *virtual_host; /* amqp */
+    } login;
 };
 
 struct scn_check {
@@ -190,6 +216,7 @@ struct scn_fault {
     char *unless;
     struct dur_ns lease;
     char *service;
+    struct topo_where where; /* among whom `select` chooses */
     struct scn_select select;
     double max_affected; /* 0..1 */
     bool track;          /* instances that come later are hit, too */
@@ -199,17 +226,27 @@ struct scn_fault {
         struct dur_ns restart_within;
         struct dur_ns grace; /* 0: none */
         struct dur_ns every; /* 0: once */
+        enum fault_kill_by by;
+        bool force;
     } kill;
     struct {
         char **from;
         size_t from_count;
         enum fault_action action;
         enum fault_direction direction;
+        char **ports; /* as texts; none: all */
+        size_t port_count;
+        enum fault_protocol protocol;
     } partition;
     struct {
         double error_rate;
         int64_t error_status;
         struct dur_ns latency;
+        bool unready;
+        char *dependency; /* NULL: none, and no path */
+        char *path;
+        double cpu; /* 0..1 */
+        uint64_t memory;
     } app;
     struct {
         int64_t workers;
@@ -279,6 +316,7 @@ struct scn_fault {
         enum fault_redis_pause pause;
         uint64_t bytes;
         struct dur_ns every;
+        struct dur_ns time;
     } redis;
     struct {
         char *folder; /* within the platform's state folder */
@@ -419,11 +457,17 @@ struct scn_scenario {
 char *scn_replay_path(const struct scn_scenario *scenario);
 /* The same for any file that the scenario names; NULL for NULL. free() it. */
 char *scn_path_beside(const struct scn_scenario *scenario, const char *file);
-/* The key that a request of this protocol is written under: "path", "command"...; NULL: scenarios
- * have none of it. */
-const char *scn_request_key(enum load_speech protocol);
+/* The key that a request is written under: "path", "command"... */
+const char *scn_request_key(enum scn_request request);
+enum load_speech scn_request_protocol(enum scn_request request);
+/* "\"publish\" or \"get\"": the keys of requests, 1 << scn_request each. free() it. */
+char *scn_request_list(unsigned requests);
+/* All requests of a protocol. */
+unsigned scn_requests_of(enum load_speech protocol);
 /* What is spoken with the load's targets: as their URLs say, else as its first route does. */
 enum load_speech scn_load_protocol(const struct scn_scenario *scenario);
+/* Whether the load's targets are spoken to over TLS. */
+bool scn_load_secure(const struct scn_scenario *scenario);
 /* Routes, and the protocol that they are of. */
 void scn_routes_plan(const struct scn_scenario *scenario, struct load_spec *load);
 /* Flows and feeders, with the files as scn_path_beside has them. */

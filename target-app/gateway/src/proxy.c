@@ -190,7 +190,8 @@ void proxy_request(struct upstream *upstream, const struct proxy_limits *limits,
                    struct kit_request *request)
 {
     kit_retry_budget_earn(&upstream->budget);
-    int peer = kit_balancer_take(&upstream->balancer, 0);
+    bool lacks = kit_request_lacks(request, upstream->name);
+    int peer = lacks ? -1 : kit_balancer_take(&upstream->balancer, 0);
     if (peer < 0) {
         kit_reply_error(request, 503, "UPSTREAM_UNAVAILABLE", NULL,
                         "no instance of the service behind the gateway is ready");

@@ -52,15 +52,20 @@ static void add_check(json_t *checks, const char *name, bool ok, const char *det
 bool control_ready(const struct kit_service *service, json_t *checks)
 {
     bool all = true;
+    struct mono_ns now = base_mono_now();
     for (size_t i = 0; i < service->check_count; i++) {
         const struct service_check *check = &service->checks[i];
-        const char *detail = NULL;
-        bool ok = check->check(check->ctx, &detail);
+        const char *detail = "ordered through /api/chaos/dependency";
+        bool ok = !kit_chaos_lacks(&service->chaos, check->name, now);
+        if (ok) {
+            detail = NULL;
+            ok = check->check(check->ctx, &detail);
+        }
         add_check(checks, check->name, ok, detail);
         all = all && ok;
     }
     bool draining = service->phase != PHASE_RUNNING;
-    bool faulted = kit_chaos_active(&service->chaos, KIT_CHAOS_READINESS, base_mono_now());
+    bool faulted = kit_chaos_active(&service->chaos, KIT_CHAOS_READINESS, now);
     if (draining)
         add_check(checks, "shutdown", false, "the service is shutting down");
     if (faulted)
@@ -73,6 +78,8 @@ static void on_ready(void *ctx, struct kit_request *request)
     const struct kit_service *service = ctx;
     json_t *checks = json_array();
     bool ready = control_ready(service, checks);
+    if (kit_chaos_active(&service->chaos, KIT_CHAOS_READINESS, base_mono_now()))
+        kit_reply_header(request, KIT_CHAOS_MARK, "readiness");
     json_t *data = json_pack("{s:b,s:o}", "ready", (int)ready, "checks", checks);
     struct kit_errors errors = {.count = 0};
     size_t i;
@@ -135,8 +142,64 @@ static bool kind_of(struct kit_request *request, enum kit_chaos_kind *kind)
 {
     if (kit_chaos_kind_parse(kit_request_param(request, "kind"), kind))
         return true;
-    kit_reply_error(request, 404, "NOT_FOUND", "kind", "faults are errors, latency and readiness");
+    kit_reply_error(request, 404, "NOT_FOUND", "kind",
+                    "faults are errors, latency, readiness, dependency, cpu and memory");
     return false;
+}
+
+/* Its dependencies are what it is not ready without. */
+static bool knows_dependency(const struct kit_service *service, const json_t *body,
+                             struct kit_errors *errors)
+{
+    const char *name = json_string_value(json_object_get(body, "name"));
+    BASE_AUTO_BUF struct base_buf names;
+    base_buf_init(&names, 4096);
+    for (size_t i = 0; i < service->check_count; i++) {
+        if (base_str_eq(service->checks[i].name, name))
+            return true;
+        (void)base_buf_printf(&names, "%s%s", i > 0 ? ", " : "", service->checks[i].name);
+    }
+    if (name != NULL)
+        kit_errors_add(errors, "UNKNOWN_DEPENDENCY", "name", "the dependencies of this service: %s",
+                       service->check_count > 0 ? names.data : "none");
+    return name == NULL; /* then the body is refused for that */
+}
+
+/* Puts the threads to what is in force now. */
+static bool strain_follow(struct kit_service *service, enum kit_chaos_kind kind,
+                          struct base_error *err)
+{
+    const struct kit_chaos *chaos = &service->chaos;
+    if (kind == KIT_CHAOS_CPU)
+        return kit_strain_cpu(service->strain, chaos->load, chaos->until[kind], err);
+    if (kind == KIT_CHAOS_MEMORY)
+        return kit_strain_memory(service->strain, (uint64_t)chaos->bytes, chaos->until[kind], err);
+    return true;
+}
+
+static void clear(struct kit_service *service, enum kit_chaos_kind kind)
+{
+    kit_chaos_clear(&service->chaos, kind);
+    if (kind == KIT_CHAOS_CPU)
+        (void)kit_strain_cpu(service->strain, 0, (struct mono_ns){0}, NULL);
+    if (kind == KIT_CHAOS_MEMORY)
+        (void)kit_strain_memory(service->strain, 0, (struct mono_ns){0}, NULL);
+}
+
+/* 0: in force; else the status of the refusal. */
+static unsigned put_in_force(struct kit_service *service, enum kit_chaos_kind kind,
+                             const json_t *body, struct kit_errors *errors)
+{
+    struct base_error err = {0};
+    if (kind == KIT_CHAOS_DEPENDENCY && !knows_dependency(service, body, errors))
+        return 422;
+    if (!kit_chaos_apply(&service->chaos, kind, body, base_mono_now(), errors))
+        return 422;
+    if (strain_follow(service, kind, &err))
+        return 0;
+    clear(service, kind);
+    kit_errors_add(errors, "NO_ROOM", NULL, "%s", err.message);
+    return 507;
 }
 
 static void on_chaos_post(void *ctx, struct kit_request *request)
@@ -149,11 +212,9 @@ static void on_chaos_post(void *ctx, struct kit_request *request)
     const char *text = kit_request_body(request, &len);
     struct kit_errors errors = {.count = 0};
     json_t *body = kit_json_parse(text, len, &errors);
-    unsigned refused = body == NULL ? 400 : 422;
-    bool ok =
-        body != NULL && kit_chaos_apply(&service->chaos, kind, body, base_mono_now(), &errors);
+    unsigned refused = body == NULL ? 400 : put_in_force(service, kind, body, &errors);
     json_decref(body);
-    if (!ok) {
+    if (refused != 0) {
         kit_reply_errors(request, refused, NULL, &errors);
         return;
     }
@@ -171,7 +232,7 @@ static void on_chaos_delete_one(void *ctx, struct kit_request *request)
     enum kit_chaos_kind kind;
     if (!kind_of(request, &kind))
         return;
-    kit_chaos_clear(&service->chaos, kind);
+    clear(service, kind);
     reply_chaos(service, request);
 }
 
@@ -179,7 +240,7 @@ static void on_chaos_delete_all(void *ctx, struct kit_request *request)
 {
     struct kit_service *service = ctx;
     for (unsigned i = 0; i < KIT_CHAOS_KINDS; i++)
-        kit_chaos_clear(&service->chaos, (enum kit_chaos_kind)i);
+        clear(service, (enum kit_chaos_kind)i);
     reply_chaos(service, request);
 }
 

@@ -39,29 +39,12 @@ void kit_errors_fini(struct kit_errors *errors)
     errors->count = 0;
 }
 
-char *kit_text_clean(const char *text)
-{
-    struct base_buf out;
-    base_buf_init(&out, strlen(text) * 3 + 1);
-    for (const char *p = text; *p != '\0';) {
-        size_t len = base_utf8_len(p);
-        if (len == 0)
-            base_buf_str(&out, "\xef\xbf\xbd");
-        else
-            base_buf_append(&out, p, len);
-        p += len == 0 ? 1 : len;
-    }
-    char *clean = base_buf_steal(&out);
-    base_buf_fini(&out);
-    return clean != NULL ? clean : base_str_dup("");
-}
-
 json_t *kit_json_text(const char *text)
 {
     json_t *value = json_string(text);
     if (value != NULL)
         return value;
-    BASE_AUTO_FREE char *clean = kit_text_clean(text);
+    BASE_AUTO_FREE char *clean = base_utf8_clean(text);
     value = json_string(clean);
     return value != NULL ? value : json_null();
 }

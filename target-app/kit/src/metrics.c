@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "kit/envelope.h"
 
 enum { HASH_SLOTS = 128, COLLECTORS_MAX = 16, DEFAULT_SERIES = 256 };
@@ -295,7 +296,7 @@ static void put_labels(struct base_buf *out, const struct kit_series *series, co
         return;
     base_buf_char(out, '{');
     for (size_t i = 0; i < family->label_count; i++) {
-        BASE_AUTO_FREE char *clean = kit_text_clean(series->values[i]);
+        BASE_AUTO_FREE char *clean = base_utf8_clean(series->values[i]);
         base_buf_printf(out, "%s%s=\"", i > 0 ? "," : "", family->labels[i]);
         put_escaped(out, clean, true);
         base_buf_char(out, '"');

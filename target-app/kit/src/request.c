@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "service_private.h"
 
 enum { BODY_MAX = 8 << 20 };
@@ -68,6 +69,16 @@ void kit_reply_header(struct kit_request *request, const char *name, const char 
     io_exchange_add_header(request->exchange, name, value);
 }
 
+bool kit_request_lacks(struct kit_request *request, const char *dependency)
+{
+    struct kit_service *service = request->service;
+    if (!kit_chaos_lacks(&service->chaos, dependency, base_mono_now()))
+        return false;
+    kit_series_add(kit_series_of(service->injected_total, "dependency"), 1);
+    kit_reply_header(request, KIT_CHAOS_MARK, "dependency");
+    return true;
+}
+
 /* --- the end of a request --- */
 
 static const char *known_method(const char *method)
@@ -114,8 +125,8 @@ static void log_request(const struct kit_request *request, unsigned status, size
 {
     if (is_routine(request, status))
         return;
-    BASE_AUTO_FREE char *target = kit_text_clean(kit_request_target(request));
-    BASE_AUTO_FREE char *method = kit_text_clean(kit_request_method(request));
+    BASE_AUTO_FREE char *target = base_utf8_clean(kit_request_target(request));
+    BASE_AUTO_FREE char *method = base_utf8_clean(kit_request_method(request));
     base_log_line(&request->service->log, status >= 500 ? BASE_WARN : BASE_INFO, "request",
                   BASE_TEXT("instance", request->service->config.instance),
                   BASE_TEXT("traceId", request->trace.id), BASE_TEXT("spanId", request->trace.span),

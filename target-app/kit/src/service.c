@@ -116,6 +116,7 @@ struct kit_service *kit_service_new(const struct kit_service_config *config, str
     service->started = base_mono_now();
     kit_chaos_init(&service->chaos,
                    config->chaos_seed != 0 ? config->chaos_seed : base_random_u64());
+    service->strain = kit_strain_new();
     service->router = kit_router_new();
     service->metrics = kit_metrics_new();
     add_metrics(service);
@@ -132,6 +133,7 @@ void kit_service_free(struct kit_service *service)
     if (service == NULL)
         return;
     io_server_free(service->server);
+    kit_strain_free(service->strain);
     kit_router_free(service->router);
     kit_metrics_free(service->metrics);
     io_loop_free(service->loop);

@@ -5,8 +5,10 @@
 
 #include "io/http_server.h"
 #include "kit/service.h"
+#include "strain.h"
 
 enum { SERVICE_CHECKS_MAX = 8 };
+#define KIT_CHAOS_MARK "X-Chaos" /* header of an answer that was ordered, beside its kind */
 
 /* RUNNING -> DRAINING -> FINISHING -> STOPPED; moves only forward. */
 enum service_phase { PHASE_RUNNING, PHASE_DRAINING, PHASE_FINISHING, PHASE_STOPPED };
@@ -30,6 +32,7 @@ struct kit_service {
     struct kit_router *router;
     struct kit_metrics *metrics;
     struct kit_chaos chaos;
+    struct kit_strain *strain;
     struct base_log log;
     char *admin_token; /* NULL: nobody */
     enum service_phase phase;

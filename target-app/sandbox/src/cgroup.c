@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -156,17 +155,6 @@ void sandbox_cgroup_kill(const char *path)
             (void)sandbox_process_signal(list.pids[i], ticks, SIGKILL);
     }
     free(list.pids);
-}
-
-bool sandbox_cgroup_wait_empty(const char *path, struct dur_ns deadline)
-{
-    struct mono_ns end = base_mono_add(base_mono_now(), deadline);
-    while (sandbox_cgroup_populated(path)) {
-        if (!base_mono_before(base_mono_now(), end))
-            return false;
-        (void)nanosleep(&(struct timespec){.tv_nsec = 5 * BASE_NS_PER_MS}, NULL);
-    }
-    return true;
 }
 
 /* The kernel's own files in a group cannot be unlinked, and need not: rmdir takes them along. */

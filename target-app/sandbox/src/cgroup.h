@@ -5,7 +5,6 @@
 #ifndef SANDBOX_CGROUP_H
 #define SANDBOX_CGROUP_H
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "place.h"
 
@@ -22,8 +21,6 @@ bool sandbox_cgroup_frozen(const char *path);
 /* Signals each process in the folder whose parent is not in it: the ones we started. */
 void sandbox_cgroup_signal(const char *path, int number);
 void sandbox_cgroup_kill(const char *path); /* all in it and below, at once */
-/* Waits until it has no process; false when the deadline passed first. */
-bool sandbox_cgroup_wait_empty(const char *path, struct dur_ns deadline);
 /* Removes the folder and those below it; a missing one is fine. */
 bool sandbox_cgroup_remove(const char *path, struct base_error *err);
 

@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "io/child.h"
 
-enum { BATCH_MAX = 64 << 10, LISTING_MAX = 16 << 20, IP_DEADLINE_S = 20 };
+enum { BATCH_MAX = 64 << 10, LISTING_MAX = 16 << 20, IP_DEADLINE_S = 20, LISTING_TRIES = 20 };
 
 bool sandbox_net_allowed(struct base_error *err)
 {
@@ -76,15 +76,30 @@ static void add_addresses(struct subnet_list *list, const json_t *link)
     }
 }
 
+/* When something changes while the kernel lists it, ip says so before its output, and something may
+ * be missing from that (rtnl_dump_filter in iproute2): it has to be asked again. */
+static bool was_interrupted(const struct base_buf *listing)
+{
+    return strstr(listing->data, "Dump was interrupted") != NULL;
+}
+
 static json_t *ip_listing(const char *const *argv, struct base_error *err)
 {
     BASE_AUTO_BUF struct base_buf out;
     base_buf_init(&out, LISTING_MAX);
-    if (!run_ip(argv, NULL, &out, err))
-        return NULL;
+    int tries = 0;
+    do {
+        base_buf_consume(&out, out.len);
+        if (!run_ip(argv, NULL, &out, err))
+            return NULL;
+        tries++;
+    } while (was_interrupted(&out) && tries < LISTING_TRIES);
     json_error_t why;
-    json_t *value = json_loadb(out.data, out.len, 0, &why);
-    if (value == NULL)
+    json_t *value = was_interrupted(&out) ? NULL : json_loadb(out.data, out.len, 0, &why);
+    if (value == NULL && was_interrupted(&out))
+        base_fail(err, BASE_UNAVAILABLE,
+                  "routes and addresses change faster than ip can list them: try again");
+    else if (value == NULL)
         base_fail(err, BASE_CORRUPT, "output of ip -j is not JSON: %s", why.text);
     return value;
 }

@@ -48,7 +48,8 @@ static void add_member(struct sandbox_roster *roster, const struct sandbox_place
                        enum sandbox_service_id id, unsigned index, const char *cgroup_base)
 {
     struct sandbox_member *member = &roster->members[roster->count++];
-    *member = (struct sandbox_member){.service = id, .port = services[id].port};
+    *member = (struct sandbox_member){
+        .service = id, .port = services[id].port, .zone = index % 2 == 0 ? "a" : "b"};
     (void)snprintf(member->name, sizeof member->name, "%s-%u", services[id].name, index + 1);
     sandbox_address_format(roster->subnet, services[id].first_host + index, member->address);
     if (!roster->loopback) {
@@ -88,10 +89,11 @@ static json_t *member_json(const struct sandbox_member *member, const struct san
 {
     BASE_AUTO_FREE char *status = sandbox_status_path(place, member->name);
     BASE_AUTO_FREE char *log = sandbox_log_path(place, member->name);
-    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o}", "name", member->name, "address",
+    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:s}", "name", member->name, "address",
                      member->address, "port", (int)member->port, "netns",
                      text_or_null(member->netns), "cgroup", text_or_null(member->cgroup),
-                     "statusFile", text_or_null(status), "logFile", text_or_null(log));
+                     "statusFile", text_or_null(status), "logFile", text_or_null(log), "zone",
+                     member->zone);
 }
 
 static json_t *service_json(const struct sandbox_roster *roster, const struct sandbox_place *place,

@@ -38,8 +38,9 @@ struct sandbox_member {
     char name[SANDBOX_INSTANCE_TEXT]; /* users-1 */
     char address[SANDBOX_ADDRESS_TEXT];
     uint16_t port;
-    char *netns;  /* NULL in loopback mode */
-    char *cgroup; /* NULL when it has none */
+    const char *zone; /* for faults to select by: there is but one host */
+    char *netns;      /* NULL in loopback mode */
+    char *cgroup;     /* NULL when it has none */
 };
 
 struct sandbox_roster {

@@ -33,7 +33,7 @@ static bool serve(const struct options *options, struct base_error *err)
     app.pg = kit_pg_new(kit_service_loop(app.service), &pg, err);
     bool ok = app.pg != NULL && users_routes(&app, err);
     if (ok) {
-        kit_service_check(app.service, "postgres", kit_pg_ready, app.pg);
+        kit_service_check(app.service, USERS_DATABASE, kit_pg_ready, app.pg);
         ok = kit_service_run(app.service, err);
     }
     kit_pg_free(app.pg);

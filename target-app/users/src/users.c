@@ -152,11 +152,15 @@ static void on_abandon(void *ctx)
 static void start(struct users_app *app, struct kit_request *request, const struct work *model,
                   const char *const *params)
 {
+    struct base_error error = {.code = BASE_UNAVAILABLE};
+    if (kit_request_lacks(request, USERS_DATABASE)) {
+        reply_failure(app, request, &error);
+        return;
+    }
     struct work *work = base_calloc(1, sizeof *work);
     *work = *model;
     work->app = app;
     work->request = request;
-    struct base_error error;
     work->call = kit_pg_start(app->pg, work->statement, params, on_done, work, &error);
     if (work->call == NULL) {
         free(work);

@@ -6,6 +6,8 @@
 #include "kit/pg.h"
 #include "kit/service.h"
 
+#define USERS_DATABASE "postgres" /* its one dependency */
+
 struct users_app {
     struct kit_service *service;
     struct kit_pg *pg;

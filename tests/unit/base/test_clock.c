@@ -79,13 +79,28 @@ static void test_clocks_run(void **state)
     assert_true(base_wall_now().ns > INT64_C(1700000000) * BASE_NS_PER_S);
 }
 
+static void brief_durations_are_cut(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t ns;
+        const char *text;
+    } known[] = {
+        {0, "0s"},          {999, "0s"},        {1234567, "1.234ms"},   {10000000, "10ms"},
+        {10000999, "10ms"}, {10999999, "10ms"}, {1234567890, "1.234s"}, {60000000000, "1m"}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        char text[BASE_DUR_TEXT];
+        base_dur_format_brief((struct dur_ns){known[i].ns}, text);
+        assert_string_equal(text, known[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wall_format),
-        cmocka_unit_test(test_dur_format),
-        cmocka_unit_test(test_arithmetic),
-        cmocka_unit_test(test_clocks_run),
+        cmocka_unit_test(test_wall_format),        cmocka_unit_test(test_dur_format),
+        cmocka_unit_test(test_arithmetic),         cmocka_unit_test(test_clocks_run),
+        cmocka_unit_test(brief_durations_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

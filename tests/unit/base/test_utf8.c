@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -54,11 +55,34 @@ static void what_is_none(void **state)
             fail_msg("case %zu", i);
 }
 
+static void what_is_none_is_replaced(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in;
+        const char *out;
+    } cases[] = {
+        {"", ""},
+        {"plain", "plain"},
+        {"\xc3\x9f\xe2\x82\xac\xf0\x9f\x8c\x8a", "\xc3\x9f\xe2\x82\xac\xf0\x9f\x8c\x8a"},
+        {"\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd"},                                 /* overlong NUL */
+        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},                 /* surrogate */
+        {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* > 10FFFF */
+        {"a\xe2\x82", "a\xef\xbf\xbd\xef\xbf\xbd"},                               /* cut off */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *clean = base_utf8_clean(cases[i].in);
+        assert_string_equal(clean, cases[i].out);
+        free(clean);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_point_but_surrogates),
         cmocka_unit_test(what_is_none),
+        cmocka_unit_test(what_is_none_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,16 +50,24 @@ static struct fault_spec fault(char *id, char **targets, size_t count)
                                .target_count = count};
 }
 
-static enum base_code admit(const struct fault_spec *spec, const struct fault_spec *standing,
-                            const char *word)
+static enum base_code admit_beside(const struct fault_spec *spec,
+                                   const struct agent_standing *standing, const char *word)
 {
     struct base_error err = {0};
-    const struct fault_spec *list[] = {standing};
-    if (agent_admit(spec, &topo, &limits, list, standing != NULL ? 1 : 0, &err))
+    if (agent_admit(spec, &topo, &limits, standing, standing != NULL ? 1 : 0, &err))
         return BASE_OK;
     if (strstr(err.message, word) == NULL)
         fail_msg("expected \"%s\" in: %s", word, err.message);
     return err.code;
+}
+
+static enum base_code admit(const struct fault_spec *spec, const struct fault_spec *standing,
+                            const char *word)
+{
+    if (standing == NULL)
+        return admit_beside(spec, NULL, word);
+    return admit_beside(
+        spec, &(struct agent_standing){standing, standing->targets, standing->target_count}, word);
 }
 
 static char id_a[] = "run-1";
@@ -71,6 +79,26 @@ static void a_run_that_cannot_be_halted_is_refused(void **state)
     struct fault_spec spec = fault(id_a, first, 1);
     spec.started.ns = 0;
     assert_int_equal(admit(&spec, NULL, "startedNs"), BASE_INVALID);
+}
+
+static void a_target_is_as_the_fault_says(void **state)
+{
+    (void)state;
+    static char a[] = "a";
+    static char front[] = "tier=front";
+    static char *labels[] = {front};
+    struct fault_spec spec = fault(id_a, first, 1);
+    spec.where.zone = a;
+    assert_int_equal(admit(&spec, NULL, "users-1 is not in the zone"), BASE_INVALID);
+    user_instances[0].zone = a;
+    assert_int_equal(admit(&spec, NULL, ""), BASE_OK);
+    spec.where.labels = labels;
+    spec.where.label_count = 1;
+    assert_int_equal(admit(&spec, NULL, "lacks a label"), BASE_INVALID);
+    user_instances[0].labels = labels;
+    user_instances[0].label_count = 1;
+    assert_int_equal(admit(&spec, NULL, ""), BASE_OK);
+    user_instances[0] = (struct topo_instance){.name = users_1};
 }
 
 static void every_time_has_the_ceiling(void **state)
@@ -191,6 +219,24 @@ static void two_of_a_kind_on_one_target_are_refused(void **state)
     assert_int_equal(admit(&spec, &standing, "run-1"), BASE_LIMIT);
 }
 
+/* It was asked for the first alone, and the third has come: also while nothing of it is in force
+ * there, since another process is about to be hit. */
+static void whoever_has_joined_has_it(void **state)
+{
+    (void)state;
+    struct fault_spec whole = fault(id_a, first, 1);
+    struct fault_spec spec = fault(id_b, third, 1);
+    char *both[] = {users_1, users_3};
+    const struct agent_standing standing = {&whole, both, 2};
+    assert_int_equal(admit(&spec, &whole, ""), BASE_OK);
+    assert_int_equal(admit_beside(&spec, &standing, "users-3 already has"), BASE_LIMIT);
+    spec.parent = id_a; /* a part of it */
+    assert_int_equal(admit_beside(&spec, &standing, ""), BASE_OK);
+    struct fault_spec other = fault(id_b, two, 2);
+    other.kind = FAULT_KILL;
+    assert_int_equal(admit_beside(&other, &standing, "3 of 4"), BASE_LIMIT);
+}
+
 static void time_has_a_floor_and_a_ceiling(void **state)
 {
     (void)state;
@@ -233,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_that_cannot_be_halted_is_refused),
+        cmocka_unit_test(a_target_is_as_the_fault_says),
         cmocka_unit_test(every_time_has_the_ceiling),
         cmocka_unit_test(what_cannot_follow_is_refused_with_the_reason),
         cmocka_unit_test(what_is_measured_by_its_workers_has_them_alone),
@@ -241,6 +288,7 @@ int main(void)
         cmocka_unit_test(the_faults_own_cap_counts_when_it_is_lower),
         cmocka_unit_test(faults_that_stand_count_once_each),
         cmocka_unit_test(two_of_a_kind_on_one_target_are_refused),
+        cmocka_unit_test(whoever_has_joined_has_it),
         cmocka_unit_test(time_has_a_floor_and_a_ceiling),
         cmocka_unit_test(names_that_do_not_fit_are_refused),
     };

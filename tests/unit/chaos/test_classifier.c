@@ -126,6 +126,9 @@ static void protocols_and_ports(void **state)
     char *ports[] = {first, second};
     const struct fault_network tcp = {.protocol = FAULT_PROTOCOL_TCP};
     const struct fault_network icmp = {.protocol = FAULT_PROTOCOL_ICMP};
+    const struct fault_network udp = {.protocol = FAULT_PROTOCOL_UDP};
+    const struct fault_network udp_port = {
+        .protocol = FAULT_PROTOCOL_UDP, .ports = &ports[1], .port_count = 1};
     const struct fault_network some = {
         .protocol = FAULT_PROTOCOL_ANY, .ports = ports, .port_count = 2};
     struct fault_classifier *c = made(&tcp, true);
@@ -136,6 +139,17 @@ static void protocols_and_ports(void **state)
     assert_int_equal(run(c, (struct packet){.protocol = 1, .destination = 7}), hit);
     assert_int_equal(run(c, (struct packet){.protocol = 6, .destination = 7}), 0);
     assert_int_equal(run(c, (struct packet){.v6 = true, .protocol = 58, .destination = 9}), hit);
+    fault_classifier_free(c);
+    c = made(&udp, true);
+    assert_int_equal(run(c, (struct packet){.protocol = 17, .destination = 7}), hit);
+    assert_int_equal(run(c, (struct packet){.protocol = 6, .destination = 7}), 0);
+    assert_int_equal(run(c, (struct packet){.v6 = true, .protocol = 17, .destination = 9}), hit);
+    assert_int_equal(run(c, (struct packet){.v6 = true, .protocol = 58, .destination = 9}), 0);
+    fault_classifier_free(c);
+    c = made(&udp_port, true);
+    assert_int_equal(run(c, (struct packet){.protocol = 17, .destination = 7, .to = 80}), hit);
+    assert_int_equal(run(c, (struct packet){.protocol = 17, .destination = 7, .to = 81}), 0);
+    assert_int_equal(run(c, (struct packet){.protocol = 6, .destination = 7, .to = 80}), 0);
     fault_classifier_free(c);
     c = made(&some, true);
     static const struct {

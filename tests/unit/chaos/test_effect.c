@@ -125,14 +125,24 @@ static const struct fault_network cases[] = {
     {.impairment = {.delay = {50 * 1000000}},
      .direction = FAULT_INGRESS,
      .protocol = FAULT_PROTOCOL_TCP},
+    {.impairment = {.delay = {5 * 1000000}, .duplicate = 0.1}, .protocol = FAULT_PROTOCOL_UDP},
+    {.impairment = {.rate = 2e6}, .protocol = FAULT_PROTOCOL_UDP},
     {.impairment = {.delay = {40 * 1000000}, .jitter = {20 * 1000000}}},
     {.impairment = {.delay = {40 * 1000000},
                     .jitter = {10 * 1000000},
                     .distribution = FAULT_NORMAL,
                     .correlation = 0.5}},
+    {.impairment = {.delay = {100 * 1000000},
+                    .jitter = {100 * 1000000},
+                    .distribution = FAULT_PARETO},
+     .direction = FAULT_EGRESS},
+    {.impairment = {.delay = {40 * 1000000},
+                    .jitter = {20 * 1000000},
+                    .distribution = FAULT_PARETO_NORMAL}},
     {.impairment = {.loss = 0.05}},
     {.impairment = {.loss = 0.2}, .direction = FAULT_EGRESS},
     {.impairment = {.burst = {.enter = 0.05, .leave = 0.3, .loss = 1.0}}},
+    {.impairment = {.states = {0.02, 0.05, 0.3, 0.3, 0.5}}, .direction = FAULT_EGRESS},
     {.impairment = {.duplicate = 0.1}},
     {.impairment = {.corrupt = 0.1}},
     {.impairment = {.delay = {50 * 1000000}, .reorder = 0.2}},
@@ -168,6 +178,8 @@ static void scale(struct fault_impairment *im, double by)
     im->jitter.ns = (int64_t)((double)im->jitter.ns * by);
     im->loss *= by;
     im->burst.enter *= by;
+    im->states.enter *= by;
+    im->states.alone *= by;
     im->duplicate *= by;
     im->corrupt *= by;
     im->rate *= by;
@@ -341,9 +353,26 @@ static void the_plan_keeps_its_budget(void **state)
     }
 }
 
+/* A tail takes more samples to tell its deviation; the link without the fault has none, and
+ * hundreds of probes at once would measure the queue that they make. */
+static void a_link_without_the_fault_is_asked_no_more_for_a_tail(void **state)
+{
+    (void)state;
+    struct fault_network network = {.impairment = {.delay = base_dur_ms(100),
+                                                   .jitter = base_dur_ms(20),
+                                                   .distribution = FAULT_NORMAL}};
+    struct effect_plan normal, pareto;
+    assert_true(effect_plan(&network, 1, base_dur_s(6), &normal, NULL));
+    network.impairment.distribution = FAULT_PARETO;
+    assert_true(effect_plan(&network, 1, base_dur_s(6), &pareto, NULL));
+    assert_true(pareto.paced.count > normal.paced.count);
+    assert_int_equal(pareto.swift.count, normal.swift.count);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_link_without_the_fault_is_asked_no_more_for_a_tail),
         cmocka_unit_test(what_is_there_is_shown),
         cmocka_unit_test(what_is_not_there_is_not_shown),
         cmocka_unit_test(another_size_is_not_taken_for_it),

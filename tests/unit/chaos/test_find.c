@@ -301,6 +301,13 @@ static void own_namespace(void *ctx)
         _exit(5);
 }
 
+static void namespace_of(void *ctx)
+{
+    int fd = open(ctx, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || setns(fd, CLONE_NEWNET) != 0)
+        _exit(6);
+}
+
 static void its_namespace_and_addresses(void **state)
 {
     (void)state;
@@ -327,7 +334,20 @@ static void its_namespace_and_addresses(void **state)
     }
     assert_true(v4);
     assert_true(v6);
+    assert_null(fault_find_neighbour(&found));
+    char other[64];
+    char other_glob[80];
+    (void)snprintf(other, sizeof other, "squall-near-%d", (int)getpid());
+    (void)snprintf(other_glob, sizeof other_glob, "squall-*-%d *", (int)getpid());
+    struct child second = start(other, namespace_of, want);
+    BASE_AUTO_FREE char *near = fault_find_neighbour(&found);
+    BASE_AUTO_FREE char *expected = base_str_printf("process %d (sleep)", (int)second.pid);
+    assert_string_equal(near, expected);
     fault_found_fini(&found);
+    assert_true(fault_find("command", other_glob, &found, &err)); /* both are meant */
+    assert_null(fault_find_neighbour(&found));
+    fault_found_fini(&found);
+    end(&second);
     end(&child);
 }
 

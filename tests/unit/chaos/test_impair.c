@@ -180,6 +180,94 @@ static void a_burst_and_a_calm_have_losses_of_their_own(void **state)
     assert_share(lost[0], seen[0], 0.05);
 }
 
+/* --- four states --- */
+
+enum { long_run = 40 * many };
+
+/* What a long run of packets met. */
+struct run {
+    size_t lost;
+    size_t runs;   /* of losses in a row */
+    size_t single; /* of them, of one packet */
+    size_t seen[4];
+    size_t moved[4][4];
+};
+
+static struct run run_of(const struct fault_impairment *what, uint64_t seed)
+{
+    struct run run = {.lost = 0};
+    struct impair impair;
+    size_t length = 0;
+    impair_init(&impair, what, seed);
+    for (int i = 0; i < long_run; i++) {
+        enum impair_state from = impair.state;
+        bool drop = impair_packet(&impair, epoch, 100).drop;
+        run.seen[from]++;
+        run.moved[from][impair.state]++;
+        run.lost += drop ? 1 : 0;
+        run.runs += drop && length == 0 ? 1 : 0;
+        run.single += !drop && length == 1 ? 1 : 0;
+        length = drop ? length + 1 : 0;
+    }
+    return run;
+}
+
+static const struct fault_impairment chains[] = {
+    {.states = {.alone = 0.01, .enter = 0.02, .leave = 0.2, .pass = 0.3, .relapse = 0.5}},
+    {.states = {.enter = 0.05, .leave = 0.25}},
+    {.states = {.alone = 0.3, .enter = 0.1, .leave = 0.7, .pass = 0.3, .relapse = 1.0}},
+};
+
+/* A packet's fate is where it ends; each move is as likely as asked, and there is no other. */
+static void each_state_is_left_as_asked(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < sizeof chains / sizeof *chains; c++) {
+        const struct fault_impairment *what = &chains[c];
+        struct run run = run_of(what, c);
+        const double expected[4][4] = {
+            [IMPAIR_CALM] =
+                {[IMPAIR_LOST_ALONE] = what->states.alone, [IMPAIR_LOST] = what->states.enter},
+            [IMPAIR_LOST_ALONE] = {[IMPAIR_CALM] = 1.0},
+            [IMPAIR_LOST] =
+                {[IMPAIR_CALM] = what->states.leave, [IMPAIR_PASSED] = what->states.pass},
+            [IMPAIR_PASSED] = {[IMPAIR_LOST] = what->states.relapse},
+        };
+        for (int from = 0; from < 4; from++)
+            for (int to = 0; to < 4; to++)
+                if (to != from)
+                    assert_share(run.moved[from][to], run.seen[from], expected[from][to]);
+    }
+}
+
+/* Runs of losses in a burst are geometric, ending with leave or pass; those alone are of one
+ * packet. In the long run as many are lost as the formula says: the error of a mean of packets that
+ * remember is larger than that of independent ones by the chain's memory, here at most 20 of
+ * them. */
+static void the_chain_loses_as_much_as_its_formula_says(void **state)
+{
+    (void)state;
+    for (size_t c = 0; c < sizeof chains / sizeof *chains; c++) {
+        const struct fault_impairment *what = &chains[c];
+        struct run run = run_of(what, 100 + c);
+        double mean = impair_mean_loss(what);
+        double error = sqrt(20.0 * mean * (1.0 - mean) / long_run);
+        if (fabs((double)run.lost / long_run - mean) > 4.0 * error)
+            fail_msg("chain %zu: lost %g, expected %g +- %g", c, (double)run.lost / long_run, mean,
+                     4.0 * error);
+        double ends = what->states.leave + what->states.pass;
+        size_t alone = run.moved[IMPAIR_CALM][IMPAIR_LOST_ALONE];
+        size_t bursts = run.runs - alone;
+        double length = (double)(run.lost - alone) / (double)bursts;
+        assert_true(fabs(length - 1.0 / ends) <=
+                    5.0 * sqrt(1.0 - ends + 1e-12) / ends / sqrt((double)bursts) + 1e-4);
+        assert_share(run.single - alone, bursts, ends);
+    }
+    /* By hand: 0.1 of bursts and 0.01 alone, to 1.01, the 0.1 and 0.06 that pass in bursts. */
+    assert_true(fabs(impair_mean_loss(&chains[0]) - 0.11 / 1.17) < 1e-12);
+    assert_true(fabs(impair_mean_loss(&chains[1]) - 0.05 / 0.3) < 1e-12);
+}
+
 /* --- jitter --- */
 
 struct series {
@@ -238,6 +326,31 @@ static void normal_jitter_has_its_deviation(void **state)
     assert_near(s.mean, 100, 0.35);
     assert_near(s.deviation, 10, 0.25);
     assert_true(s.least < 75 && s.most > 125); /* a uniform one of this deviation ends at 82.7 */
+}
+
+/* Mean and deviation are those asked for; what is left of them is near, what is right is far. */
+static void skewed_jitters_have_their_deviation_and_their_tail(void **state)
+{
+    (void)state;
+    static const struct {
+        enum fault_distribution distribution;
+        double least;
+    } cases[] = {{FAULT_PARETO, 91.798}, {FAULT_PARETO_NORMAL, 75}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fault_impairment what = {.delay = base_dur_ms(100),
+                                        .jitter = base_dur_ms(10),
+                                        .distribution = cases[i].distribution};
+        struct series s = series_of(&what);
+        assert_near(s.mean, 100, 0.35);
+        assert_near(s.deviation, 10, 0.5);
+        assert_near(s.correlation, 0, 0.035);
+        assert_true(s.least >= cases[i].least && s.least < 92);
+        assert_near(s.most, 140, 1e-3);
+        what.correlation = 0.5;
+        s = series_of(&what);
+        assert_near(s.deviation, 10, 0.8);
+        assert_true(s.correlation > 0.3 && s.correlation < 0.5); /* tails follow each other less */
+    }
 }
 
 static void correlation_leaves_the_distribution_as_it_is(void **state)
@@ -300,13 +413,14 @@ static void what_is_decided_by_packet_is_told(void **state)
 {
     (void)state;
     const struct fault_impairment none = {.delay = base_dur_ms(1), .jitter = base_dur_ms(1)};
-    struct fault_impairment some[] = {none, none, none, none, none, none};
+    struct fault_impairment some[] = {none, none, none, none, none, none, none};
     some[0].loss = 0.1;
     some[1].burst.enter = 0.1;
     some[2].duplicate = 0.1;
     some[3].corrupt = 0.1;
     some[4].reorder = 0.1;
     some[5].rate = 1e6;
+    some[6].states.enter = 0.1;
     assert_false(impair_counts_packets(&none));
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         assert_true(impair_counts_packets(&some[i]));
@@ -322,8 +436,11 @@ int main(void)
         cmocka_unit_test(uniform_losses_are_independent),
         cmocka_unit_test(bursts_are_as_long_as_asked),
         cmocka_unit_test(a_burst_and_a_calm_have_losses_of_their_own),
+        cmocka_unit_test(each_state_is_left_as_asked),
+        cmocka_unit_test(the_chain_loses_as_much_as_its_formula_says),
         cmocka_unit_test(uniform_jitter_fills_its_width),
         cmocka_unit_test(normal_jitter_has_its_deviation),
+        cmocka_unit_test(skewed_jitters_have_their_deviation_and_their_tail),
         cmocka_unit_test(correlation_leaves_the_distribution_as_it_is),
         cmocka_unit_test(nothing_leaves_before_it_came),
         cmocka_unit_test(a_link_passes_its_rate),

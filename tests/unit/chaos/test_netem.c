@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -121,29 +122,85 @@ static void bursts_are_a_gilbert_elliott_model(void **state)
     assert_int_equal(o.head.loss, 0);
 }
 
+static struct tc_netem_gimodel states_of(const struct fault_impairment *what)
+{
+    struct decoded o = options_of(what);
+    struct decoded inner;
+    struct tc_netem_gimodel model;
+    memset(&inner, 0, sizeof inner);
+    assert_non_null(o.attributes[TCA_NETEM_LOSS]);
+    decode(o.attributes[TCA_NETEM_LOSS], o.lens[TCA_NETEM_LOSS], 0, &inner);
+    get(&inner, NETEM_LOSS_GI, &model, sizeof model);
+    assert_null(inner.attributes[NETEM_LOSS_GE]);
+    assert_int_equal(o.head.loss, 0);
+    return model;
+}
+
+static void four_states_are_its_general_model(void **state)
+{
+    (void)state;
+    struct tc_netem_gimodel model = states_of(&(struct fault_impairment){
+        .states = {.alone = 0.01, .enter = 0.02, .leave = 0.2, .pass = 0.3, .relapse = 0.5}});
+    assert_true(fabs(share_of(model.p14) - 0.01) < 1e-9);
+    assert_true(fabs(share_of(model.p13) - 0.02) < 1e-9);
+    assert_true(fabs(share_of(model.p31) - 0.2) < 1e-9);
+    assert_true(fabs(share_of(model.p32) - 0.3) < 1e-9);
+    assert_true(fabs(share_of(model.p23) - 0.5) < 1e-9);
+    /* Two halves, each rounded up, would be 2^32: nothing. */
+    model = states_of(&(struct fault_impairment){
+        .states = {.alone = 0.5, .enter = 0.5, .leave = 0.5, .pass = 0.5, .relapse = 1.0}});
+    assert_true(UINT32_MAX - model.p14 >= model.p13 && UINT32_MAX - model.p32 >= model.p31);
+    assert_true(fabs(share_of(model.p13) - 0.5) < 1e-9 && fabs(share_of(model.p31) - 0.5) < 1e-9);
+    assert_true(model.p23 == UINT32_MAX);
+}
+
+struct table {
+    size_t count;
+    int16_t values[NETEM_DIST_MAX];
+};
+
+/* It ascends, and has the mean 0 and the deviation 1. */
+static struct table table_of(enum fault_distribution distribution)
+{
+    struct decoded o = options_of(&(struct fault_impairment){
+        .delay = {100000000}, .jitter = {10000000}, .distribution = distribution});
+    struct table table = {.count = o.lens[TCA_NETEM_DELAY_DIST] / sizeof(int16_t)};
+    double mean = 0;
+    double squares = 0;
+    assert_true(table.count > 1000 && table.count <= NETEM_DIST_MAX);
+    memcpy(table.values, o.attributes[TCA_NETEM_DELAY_DIST], table.count * sizeof(int16_t));
+    for (size_t i = 0; i < table.count; i++) {
+        double scaled = (double)table.values[i] / NETEM_DIST_SCALE;
+        assert_true(i == 0 || table.values[i] >= table.values[i - 1]);
+        mean += scaled / (double)table.count;
+        squares += scaled * scaled / (double)table.count;
+    }
+    assert_true(fabs(mean) < 0.001 && fabs(squares - 1.0) < 0.005);
+    return table;
+}
+
 static void the_normal_distribution_is_one(void **state)
 {
     (void)state;
-    struct decoded o = options_of(&(struct fault_impairment){
-        .delay = {100000000}, .jitter = {10000000}, .distribution = FAULT_NORMAL});
-    size_t count = o.lens[TCA_NETEM_DELAY_DIST] / sizeof(int16_t);
-    double mean = 0;
-    double squares = 0;
+    struct table table = table_of(FAULT_NORMAL);
     size_t within = 0;
-    int16_t last = INT16_MIN;
-    assert_true(count > 1000 && count <= NETEM_DIST_MAX);
-    for (size_t i = 0; i < count; i++) {
-        int16_t value;
-        memcpy(&value, o.attributes[TCA_NETEM_DELAY_DIST] + i * sizeof value, sizeof value);
-        double scaled = (double)value / NETEM_DIST_SCALE;
-        assert_true(value >= last);
-        last = value;
-        mean += scaled / (double)count;
-        squares += scaled * scaled / (double)count;
-        within += fabs(scaled) < 1.0 ? 1 : 0;
-    }
-    assert_true(fabs(mean) < 0.001 && fabs(squares - 1.0) < 0.005);
-    assert_true(fabs((double)within / (double)count - 0.6827) < 0.002);
+    for (size_t i = 0; i < table.count; i++)
+        within += abs(table.values[i]) < NETEM_DIST_SCALE ? 1 : 0;
+    assert_true(fabs((double)within / (double)table.count - 0.6827) < 0.002);
+}
+
+/* Of tc's Pareto, of shape 3: half of it is below 2^(1/3), a quarter below (4/3)^(1/3), from 1 on;
+ * whatever its scale, the distances between them are in proportion. */
+static void the_pareto_distribution_is_one(void **state)
+{
+    (void)state;
+    struct table table = table_of(FAULT_PARETO);
+    double least = table.values[0];
+    double quarter =
+        (table.values[table.count / 4] - least) / (table.values[table.count / 2] - least);
+    assert_true(fabs(quarter - (cbrt(4.0 / 3.0) - 1.0) / (cbrt(2.0) - 1.0)) < 0.01);
+    assert_int_equal(table.values[table.count - 1], INT16_MAX);
+    assert_true(table_of(FAULT_PARETO_NORMAL).values[0] < table.values[0]);
 }
 
 static void a_rate_is_in_bytes_without_the_mac_header(void **state)
@@ -185,7 +242,9 @@ int main(void)
         cmocka_unit_test(delays_are_in_nanoseconds),
         cmocka_unit_test(shares_are_of_32_bits),
         cmocka_unit_test(bursts_are_a_gilbert_elliott_model),
+        cmocka_unit_test(four_states_are_its_general_model),
         cmocka_unit_test(the_normal_distribution_is_one),
+        cmocka_unit_test(the_pareto_distribution_is_one),
         cmocka_unit_test(a_rate_is_in_bytes_without_the_mac_header),
         cmocka_unit_test(the_limit_holds_what_is_delayed),
         cmocka_unit_test(what_it_cannot_do_is_told),

@@ -53,6 +53,27 @@ static void expect_one(const char *word, const char *own, const char *address, u
     fault_peers_fini(&peers);
 }
 
+/* Small ones, that this host has no address in. Those who lie in it show its effect; the target
+ * itself lies in it, and does not count. */
+static void a_block_is_shown_by_who_lies_in_it(void **state)
+{
+    (void)state;
+    struct base_error err;
+    struct fault_peers peers = resolve("10.0.0.0/31", "10.0.0.9", &err);
+    assert_int_equal(peers.count, 1);
+    assert_string_equal(peers.list[0].label, "store-1:5432");
+    assert_true(peers.list[0].in_block);
+    assert_int_equal(peers.block_count, 1);
+    assert_true(addr_block_holds(&peers.blocks[0], "10.0.0.0"));
+    fault_peers_fini(&peers);
+    expect_one("fd00::1/128", "10.0.0.9", "fd00::1", 5433);
+    peers = resolve("10.0.0.0/31", "10.0.0.1", &err);
+    assert_int_equal(err.code, BASE_INVALID);
+    assert_non_null(strstr(err.message, "in the block at 10.0.0.0 lies no instance"));
+    peers = resolve("127.0.0.0/8", "10.0.0.9", &err);
+    assert_int_equal(err.code, BASE_DENIED);
+}
+
 static void a_peer_may_be_a_service_an_instance_or_an_address(void **state)
 {
     (void)state;
@@ -143,6 +164,7 @@ static void a_process_is_its_pid_and_its_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_is_shown_by_who_lies_in_it),
         cmocka_unit_test(a_peer_may_be_a_service_an_instance_or_an_address),
         cmocka_unit_test(what_cannot_be_measured_is_refused),
         cmocka_unit_test(peers_survive_the_journal),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pipes to watch, and what callbacks of a loop note. */
+/* Loops of either kind, and what their callbacks note. */
 #ifndef IO_LOOP_FIXTURE_H
 #define IO_LOOP_FIXTURE_H
 
@@ -22,6 +22,33 @@ static inline void close_pipe(int fds[2])
 {
     base_fd_close(&fds[0]);
     base_fd_close(&fds[1]);
+}
+
+/* Everything here but signals holds for either kind of loop. */
+static bool direct;
+
+static inline struct io_loop *new_loop(void)
+{
+    struct base_error err;
+    if (!direct)
+        return io_test_loop();
+    struct io_loop *loop = io_loop_new_direct(&err);
+    assert_non_null(loop);
+    return loop;
+}
+
+static inline int use_libev(void **state)
+{
+    (void)state;
+    direct = false;
+    return 0;
+}
+
+static inline int use_direct(void **state)
+{
+    (void)state;
+    direct = true;
+    return 0;
 }
 
 struct seen {
@@ -49,5 +76,10 @@ static inline void on_stop(void *ctx)
 {
     io_loop_stop(ctx);
 }
+
+/* The tests on either kind of loop; how many failed. */
+#define RUN_ON_BOTH(tests)                                                                         \
+    (cmocka_run_group_tests_name("libev", tests, use_libev, NULL) +                                \
+     cmocka_run_group_tests_name("direct", tests, use_direct, NULL))
 
 #endif

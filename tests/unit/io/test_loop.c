@@ -6,13 +6,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "loop_fixture.h"
 
 static void test_watch_reads_and_writes(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     int fds[2];
     make_pipe(fds);
     struct io_watch in;
@@ -43,7 +44,7 @@ static void test_watch_reads_and_writes(void **state)
 static void test_watch_finished_in_its_callback(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     int fds[2];
     make_pipe(fds);
     struct io_watch *watch = calloc(1, sizeof *watch);
@@ -60,7 +61,7 @@ static void test_watch_finished_in_its_callback(void **state)
 static void test_watch_survives_reuse_of_a_descriptor_number(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     for (int round = 0; round < 50; round++) {
         int fds[2];
         make_pipe(fds);
@@ -99,7 +100,7 @@ static void test_zeroed_watchers_can_be_finished(void **state)
 static void test_stop_leaves_the_run(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct io_timer far;
     struct io_timer stop;
     io_timer_init(&far, loop, on_stop, loop);
@@ -136,7 +137,7 @@ static void *send_wakes(void *ctx)
 static void test_wake_from_another_thread(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct woken woken = {0};
     struct base_error err;
     assert_true(io_wake_init(&woken.wake, loop, on_wake, &woken, &err));
@@ -152,7 +153,7 @@ static void test_wake_from_another_thread(void **state)
 static void test_sends_before_the_wake_are_one(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct woken woken = {0};
     struct base_error err;
     assert_true(io_wake_init(&woken.wake, loop, on_wake, &woken, &err));
@@ -189,7 +190,7 @@ static void on_turns_wake(void *ctx)
 static void test_turn_begins_before_its_callbacks(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct turns turns = {.begun = 0};
     struct base_error err;
     io_loop_on_turn(loop, on_turn, &turns);
@@ -215,7 +216,7 @@ static void on_signal(void *ctx, int number)
 static void test_signal_arrives_on_the_loop(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct io_signal watcher;
     struct signaled seen = {0};
     io_signal_init(&watcher, loop, SIGUSR1, on_signal, &seen);
@@ -251,7 +252,7 @@ static void on_one_of_two(void *ctx, unsigned events)
 static void test_what_is_finished_is_not_told(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     int a[2], b[2];
     make_pipe(a);
     make_pipe(b);
@@ -272,9 +273,128 @@ static void test_what_is_finished_is_not_told(void **state)
     io_loop_free(loop);
 }
 
+/* A descriptor that was closed while it was watched, and is another file's now. */
+static void test_watch_of_a_number_that_is_another_file(void **state)
+{
+    (void)state;
+    struct io_loop *loop = new_loop();
+    int fds[2], others[2];
+    make_pipe(fds);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, others), 0);
+    struct io_watch watch;
+    struct seen seen = {0};
+    io_watch_init(&watch, loop, fds[0], on_ready, &seen);
+    io_watch_set(&watch, IO_READ);
+    io_watch_set(&watch, IO_READ | IO_WRITE); /* told to the kernel by either loop */
+    io_watch_set(&watch, IO_READ);
+    assert_int_equal(dup2(others[0], fds[0]), fds[0]); /* closes the pipe's end */
+    io_watch_set(&watch, IO_WRITE);
+    io_test_until(loop, &seen.any);
+    assert_int_equal(seen.events, IO_WRITE);
+    io_watch_fini(&watch);
+    close_pipe(fds);
+    close_pipe(others);
+    io_loop_free(loop);
+}
+
+/* --- who reads until a read falls short --- */
+
+struct edge {
+    struct io_loop *loop;
+    int sockets[2];
+    int busy[2]; /* always readable, so that a turn ends */
+    struct io_watch watch, other;
+    int to_read; /* bytes, at the next call */
+    int calls;
+    bool ended;
+};
+
+static void on_edge(void *ctx, unsigned events)
+{
+    struct edge *edge = ctx;
+    char bytes[16];
+    assert_int_equal(events, IO_READ);
+    edge->calls++;
+    if (edge->to_read > 0)
+        edge->ended = read(edge->sockets[0], bytes, (size_t)edge->to_read) == 0;
+    edge->to_read = 0;
+}
+
+static void on_busy(void *ctx, unsigned events)
+{
+    (void)ctx;
+    (void)events;
+}
+
+static void edge_begin(struct edge *edge)
+{
+    *edge = (struct edge){.loop = new_loop()};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, edge->sockets), 0);
+    make_pipe(edge->busy);
+    assert_int_equal(write(edge->busy[1], "x", 1), 1);
+    io_watch_init(&edge->other, edge->loop, edge->busy[0], on_busy, NULL);
+    io_watch_set(&edge->other, IO_READ);
+    io_watch_init(&edge->watch, edge->loop, edge->sockets[0], on_edge, edge);
+    io_watch_edge(&edge->watch);
+    io_watch_set(&edge->watch, IO_READ);
+}
+
+static void edge_end(struct edge *edge)
+{
+    io_watch_fini(&edge->watch);
+    io_watch_fini(&edge->other);
+    close_pipe(edge->sockets);
+    close_pipe(edge->busy);
+    io_loop_free(edge->loop);
+}
+
+/* The calls of one turn, the next of which reads so much. */
+static int edge_turn(struct edge *edge, int to_read)
+{
+    int before = edge->calls;
+    edge->to_read = to_read;
+    io_loop_run_once(edge->loop);
+    return edge->calls - before;
+}
+
+static void test_edge_tells_of_what_is_new(void **state)
+{
+    (void)state;
+    struct edge edge;
+    edge_begin(&edge);
+    assert_int_equal(edge_turn(&edge, 0), 0);
+    assert_int_equal(write(edge.sockets[1], "abc", 3), 3);
+    assert_int_equal(edge_turn(&edge, 1), 1);
+    assert_int_equal(edge_turn(&edge, 0), direct ? 0 : 1); /* two bytes are left */
+    io_watch_again(&edge.watch);
+    assert_int_equal(edge_turn(&edge, 1), 1);
+    assert_int_equal(write(edge.sockets[1], "d", 1), 1);
+    assert_int_equal(edge_turn(&edge, 8), 1);
+    assert_int_equal(edge_turn(&edge, 0), 0);
+    io_watch_again(&edge.watch);
+    assert_int_equal(edge_turn(&edge, 0), 0); /* nothing is there */
+    edge_end(&edge);
+}
+
+/* Bytes and the end behind them come in one turn, at which the reader stops at the bytes. */
+static void test_edge_tells_of_the_end_until_it_is_met(void **state)
+{
+    (void)state;
+    struct edge edge;
+    edge_begin(&edge);
+    assert_int_equal(write(edge.sockets[1], "abc", 3), 3);
+    assert_int_equal(shutdown(edge.sockets[1], SHUT_WR), 0);
+    assert_int_equal(edge_turn(&edge, 8), 1);
+    assert_false(edge.ended);
+    assert_int_equal(edge_turn(&edge, 0), 1); /* not met: told again */
+    assert_int_equal(edge_turn(&edge, 8), 1);
+    assert_true(edge.ended);
+    edge_end(&edge);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest both[] = {
         cmocka_unit_test(test_watch_reads_and_writes),
         cmocka_unit_test(test_watch_finished_in_its_callback),
         cmocka_unit_test(test_watch_survives_reuse_of_a_descriptor_number),
@@ -284,7 +404,10 @@ int main(void)
         cmocka_unit_test(test_sends_before_the_wake_are_one),
         cmocka_unit_test(test_turn_begins_before_its_callbacks),
         cmocka_unit_test(test_what_is_finished_is_not_told),
-        cmocka_unit_test(test_signal_arrives_on_the_loop),
+        cmocka_unit_test(test_watch_of_a_number_that_is_another_file),
+        cmocka_unit_test(test_edge_tells_of_what_is_new),
+        cmocka_unit_test(test_edge_tells_of_the_end_until_it_is_met),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest signals[] = {cmocka_unit_test(test_signal_arrives_on_the_loop)};
+    return cmocka_run_group_tests_name("signals", signals, NULL, NULL) + RUN_ON_BOTH(both);
 }

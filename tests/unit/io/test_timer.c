@@ -27,7 +27,7 @@ static void on_mark(void *ctx)
 static void test_timers_fire_in_order_and_never_early(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct order order = {.want = 3};
     static const int after_ms[] = {60, 0, 20};
     struct mark marks[3];
@@ -66,7 +66,7 @@ static void on_busy_then_start(void *ctx)
 static void test_timer_started_after_a_long_callback_is_not_early(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct order order = {.want = 1};
     struct mark mark = {.order = &order, .letter = 'x'};
     struct io_timer second;
@@ -85,7 +85,7 @@ static void test_timer_started_after_a_long_callback_is_not_early(void **state)
 static void test_timer_stopped_and_restarted(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct order order = {.want = 1};
     struct mark stopped_mark = {.order = &order, .letter = 's'};
     struct mark again_mark = {.order = &order, .letter = 'r'};
@@ -107,7 +107,7 @@ static void test_timer_stopped_and_restarted(void **state)
 static void test_alarms_fire_in_order_and_never_early(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct order order = {.want = 3};
     static const int after_ms[] = {30, -1000, 10}; /* the second lies in the past */
     struct mark marks[3];
@@ -148,7 +148,7 @@ static void on_pace(void *ctx)
 static void test_alarm_set_again_from_its_callback(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct pacer pacer = {.left = 200, .next = {0}}; /* zero: in the past, yet it must fire */
     struct base_error err;
     assert_true(io_alarm_init(&pacer.alarm, loop, on_pace, &pacer, &err));
@@ -164,7 +164,7 @@ static void test_alarm_set_again_from_its_callback(void **state)
 static void test_cleared_alarm_does_not_fire(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct order order = {.want = 9};
     struct mark mark = {.order = &order, .letter = 'x'};
     struct io_alarm alarm;
@@ -204,7 +204,7 @@ static void on_delay(void *ctx)
 static void test_alarm_put_off_after_it_was_reported(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     struct delayer pair[2] = {{.other = &pair[1]}, {.other = &pair[0]}};
     struct base_error err;
     for (int i = 0; i < 2; i++) {
@@ -256,7 +256,7 @@ static void test_a_crowd_of_timers_fires_in_order(void **state)
 {
     (void)state;
     static struct member members[CROWD];
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     int64_t passed = 0;
     size_t left = CROWD - CROWD / 3;
     bool all = false;
@@ -284,7 +284,7 @@ static void test_a_crowd_of_timers_fires_in_order(void **state)
 static void test_a_nearer_deadline_is_not_missed(void **state)
 {
     (void)state;
-    struct io_loop *loop = io_test_loop();
+    struct io_loop *loop = new_loop();
     int fds[2];
     make_pipe(fds);
     struct io_watch in;
@@ -324,7 +324,7 @@ static void test_an_alarm_that_is_always_due_leaves_io_its_turn(void **state)
 {
     (void)state;
     struct base_error err;
-    struct greedy greedy = {.loop = io_test_loop()};
+    struct greedy greedy = {.loop = new_loop()};
     int fds[2];
     make_pipe(fds);
     struct io_watch in;
@@ -355,5 +355,5 @@ int main(void)
         cmocka_unit_test(test_a_nearer_deadline_is_not_missed),
         cmocka_unit_test(test_an_alarm_that_is_always_due_leaves_io_its_turn),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_ON_BOTH(tests);
 }

@@ -39,6 +39,7 @@ struct peer {
     int listener;
     const struct peer_step *steps;
     size_t step_count;
+    const char *behind; /* NULL, or: PEER_GAP in a step stands for as much as came behind this */
     bool closes; /* its half, behind its last word; the other side always ends the connection */
     char seen[65536];
     size_t seen_len;
@@ -69,13 +70,32 @@ static void peer_wait(struct peer *peer, int fd, size_t more)
     }
 }
 
+#define PEER_GAP "@@@@@@@@@@@@@@@@"
+
+/* What a step says, with what the other side has made up filled in; free() it. */
+static char *peer_words(const struct peer *peer, const struct peer_step *step)
+{
+    enum { GAP = sizeof PEER_GAP - 1 };
+    char *words = base_calloc(step->len + 1, 1);
+    memcpy(words, step->bytes, step->len);
+    const char *made = peer->behind == NULL
+                           ? NULL
+                           : memmem(peer->seen, peer->seen_len, peer->behind, strlen(peer->behind));
+    for (char *gap = words; made != NULL && (gap = memmem(gap, step->len - (size_t)(gap - words),
+                                                          PEER_GAP, GAP)) != NULL;)
+        memcpy(gap, made + strlen(peer->behind), GAP);
+    return words;
+}
+
 static void *peer_work(void *arg)
 {
     struct peer *peer = arg;
     int fd = accept(peer->listener, NULL, NULL);
     for (size_t i = 0; i < peer->step_count; i++) {
         peer_wait(peer, fd, peer->steps[i].after);
-        (void)send(fd, peer->steps[i].bytes, peer->steps[i].len, MSG_NOSIGNAL);
+        char *words = peer_words(peer, &peer->steps[i]);
+        (void)send(fd, words, peer->steps[i].len, MSG_NOSIGNAL);
+        free(words);
     }
     if (peer->closes)
         (void)shutdown(fd, SHUT_WR); /* closed with bytes unread it would be reset */
@@ -160,15 +180,17 @@ static void peer_listen(struct peer_run *run)
 /* Opens a connection of the driver, with as many places as the spec says, and sends so many
  * requests of its first route as places get free; until all have ended or the connection was
  * refused. */
-static void peer_run(struct peer_run *run, const struct load_driver *driver,
-                     const struct load_spec *spec, unsigned requests, const struct peer_step *steps,
-                     size_t step_count, bool closes)
+static void peer_run_gaps(struct peer_run *run, const struct load_driver *driver,
+                          const struct load_spec *spec, unsigned requests,
+                          const struct peer_step *steps, size_t step_count, bool closes,
+                          const char *behind)
 {
     *run = (struct peer_run){.to_send = requests};
-    run->peer = (struct peer){.steps = steps, .step_count = step_count, .closes = closes};
+    run->peer =
+        (struct peer){.steps = steps, .step_count = step_count, .closes = closes, .behind = behind};
     peer_listen(run);
     assert_int_equal(pthread_create(&run->peer.thread, NULL, peer_work, &run->peer), 0);
-    run->loop = io_loop_new(NULL);
+    run->loop = io_loop_new_direct(NULL); /* as load threads have it */
     io_timer_init(&run->watchdog, run->loop, peer_on_watchdog, run);
     io_timer_start(&run->watchdog, (struct dur_ns){20 * BASE_NS_PER_S});
     struct base_error err;
@@ -198,6 +220,13 @@ static void peer_run(struct peer_run *run, const struct load_driver *driver,
     }
     driver->open((struct load_conn *)(void *)run->conns);
     io_loop_run(run->loop);
+}
+
+static void peer_run(struct peer_run *run, const struct load_driver *driver,
+                     const struct load_spec *spec, unsigned requests, const struct peer_step *steps,
+                     size_t step_count, bool closes)
+{
+    peer_run_gaps(run, driver, spec, requests, steps, step_count, closes, NULL);
 }
 
 static void peer_end(struct peer_run *run)

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cluster.h"
 #include "cluster_slots.h"
+#include "cluster_tally.h"
 #include "model/hlog.h"
 #include "schedule.h"
 
@@ -203,6 +204,58 @@ static void test_intervals_add_up(void **state)
     free(service);
 }
 
+/* Two workers' intervals by phase and route, bucket for bucket; what is of no plan is no figure. */
+static void test_a_tally_is_of_all_workers(void **state)
+{
+    (void)state;
+    static char steady[] = "steady", late[] = "late", a[] = "a", b[] = "b", strange[] = "c";
+    struct load_route routes[] = {{.name = a, .weight = 1}, {.name = b, .weight = 1}};
+    const struct load_spec spec = {.routes = routes, .route_count = 2};
+    struct load_part parts[] = {{late, b, {.sent = 7, .ok = 7}}, {steady, a, {.sent = 2, .ok = 1}}};
+    struct load_interval one = {.parts = parts, .part_count = 1, .counts = {.sent = 7, .ok = 7}};
+    struct load_tally tally;
+    struct base_error err;
+    assert_true(load_tally_init(&tally, &spec, &err));
+    char *fast = log_of("late/b/response", 1000, 7);
+    char *slow = log_of("late/b/response", 9000000, 3);
+    char *due = log_of("steady/-/schedule", 70000, 5);
+    assert_true(load_tally_add(&tally, &one, fast, strlen(fast), &err));
+    one.part_count = 2;
+    one.counts = (struct load_counts){.sent = 9, .ok = 8};
+    assert_true(load_tally_add(&tally, &one, slow, strlen(slow), &err));
+    one.part_count = 0;
+    one.counts = (struct load_counts){0};
+    assert_true(load_tally_add(&tally, &one, due, strlen(due), &err));
+    assert_int_equal(tally.cells.phases, 2);
+    assert_string_equal(tally.phases[0], "late");
+    const struct load_cell *cell = load_shard_cell(&tally.cells, 0, 1);
+    assert_int_equal(cell->counts.ok, 14);
+    assert_int_equal(cell->histograms[LOAD_KIND_RESPONSE].total, 10);
+    assert_true(hdr_max(&cell->histograms[LOAD_KIND_RESPONSE]) >= 9000000);
+    assert_int_equal(hdr_value_at_quantile(&cell->histograms[LOAD_KIND_RESPONSE], 0.5), 1000);
+    assert_null(load_shard_peek(&tally.cells, 0, 0));
+    assert_int_equal(load_shard_cell(&tally.cells, 1, 0)->counts.sent, 2);
+    assert_int_equal(load_shard_cell(&tally.cells, 1, 2)->histograms[LOAD_KIND_SCHEDULE].total, 5);
+    assert_int_equal(tally.total.sent, 16);
+    parts[0].route = strange;
+    one.part_count = 1;
+    assert_false(load_tally_add(&tally, &one, due, strlen(due), &err));
+    assert_int_equal(err.code, BASE_CORRUPT);
+    one.part_count = 0;
+    static const char *const bad[] = {"steady/c/response", "steady/a/odd", "steady/a", "steady"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char *text = log_of(bad[i], 1000, 1);
+        assert_false(load_tally_add(&tally, &one, text, strlen(text), &err));
+        assert_int_equal(err.code, BASE_CORRUPT);
+        free(text);
+    }
+    load_tally_fini(&tally);
+    load_tally_fini(&tally);
+    free(fast);
+    free(slow);
+    free(due);
+}
+
 static void test_slots_are_by_time(void **state)
 {
     (void)state;
@@ -220,6 +273,21 @@ static void test_slots_are_by_time(void **state)
     }
 }
 
+struct told {
+    char names[8][32];
+    size_t count;
+};
+
+static void on_histogram(void *ctx, const char *phase, const char *route, const char *kind,
+                         const struct hdr *hdr)
+{
+    struct told *told = ctx;
+    assert_string_equal(kind, "response");
+    assert_int_equal(hdr_count_at(hdr, 1000), 10);
+    assert_int_equal(hdr->total, 10);
+    (void)snprintf(told->names[told->count++], sizeof told->names[0], "%s %s", phase, route);
+}
+
 /* A worker left two intervals out and sent a longer one; another one's last comes too late for its
  * own place. Nothing is lost, and nothing that is closed changes. */
 static void test_slots_close_in_their_order(void **state)
@@ -228,22 +296,39 @@ static void test_slots_close_in_their_order(void **state)
     static char phase[] = "load";
     struct load_slots slots = {.count = 0};
     struct load_interval closed = {.phase = NULL};
+    struct base_buf lines;
     struct base_error err;
     struct load_interval one = {.phase = phase, .length = {3}, .counts = {.ok = 7}};
     uint64_t slot = 2;
     assert_true(load_slots_add(&slots, &slot, &one, "", 0, &err));
     assert_int_equal(slot, 2);
     assert_int_equal(slots.count, 3);
-    assert_false(load_slots_close(&slots, &closed));
-    assert_false(load_slots_close(&slots, &closed));
+    assert_false(load_slots_close(&slots, &closed, &lines));
+    assert_false(load_slots_close(&slots, &closed, &lines));
     assert_null(closed.phase);
     slot = 1;
     one.counts.ok = 2;
-    assert_true(load_slots_add(&slots, &slot, &one, "", 0, &err));
+    static const char *const tags[] = {"load/url/response", "load/a.b/response",
+                                       "load/url/response", "late/url/response",
+                                       "load/url/service"};
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        char *log = log_of(tags[i], 1000, 10);
+        assert_true(load_slots_add(&slots, &slot, &one, log, strlen(log), &err));
+        free(log);
+        one.counts.ok = 0;
+    }
     assert_int_equal(slot, 2);
-    assert_true(load_slots_close(&slots, &closed));
+    assert_true(load_slots_close(&slots, &closed, &lines));
     assert_int_equal(closed.counts.ok, 9);
+    struct told told = {.count = 0};
+    const struct load_events events = {.ctx = &told, .on_histogram = on_histogram};
+    load_cluster_tell(&lines, &events);
+    assert_int_equal(told.count, 4); /* each route's apart, and no other kind's */
+    static const char *const names[] = {"load url", "load a.b", "load url", "late url"};
+    for (size_t i = 0; i < told.count; i++)
+        assert_string_equal(told.names[i], names[i]);
     load_interval_fini(&closed);
+    base_buf_fini(&lines);
     slot = 1000000;
     assert_false(load_slots_add(&slots, &slot, &one, "", 0, &err));
     assert_int_equal(err.code, BASE_CORRUPT);
@@ -277,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_shares_make_the_whole),
         cmocka_unit_test(test_what_is_due_of_flows_and_users),
         cmocka_unit_test(test_intervals_add_up),
+        cmocka_unit_test(test_a_tally_is_of_all_workers),
         cmocka_unit_test(test_slots_are_by_time),
         cmocka_unit_test(test_slots_close_in_their_order),
         cmocka_unit_test(test_parts_add_up),

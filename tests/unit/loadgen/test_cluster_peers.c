@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "cluster_peers.h"
+#include "lateness.h"
 #include "model/hlog.h"
 
 enum { WORKERS = 2, DUE = 100 };
@@ -91,6 +92,64 @@ static void test_two_halves_are_a_whole(void **state)
     fini(&sum);
 }
 
+static void late(struct load_peer *peer, enum load_delay cause, int64_t ns, int64_t count)
+{
+    struct hdr late[LOAD_DELAY_COUNT] = {{.counts = NULL}};
+    assert_true(hdr_init_latency(&late[cause], NULL));
+    hdr_record_n(&late[cause], ns, count);
+    load_lateness_list(&peer->result, late);
+    hdr_fini(&late[cause]);
+}
+
+/* Why requests were sent late is known of all of them: the histograms are added, not their figures.
+ * 10 of 1 us and 990 of 9 ms have a p50 of 9 ms. */
+static void test_lateness_and_threads_are_of_all(void **state)
+{
+    (void)state;
+    struct sum sum = two_good_ones();
+    late(&sum.peers.all[0], LOAD_DELAY_TIMER, 1000, 10);
+    late(&sum.peers.all[1], LOAD_DELAY_TIMER, 9000000, 990);
+    for (size_t i = 0; i < WORKERS; i++) {
+        struct load_result *one = &sum.peers.all[i].result;
+        one->threads = base_calloc(i + 1, sizeof *one->threads);
+        one->thread_count = i + 1;
+        one->threads[i] = (struct load_thread){.span = {(int64_t)(10 + i)}};
+    }
+    conclude(&sum);
+    assert_int_equal(sum.result.lateness_count, 1);
+    const struct load_lateness *timer = &sum.result.lateness[0];
+    assert_int_equal(timer->cause, LOAD_DELAY_TIMER);
+    assert_int_equal(timer->count, 1000);
+    assert_true(timer->p50.ns > 8900000 && timer->max.ns < 9100000);
+    struct hdr both;
+    assert_true(hdr_decode(timer->histogram, strlen(timer->histogram), &both, NULL));
+    assert_int_equal(hdr_count_at(&both, 1000), 10);
+    assert_int_equal(hdr_count_at(&both, 9000000), 990);
+    hdr_fini(&both);
+    assert_int_equal(sum.result.thread_count, 3);
+    assert_int_equal(sum.result.threads[0].span.ns, 10);
+    assert_int_equal(sum.result.threads[2].span.ns, 11);
+    fini(&sum);
+
+    for (int damage = 0; damage < 2; damage++) {
+        sum = two_good_ones();
+        late(&sum.peers.all[1], LOAD_DELAY_BUSY, 5, 7);
+        struct load_lateness *busy = &sum.peers.all[1].result.lateness[0];
+        if (damage == 0) {
+            busy->count = 8;
+        } else {
+            free(busy->histogram);
+            busy->histogram = NULL;
+        }
+        const struct load_peers_start start = {.wall = {1}, .mono = {1}};
+        struct base_error err;
+        assert_false(load_peers_conclude(&sum.peers, &spec, &start, sum.merge, &sum.result, &err));
+        assert_int_equal(err.code, BASE_CORRUPT);
+        assert_non_null(strstr(err.message, "worker 1 (host-1:7): schedule errors (loop_busy): "));
+        fini(&sum);
+    }
+}
+
 static void note(struct load_result *result, const char *text)
 {
     result->notes = base_reallocarray(result->notes, result->note_count + 1, sizeof *result->notes);
@@ -132,6 +191,7 @@ static void expect_trouble(struct sum *sum, const char *told)
 {
     conclude(sum);
     assert_true(sum->result.client_limited);
+    assert_int_equal(sum->result.client_limited_by, LOAD_LIMIT_WORKER);
     if (strstr(sum->result.client_limited_why, told) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", sum->result.client_limited_why, told);
     fini(sum);
@@ -193,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_halves_are_a_whole),
+        cmocka_unit_test(test_lateness_and_threads_are_of_all),
         cmocka_unit_test(test_what_weakens_the_evidence_is_said),
         cmocka_unit_test(test_what_does_not_add_up),
         cmocka_unit_test(test_who_is_lost_leaves_a_hole),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/text.h"
+#include "collector.h"
 #include "exposition.h"
 
 static char home[] = "home", odd[] = "a\\b", first_phase[] = "steady";
@@ -46,7 +47,9 @@ static char *written(const struct load_collector *c)
 {
     struct base_buf out;
     base_buf_init(&out, 1 << 20);
-    assert_true(load_exposition_write(c, &out));
+    const struct load_exposed exposed = {
+        .phases = c->phases, .routes = c->routes, .cells = &c->counts, .total = &c->result.total};
+    assert_true(load_exposition_write(&exposed, &out));
     return base_buf_steal(&out);
 }
 
@@ -131,11 +134,41 @@ static void test_empty_and_not_kept(void **state)
     load_collector_fini(&c);
 }
 
+/* Names that come from elsewhere cannot break out of their quotes; workers are told by number. */
+static void test_of_several_workers(void **state)
+{
+    (void)state;
+    struct load_collector c = collector(true);
+    record(&c, 0, 0, 5);
+    close_at(&c, 1000);
+    char bad[] = "a\"b\n# TYPE";
+    char *phases[] = {bad};
+    const struct load_exposed_worker workers[] = {{.up = false},
+                                                  {.up = true, .silent = {1500000000}}};
+    const struct load_exposed exposed = {.phases = phases,
+                                         .routes = c.routes,
+                                         .cells = &c.counts,
+                                         .total = &c.result.total,
+                                         .workers = workers,
+                                         .worker_count = 2};
+    struct base_buf out;
+    base_buf_init(&out, 1 << 20);
+    assert_true(load_exposition_write(&exposed, &out));
+    expect(out.data, "squall_load_sent_total{phase=\"a\\\"b\\n# TYPE\",route=\"home\"} 1");
+    expect(out.data, "squall_load_worker_up{worker=\"0\"} 0");
+    expect(out.data, "squall_load_worker_up{worker=\"1\"} 1");
+    expect(out.data, "squall_load_worker_silent_seconds{worker=\"1\"} 1.5");
+    assert_null(strstr(out.data, "silent_seconds{worker=\"0\""));
+    base_buf_fini(&out);
+    load_collector_fini(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts_and_buckets),
         cmocka_unit_test(test_empty_and_not_kept),
+        cmocka_unit_test(test_of_several_workers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -164,6 +164,9 @@ static void test_what_is_not_the_same_interval(void **state)
     struct load_merge *merge = load_merge_new();
     base_buf_init(&a, 1 << 20);
     base_buf_init(&b, 1 << 20);
+    /* Both began before their first interval, the second one earlier. */
+    assert_true(hlog_write_header(&a, (struct wall_ns){t0 - 2 * BASE_NS_PER_S}));
+    assert_true(hlog_write_header(&b, (struct wall_ns){t0 - 3 * BASE_NS_PER_S}));
     put_value(&a, "x/y/response", 0, 1000, 10);
     put_value(&a, "x/y/response", 0, 1000, 11); /* a clock that was set back */
     put_value(&a, NULL, 1000, 1000, 12);
@@ -172,6 +175,10 @@ static void test_what_is_not_the_same_interval(void **state)
     put_value(&b, "x/z/response", 0, 1000, 21);    /* another route */
     put_value(&b, "x/y/response", 5600, 1000, 22); /* 400 of 1000 ms */
     put_value(&b, NULL, 1900, 100, 23);            /* all of the shorter one */
+    put_value(&b, "x/w/response", 6000, 5000, 33);
+    put_value(&a, "x/w/response", 7000, 0, 30); /* moments are the same, or not */
+    put_value(&b, "x/w/response", 7000, 0, 31);
+    put_value(&b, "x/w/response", 7001, 0, 32);
     add(merge, "a", &a);
     add(merge, "b", &b);
     struct lines lines = merged_lines(merge);
@@ -181,7 +188,9 @@ static void test_what_is_not_the_same_interval(void **state)
         int64_t values;
     } expected[] = {{"x/y/response", 0, 1400, 2},    {"x/y/response", 0, 1000, 1},
                     {"x/z/response", 0, 1000, 1},    {"", 1000, 1000, 2},
-                    {"x/y/response", 5000, 1000, 1}, {"x/y/response", 5600, 1000, 1}};
+                    {"x/y/response", 5000, 1000, 1}, {"x/y/response", 5600, 1000, 1},
+                    {"x/w/response", 6000, 5000, 1}, {"x/w/response", 7000, 0, 2},
+                    {"x/w/response", 7001, 0, 1}};
     assert_int_equal(lines.count, sizeof expected / sizeof *expected);
     for (size_t i = 0; i < lines.count; i++) {
         assert_string_equal(lines.all[i].tag, expected[i].tag);
@@ -189,10 +198,11 @@ static void test_what_is_not_the_same_interval(void **state)
         assert_int_equal(lines.all[i].length_ms, expected[i].length_ms);
         assert_int_equal(lines.all[i].hdr.total, expected[i].values);
     }
-    assert_int_equal(load_merge_kind(merge, LOAD_KIND_RESPONSE)->total, 6);
+    assert_int_equal(load_merge_kind(merge, LOAD_KIND_RESPONSE)->total, 10);
     free_lines(&lines);
     /* And what was merged merges again, to the same. */
     struct base_buf once = merged_text(merge);
+    assert_non_null(strstr(once.data, "#[StartTime: 1763712342.000 "));
     struct load_merge *again = load_merge_new();
     add(again, "merged", &once);
     struct base_buf twice = merged_text(again);
@@ -203,6 +213,66 @@ static void test_what_is_not_the_same_interval(void **state)
     base_buf_fini(&b);
     load_merge_free(merge);
     load_merge_free(again);
+}
+
+static void put_wide(struct base_buf *log, const char *tag, int64_t at_ms, int64_t highest,
+                     int64_t value)
+{
+    struct hdr hdr;
+    assert_true(hdr_init(&hdr, 1, highest, 3, NULL));
+    hdr_record_n(&hdr, value, 7);
+    put(log, tag, at_ms, 1000, &hdr);
+    hdr_fini(&hdr);
+}
+
+/* Writers that give each interval the range it needs: one tag's grows, another's is wider from the
+ * beginning, and nothing is lost or moved. */
+static void test_ranges_may_differ(void **state)
+{
+    (void)state;
+    struct base_buf a, b;
+    struct load_merge *merge = load_merge_new();
+    base_buf_init(&a, 1 << 20);
+    base_buf_init(&b, 1 << 20);
+    put_wide(&a, "x/y/response", 0, 5000, 4000);
+    put_wide(&a, "x/y/response", 1000, 90000000, 80000000);
+    put_wide(&a, "x/z/response", 0, 900, 800);
+    put_wide(&b, "x/y/response", 0, 2000000, 1500000);
+    put_wide(&b, "x/y/response", 1000, 3000, 2900);
+    add(merge, "a", &a);
+    add(merge, "b", &b);
+    static const int64_t values[] = {800, 2900, 4000, 1500000, 80000000};
+    const struct hdr *all = load_merge_kind(merge, LOAD_KIND_RESPONSE);
+    assert_int_equal(all->total, 35);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        assert_int_equal(hdr_count_at(all, values[i]), 7);
+    assert_int_equal(hdr_max(all), hdr_highest_equivalent(all, 80000000));
+    struct lines lines = merged_lines(merge);
+    assert_int_equal(lines.count, 3); /* y at 0 and at 1000, z at 0 */
+    int64_t total = 0;
+    for (size_t i = 0; i < lines.count; i++) {
+        const struct line *line = &lines.all[i];
+        total += line->hdr.total;
+        if (strcmp(line->tag, "x/y/response") != 0)
+            continue;
+        assert_int_equal(hdr_count_at(&line->hdr, line->start_ms == 0 ? 4000 : 80000000), 7);
+        assert_int_equal(hdr_count_at(&line->hdr, line->start_ms == 0 ? 1500000 : 2900), 7);
+    }
+    assert_int_equal(total, 35);
+    free_lines(&lines);
+    /* Other units are other buckets. */
+    struct hdr coarse;
+    struct base_error err;
+    base_buf_clear(&b);
+    assert_true(hdr_init(&coarse, 1000, 90000000, 3, NULL));
+    hdr_record(&coarse, 5000);
+    put(&b, "x/y/response", 0, 1000, &coarse);
+    hdr_fini(&coarse);
+    assert_false(load_merge_text(merge, "c", b.data, b.len, &err));
+    assert_non_null(strstr(err.message, "without loss"));
+    base_buf_fini(&a);
+    base_buf_fini(&b);
+    load_merge_free(merge);
 }
 
 static void expect_refused(const char *const *paths, size_t count, enum base_code code,
@@ -225,6 +295,32 @@ static void write_file(const char *path, const struct base_buf *text)
     struct base_error err;
     if (!base_file_write(path, text->data, text->len, 0600, &err))
         fail_msg("%s", err.message);
+}
+
+/* Other generators tag nothing: what is theirs has a row, too. */
+static void test_summary_of_what_has_no_tag(void **state)
+{
+    (void)state;
+    BASE_AUTO_BUF struct base_buf log;
+    BASE_AUTO_BUF struct base_buf out;
+    base_buf_init(&log, 1 << 20);
+    base_buf_init(&out, 1 << 20);
+    put_value(&log, NULL, 0, 1000, 5 * BASE_NS_PER_MS);
+    put_value(&log, "load/url/response", 0, 1000, 7 * BASE_NS_PER_MS);
+    struct load_merge *merge = load_merge_new();
+    add(merge, "a.hlog", &log);
+    assert_true(load_merge_summary(merge, &out));
+    const char *none = strstr(out.data, "  (none)\n");
+    assert_non_null(none);
+    assert_non_null(strstr(out.data, "  load/url/response\n"));
+    while (none > out.data && none[-1] != '\n')
+        none--;
+    assert_memory_equal(none, "           1 ", 13);
+    assert_non_null(strstr(none, "5.0"));
+    json_t *json = load_merge_summary_json(merge);
+    assert_non_null(json_object_get(json_object_get(json, "tags"), ""));
+    json_decref(json);
+    load_merge_free(merge);
 }
 
 static void test_refuses_by_file_and_line(void **state)
@@ -272,6 +368,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merging_loses_nothing),
         cmocka_unit_test(test_what_is_not_the_same_interval),
+        cmocka_unit_test(test_ranges_may_differ),
+        cmocka_unit_test(test_summary_of_what_has_no_tag),
         cmocka_unit_test(test_refuses_by_file_and_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

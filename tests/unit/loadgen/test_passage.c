@@ -428,6 +428,10 @@ static void test_what_setup_leaves_travels(void **state)
     bequest = json_array();
     assert_false(load_program_inherit(to.program, bequest, &err));
     assert_int_equal(err.code, BASE_CORRUPT);
+    for (size_t i = 0; i < to.program->spec->flow_count; i++)
+        (void)json_array_append_new(bequest, json_object());
+    assert_false(load_program_inherit(to.program, bequest, &err));
+    assert_non_null(strstr(err.message, "lacks its values or cookies"));
     json_decref(bequest);
     free(from.program->flows[0].values[0]);
     from.program->flows[0].values[0] = base_str_dup("\xff");

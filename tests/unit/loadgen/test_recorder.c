@@ -37,12 +37,16 @@ static void test_idle_cells_are_freed(void **state)
     load_cell_record(load_shard_cell(&shard, 0, 0), LOAD_KIND_SERVICE, 7);
     load_shard_cell(&shard, 1, 0)->counts.intended = 1;
     shard.missed_busy = 1;
+    shard.out_of_ports = 2;
+    shard.last_end = 3;
     load_shard_reset(&shard);
     assert_non_null(load_shard_peek(&shard, 0, 0));
     assert_int_equal(load_shard_cell(&shard, 0, 0)->histograms[LOAD_KIND_SERVICE].total, 0);
     assert_int_equal(load_shard_cell(&shard, 1, 0)->counts.intended, 0);
     assert_true(load_shard_is_empty(&shard));
     assert_int_equal(shard.missed_busy, 0);
+    assert_int_equal(shard.out_of_ports, 0);
+    assert_int_equal(shard.last_end, 0);
     load_shard_cell(&shard, 1, 0)->counts.intended = 1;
     load_shard_reset(&shard);
     assert_null(load_shard_peek(&shard, 0, 0));
@@ -76,8 +80,15 @@ static void test_merge_is_lossless(void **state)
         load_shard_late(&one, cause, value);
         load_shard_late(worker, cause, value);
     }
-    for (int i = 0; i < WORKERS; i++)
+    for (int i = 0; i < WORKERS; i++) {
+        workers[i].missed_busy = 10;
+        workers[i].out_of_ports = 100;
+        workers[i].last_end = i == 1 ? 900 : 500 + i;
         assert_true(load_shard_add(&merged, &workers[i], NULL));
+    }
+    assert_int_equal(merged.missed_busy, 10 * WORKERS);
+    assert_int_equal(merged.out_of_ports, 100 * WORKERS);
+    assert_int_equal(merged.last_end, 900);
     for (uint32_t phase = 0; phase < 3; phase++) {
         for (uint32_t route = 0; route <= ROUTES; route++) {
             const struct load_cell *a = load_shard_cell(&one, phase, route);

@@ -78,6 +78,18 @@ static void test_constant_below_one_a_second(void **state)
     assert_int_equal(count, 5);
     assert_int_equal(list[4].at, 8 * BASE_NS_PER_S);
     free(list);
+    /* 0.07 * 100 comes out above 7, 0.57 * 100 below 57. */
+    static const struct {
+        double rate;
+        int64_t seconds;
+        size_t due;
+    } cases[] = {{0.1, 10, 1}, {0.07, 100, 7}, {0.28, 100, 28}, {0.57, 100, 57}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        spec = spec_of(LOAD_CONSTANT, cases[i].rate, cases[i].seconds, 1, 1);
+        list = draw(&spec, 0, 1, &count);
+        assert_int_equal(count, cases[i].due);
+        free(list);
+    }
 }
 
 static int compare_doubles(const void *a, const void *b)
@@ -363,6 +375,14 @@ static void test_bursts(void **state)
         assert_true(kind == 1 || (count == 154 && list[150].at == 3 * BASE_NS_PER_S));
         free(list);
     }
+    /* One that would begin at the stage's end is not in it. */
+    struct load_stage whole = {base_dur_s(2), 0, 0, 5, {500 * BASE_NS_PER_MS}};
+    struct load_spec spec = stages_of(LOAD_CONSTANT, &whole, 1, 3);
+    size_t count;
+    struct load_arrival *list = draw(&spec, 0, 1, &count);
+    assert_int_equal(count, 20);
+    assert_int_equal(list[19].at, 1500 * BASE_NS_PER_MS);
+    free(list);
 }
 
 static struct load_stage random_stage(struct base_rng *rng)
@@ -476,6 +496,51 @@ static void test_steps(void **state)
     free(spec.stages);
 }
 
+/* A place in the area that is short of its end by one bit can come out at the end in time, where
+ * the next stage begins or nothing is due any more. */
+static void test_rounding_stays_in_its_stage(void **state)
+{
+    (void)state;
+    const double rate = 0x1.c28f5c28f5c2cp-1; /* such a one: (rate - 1 bit) * (1e9 / rate) >= 1e9 */
+    const double short_of = nextafter(rate, 0);
+    assert_true(short_of * (1e9 / rate) >= 1e9);
+    struct load_stage stages[] = {
+        {.length = {BASE_NS_PER_S}, .from = 1 - short_of, .to = 1 - short_of},
+        {.length = {BASE_NS_PER_S}, .from = rate, .to = rate}};
+    struct load_spec spec = spec_of(LOAD_CONSTANT, 0, 2, 1, 1);
+    spec.stages = stages;
+    spec.stage_count = 2;
+    size_t count;
+    struct load_arrival *list = draw(&spec, 0, 1, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(list[0].at, 0);
+    assert_int_equal(list[1].at, 2 * BASE_NS_PER_S - 1);
+    free(list);
+}
+
+/* Late in a ramp of months a nanosecond is less than a double's last bit, and the root's rounding
+ * goes up and down by some of them. */
+static void test_times_never_decrease(void **state)
+{
+    (void)state;
+    struct load_stage ramp = {
+        .length = {20 * INT64_C(1000000) * BASE_NS_PER_S}, .from = 0, .to = 1e8};
+    struct load_spec spec = spec_of(LOAD_POISSON, 0, 20 * 1000000, 7, 1);
+    spec.stages = &ramp;
+    spec.stage_count = 1;
+    struct load_schedule schedule;
+    struct load_arrival arrival;
+    load_schedule_init(&schedule, &spec, NULL, 0, 1);
+    schedule.offset = 9e14; /* instead of drawing all that comes before */
+    int64_t last = 0;
+    for (int i = 0; i < 20000; i++) {
+        assert_true(load_schedule_next(&schedule, &arrival));
+        assert_true(arrival.at >= last);
+        last = arrival.at;
+    }
+    load_schedule_fini(&schedule);
+}
+
 static void test_replay_is_kept(void **state)
 {
     (void)state;
@@ -515,6 +580,8 @@ int main(void)
         cmocka_unit_test(test_poisson_ramp_after_rescaling),
         cmocka_unit_test(test_long_run_rate_of_a_ramp),
         cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_rounding_stays_in_its_stage),
+        cmocka_unit_test(test_times_never_decrease),
         cmocka_unit_test(test_replay_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

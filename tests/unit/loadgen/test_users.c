@@ -239,6 +239,26 @@ static void test_refused_users_pause(void **state)
     load_users_fini(&users);
 }
 
+/* Who is ready at the same time goes in the order of numbers, so that a run can be had again. */
+static void test_ties_go_by_number(void **state)
+{
+    (void)state;
+    struct load_stage stage = {base_dur_s(1), 50, 50, 0, {0}};
+    struct load_spec spec = spec_of(&stage, 1);
+    struct load_users users;
+    struct load_arrival arrival;
+    load_users_init(&users, &spec, NULL, 0, 1);
+    for (int round = 0; round < 3; round++) {
+        for (uint64_t i = 0; i < 50; i++) {
+            assert_true(load_users_take(&users, &arrival));
+            assert_int_equal(arrival.number, i);
+        }
+        for (uint64_t i = 50; i > 0; i--) /* and whoever was done first */
+            load_users_done(&users, i - 1, 1000 * (round + 1), false);
+    }
+    load_users_fini(&users);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_users_are_the_same_for_any_number_of_threads),
         cmocka_unit_test(test_think_times_are_distributed_as_said),
         cmocka_unit_test(test_refused_users_pause),
+        cmocka_unit_test(test_ties_go_by_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

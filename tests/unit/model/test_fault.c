@@ -10,10 +10,17 @@
 #define KILL                                                                                       \
     HEAD("kill")                                                                                   \
     "'kill':{'signal':9,'restartWithinNs':5000000000,'graceNs':2000000000,'everyNs':3000000000}}"
+#define POD                                                                                        \
+    HEAD("kill")                                                                                   \
+    "'kill':{'signal':0,'restartWithinNs':5000000000,'graceNs':0,'everyNs':0,'by':'delete',"       \
+    "'force':true}}"
 #define PARTITION                                                                                  \
     HEAD("partition")                                                                              \
     "'partition':{'peers':['postgres','10.0.0.1'],'action':'reject','direction':'egress'}}"
 #define APP HEAD("app") "'app':{'errorRate':0.2,'errorStatus':500,'latencyNs':250000000}}"
+#define APP_OTHER(rest)                                                                            \
+    HEAD("app") "'app':{'errorRate':0.0,'errorStatus':500,'latencyNs':0," rest "}}"
+#define APP_DEPENDENCY APP_OTHER("'dependency':'postgres','path':'/a?b'")
 
 #define PAUSE HEAD("pause") "'pause':{}}"
 
@@ -25,6 +32,13 @@
     "'delayNs':100000000,'jitterNs':10000000,'correlation':0.25,'distribution':'normal',"          \
     "'loss':0.0,'burstEnter':0.01,'burstLeave':0.25,'burstLoss':1.0,'burstCalm':0.01,"             \
     "'duplicate':0.0,'corrupt':0.05,'reorder':0.1,'rateBits':0.0,'seed':7}}"
+#define STATES                                                                                     \
+    HEAD("network")                                                                                \
+    "'network':{'peers':['postgres'],'ports':[],'protocol':'any','direction':'both',"              \
+    "'delayNs':9,'jitterNs':3,'correlation':0.0,'distribution':'paretonormal','loss':0.0,"         \
+    "'burstEnter':0.0,'burstLeave':0.0,'burstLoss':0.0,'burstCalm':0.0,'duplicate':0.0,"           \
+    "'corrupt':0.0,'reorder':0.0,'rateBits':0.0,'seed':7,'stateAlone':0.01,'stateEnter':0.02,"     \
+    "'stateLeave':0.25,'statePass':0.5,'stateRelapse':0.75}}"
 #define DISK   HEAD("diskFill") "'diskFill':{'path':'/s/x','bytes':0,'left':0.1}}"
 #define LIMITS HEAD("limits") "'limits':{'files':0,'pids':-1}}"
 #define ROUTE  "'direction':'outbound','peers':['postgres'],'ports':['5432','5433']"
@@ -46,7 +60,9 @@
     HEAD("postgres")                                                                               \
     "'postgres':{'action':'lock','everyNs':7,'table':'t','lock':'writes','left':3}}"
 #define REDIS                                                                                      \
-    HEAD("redis") "'redis':{'action':'killClients','pause':'writes','bytes':5,'everyNs':7}}"
+    HEAD("redis")                                                                                  \
+    "'redis':{'action':'killClients','pause':'writes','bytes':5,'everyNs':7,"                      \
+    "'timeNs':300000000}}"
 
 #define IO                                                                                         \
     HEAD("io")                                                                                     \
@@ -66,6 +82,9 @@
 
 #define FOLLOWS                                                                                    \
     HEAD("pause") "'track':true,'trackCount':2,'trackShare':0.5,'parent':'r1','pause':{}}"
+#define PLACED                                                                                     \
+    HEAD("pause")                                                                                  \
+    "'zone':'a','node':'n1','namespace':'shop','labels':['tier=front','colour=blue'],'pause':{}}"
 #define FOLLOWED                                                                                   \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
     "'state':'gone','end':'expired','wasActive':true,'error':'late','requestedAtNs':1,"            \
@@ -83,12 +102,18 @@ static void test_round_trip(void **state)
 {
     (void)state;
     assert_round_trip(&fault_spec_case, KILL);
+    assert_round_trip(&fault_spec_case, POD);
     assert_round_trip(&fault_spec_case, PARTITION);
     assert_round_trip(&fault_spec_case, APP);
+    assert_round_trip(&fault_spec_case, APP_OTHER("'unready':true"));
+    assert_round_trip(&fault_spec_case, APP_DEPENDENCY);
+    assert_round_trip(&fault_spec_case, APP_OTHER("'cpu':0.5"));
+    assert_round_trip(&fault_spec_case, APP_OTHER("'memory':1048576"));
     assert_round_trip(&fault_spec_case, PAUSE);
     assert_round_trip(&fault_spec_case, CPU);
     assert_round_trip(&fault_spec_case, MEMORY);
     assert_round_trip(&fault_spec_case, NETWORK);
+    assert_round_trip(&fault_spec_case, STATES);
     assert_round_trip(&fault_spec_case, DISK);
     assert_round_trip(&fault_spec_case, LIMITS);
     assert_round_trip(&fault_spec_case, TCP);
@@ -96,10 +121,13 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, DNS);
     assert_round_trip(&fault_spec_case, POSTGRES);
     assert_round_trip(&fault_spec_case, REDIS);
+    assert_round_trip(&fault_spec_case, HEAD("redis") "'redis':{'action':'evict','pause':'all','"
+                                                      "bytes':4194304,'everyNs':0,'timeNs':0}}");
     assert_round_trip(&fault_spec_case, IO);
     assert_round_trip(&fault_spec_case, THROTTLE);
     assert_round_trip(&fault_spec_case, RABBITMQ);
     assert_round_trip(&fault_spec_case, FOLLOWS);
+    assert_round_trip(&fault_spec_case, PLACED);
     assert_round_trip(&fault_record_case, RECORD);
     assert_round_trip(&fault_record_case, FOLLOWED);
 }
@@ -151,13 +179,32 @@ static void test_bad_values(void **state)
         {KILL, {"kill/grace", "1"}},
         {KILL, {"kill/graceNs", "-1"}},
         {KILL, {"kill/everyNs", "'2s'"}},
+        {KILL, {"kill/by", "'drain'"}},
+        {KILL, {"kill/by", "'evict'"}},
+        {KILL, {"kill/force", "true"}},
+        {POD, {"kill/signal", "9"}},
+        {POD, {"kill/by", "'evict'"}},
+        {POD, {"kill/by", "'signal'"}},
+        {POD, {"kill/force", "1"}},
         {KILL, {"surprise", "1"}},
         {PARTITION, {"partition/peers", "[]"}},
         {PARTITION, {"partition/action", "'tarpit'"}},
         {PARTITION, {"partition/direction", "'up'"}},
+        {PARTITION, {"partition/ports", "['0']"}},
+        {PARTITION, {"partition/ports", "['http']"}},
+        {PARTITION, {"partition/protocol", "'icmp'"}},
         {APP, {"app/errorRate", "2"}},
         {APP, {"app/errorStatus", "404"}},
         {APP, {"app/latencyNs", "-1"}},
+        {APP, {"app/unready", "true"}},
+        {APP, {"app/cpu", "0.5"}},
+        {APP, {"app/memory", "1048576"}},
+        {APP_DEPENDENCY, {"app/path", "null"}},
+        {APP_DEPENDENCY, {"app/path", "'a'"}},
+        {APP_DEPENDENCY, {"app/dependency", "null"}},
+        {APP_DEPENDENCY, {"app/unready", "true"}},
+        {APP_DEPENDENCY, {"app/memory", "1073741825"}},
+        {APP_DEPENDENCY, {"app/cpu", "1.5"}},
         {PAUSE, {"pause/signal", "19"}},
         {CPU, {"cpu/workers", "0"}},
         {CPU, {"cpu/workers", "65"}},
@@ -170,6 +217,11 @@ static void test_bad_values(void **state)
         {NETWORK, {"network/delayNs", "-1"}},
         {NETWORK, {"network/correlation", "1.5"}},
         {NETWORK, {"network/burstEnter", "2"}},
+        {NETWORK, {"network/stateAlone", "-0.1"}},
+        {NETWORK, {"network/stateEnter", "2"}},
+        {NETWORK, {"network/stateLeave", "1.1"}},
+        {NETWORK, {"network/statePass", "'0.1'"}},
+        {NETWORK, {"network/stateRelapse", "null"}},
         {NETWORK, {"network/surprise", "1"}},
         {DISK, {"diskFill/path", "''"}},
         {DISK, {"diskFill/left", "-0.1"}},
@@ -195,6 +247,7 @@ static void test_bad_values(void **state)
         {REDIS, {"redis/action", "'flushall'"}},
         {REDIS, {"redis/bytes", "-1"}},
         {REDIS, {"redis/everyNs", "-1"}},
+        {REDIS, {"redis/timeNs", "500000001"}},
         {IO, {"io/path", "''"}},
         {IO, {"io/workers", "0"}},
         {IO, {"io/workers", "65"}},
@@ -300,11 +353,55 @@ static void test_network_of_impairments_that_disagree(void **state)
          "lossBursts: loses most packets between"},
         {{.impairment = {.burst = {.enter = 0.2, .leave = 0.1, .loss = 1.0}}},
          "lossBursts: bursts would be the rule"},
+        {{.impairment = {.delay = MS(10), .jitter = MS(10), .distribution = FAULT_PARETO}}, NULL},
+        {{.impairment = {.delay = MS(10), .jitter = MS(11), .distribution = FAULT_PARETO}},
+         "jitter: larger than the delay"},
+        {{.impairment = {.delay = MS(10), .jitter = MS(6), .distribution = FAULT_PARETO_NORMAL}},
+         "jitter: at most half of the delay when paretonormal"},
+        {{.impairment = {.delay = MS(10), .jitter = MS(5), .distribution = FAULT_PARETO_NORMAL}},
+         NULL},
+        {{.impairment = {.delay = MS(10), .distribution = FAULT_PARETO}},
+         "distribution: needs a jitter"},
+        {{.impairment = {.states = {.enter = 0.1, .leave = 0.1}}}, NULL},
+        {{.impairment = {.states = {0.3, 0.1, 0.7, 0.3, 0.5}}}, NULL},
+        {{.impairment = {.loss = 0.1, .states = {.enter = 0.1, .leave = 0.1}}},
+         "loss: either loss or lossStates"},
+        {{.impairment = {.burst = {.enter = 0.1, .leave = 0.1, .loss = 1.0},
+                         .states = {.enter = 0.1, .leave = 0.1}}},
+         "lossBursts: either lossBursts or lossStates"},
+        {{.impairment = {.states = {.alone = 0.1}}}, "lossStates: enter must be"},
+        {{.impairment = {.states = {.relapse = 0.1}}}, "lossStates: enter must be"},
+        {{.impairment = {.states = {.enter = 0.1}}}, "lossStates: leave must be"},
+        {{.impairment = {.states = {.enter = 0.1, .leave = 0.5, .pass = 0.1}}},
+         "lossStates: pass needs relapse"},
+        {{.impairment = {.states = {.enter = 0.1, .leave = 0.5, .relapse = 0.1}}},
+         "lossStates: relapse needs pass"},
+        {{.impairment = {.states = {.alone = 0.4, .enter = 0.7, .leave = 0.9}}},
+         "lossStates: enter and alone exceed"},
+        {{.impairment = {.states = {0.0, 0.1, 0.7, 0.4, 1.0}}},
+         "lossStates: leave and pass exceed"},
+        {{.impairment = {.states = {.alone = 0.51, .enter = 0.1, .leave = 0.5}}},
+         "lossStates: alone: at most 50%"},
+        {{.impairment = {.states = {.enter = 0.2, .leave = 0.1}}},
+         "lossStates: bursts would be the rule"},
+        {{.impairment = {.states = {0.0, 0.2, 0.5, 0.4, 0.2}}},
+         "lossStates: bursts would be the rule"},
+        {{.impairment = {.rate = 1e6, .states = {.enter = 0.1, .leave = 0.1}}},
+         "rate: what is lost"},
         {{.impairment = {.corrupt = 0.51}}, "corrupt: at most 50%"},
         {{.impairment = {.duplicate = 0.51}}, "duplicate: at most 50%"},
         {{.impairment = {.duplicate = 0.1}, .protocol = FAULT_PROTOCOL_TCP},
          "duplicate: is measured by"},
         {{.impairment = {.duplicate = 0.1}, .protocol = FAULT_PROTOCOL_ICMP}, NULL},
+        {{.impairment = {.duplicate = 0.1}, .ports = good, .port_count = 1},
+         "duplicate: is measured by"},
+        {{.impairment = {.duplicate = 0.1},
+          .ports = good,
+          .port_count = 1,
+          .protocol = FAULT_PROTOCOL_UDP},
+         NULL},
+        {{.impairment = {.rate = 1e6}, .protocol = FAULT_PROTOCOL_UDP}, NULL},
+        {{.impairment = {.rate = 1e6}, .protocol = FAULT_PROTOCOL_TCP}, "rate: is measured by"},
         {{.impairment = {.rate = 63e3}}, "rate: 64kbit to 200mbit"},
         {{.impairment = {.rate = 64e3}}, NULL},
         {{.impairment = {.rate = 201e6}}, "rate: 64kbit to 200mbit"},
@@ -373,10 +470,6 @@ static void test_evidence(void **state)
 static void test_words(void **state)
 {
     (void)state;
-    enum fault_kind kind = FAULT_KILL;
-    assert_true(fault_kind_parse("app", &kind) && kind == FAULT_APP);
-    assert_false(fault_kind_parse("App", &kind));
-    assert_false(fault_kind_parse(NULL, &kind));
     assert_string_equal(fault_state_name(FAULT_STUCK), "stuck");
     assert_string_equal(fault_end_name(FAULT_END_LEASE), "lease");
     assert_true(fault_state_final(FAULT_GONE) && fault_state_final(FAULT_STUCK));

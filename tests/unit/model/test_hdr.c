@@ -275,6 +275,16 @@ static void test_quantile_rounding(void **state)
     assert_int_equal(hdr_value_at_quantile(&hdr, 2), 1000);
     assert_int_equal(hdr_value_at_quantile(&hdr, (double)NAN), 1);
     hdr_fini(&hdr);
+    /* Of values that share a bucket the lowest may be its lower end, and no more is known; every
+     * other quantile is its upper end. */
+    hdr = make(1, 1000000, 3);
+    hdr_record(&hdr, 500000);
+    static const double lowest[] = {0, -1, (double)NAN};
+    for (size_t i = 0; i < sizeof lowest / sizeof *lowest; i++)
+        assert_int_equal(hdr_value_at_quantile(&hdr, lowest[i]), 499968);
+    assert_int_equal(hdr_value_at_quantile(&hdr, 1e-9), 500223);
+    assert_int_equal(hdr_value_at_quantile(&hdr, 1), 500223);
+    hdr_fini(&hdr);
 }
 
 static int by_value(const void *a, const void *b)
@@ -364,6 +374,29 @@ static void test_merging_parts_equals_the_whole(void **state)
             hdr_fini(&parts[i]);
         hdr_fini(&sum);
         hdr_fini(&whole);
+    }
+}
+
+/* Zeros alone, values alone, both, and values of which only the bucket of zero is used. */
+static void test_reset_and_add_reach_every_count(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t lowest, a, b;
+    } cases[] = {{1, 0, 0}, {1, 900, 70000}, {1, 0, 70000}, {1, 3, 1000000}, {1000, 5, 7}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct hdr fresh = make(cases[i].lowest, 1000000, 3);
+        struct hdr hdr = make(cases[i].lowest, 1000000, 3);
+        struct hdr sum = make(cases[i].lowest, 1000000, 3);
+        hdr_record(&hdr, cases[i].a);
+        hdr_record(&hdr, cases[i].b);
+        assert_true(hdr_add(&sum, &hdr, NULL));
+        assert_true(hdr_equal(&sum, &hdr));
+        hdr_reset(&hdr);
+        assert_true(hdr_equal(&hdr, &fresh));
+        hdr_fini(&sum);
+        hdr_fini(&hdr);
+        hdr_fini(&fresh);
     }
 }
 
@@ -471,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_quantile_against_sorted),
         cmocka_unit_test(test_iterates_every_count),
         cmocka_unit_test(test_merging_parts_equals_the_whole),
+        cmocka_unit_test(test_reset_and_add_reach_every_count),
         cmocka_unit_test(test_add_other_shapes),
         cmocka_unit_test(test_add_refuses_overflow),
         cmocka_unit_test(test_equal_sees_differences),

@@ -15,7 +15,7 @@
     "'headers':['Content-Type: application/json'],'weight':3}],'firstPhase':'steady',"             \
     "'tls':{'serverName':'example.org','caFile':'/ca.pem','certFile':'/c.pem','keyFile':'/k.pem'," \
     "'insecure':false},'sources':['127.0.0.2','127.0.0.3'],"                                       \
-    "'engine':'curl','http2':true,'streams':8,'proxy':'http://p:3128'}"
+    "'engine':'curl','http2':true,'streams':8,'spin':true,'proxy':'http://p:3128'}"
 #define STAGED                                                                                     \
     "{'arrivals':'constant','rate':0.0,'stages':[{'lengthNs':4000000000,'from':0.0,'to':500.5,"    \
     "'burst':0,'everyNs':0},{'lengthNs':6000000000,'from':0.0,'to':0.0,'burst':50,'everyNs':"      \
@@ -40,7 +40,8 @@
     "'host':'h','targets':[{'address':'10.0.0.3','port':5432}],"                                   \
     "'routes':[{'name':'a','method':'GET','path':'/','body':'SELECT $1','bodyFile':null,"          \
     "'headers':[],'weight':1,'params':['{{seq}}']}],'firstPhase':'steady','tls':null,"             \
-    "'protocol':'postgres','pipeline':8,'user':'u','database':'d'}"
+    "'protocol':'postgres','pipeline':8,'user':'u','database':'d',"                                \
+    "'passwordEnv':'E'}"
 #define AMQP                                                                                       \
     "{'arrivals':'poisson','rate':3.0,'durationNs':10,'connections':64,'threads':2,'seed':1,"      \
     "'timeoutNs':2000000000,'intervalNs':1000000000,'maxLateNs':10000000,"                         \
@@ -79,50 +80,34 @@
     "'scheduledNs':5,'total':" COUNTS ",'parts':[{'phase':'steady','route':'a','counts':" COUNTS   \
     "}],'intervals':[" INTERVAL "],'clientLimited':true,'clientLimitedWhy':'late','cpuNs':6,"      \
     "'clientLimitedBy':'loop','lateness':[{'cause':'loop_busy','count':1,'p50Ns':2,'p99Ns':3,"     \
-    "'maxNs':4},{'cause':'timer_late','count':1,'p50Ns':2,'p99Ns':3,'maxNs':4}],"                  \
+    "'maxNs':4,'histogram':'HISTF'},{'cause':'timer_late','count':1,'p50Ns':2,'p99Ns':3,'maxNs':"  \
+    "4}],"                                                                                         \
     "'threads':[{'spanNs':3,'cpuNs':2,'waitedNs':1}],"                                             \
     "'tls':{'verified':'nothing','protocol':'TLSv1.3','handshakes':5,'resumed':4},'notes':['n'],"  \
     "'once':[{'flow':'f','part':'setup','step':'s','ok':false,'tookNs':3,'why':'w'}]}"
 
 static const char *const spec_nullable[] = {
-    "body",        "bodyFile",   "stages",     "replay",   "replayUnit", "sources",
-    "tls",         "caFile",     "certFile",   "keyFile",  "engine",     "http2",
-    "streams",     "proxy",      "unixSocket", "protocol", "until",      "answerBytes",
-    "headers",     "expectedNs", "thinkNs",    "extract",  "expect",     "setup",
-    "teardown",    "flows",      "feeders",    "contains", "pipeline",   "user",
-    "database",    "params",     "key",        "exchange", "persistent", "queue",
-    "passwordFile"};
+    "body",         "bodyFile",    "stages",     "replay",   "replayUnit", "sources",
+    "tls",          "caFile",      "certFile",   "keyFile",  "engine",     "http2",
+    "streams",      "proxy",       "unixSocket", "protocol", "until",      "answerBytes",
+    "headers",      "expectedNs",  "thinkNs",    "extract",  "expect",     "setup",
+    "teardown",     "flows",       "feeders",    "contains", "pipeline",   "user",
+    "database",     "params",      "key",        "exchange", "persistent", "queue",
+    "passwordFile", "passwordEnv", "spin"};
 CASE(load_spec, struct load_spec, spec_nullable);
 static const char *const interval_nullable[] = {
     "causes",    "parts",          "dns",          "proxy",   "not_http2", "error_reply",
     "assertion", "extraction",     "too_large",    "input",   "session",   "behind",
     "goaway",    "refused_stream", "stream_reset", "unusable"};
 CASE(load_interval, struct load_interval, interval_nullable);
-static const char *const result_nullable[] = {"clientLimitedWhy",
-                                              "clientLimitedBy",
-                                              "parts",
-                                              "lateness",
-                                              "threads",
-                                              "causes",
-                                              "tls",
-                                              "protocol",
-                                              "notes",
-                                              "dns",
-                                              "proxy",
-                                              "not_http2",
-                                              "error_reply",
-                                              "assertion",
-                                              "extraction",
-                                              "too_large",
-                                              "input",
-                                              "goaway",
-                                              "refused_stream",
-                                              "stream_reset",
-                                              "unusable",
-                                              "once",
-                                              "why",
-                                              "session",
-                                              "behind"};
+static const char *const result_nullable[] = {
+    "clientLimitedWhy", "clientLimitedBy", "parts",     "lateness",
+    "histogram",        "threads",         "causes",    "tls",
+    "protocol",         "notes",           "dns",       "proxy",
+    "not_http2",        "error_reply",     "assertion", "extraction",
+    "too_large",        "input",           "goaway",    "refused_stream",
+    "stream_reset",     "unusable",        "once",      "why",
+    "session",          "behind"};
 CASE(load_result, struct load_result, result_nullable);
 
 static void test_round_trip(void **state)

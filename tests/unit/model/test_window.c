@@ -102,6 +102,34 @@ static void test_a_window_sees_what_the_whole_does_not_k6_2379(void **state)
     load_window_free(window);
 }
 
+/* The worst window is the lowest of what is to be high; a failure that was never sent is one; and
+ * where nobody answers, every answer was slower than allowed, without being evidence. */
+static void test_worst_missed_and_silent(void **state)
+{
+    (void)state;
+    struct load_window *window = window_of("rate > 30/s", NULL, NULL, 1);
+    static const uint64_t rates[] = {50, 20, 90, 25, 60};
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        (void)tell_one(window, (int64_t)i, rates[i], 1, 0);
+    assert_int_equal(load_window_total(window)->failed, 2);
+    assert_true(load_window_total(window)->worst == 20);
+    assert_true(load_window_total(window)->first_failed.value == 20);
+    load_window_free(window);
+
+    struct expectation errors = expect_of("errors < 1%");
+    struct expectation rate = expect_of("achieved_rate >= 99%");
+    struct expectation p99 = expect_of("p99 < 1s");
+    struct load_counts counts = {.intended = 100, .sent = 60, .ok = 50, .missed = 40};
+    counts.failed[LOAD_FAIL_TIMEOUT] = 10;
+    assert_true(load_measure(&errors, &counts, NULL, 1).value == 0.5);
+    assert_true(load_measure(&rate, &counts, NULL, 1).value == 0.6);
+    assert_true(isnan(load_measure(&p99, &counts, NULL, 1).value));
+    counts.ok = 0;
+    struct load_measure silent = load_measure(&p99, &counts, NULL, 1);
+    assert_true(isinf(silent.value) && silent.events < silent.need);
+    assert_false(expectation_holds(&p99, silent.value));
+}
+
 /* Percentiles of a window are those of all its samples, not of its intervals' percentiles. */
 static void test_percentiles_are_exact(void **state)
 {
@@ -254,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_window_sees_what_the_whole_does_not_k6_2379),
+        cmocka_unit_test(test_worst_missed_and_silent),
         cmocka_unit_test(test_percentiles_are_exact),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_too_few_events),

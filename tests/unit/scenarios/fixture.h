@@ -172,6 +172,14 @@ static inline char *refused(const char *text, const struct topo *topo,
     return list;
 }
 
+static inline void assert_refused(const char *text, const struct topo *topo,
+                                  const struct scn_plan_options *options, const char *why)
+{
+    char *list = refused(text, topo, options);
+    assert_contains(list, why);
+    free(list);
+}
+
 static const struct scn_plan_options plain = {.run = "r1"};
 
 /* "steady@0 lose@2! after-lose@4": where each phase begins, with a mark on those of a fault. */

@@ -127,9 +127,8 @@ static void test_every_scheme_is_an_origin(void **state)
 {
     (void)state;
     for (size_t i = 0; i < load_scheme_count; i++) {
-        const char *key = scn_request_key(load_schemes[i].protocol);
-        if (key == NULL)
-            continue;
+        const char *key = scn_request_key(
+            (enum scn_request)__builtin_ctz(scn_requests_of(load_schemes[i].protocol)));
         char *url = base_str_printf("%s[::1]:7", load_schemes[i].prefix);
         char *text = base_str_printf(HEAD "  target: {kind: external, urls: ['%s']}\n"
                                           "  duration: 20s\n"
@@ -141,6 +140,112 @@ static void test_every_scheme_is_an_origin(void **state)
         free(text);
         free(url);
     }
+}
+
+#define STORE(url, more, load)                                                                     \
+    HEAD "  target: {kind: external, urls: ['" url "']" more "}\n"                                 \
+         "  duration: 20s\n"                                                                       \
+         "  load: {rate: 100/s, " load "}\n"
+
+/* Of a scenario in the folder f. */
+static struct plan planned_store(const char *text)
+{
+    struct scn_scenario scenario = {.file = NULL};
+    struct scn_problems problems = {.items = NULL};
+    struct topo topo = {.name = NULL};
+    struct plan plan = {.run = NULL};
+    if (!scn_parse("f/s.yaml", text, strlen(text), &scenario, &problems) ||
+        !scn_external_topology(&scenario, NULL, NULL, &topo, &problems) ||
+        !scn_plan(&scenario, &topo, &plain, &plan, &problems))
+        fail_msg("%s", scn_problems_text(&problems));
+    topo_fini(&topo);
+    scn_scenario_fini(&scenario);
+    return plan;
+}
+
+static void test_postgres(void **state)
+{
+    (void)state;
+    struct plan plan = planned_store(
+        STORE("postgres://localhost", "",
+              "pipeline: 8, login: {user: app, database: shop, passwordFile: app.password},\n"
+              "    routes: [{name: a, sql: 'SELECT $1, $2', params: ['{{seq}}', x, x]}]"));
+    assert_int_equal(plan.load.protocol, LOAD_SPEECH_POSTGRES);
+    assert_string_equal(plan.load.host, "localhost"); /* libpq's, which has no port in it */
+    assert_int_equal(plan.load.targets[0].port, 5432);
+    assert_null(plan.load.tls.server_name);
+    assert_string_equal(plan.load.user, "app");
+    assert_string_equal(plan.load.database, "shop");
+    assert_string_equal(plan.load.password_file, "f/app.password");
+    assert_null(plan.load.password_env);
+    assert_int_equal(plan.load.pipeline, 8);
+    assert_string_equal(plan.load.routes[0].body, "SELECT $1, $2");
+    assert_int_equal(plan.load.routes[0].param_count, 3);
+    assert_string_equal(plan.load.routes[0].params[0], "{{seq}}");
+    assert_string_equal(plan.load.routes[0].params[2], "x");
+    plan_fini(&plan);
+    plan = planned_store(STORE("postgresql://localhost:7", ", tls: {caFile: /ca}",
+                               "login: {passwordEnv: PW}, routes: [{name: a, sql: SELECT 1}]"));
+    assert_string_equal(plan.load.host, "localhost");
+    assert_string_equal(plan.load.tls.server_name, "localhost");
+    assert_string_equal(plan.load.tls.ca_file, "/ca");
+    assert_string_equal(plan.load.password_env, "PW");
+    assert_null(plan.load.user);
+    assert_int_equal(plan.load.pipeline, 0);
+    plan_fini(&plan);
+}
+
+static void test_rabbitmq(void **state)
+{
+    (void)state;
+    struct plan plan = planned_store(
+        STORE("amqps://127.0.0.1", ", tls: {verify: none}",
+              "login: {user: app, virtualHost: /shop, passwordFile: /p},\n"
+              "    routes: [{name: a, publish: '', exchange: all, persistent: true, body: b},\n"
+              "             {name: b, get: orders, weight: 2},\n"
+              "             {name: c, consume: {}, body: x},\n"
+              "             {name: d, consume: {key: k}, exchange: e}]"));
+    assert_int_equal(plan.load.protocol, LOAD_SPEECH_AMQP);
+    assert_int_equal(plan.load.targets[0].port, 5671);
+    assert_string_equal(plan.load.tls.server_name, "127.0.0.1");
+    assert_true(plan.load.tls.insecure);
+    assert_string_equal(plan.load.database, "/shop");
+    assert_string_equal(plan.load.password_file, "/p");
+    const struct load_route *routes = plan.load.routes;
+    assert_string_equal(routes[0].key, ""); /* which is a key */
+    assert_string_equal(routes[0].exchange, "all");
+    assert_string_equal(routes[0].body, "b");
+    assert_true(routes[0].persistent);
+    assert_null(routes[0].queue);
+    assert_string_equal(routes[1].queue, "orders");
+    assert_null(routes[1].key);
+    assert_false(routes[1].persistent);
+    assert_int_equal(routes[1].weight, 2);
+    assert_false(routes[0].consume || routes[1].consume);
+    assert_true(routes[2].consume && routes[3].consume);
+    assert_null(routes[2].key);
+    assert_string_equal(routes[2].body, "x");
+    assert_string_equal(routes[3].key, "k");
+    assert_string_equal(routes[3].exchange, "e");
+    plan_fini(&plan);
+}
+
+/* A platform's secrets lie with its state, and its services are spoken to as its routes say. */
+static void test_a_store_of_the_platform(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    struct plan plan =
+        planned(HEAD "  duration: 20s\n"
+                     "  load: {service: postgres, rate: 1/s, routes: [{name: a, sql: SELECT 1}],\n"
+                     "         login: {user: users, passwordFile: secrets/p}}\n",
+                &topo, &plain);
+    assert_int_equal(plan.load.protocol, LOAD_SPEECH_POSTGRES);
+    assert_string_equal(plan.load.host, "postgres");
+    assert_string_equal(plan.load.targets[0].address, "10.0.2.1");
+    assert_string_equal(plan.load.password_file, "/s/secrets/p");
+    plan_fini(&plan);
+    topo_fini(&topo);
 }
 
 static void test_external_over_tls(void **state)
@@ -226,18 +331,23 @@ static void test_external_refused(void **state)
         scn_scenario_fini(&scenario);
     }
     struct topo sandbox = platform(TOPO_NETNS);
-    char *list = refused(EXTERNAL("http://10.0.0.1"), &sandbox, &plain);
-    assert_contains(list, "asks for a target that is external, but \"default\" is a sandbox");
-    free(list);
+    assert_refused(EXTERNAL("http://10.0.0.1"), &sandbox, &plain,
+                   "asks for a target that is external, but \"default\" is a sandbox");
     topo_fini(&sandbox);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_external),          cmocka_unit_test(test_other_protocols),
-        cmocka_unit_test(test_plain_tcp),         cmocka_unit_test(test_every_scheme_is_an_origin),
-        cmocka_unit_test(test_external_over_tls), cmocka_unit_test(test_external_refused),
+        cmocka_unit_test(test_external),
+        cmocka_unit_test(test_other_protocols),
+        cmocka_unit_test(test_plain_tcp),
+        cmocka_unit_test(test_every_scheme_is_an_origin),
+        cmocka_unit_test(test_postgres),
+        cmocka_unit_test(test_rabbitmq),
+        cmocka_unit_test(test_a_store_of_the_platform),
+        cmocka_unit_test(test_external_over_tls),
+        cmocka_unit_test(test_external_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

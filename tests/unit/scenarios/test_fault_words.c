@@ -100,6 +100,18 @@ static void test_faults_of_a_proxy(void **state)
     plan_fini(&plan);
 }
 
+static void test_whom_it_is_for(void **state)
+{
+    (void)state;
+    const struct scn_fault_words words = {
+        .kind = "kill", .service = "users", .duration = "5s", .where = "{zone: far}"};
+    struct plan plan;
+    char *text = NULL;
+    assert_false(fault_planned(&words, &plan, &text));
+    assert_contains(text, "where: none of the 4 instances of \"users\" is like this");
+    free(text);
+}
+
 /* Nothing that a word holds becomes a key, a line or another document. */
 static void test_words_stay_words(void **state)
 {
@@ -128,7 +140,7 @@ static void test_words_stay_words(void **state)
                                          " ",
                                          "5s\t\x7f"};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        for (int where = 0; where < 6; where++) {
+        for (int where = 0; where < 7; where++) {
             static const char *const good[] = {"errorRate=20%"};
             char *detail = base_str_printf("errorRate=%s", values[i]);
             const char *const bad[] = {detail};
@@ -139,6 +151,7 @@ static void test_words_stay_words(void **state)
                 .lease = where == 3 ? values[i] : "2s",
                 .select = where == 4 ? values[i] : "one",
                 .details = where == 5 ? bad : good,
+                .where = where == 6 ? values[i] : NULL,
                 .detail_count = 1,
             };
             struct plan plan;
@@ -163,6 +176,24 @@ static void test_a_kind_that_is_refused_says_why(void **state)
     assert_contains(text, "there is no clock skew");
     assert_contains(text, "libfaketime");
     free(text);
+    static const struct {
+        const char *kind;
+        const char *detail;
+        const char *says;
+    } more[] = {
+        {"node", "drain=true", "there is no cordon, drain or reboot of a node"},
+    };
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        const struct scn_fault_words one = {.kind = more[i].kind,
+                                            .service = "users",
+                                            .duration = "5s",
+                                            .details = &more[i].detail,
+                                            .detail_count = 1};
+        assert_false(fault_planned(&one, &plan, &text));
+        assert_contains(text, more[i].says);
+        assert_contains(text, "kubectl");
+        free(text);
+    }
 }
 
 static void test_every_kind_says_what_it_is(void **state)
@@ -179,6 +210,7 @@ int main(void)
         cmocka_unit_test(test_words_become_one_fault),
         cmocka_unit_test(test_a_kind_without_keys_and_a_number_to_select),
         cmocka_unit_test(test_faults_of_a_proxy),
+        cmocka_unit_test(test_whom_it_is_for),
         cmocka_unit_test(test_words_stay_words),
         cmocka_unit_test(test_a_kind_that_is_refused_says_why),
         cmocka_unit_test(test_every_kind_says_what_it_is),

@@ -89,6 +89,51 @@ static void test_who_is_found_is_taken_for_every_kind(void **state)
     topo_fini(&topo);
 }
 
+static void set_pods(struct topo *topo)
+{
+    for (size_t s = 0; s < topo->service_count; s++)
+        for (size_t i = 0; i < topo->services[s].instance_count; i++) {
+            struct topo_instance *instance = &topo->services[s].instances[i];
+            instance->pod_namespace = base_str_dup("shop");
+            instance->pod_name = base_str_printf("%s-7d9f", instance->name);
+            instance->pod_uid = base_str_printf("uid-%s", instance->name);
+        }
+}
+
+/* A kill of pods needs no process, and the API server; one of processes needs no pod. */
+static void test_a_kill_of_pods(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}", "kill: {by: delete, force: true}");
+    assert_refused(text, &topo, &plain, "spec.faults[0].kill: needs to know the pod");
+    set_pods(&topo);
+    assert_refused(text, &topo, &plain,
+                   "spec.faults[0].kill: by: delete needs Kubernetes' API server");
+    topo.kubernetes_url = base_str_dup("https://10.0.0.1:6443");
+    for (size_t s = 0; s < topo.service_count; s++)
+        for (size_t i = 0; i < topo.services[s].instance_count; i++) {
+            free(topo.services[s].instances[i].status_file);
+            topo.services[s].instances[i].status_file = base_str_dup("");
+        }
+    struct plan plan = planned(text, &topo, &plain);
+    assert_int_equal(plan.faults[0].spec.kill.by, FAULT_KILL_DELETE);
+    assert_int_equal(plan.faults[0].spec.kill.signal, 0);
+    assert_true(plan.faults[0].spec.kill.force);
+    assert_true(fault_is_of_pod(&plan.faults[0].spec));
+    plan_fini(&plan);
+    free(text);
+    text = replaced(SAMPLE, "kill: {}", "kill: {by: evict, grace: 1s}");
+    plan = planned(text, &topo, &plain);
+    assert_int_equal(plan.faults[0].spec.kill.by, FAULT_KILL_EVICT);
+    assert_int_equal(plan.faults[0].spec.kill.signal, 0);
+    assert_int_equal(plan.faults[0].spec.kill.grace.ns, BASE_NS_PER_S);
+    plan_fini(&plan);
+    free(text);
+    assert_refused(SAMPLE, &topo, &plain, "spec.faults[0].kill: needs to know the process");
+    topo_fini(&topo);
+}
+
 static void test_pause_needs_a_process(void **state)
 {
     (void)state;
@@ -105,9 +150,8 @@ static void test_pause_needs_a_process(void **state)
             instance->status_file = instance->cgroup = NULL;
         }
     }
-    char *list = refused(text, &topo, &plain);
-    assert_contains(list, "spec.faults[0].pause: needs to know the control group or the process");
-    free(list);
+    assert_refused(text, &topo, &plain,
+                   "spec.faults[0].pause: needs to know the control group or the process");
     free(text);
     topo_fini(&topo);
 }
@@ -210,13 +254,30 @@ static void test_network(void **state)
     plan_fini(&plan);
     topo_fini(&topo);
     topo = platform(TOPO_LOOPBACK);
-    char *list = refused(text, &topo, &plain);
-    assert_contains(list, "spec.faults[0].network: needs a network namespace");
-    free(list);
+    assert_refused(text, &topo, &plain, "spec.faults[0].network: needs a network namespace");
     struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
     plan = planned(text, &topo, &without);
     assert_string_equal(plan.skipped[0].name, "lose");
     assert_contains(plan.skipped[0].why, "network needs kernel privileges");
+    plan_fini(&plan);
+    free(text);
+    topo_fini(&topo);
+}
+
+static void test_network_of_four_states(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}",
+                          "network: {peers: [postgres], lossStates: {alone: 1%, enter: 2%, "
+                          "leave: 20%, pass: 30%, relapse: 50%}}");
+    struct plan plan = planned(text, &topo, &plain);
+    const struct fault_impairment *im = &plan.faults[0].spec.network.impairment;
+    assert_true(im->states.alone > 0.0099 && im->states.alone < 0.0101);
+    assert_true(im->states.enter > 0.0199 && im->states.enter < 0.0201);
+    assert_true(im->states.leave > 0.199 && im->states.leave < 0.201);
+    assert_true(im->states.pass > 0.299 && im->states.pass < 0.301);
+    assert_true(im->states.relapse > 0.499 && im->states.relapse < 0.501);
     plan_fini(&plan);
     free(text);
     topo_fini(&topo);
@@ -247,16 +308,12 @@ static void test_proxy_faults_are_planned(void **state)
     plan_fini(&plan);
     free(text);
     text = replaced(SAMPLE, "kill: {}", "tcp: {slicer: {size: 5, delay: 10ms}, peers: [redis]}");
-    char *list = refused(text, &topo, &plain);
-    assert_contains(list, "spec.faults[0].tcp.peers[0]: no service \"redis\"");
-    free(list);
+    assert_refused(text, &topo, &plain, "spec.faults[0].tcp.peers[0]: no service \"redis\"");
     free(text);
     topo_fini(&topo);
     topo = platform(TOPO_LOOPBACK);
     text = replaced(SAMPLE, "kill: {}", "dns: {names: [a.b]}");
-    list = refused(text, &topo, &plain);
-    assert_contains(list, "spec.faults[0].dns: needs a network namespace");
-    free(list);
+    assert_refused(text, &topo, &plain, "spec.faults[0].dns: needs a network namespace");
     free(text);
     topo_fini(&topo);
 }
@@ -278,9 +335,8 @@ static void test_faults_of_postgres_are_planned(void **state)
     char *text = replaced(SAMPLE, "service: users, kill: {}",
                           "service: postgres, maxAffected: 100%, "
                           "postgres: {lock: {table: public.users, mode: writes}}");
-    char *list = refused(text, &topo, &without);
-    assert_contains(list, "spec.faults[0].postgres: \"postgres\" is of the kind \"http\"");
-    free(list);
+    assert_refused(text, &topo, &without,
+                   "spec.faults[0].postgres: \"postgres\" is of the kind \"http\"");
     store_of(&topo, "postgres");
     struct plan plan = planned(text, &topo, &without);
     const struct fault_spec *spec = &plan.faults[0].spec;
@@ -291,9 +347,7 @@ static void test_faults_of_postgres_are_planned(void **state)
     plan_fini(&plan);
     free(topo.services[2].credentials_file);
     topo.services[2].credentials_file = NULL;
-    list = refused(text, &topo, &without);
-    assert_contains(list, "has no credentialsFile in the topology");
-    free(list);
+    assert_refused(text, &topo, &without, "has no credentialsFile in the topology");
     free(text);
     topo_fini(&topo);
 }
@@ -306,14 +360,20 @@ static void test_faults_of_redis_are_planned(void **state)
     char *text = replaced(SAMPLE, "service: users, kill: {}",
                           "service: postgres, maxAffected: 100%, redis: {fill: {size: 64MiB}}");
     store_of(&topo, "postgres");
-    char *list = refused(text, &topo, &without);
-    assert_contains(list, "spec.faults[0].redis: \"postgres\" is of the kind \"postgres\", "
-                          "expected \"redis\"");
-    free(list);
+    assert_refused(text, &topo, &without,
+                   "spec.faults[0].redis: \"postgres\" is of the kind \"postgres\", "
+                   "expected \"redis\"");
     store_of(&topo, "redis");
     struct plan plan = planned(text, &topo, &without);
     assert_int_equal(plan.faults[0].spec.redis.action, FAULT_REDIS_FILL);
     assert_int_equal(plan.faults[0].spec.redis.bytes, 64 << 20);
+    plan_fini(&plan);
+    free(text);
+    text = replaced(SAMPLE, "service: users, kill: {}",
+                    "service: postgres, maxAffected: 100%, redis: {evict: {destroys: 8MiB}}");
+    plan = planned(text, &topo, &without);
+    assert_int_equal(plan.faults[0].spec.redis.action, FAULT_REDIS_EVICT);
+    assert_int_equal(plan.faults[0].spec.redis.bytes, 8 << 20);
     plan_fini(&plan);
     free(text);
     topo_fini(&topo);
@@ -327,9 +387,7 @@ static void test_faults_of_disks_are_planned(void **state)
     topo.state_dir = base_str_dup("/state");
     char *text = replaced(SAMPLE, "kill: {}",
                           "io: {folder: pg, workers: 3, mode: read, size: 2MiB, rate: 1MiB}");
-    char *list = refused(text, &topo, &plain);
-    assert_contains(list, "spec.faults[0].io: needs a control group of its own");
-    free(list);
+    assert_refused(text, &topo, &plain, "spec.faults[0].io: needs a control group of its own");
     for (size_t s = 0; s < topo.service_count; s++)
         for (size_t i = 0; i < topo.services[s].instance_count; i++)
             topo.services[s].instances[i].cgroup = base_str_dup("/group");
@@ -355,9 +413,8 @@ static void test_faults_of_disks_are_planned(void **state)
     plan_fini(&plan);
     free(topo.state_dir);
     topo.state_dir = NULL;
-    list = refused(text, &topo, &plain);
-    assert_contains(list, "spec.faults[0].ioThrottle: needs a platform with a state folder");
-    free(list);
+    assert_refused(text, &topo, &plain,
+                   "spec.faults[0].ioThrottle: needs a platform with a state folder");
     free(text);
     topo_fini(&topo);
 }
@@ -366,12 +423,11 @@ static void test_kernel_faults_need_root(void **state)
 {
     (void)state;
     struct topo topo = platform(TOPO_LOOPBACK);
-    char *list = refused(SAMPLE, &topo, &plain);
-    assert_contains(list, "s.yaml:16:63: spec.faults[1].partition: needs a network namespace, "
-                          "which \"users-1\" has none of (target \"default\" is loopback): bring "
-                          "the sandbox up as root, or leave this fault out with "
-                          "--without-kernel-faults");
-    free(list);
+    assert_refused(SAMPLE, &topo, &plain,
+                   "s.yaml:16:63: spec.faults[1].partition: needs a network namespace, "
+                   "which \"users-1\" has none of (target \"default\" is loopback): bring "
+                   "the sandbox up as root, or leave this fault out with "
+                   "--without-kernel-faults");
     struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
     struct plan plan = planned(SAMPLE, &topo, &without);
     assert_int_equal(plan.fault_count, 2);
@@ -389,20 +445,58 @@ static void test_kernel_faults_need_root(void **state)
     topo_fini(&topo);
 }
 
+/* What a partition is from: names of the platform, addresses, and blocks that may be hit. */
+static void test_blocks_of_addresses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from;
+        const char *message; /* NULL: planned */
+    } cases[] = {
+        {"[10.0.2.0/24]", NULL},
+        {"[postgres, 10.0.0.0/23, '192.0.2.7:80', gateway-1]", NULL},
+        {"['fd00::/64', postgres]", NULL},
+        {"[10.0.3.0/24, prometheus]", NULL},
+        {"[10.0.0.0/16]", "spec.faults[1].partition.from: 10.0.0.0/16 holds prometheus-1 "
+                          "(10.0.3.1), which observes the platform"},
+        {"[10.0.2.1/24]", "the block that holds it is 10.0.2.0/24"},
+        {"[10.0.2.0/33]", "is no block of addresses"},
+        {"[0.0.0.0/0]", "holds loopback addresses"},
+        {"[postgrse]", "partition.from[0]: no service \"postgrse\", did you mean \"postgres\"?"},
+    };
+    struct topo topo = platform(TOPO_NETNS);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *with = base_str_printf("partition: {from: %s}", cases[i].from);
+        char *text = replaced(SAMPLE, "partition: {from: [postgres]}", with);
+        if (cases[i].message == NULL) {
+            struct plan plan = planned(text, &topo, &plain);
+            plan_fini(&plan);
+        } else {
+            assert_refused(text, &topo, &plain, cases[i].message);
+        }
+        free(text);
+        free(with);
+    }
+    topo_fini(&topo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grace_asks_with_sigterm),
         cmocka_unit_test(test_what_is_followed_is_how_many_are_selected),
         cmocka_unit_test(test_who_is_found_is_taken_for_every_kind),
+        cmocka_unit_test(test_a_kill_of_pods),
         cmocka_unit_test(test_pause_needs_a_process),
         cmocka_unit_test(test_what_the_platform_refuses),
         cmocka_unit_test(test_network),
+        cmocka_unit_test(test_network_of_four_states),
         cmocka_unit_test(test_proxy_faults_are_planned),
         cmocka_unit_test(test_faults_of_postgres_are_planned),
         cmocka_unit_test(test_faults_of_redis_are_planned),
         cmocka_unit_test(test_faults_of_disks_are_planned),
         cmocka_unit_test(test_kernel_faults_need_root),
+        cmocka_unit_test(test_blocks_of_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

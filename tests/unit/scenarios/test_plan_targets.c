@@ -102,6 +102,128 @@ static void test_a_random_number_is_selected_by_the_seed(void **state)
     topo_fini(&topo);
 }
 
+static void set_text(char **at, const char *text)
+{
+    free(*at);
+    *at = base_str_dup(text);
+}
+
+static void add_label(struct topo_instance *instance, const char *label)
+{
+    instance->labels =
+        base_reallocarray(instance->labels, instance->label_count + 1, sizeof *instance->labels);
+    instance->labels[instance->label_count++] = base_str_dup(label);
+}
+
+/* users-1 and users-3 in zone a, the others in b; users-1 and users-2 in front. */
+static struct topo placed_platform(void)
+{
+    struct topo topo = platform(TOPO_NETNS);
+    for (size_t i = 0; i < 4; i++) {
+        struct topo_instance *instance = &topo.services[1].instances[i];
+        set_text(&instance->zone, i % 2 == 0 ? "a" : "b");
+        set_text(&instance->node, i == 3 ? "n2.test" : "n1.test");
+        set_text(&instance->namespace, "shop");
+        add_label(instance, i < 2 ? "tier=front" : "tier=back");
+        add_label(instance, "app.kubernetes.io/name=users");
+    }
+    return topo;
+}
+
+/* Every way to select chooses among those that match, and each of them for some seed. */
+static void test_a_selection_among_those_that_match(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *more;
+        const char *never; /* numbers of users that are never hit */
+        size_t least;
+        size_t most;
+    } cases[] = {
+        {"where: {zone: a}", "24", 1, 1},
+        {"where: {zone: b}, select: all", "13", 2, 2},
+        {"where: {node: n1.test}, select: {count: 2}", "4", 2, 2},
+        {"where: {node: n1.test}, select: {percent: 67%}", "4", 2, 2},
+        {"where: {labels: [tier=front]}, select: {percent: 50%}", "34", 1, 1},
+        {"where: {labels: [tier=front]}, select: {randomMaxPercent: 100%}", "34", 1, 2},
+        {"where: {namespace: shop, zone: b, labels: [app.kubernetes.io/name=users, tier=back]}",
+         "123", 1, 1},
+    };
+    struct topo topo = placed_platform();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *with = base_str_printf("kill: {}, %s", cases[i].more);
+        char *text = replaced(SAMPLE, "kill: {}", with);
+        size_t hits[5] = {0};
+        for (uint64_t seed = 1; seed <= 20; seed++) {
+            struct scn_plan_options options = {.run = "r", .seed_given = true, .seed = seed};
+            struct plan plan = planned(text, &topo, &options);
+            const struct fault_spec *spec = &plan.faults[0].spec;
+            assert_in_range(spec->target_count, cases[i].least, cases[i].most);
+            for (size_t k = 0; k < spec->target_count; k++)
+                hits[spec->targets[k][strlen("users-")] - '0']++;
+            plan_fini(&plan);
+        }
+        for (size_t k = 1; k <= 4; k++)
+            assert_int_equal(hits[k] == 0, strchr(cases[i].never, (int)('0' + k)) != NULL);
+        free(text);
+        free(with);
+    }
+    topo_fini(&topo);
+}
+
+static void test_what_is_wrong_with_where(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *more;
+        const char *message;
+    } cases[] = {
+        {"where: {zone: c}",
+         "spec.faults[0].where: none of the 4 instances of \"users\" is like this, as the topology "
+         "says"},
+        {"where: {zone: a, labels: [tier=front, tier=back]}",
+         "spec.faults[0].where: none of the 4"},
+        {"where: {zone: a}, select: {count: 3}",
+         "spec.faults[0].select: 3 instances are asked for, but \"users\" has 2 that match"},
+        {"where: {zone: a}, select: {percent: 40%}",
+         "spec.faults[0].select: 40% of the 2 matching instances of \"users\" is none"},
+        {"where: {namespace: shop}, select: all",
+         "maxAffected: 4 of 4 instances of \"users\" would be hit, more than the 50% allowed"},
+        {"where: {zone: a}, select: all, maxAffected: 49%",
+         "maxAffected: 2 of 4 instances of \"users\" would be hit, more than the 49% allowed"},
+    };
+    struct topo topo = placed_platform();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *with = base_str_printf("kill: {}, %s", cases[i].more);
+        char *text = replaced(SAMPLE, "kill: {}", with);
+        assert_refused(text, &topo, &plain, cases[i].message);
+        free(text);
+        free(with);
+    }
+    topo_fini(&topo);
+}
+
+/* The agent gets to know it: of those that come later, it hits only such. */
+static void test_where_travels_to_the_agent(void **state)
+{
+    (void)state;
+    struct topo topo = placed_platform();
+    char *text = replaced(SAMPLE, "kill: {}",
+                          "pause: {}, track: true, select: all, where: {zone: a, node: n1.test, "
+                          "namespace: shop, labels: [tier=front]}");
+    struct plan plan = planned(text, &topo, &plain);
+    const struct fault_spec *spec = &plan.faults[0].spec;
+    assert_string_equal(spec->where.zone, "a");
+    assert_string_equal(spec->where.node, "n1.test");
+    assert_string_equal(spec->where.namespace, "shop");
+    assert_int_equal(spec->where.label_count, 1);
+    assert_string_equal(spec->where.labels[0], "tier=front");
+    assert_null(plan.faults[1].spec.where.zone);
+    plan_fini(&plan);
+    free(text);
+    topo_fini(&topo);
+}
+
 static void test_observability_when_named_with_a_cap(void **state)
 {
     (void)state;
@@ -167,6 +289,9 @@ int main(void)
         cmocka_unit_test(test_a_fault_more_leaves_selections_alone),
         cmocka_unit_test(test_how_many_are_selected),
         cmocka_unit_test(test_a_random_number_is_selected_by_the_seed),
+        cmocka_unit_test(test_a_selection_among_those_that_match),
+        cmocka_unit_test(test_what_is_wrong_with_where),
+        cmocka_unit_test(test_where_travels_to_the_agent),
         cmocka_unit_test(test_observability_when_named_with_a_cap),
         cmocka_unit_test(test_one_instance_cannot_have_two_faults_at_once),
         cmocka_unit_test(test_faults_at_one_time_share_the_cap),

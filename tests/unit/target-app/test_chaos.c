@@ -118,14 +118,63 @@ static void test_describe(void **state)
     apply(&chaos, KIT_CHAOS_READINESS, "{\"ttlMs\":10}", start);
     struct mono_ns now = {after_ms(9).ns + 1};
     json_t *value = kit_chaos_describe(&chaos, now);
-    json_t *wanted = json_pack("{s:{s:f,s:i,s:i},s:n,s:{s:i}}", "errors", "rate", 0.25, "status",
-                               502, "ttlMs", 2991, "latency", "readiness", "ttlMs", 1);
+    json_t *wanted = json_pack("{s:{s:f,s:i,s:i},s:n,s:{s:i},s:n,s:n,s:n}", "errors", "rate", 0.25,
+                               "status", 502, "ttlMs", 2991, "latency", "readiness", "ttlMs", 1,
+                               "dependency", "cpu", "memory");
     assert_true(json_equal(value, wanted));
     json_decref(value);
     json_decref(wanted);
     kit_chaos_clear(&chaos, KIT_CHAOS_READINESS);
     assert_false(kit_chaos_active(&chaos, KIT_CHAOS_READINESS, now));
     assert_true(kit_chaos_active(&chaos, KIT_CHAOS_ERRORS, now));
+}
+
+static void test_a_dependency_is_lacked_by_name_until_its_time(void **state)
+{
+    (void)state;
+    struct kit_chaos chaos;
+    kit_chaos_init(&chaos, 1);
+    assert_false(kit_chaos_lacks(&chaos, "", start));
+    apply(&chaos, KIT_CHAOS_DEPENDENCY, "{\"name\":\"postgres\",\"ttlMs\":1000}", start);
+    assert_true(kit_chaos_lacks(&chaos, "postgres", after_ms(999)));
+    assert_false(kit_chaos_lacks(&chaos, "redis", after_ms(999)));
+    assert_false(kit_chaos_lacks(&chaos, "postgres", after_ms(1000)));
+    apply(&chaos, KIT_CHAOS_DEPENDENCY, "{\"name\":\"redis\",\"ttlMs\":1000}", start);
+    assert_false(kit_chaos_lacks(&chaos, "postgres", start));
+    assert_true(kit_chaos_lacks(&chaos, "redis", start));
+    kit_chaos_clear(&chaos, KIT_CHAOS_DEPENDENCY);
+    assert_false(kit_chaos_lacks(&chaos, "redis", start));
+}
+
+/* A TTL is mandatory, and what a fault takes has a most. */
+static void test_bodies_of_each_kind(void **state)
+{
+    (void)state;
+    static const struct {
+        enum kit_chaos_kind kind;
+        const char *body;
+        bool ok;
+    } cases[] = {
+        {KIT_CHAOS_DEPENDENCY, "{\"name\":\"a\"}", false},
+        {KIT_CHAOS_DEPENDENCY, "{\"ttlMs\":5}", false},
+        {KIT_CHAOS_DEPENDENCY, "{\"name\":\"\",\"ttlMs\":5}", false},
+        {KIT_CHAOS_DEPENDENCY, "{\"name\":7,\"ttlMs\":5}", false},
+        {KIT_CHAOS_CPU, "{\"load\":0.5}", false},
+        {KIT_CHAOS_CPU, "{\"load\":1.01,\"ttlMs\":5}", false},
+        {KIT_CHAOS_CPU, "{\"load\":0,\"ttlMs\":5}", false},
+        {KIT_CHAOS_CPU, "{\"load\":1,\"ttlMs\":5}", true},
+        {KIT_CHAOS_MEMORY, "{\"bytes\":4096}", false},
+        {KIT_CHAOS_MEMORY, "{\"bytes\":0,\"ttlMs\":5}", false},
+        {KIT_CHAOS_MEMORY, "{\"bytes\":1073741825,\"ttlMs\":5}", false},
+        {KIT_CHAOS_MEMORY, "{\"bytes\":1.5,\"ttlMs\":5}", false},
+        {KIT_CHAOS_MEMORY, "{\"bytes\":1073741824,\"ttlMs\":5}", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct kit_chaos chaos;
+        kit_chaos_init(&chaos, 1);
+        assert_int_equal(apply(&chaos, cases[i].kind, cases[i].body, start) == 0, cases[i].ok);
+        assert_int_equal(kit_chaos_active(&chaos, cases[i].kind, start), cases[i].ok);
+    }
 }
 
 static void test_kinds(void **state)
@@ -149,6 +198,8 @@ int main(void)
         cmocka_unit_test(test_refused_body_leaves_what_was_in_force),
         cmocka_unit_test(test_share_follows_rate_and_seed),
         cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_a_dependency_is_lacked_by_name_until_its_time),
+        cmocka_unit_test(test_bodies_of_each_kind),
         cmocka_unit_test(test_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

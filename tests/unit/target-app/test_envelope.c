@@ -92,28 +92,6 @@ static void test_error_list_has_a_maximum(void **state)
     kit_errors_fini(&errors);
 }
 
-static void test_clean_text(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *in;
-        const char *out;
-    } cases[] = {
-        {"", ""},
-        {"plain", "plain"},
-        {"\xc3\x9f\xe2\x82\xac\xf0\x9f\x8c\x8a", "\xc3\x9f\xe2\x82\xac\xf0\x9f\x8c\x8a"},
-        {"\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd"},                                 /* overlong NUL */
-        {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},                 /* surrogate */
-        {"\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"}, /* > 10FFFF */
-        {"a\xe2\x82", "a\xef\xbf\xbd\xef\xbf\xbd"},                               /* cut off */
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char *clean = kit_text_clean(cases[i].in);
-        assert_string_equal(clean, cases[i].out);
-        free(clean);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,7 +99,6 @@ int main(void)
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_too_large_for_its_buffer),
         cmocka_unit_test(test_error_list_has_a_maximum),
-        cmocka_unit_test(test_clean_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

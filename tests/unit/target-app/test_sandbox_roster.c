@@ -90,6 +90,7 @@ static void topology_in_namespaces(void **state)
     expect_text(second, "cgroup", "/cg/squall/t/users-2");
     expect_text(second, "statusFile", "/var/lib/squall/sandboxes/t/instances/users-2.json");
     expect_text(second, "logFile", "/var/lib/squall/sandboxes/t/logs/users-2.log");
+    expect_text(second, "zone", "b");
     json_decref(topology);
     drop(&fixture);
 }

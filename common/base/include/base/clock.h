@@ -64,5 +64,7 @@ enum { BASE_WALL_TEXT = 32, BASE_DUR_TEXT = 32 };
 void base_wall_format(struct wall_ns t, char out[static BASE_WALL_TEXT]);
 /* The shortest exact form that base_parse_duration reads back: 250ms, 1.5s, 2m, 30us, 7ns. */
 void base_dur_format(struct dur_ns d, char out[static BASE_DUR_TEXT]);
+/* The same cut to whole microseconds, or milliseconds from 10 on: enough for a person. */
+void base_dur_format_brief(struct dur_ns d, char out[static BASE_DUR_TEXT]);
 
 #endif

@@ -8,5 +8,7 @@
 /* How many bytes the sequence has that begins at text, which ends with a NUL; 0 when none does, at
  * the end too. */
 size_t base_utf8_len(const char *text);
+/* A copy in which U+FFFD stands for each byte that begins none; free() it. */
+char *base_utf8_clean(const char *text);
 
 #endif

@@ -17,6 +17,9 @@
 struct io_loop;
 
 struct io_loop *io_loop_new(struct base_error *err); /* an epoll loop; NULL with err */
+/* For a thread that does nothing but I/O and pacing: without signals, alarms and timers both of
+ * nanoseconds (src/direct.h). */
+struct io_loop *io_loop_new_direct(struct base_error *err);
 /* Calls on_turn whenever a wait for events is over, before any other callback; once a loop. */
 void io_loop_on_turn(struct io_loop *loop, void (*on_turn)(void *ctx), void *ctx);
 void io_loop_free(struct io_loop *loop);     /* accepts NULL; all watchers are finished first */
@@ -36,8 +39,13 @@ struct io_watch {
 void io_watch_init(struct io_watch *watch, struct io_loop *loop, int fd,
                    void (*on_ready)(void *ctx, unsigned events), void *ctx);
 void io_watch_set(struct io_watch *watch,
-                  unsigned events);         /* 0 stops; costs nothing if unchanged */
-void io_watch_fini(struct io_watch *watch); /* accepts a zeroed watcher */
+                  unsigned events); /* 0 stops; costs nothing if unchanged */
+/* Before the first set: the owner reads until a read falls short and calls io_watch_again after one
+ * that did not, so it need only be told of what has come since. An end is told until it is met. A
+ * loop on libev tells all the same. */
+void io_watch_edge(struct io_watch *watch);
+void io_watch_again(struct io_watch *watch); /* tells of what is there; nothing unless edge */
+void io_watch_fini(struct io_watch *watch);  /* accepts a zeroed watcher */
 
 /* --- coarse timer: milliseconds late at worst; for timeouts and periods --- */
 struct io_timer {

@@ -7,6 +7,7 @@
 #define MODEL_FAULT_H
 
 #include "model/json.h"
+#include "model/topology.h"
 
 enum fault_kind {
     FAULT_KILL,
@@ -28,21 +29,50 @@ enum fault_kind {
     FAULT_RABBITMQ
 };
 enum { FAULT_KIND_COUNT = FAULT_RABBITMQ + 1 };
-/* A kind that others have and this tool refuses: why, and what to do instead. */
+/* What others have and this tool refuses: why, and what to do instead. */
 #define FAULT_CLOCK "clock"
 #define FAULT_CLOCK_REFUSED                                                                        \
     "there is no clock skew: a process gets another clock only by being changed from inside "      \
     "(ptrace, the vDSO), where nothing takes that back when squall dies, and the host's clock is " \
     "everybody's, the lease's too; start the service under libfaketime, as another platform"
+#define FAULT_NODE "node"
+#define FAULT_NODE_REFUSED                                                                         \
+    "there is no cordon, drain or reboot of a node: a mark in Kubernetes' store and a host that "  \
+    "is down have no end that comes by itself when squall dies; what runs on a node is hit with "  \
+    "`where: {node: ...}`, a kubelet that stands still is `pause` on kubelet.service, found by "   \
+    "unit; for the rest `suspend` the run and use kubectl"
+/* Ways to break a store, likewise. */
+#define FAULT_POSTGRES_FAILOVER_REFUSED                                                            \
+    "a promotion cannot be taken back: the standby begins a timeline of its own, and the old "     \
+    "primary is a second one until it is rewound; break the primary (kill, pause, partition), "    \
+    "and let what guards it fail over"
+#define FAULT_POSTGRES_SLOW_DISK_REFUSED                                                           \
+    "a slow disk is a kind of its own; use ioThrottle on the service of the database, such as "    \
+    "ioThrottle: {folder: postgres, writeRate: 1MiB}"
+#define FAULT_REDIS_FAILOVER_REFUSED                                                               \
+    "roles that are exchanged stay so when squall dies, no lease puts them back; break the "       \
+    "primary (kill, pause, partition, or redis: {sleep: {}}), and let Sentinel, or what else "     \
+    "guards it, fail over"
+#define FAULT_RABBITMQ_STOP_REFUSED                                                                \
+    "nothing starts a stopped node again when squall dies; kill its process, which its "           \
+    "supervisor starts again, or pause it, which ends with the lease"
+/* By what a target is killed: a signal to its process, or a request to Kubernetes' API about its
+ * pod, which deletes it whatever a disruption budget says, or evicts it if the budget allows. */
+enum fault_kill_by { FAULT_KILL_SIGNAL, FAULT_KILL_DELETE, FAULT_KILL_EVICT };
 enum fault_action { FAULT_DROP, FAULT_REJECT };
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
-enum fault_protocol { FAULT_PROTOCOL_ANY, FAULT_PROTOCOL_TCP, FAULT_PROTOCOL_ICMP };
-enum fault_distribution { FAULT_UNIFORM, FAULT_NORMAL };
+enum fault_protocol {
+    FAULT_PROTOCOL_ANY,
+    FAULT_PROTOCOL_TCP,
+    FAULT_PROTOCOL_ICMP,
+    FAULT_PROTOCOL_UDP
+};
+enum fault_distribution { FAULT_UNIFORM, FAULT_NORMAL, FAULT_PARETO, FAULT_PARETO_NORMAL };
 
 /* What happens to the packets of one direction. 0 switches a member off. */
 struct fault_impairment {
     struct dur_ns delay;  /* one way: a round trip takes it once for each impaired direction */
-    struct dur_ns jitter; /* uniform: delay +- jitter; normal: its standard deviation */
+    struct dur_ns jitter; /* uniform: delay +- jitter; else: its standard deviation */
     double correlation;   /* of a packet's jitter with that of the packet before it, 0..1 */
     enum fault_distribution distribution;
     double loss;      /* share of the packets, each for itself */
@@ -52,6 +82,13 @@ struct fault_impairment {
         double loss;  /* within bursts */
         double calm;  /* loss between them */
     } burst;
+    struct {            /* Markov chain of four states, two of which lose; enter 0: off */
+        double alone;   /* chance that a packet outside of bursts is lost, and the next is not */
+        double enter;   /* that it is lost as the first of a burst */
+        double leave;   /* chance that after a loss in a burst the burst is over */
+        double pass;    /* that a packet passes then, and the burst goes on */
+        double relapse; /* chance that after such a packet the next one is lost */
+    } states;
     double duplicate; /* share that arrives twice */
     double corrupt;   /* share with one bit behind the IP header flipped */
     double reorder;   /* share that overtakes: it is not delayed */
@@ -132,8 +169,11 @@ enum { FAULT_POSTGRES_MOST_LEFT = 10000 };
 enum fault_redis_action {
     FAULT_REDIS_PAUSE, /* clients wait: all of them, or those that write */
     FAULT_REDIS_FILL,  /* keys of the fault's own take up memory */
-    FAULT_REDIS_KILL   /* clients are disconnected, once or `every` */
+    FAULT_REDIS_KILL,  /* clients are disconnected, once or `every` */
+    FAULT_REDIS_SLEEP, /* it does nothing for `time`, again and again */
+    FAULT_REDIS_EVICT  /* it is made to evict `bytes` of what others keep there */
 };
+enum { FAULT_REDIS_DESTROYS_LEAST = 4 << 20, FAULT_REDIS_DESTROYS_MOST = 1 << 30 }; /* evict */
 enum fault_redis_pause { FAULT_REDIS_PAUSE_ALL, FAULT_REDIS_PAUSE_WRITES };
 
 /* What befalls a RabbitMQ node, through its management interface. */
@@ -154,6 +194,18 @@ enum fault_io_limit {
 };
 enum { FAULT_IO_LIMITS = FAULT_IO_WRITE_OPS + 1 };
 
+/* What an app fault orders, which is measured in a way of its own: errors and latency together, or
+ * one of the others. */
+enum fault_app_order {
+    FAULT_APP_ANSWERS, /* errorRate, latency */
+    FAULT_APP_READINESS,
+    FAULT_APP_DEPENDENCY,
+    FAULT_APP_CPU,
+    FAULT_APP_MEMORY
+};
+enum { FAULT_APP_ORDERS = FAULT_APP_MEMORY + 1 };
+enum { FAULT_APP_MEMORY_MAX = 1 << 30 }; /* bytes: no service has to take more */
+
 struct fault_spec {
     char *id;               /* unique over all runs: <run id>-<n> */
     char *run;              /* run id */
@@ -167,29 +219,41 @@ struct fault_spec {
     char *service;
     char **targets; /* names of instances, never empty */
     size_t target_count;
-    struct {            /* instances that come while it lasts */
-        bool on;        /* those that match are hit, too; else they are listed as missed */
-        uint64_t count; /* so many are hit at a time; 0: share says how many */
-        double share;   /* of the service's instances, rounded down; 0..1 */
+    struct topo_where where; /* what targets are like, those that come later, too */
+    struct {                 /* instances that come while it lasts */
+        bool on;             /* those that match are hit, too; else they are listed as missed */
+        uint64_t count;      /* so many are hit at a time; 0: share says how many */
+        double share;        /* of the service's instances, rounded down; 0..1 */
     } track;
     char *parent; /* the agent's own: the fault that this one is a part of; NULL: none */
     union {
         struct {
-            int signal;
-            struct dur_ns restart_within; /* a new process must be ready within this */
-            struct dur_ns grace;          /* SIGKILL for one that lives on for so long; 0: never */
+            int signal;                   /* 0 unless by a signal */
+            struct dur_ns restart_within; /* a new process, or pod, must be ready within this */
+            struct dur_ns grace;          /* SIGKILL for one that lives on for so long; 0: never, of
+                                           * a pod: as long as its own spec says */
             struct dur_ns every;          /* again when it is back, not sooner than this; 0: once */
+            enum fault_kill_by by;
+            bool force; /* delete: without any grace, and without the node's word that it is gone */
         } kill;
         struct {
             char **peers; /* names of services, or addresses */
             size_t peer_count;
             enum fault_action action;
             enum fault_direction direction;
+            char **ports; /* TCP and UDP, of either end; none: all */
+            size_t port_count;
+            enum fault_protocol protocol; /* any, tcp or udp */
         } partition;
         struct {
             double error_rate; /* 0..1 */
             int error_status;  /* 500..599 */
             struct dur_ns latency;
+            bool unready;     /* its readiness probe says no */
+            char *dependency; /* it behaves as if this one had failed; NULL: none */
+            char *path;       /* what needs that dependency: GET of it fails then; NULL: none */
+            double cpu;       /* of one processor; 0..1 */
+            int64_t memory;   /* bytes */
         } app;
         struct {
             int workers; /* in each target's control group */
@@ -254,8 +318,9 @@ struct fault_spec {
         struct {
             enum fault_redis_action action;
             enum fault_redis_pause pause;
-            int64_t bytes;       /* fill; else 0 */
+            int64_t bytes;       /* fill, evict; else 0 */
             struct dur_ns every; /* kill; 0: once */
+            struct dur_ns time;  /* sleep; else 0 */
         } redis;
         struct {
             char *path;  /* a folder in the platform's state folder */
@@ -345,6 +410,11 @@ struct fault_record {
     size_t arrival_count;
 };
 
+/* It is done through Kubernetes' API: to a pod, and not to processes. */
+bool fault_is_of_pod(const struct fault_spec *spec);
+const char *fault_kill_by_name(enum fault_kill_by by);
+/* What does not go together in a kill. */
+bool fault_kill_check(const struct fault_spec *spec, struct base_error *err);
 bool fault_spec_from_json(const json_t *json, struct fault_spec *out, struct base_error *err);
 json_t *fault_spec_to_json(const struct fault_spec *spec);
 void fault_spec_copy(struct fault_spec *out, const struct fault_spec *spec);
@@ -372,21 +442,19 @@ bool fault_network_check(const struct fault_network *network, struct base_error 
 /* At least one limit, and of a direction one at most; the message starts with a key. */
 bool fault_io_limits_check(const int64_t limits[static FAULT_IO_LIMITS], struct base_error *err);
 const char *fault_io_limit_name(enum fault_io_limit limit); /* as in scenarios: "readRate" */
-const char *fault_io_mode_name(enum fault_io_mode mode);
-const char *fault_protocol_name(enum fault_protocol protocol);
-const char *fault_distribution_name(enum fault_distribution distribution);
+/* As in scenarios: "dependency"; "errorRate or latency". */
+const char *fault_app_order_name(enum fault_app_order order);
+enum fault_app_order fault_app_order_of(const struct fault_spec *spec); /* of a checked one */
 bool fault_has_burst(const struct fault_impairment *impairment);
+bool fault_has_states(const struct fault_impairment *impairment);
+bool fault_loses(const struct fault_impairment *impairment); /* by any of the three ways */
 
 /* Enum <-> lower-case word ("kill", "active", "lease"). Parsing an unknown word is false. */
 const char *fault_kind_name(enum fault_kind kind);
 const char *fault_toxic_name(enum fault_toxic toxic); /* as in scenarios: "limitData" */
 const char *fault_http_action_name(enum fault_http_action action); /* "slowBody" */
-const char *fault_postgres_action_name(enum fault_postgres_action action);
-const char *fault_redis_action_name(enum fault_redis_action action);
-const char *fault_rabbitmq_action_name(enum fault_rabbitmq_action action);
 const char *fault_state_name(enum fault_state state);
 const char *fault_end_name(enum fault_end end);
-bool fault_kind_parse(const char *word, enum fault_kind *out);
 bool fault_state_final(enum fault_state state); /* gone or stuck */
 
 #endif

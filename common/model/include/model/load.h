@@ -69,6 +69,9 @@ struct load_route {
     char *exchange;        /* amqp: to this exchange; NULL: the default one */
     bool persistent;       /* amqp: to be kept on disk */
     char *queue;           /* amqp: instead, one message is taken from this queue */
+    bool consume;          /* amqp: what is published comes back through a queue of the connection's
+                              own, bound to the exchange by the key; without an exchange, and with
+                              one but no key, the key is that queue's name */
     char *until;           /* tcp: bytes that a response ends with; NULL: a newline */
     uint64_t answer_bytes; /* tcp: so long is a response; 0: until tells */
 };
@@ -167,10 +170,12 @@ struct load_spec {
     size_t flow_count;
     struct load_feeder *feeders;
     size_t feeder_count;
+    bool spin; /* threads wait busily for the last 50 us before a request is due, if none is open */
     uint32_t pipeline;   /* requests under way on each connection without waiting; 0: one */
     char *user;          /* postgres: the role; NULL: as for psql. amqp: NULL: guest */
     char *database;      /* postgres: NULL: named as the role. amqp: virtual host; NULL: / */
-    char *password_file; /* amqp: holds the user's password */
+    char *password_file; /* postgres, amqp: holds the user's password, which is in no spec */
+    char *password_env;  /* or this variable of the environment does */
 };
 
 /* Why a request failed. One table gives the words ("connect", "http_5xx"...). */
@@ -272,6 +277,7 @@ struct load_lateness {
     struct dur_ns p50;
     struct dur_ns p99;
     struct dur_ns max;
+    char *histogram; /* of the delays in ns, as hdr_encode has it; NULL: not kept */
 };
 
 /* Which of its own limits the generator met. */
@@ -281,7 +287,8 @@ enum load_limit {
     LOAD_LIMIT_CONNECTIONS, /* too few for the rate, while the target answered */
     LOAD_LIMIT_PORTS,       /* no local port or descriptor */
     LOAD_LIMIT_CPU,         /* a thread used its whole CPU */
-    LOAD_LIMIT_LOOP         /* a thread was always at work or waiting for a CPU that others used */
+    LOAD_LIMIT_LOOP,        /* a thread was always at work or waiting for a CPU that others used */
+    LOAD_LIMIT_WORKER       /* of several generators one was lost, or what they sent is no whole */
 };
 
 /* One thread's time. */
@@ -381,11 +388,9 @@ static inline void load_counts_fail(struct load_counts *counts, enum load_cause 
 const char *load_arrivals_name(enum load_arrivals arrivals);
 bool load_arrivals_parse(const char *word, enum load_arrivals *out);
 const char *load_delay_name(enum load_delay cause);
-const char *load_limit_name(enum load_limit limit);
 const char *load_think_name(enum load_think think);
 bool load_engine_parse(const char *word, enum load_engine *out);
 const char *load_speech_name(enum load_speech protocol);
-const char *load_unit_name(enum load_unit unit);
 bool load_unit_parse(const char *word, enum load_unit *out);
 
 #endif

@@ -7,6 +7,7 @@
  *   {"version":1, "name":"default", "mode":"netns"|"loopback"|"external", "stateDir":"/...",
  *    "agent":{"url":"http://127.0.0.1:7070","tokenFile":"/...",
  *       "caFile":"/..."|null,"certFile":"/..."|null,"keyFile":"/..."|null} | null,
+ *    "kubernetes":{"url":"https://10.0.0.1:6443","caFile":"/...","tokenFile":"/..."} | null,
  *    "prometheus":{"url":"http://10.0.0.2:9090","scrapeIntervalNs":1000000000} | null,
  *    "services":[{"name":"users","port":8082,"kind":"http"|"postgres"|"prometheus"|...,
  *       "healthPath":"/health"|null,"readyPath":"/ready"|null,"adminTokenFile":"/..."|null,
@@ -15,7 +16,17 @@
  *       "instances":[{"name":"users-1","address":"10.0.0.11","port":8082,
  *          "netns":"/run/netns/..."|null,"cgroup":"/sys/fs/cgroup/..."|null,
  *          "statusFile":"/.../users-1.json","logFile":"/.../users-1.log",
- *          "find":{"by":"unit"|"command"|"port"|"cgroup"|"pod","value":"..."}|null}]}]}
+ *          "find":{"by":"unit"|"command"|"port"|"cgroup"|"pod","value":"..."}|null,
+ *          "pod":{"namespace":"shop","name":"users-7d9f-x2x5q","uid":"..."}|null,
+ *          "zone":"a","node":"node-1","namespace":"shop","labels":["tier=front"]}]}]}
+ * zone, node, namespace, labels: each may be left out. They are what this file says, and nothing
+ *   else: no process of a host has a zone, and a pod's control group holds its UID, but none of its
+ *   labels
+ * kubernetes: the API server by which the agent deletes and evicts pods; its files are on the
+ *   agent's host. A role for its token: get, list and delete of pods, create of pods/eviction, in
+ *   the namespaces of the pods. May be left out
+ * pod: what an instance is there. May be left out; its uid makes sure that never another pod of the
+ *   same name is hit
  * credentialsFile: on the agent's host, readable by its owner alone, who is root or the agent's
  * user:
  *   {"user":"...","password":"...","database":"..."}; by them the agent speaks to a store. Of
@@ -27,8 +38,9 @@
  *   cgroup   "/system.slice/x", it and what is below it, as /proc/PID/cgroup says
  *   pod      "UID", "UID/CONTAINER" or "/CONTAINER"
  * Processes are those of the instance; `kill` goes to the oldest of them. Where netns is null, that
- * of the oldest counts; where cgroup is, the smallest that holds all of them and nobody else. Then
- * statusFile is "".
+ * of the oldest counts, unless others live there, too; where cgroup is, the smallest that holds all
+ * of them and nobody else. Whoever names one of the two means all who live there. Then statusFile
+ * is "".
  * statusFile, rewritten atomically at each change:
  *   {"name":"users-1","state":"starting"|"ready"|"unready"|"backoff"|"failed"|"stopped",
  *    "pid":123,"startTicks":456,"restarts":0,"lastExit":"killed by signal 9"|null}
@@ -53,6 +65,23 @@ struct topo_instance {
     char *log_file;
     char *find_by; /* NULL: by its statusFile */
     char *find_value;
+    char *pod_namespace; /* each NULL: it is none that Kubernetes' API is asked about */
+    char *pod_name;
+    char *pod_uid;
+    char *zone; /* each NULL: nobody says */
+    char *node;
+    char *namespace;
+    char **labels; /* "key=value" */
+    size_t label_count;
+};
+
+/* What instances must be like; NULL, and no labels: like anything. */
+struct topo_where {
+    char *zone;
+    char *node;
+    char *namespace;
+    char **labels; /* all of them */
+    size_t label_count;
 };
 
 struct topo_service {
@@ -77,6 +106,9 @@ struct topo {
     char *agent_ca_file; /* of an https:// agent; each NULL: none (io/tls.h) */
     char *agent_cert_file;
     char *agent_key_file;
+    char *kubernetes_url; /* https://; each NULL: none */
+    char *kubernetes_ca_file;
+    char *kubernetes_token_file;
     char *prometheus_url; /* NULL: none */
     struct dur_ns scrape_interval;
     struct topo_service *services;
@@ -99,6 +131,17 @@ const struct topo_service *topo_find_service(const struct topo *topo, const char
 /* The instance and, when service is not NULL, its service; NULL when there is none. */
 const struct topo_instance *topo_find_instance(const struct topo *topo, const char *name,
                                                const struct topo_service **service);
+bool topo_matches(const struct topo_instance *instance, const struct topo_where *where);
+size_t topo_count_matching(const struct topo_service *service, const struct topo_where *where);
+/* Whether an agent gets to know it: the topology tells, or how it is found. */
+bool topo_knows_netns(const struct topo_instance *instance);
+bool topo_knows_group(const struct topo_instance *instance);
+bool topo_knows_process(const struct topo_instance *instance);
+bool topo_knows_group_or_process(const struct topo_instance *instance);
+bool topo_knows_pod(const struct topo_instance *instance);
+bool topo_is_found(const struct topo_instance *instance);
+/* Is there an instance that is so? */
+bool topo_any(const struct topo *topo, bool (*is)(const struct topo_instance *instance));
 bool topo_status_read(const char *path, struct topo_status *out, struct base_error *err);
 void topo_status_fini(struct topo_status *status);
 const char *topo_mode_name(enum topo_mode mode);

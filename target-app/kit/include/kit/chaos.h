@@ -15,7 +15,16 @@
 #include "base/random.h"
 #include "kit/envelope.h"
 
-enum kit_chaos_kind { KIT_CHAOS_ERRORS, KIT_CHAOS_LATENCY, KIT_CHAOS_READINESS, KIT_CHAOS_KINDS };
+enum kit_chaos_kind {
+    KIT_CHAOS_ERRORS,
+    KIT_CHAOS_LATENCY,
+    KIT_CHAOS_READINESS,  /* /ready says no */
+    KIT_CHAOS_DEPENDENCY, /* the service behaves as if a named one of its dependencies had failed */
+    KIT_CHAOS_CPU,        /* a thread of the service takes processor time (strain.h) */
+    KIT_CHAOS_MEMORY,     /* another one holds memory */
+    KIT_CHAOS_KINDS
+};
+enum { KIT_CHAOS_NAME_MAX = 63, KIT_CHAOS_MEMORY_MAX = 1 << 30 };
 
 struct kit_chaos {
     struct base_rng rng;
@@ -23,6 +32,9 @@ struct kit_chaos {
     double rate;     /* errors: share of requests, 0..1 */
     unsigned status; /* errors: 400..599 */
     struct dur_ns delay;
+    char dependency[4 * KIT_CHAOS_NAME_MAX + 1]; /* which one has failed */
+    double load;                                 /* cpu: share of one processor, 0..1 */
+    int64_t bytes;                               /* memory */
 };
 
 /* What one request must suffer. */
@@ -42,7 +54,9 @@ void kit_chaos_clear(struct kit_chaos *chaos, enum kit_chaos_kind kind);
 bool kit_chaos_active(const struct kit_chaos *chaos, enum kit_chaos_kind kind, struct mono_ns now);
 /* Draws one number when errors are in force, none otherwise. */
 struct kit_chaos_effect kit_chaos_draw(struct kit_chaos *chaos, struct mono_ns now);
-/* {"errors": {"rate","status","ttlMs"} or null, "latency": ..., "readiness": ...} */
+bool kit_chaos_lacks(const struct kit_chaos *chaos, const char *dependency, struct mono_ns now);
+/* {"errors": {"rate","status","ttlMs"} or null, "latency": {"ms",...}, "readiness": ...,
+ * "dependency": {"name",...}, "cpu": {"load",...}, "memory": {"bytes",...}} */
 json_t *kit_chaos_describe(const struct kit_chaos *chaos, struct mono_ns now);
 
 #endif

@@ -42,7 +42,5 @@ bool kit_envelope_write(const struct kit_envelope *envelope, struct base_buf *ou
 
 /* A JSON string of any bytes: what is not UTF-8 becomes U+FFFD. Never NULL. */
 json_t *kit_json_text(const char *text);
-/* The same as a C string to free(): safe for log lines and labels. */
-char *kit_text_clean(const char *text);
 
 #endif

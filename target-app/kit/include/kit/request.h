@@ -30,6 +30,10 @@ json_t *kit_request_json(struct kit_request *request, const struct kit_field *fi
 
 /* Called when the client goes away before the reply: stop the work; request is gone afterwards. */
 void kit_request_on_abandon(struct kit_request *request, void (*on_abandon)(void *ctx), void *ctx);
+/* Whether the service was ordered to behave as if this dependency of its had failed: answer what is
+ * answered then. Counted as injected, and the answer gets "X-Chaos: dependency", by which who
+ * ordered it tells it from a failure that is real. */
+bool kit_request_lacks(struct kit_request *request, const char *dependency);
 void kit_reply_header(struct kit_request *request, const char *name, const char *value);
 
 /* data and meta are stolen; either may be NULL. */

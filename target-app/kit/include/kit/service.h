@@ -5,7 +5,9 @@
  * Every service answers GET / (what it is), /health (200 as long as the loop turns, never a
  * dependency), /ready (every registered check holds and no shutdown is under way), /metrics, and
  * /api/chaos for whoever holds the admin token. Only "/" and "/api/..." without /api/chaos count in
- * http_requests_total and suffer injected faults.
+ * http_requests_total and suffer injected faults: /health and /metrics never do, and /ready says no
+ * only when that was ordered, or when a dependency was ordered to have failed. What was ordered is
+ * over when its TTL is, whoever has died meanwhile.
  *
  * SIGTERM or SIGINT: /ready fails at once and answers carry "Connection: close"; after `drain` no
  * connection is accepted any more; requests under way finish within `grace`; kit_service_run
@@ -60,7 +62,9 @@ void kit_service_free(struct kit_service *service); /* accepts NULL */
 /* Before kit_service_run. ctx is handed to the handlers. false for a bad or duplicate route. */
 bool kit_service_routes(struct kit_service *service, const struct kit_route *routes, size_t count,
                         void *ctx, struct base_error *err);
-/* A dependency: /ready fails while check does. *detail may be set to a static reason. */
+/* A dependency: /ready fails while check does. *detail may be set to a static reason. It can be
+ * ordered to have failed (/api/chaos/dependency, by this name): then /ready fails without asking
+ * check, and handlers ask kit_request_lacks before they use it. */
 void kit_service_check(struct kit_service *service, const char *name,
                        bool (*check)(void *ctx, const char **detail), void *ctx);
 struct io_loop *kit_service_loop(struct kit_service *service);
