@@ -254,7 +254,11 @@ def privileges(pid):
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
         if sanitized and int(task.name) != pid:
             continue
-        lines = dict(line.split(":", 1) for line in (task / "status").read_text().splitlines())
+        try:
+            text = (task / "status").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # one that looked into a namespace is done
+            continue
+        lines = dict(line.split(":", 1) for line in text.splitlines())
         found.append({"nnp": int(lines["NoNewPrivs"]),
                       **{k: int(v, 16) for k, v in lines.items() if k.startswith("Cap")}})
     return found
