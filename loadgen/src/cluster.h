@@ -14,10 +14,10 @@
  *            joined {"name", "rttNs"}, ready {"setup": of worker 0, what that left; if any}, alive,
  *            ended {"early": by itself}, when flows have a teardown: it waits for who does it,
  *            interval {"number", "interval", "log": lines of a histogram log},
- *            finished {"result" without its intervals}, failed {"message"}
- *   down     stream of the leader's: go {"startNs": on Redis' clock, "setup": as worker 0 said},
- *            stop, teardown {"worker": the index of who does it, for all have ended, "setup": if go
- *            was never said}, end (whoever still waits does not tear down)
+ *            finished {"result" without its intervals, "log": the lines behind the last
+ * interval's}, failed {"message"} down     stream of the leader's: go {"startNs": on Redis' clock,
+ * "setup": as worker 0 said}, stop, teardown {"worker": the index of who does it, for all have
+ * ended, "setup": if go was never said}, end (whoever still waits does not tear down)
  */
 #ifndef LOAD_CLUSTER_H
 #define LOAD_CLUSTER_H

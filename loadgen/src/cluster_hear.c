@@ -54,6 +54,13 @@ static bool is_unstarted(const struct load_leader *leader)
     return leader->stage == LOAD_GATHERING;
 }
 
+/* For the merged log. */
+static bool keep_log(struct load_peer *peer, const char *log, struct base_error *err)
+{
+    return base_buf_str(&peer->log, log) ||
+           base_fail(err, BASE_LIMIT, "its histograms exceed %zu bytes", peer->log.max);
+}
+
 static bool take_interval(struct load_leader *leader, uint32_t index, uint64_t number,
                           const struct load_interval *interval, const char *log,
                           struct base_error *err)
@@ -71,10 +78,8 @@ static bool take_interval(struct load_leader *leader, uint32_t index, uint64_t n
     size_t len = strlen(log);
     if (!is_unstarted(leader) && !load_slots_add(&leader->slots, &slot, interval, log, len, err))
         return false;
-    if (!load_lead_tally(leader, interval, log, len, err))
+    if (!load_lead_tally(leader, interval, log, len, err) || !keep_log(peer, log, err))
         return false;
-    if (!base_buf_str(&peer->log, log))
-        return base_fail(err, BASE_LIMIT, "its histograms exceed %zu bytes", peer->log.max);
     load_counts_add(&peer->counts, &interval->counts);
     peer->intervals++;
     peer->slots = slot + 1;
@@ -118,7 +123,9 @@ static bool hear_finished(struct load_leader *leader, uint32_t index, const json
 {
     struct load_peer *peer = &leader->peers.all[index];
     const json_t *result = model_get_object(message, "finished", "result", err);
-    if (result == NULL || !load_result_from_json(result, &peer->result, err))
+    BASE_AUTO_FREE char *log = NULL;
+    if (result == NULL || !model_get_text(message, "finished", "log", &log, err) ||
+        !keep_log(peer, log, err) || !load_result_from_json(result, &peer->result, err))
         return false;
     peer->finished = true;
     return peer->result.complete || ended_early(leader, index, err);

@@ -303,6 +303,8 @@ struct load_totals load_leader_totals(struct load_leader *leader)
     struct load_totals totals;
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
         totals.kinds[kind] = load_merge_kind(leader->merge, (enum load_kind)kind);
+    /* Of a worker that was lost there are more by when requests ended. */
+    totals.kinds[LOAD_KIND_RESPONSE] = load_merge_ended(leader->merge);
     return totals;
 }
 

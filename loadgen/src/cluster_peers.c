@@ -151,7 +151,7 @@ static bool merge_logs(struct load_peers *peers, struct load_merge *merge, uint6
         if (!load_merge_text(merge, load_peer_name(peers, i), log->data, log->len, err))
             return false;
     }
-    const struct hdr *response = load_merge_kind(merge, LOAD_KIND_RESPONSE);
+    const struct hdr *response = load_merge_ended(merge);
     uint64_t recorded = response == NULL ? 0 : (uint64_t)response->total;
     if (recorded != ok)
         load_peers_trouble(peers, "%" PRIu64 " requests succeeded, but %" PRIu64 " were recorded",

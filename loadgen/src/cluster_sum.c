@@ -7,7 +7,6 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "model/hlog.h"
-#include "recorder.h"
 #include "schedule.h"
 #include "users.h"
 
@@ -77,7 +76,7 @@ struct adding {
 static bool on_entry(void *ctx, struct hlog_entry *entry)
 {
     struct adding *adding = ctx;
-    if (base_str_ends(entry->tag == NULL ? "" : entry->tag, "/response"))
+    if (base_str_ends(entry->tag == NULL ? "" : entry->tag, "/" LOAD_ENDED))
         adding->failed = !hdr_add(&adding->interval->response, &entry->hdr, adding->err);
     else if (base_str_ends(entry->tag == NULL ? "" : entry->tag, "/schedule"))
         adding->failed = !hdr_add(&adding->interval->late, &entry->hdr, adding->err);
@@ -128,8 +127,7 @@ static bool on_told(void *ctx, struct hlog_entry *entry)
     BASE_AUTO_FREE char *phase = NULL;
     BASE_AUTO_FREE char *route = NULL;
     const char *kind = NULL;
-    if (load_cluster_tag(entry->tag, &phase, &route, &kind) &&
-        base_str_eq(kind, load_kind_name(LOAD_KIND_RESPONSE)))
+    if (load_cluster_tag(entry->tag, &phase, &route, &kind) && base_str_eq(kind, LOAD_ENDED))
         events->on_histogram(events->ctx, phase, route, kind, &entry->hdr);
     return true;
 }

@@ -27,8 +27,8 @@ void load_cluster_interval_fini(struct load_cluster_interval *interval); /* acce
 bool load_cluster_interval_add(struct load_cluster_interval *interval,
                                const struct load_interval *one, const char *log, size_t len,
                                struct base_error *err);
-/* Tells the response times in lines of logs that load_cluster_interval_add has taken: each line's,
- * so those of a route as often as there are workers. */
+/* Tells the response times by when requests ended in lines of logs that load_cluster_interval_add
+ * has taken: each line's, so those of a route as often as there are workers. */
 void load_cluster_tell(const struct base_buf *log, const struct load_events *events);
 /* The words of a tag, phase/route/kind; free() the two, kind is in the tag. False: it is none. */
 bool load_cluster_tag(const char *tag, char **phase, char **route, const char **kind);

@@ -67,6 +67,10 @@ static bool add_entry(struct load_tally *tally, const struct hlog_entry *entry,
     const char *name = NULL;
     if (!load_cluster_tag(entry->tag, &phase, &route, &name))
         return base_fail(err, BASE_CORRUPT, "a histogram of no phase and route");
+    if (base_str_eq(name, LOAD_RESPONSE)) /* the times of LOAD_ENDED again, and later */
+        return true;
+    if (base_str_eq(name, LOAD_ENDED))
+        name = LOAD_RESPONSE;
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++) {
         if (!base_str_eq(name, load_kind_name((enum load_kind)kind)))
             continue;

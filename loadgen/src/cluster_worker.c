@@ -154,7 +154,13 @@ static void on_finished(void *ctx)
     struct load_result rest = *result;
     rest.intervals = NULL;
     rest.interval_count = 0;
-    if (!tell(member, "finished", json_pack("{s:o}", "result", load_result_to_json(&rest)), &err)) {
+    BASE_AUTO_BUF struct base_buf log;
+    base_buf_init(&log, snapshot_max);
+    if (!take_log(member, &log, &err) ||
+        !tell(member, "finished",
+              json_pack("{s:o, s:s%}", "result", load_result_to_json(&rest), "log", log.data,
+                        log.len),
+              &err)) {
         fail(member, &err);
         return;
     }

@@ -40,13 +40,14 @@ bool load_collector_init(struct load_collector *c, const struct load_spec *spec,
 {
     uint32_t routes = load_spec_routes(spec);
     uint32_t first;
-    *c = (struct load_collector){.spec = spec, .hlog_fd = hlog_fd, .workers = workers};
+    *c = (struct load_collector){
+        .spec = spec, .hlog_fd = hlog_fd, .workers = workers, .owed = INT64_MAX};
     c->routes = base_calloc(routes, sizeof *c->routes);
     for (uint32_t i = 0; i < routes; i++)
         c->routes[i] = load_spec_route_name(spec, i);
     c->busy = base_calloc(workers, sizeof *c->busy);
     if (init_histograms(c, err) && load_shard_init(&c->interval, routes, err) &&
-        load_shard_init(&c->counts, routes, err) &&
+        load_shard_init(&c->counts, routes, err) && load_intended_init(&c->intended, err) &&
         load_collector_phase(c, spec->first_phase, &first, err))
         return true;
     load_collector_fini(c);
@@ -64,6 +65,7 @@ void load_collector_fini(struct load_collector *c)
     free(c->busy);
     load_shard_fini(&c->interval);
     load_shard_fini(&c->counts);
+    load_intended_fini(&c->intended);
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
         hdr_fini(&c->totals[kind]);
     for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
@@ -114,11 +116,37 @@ bool load_collector_begin(struct load_collector *c, struct mono_ns mono, struct 
     return flush(c, &text, err);
 }
 
+/* The interval of the grid. */
+static uint64_t number_at(const struct load_collector *c, int64_t mono)
+{
+    int64_t since = mono - c->result.start_mono.ns;
+    return since > 0 ? (uint64_t)(since / c->spec->interval.ns) : 0;
+}
+
+static void sort_by_intended(struct load_collector *c, const struct load_shard *shard)
+{
+    for (uint32_t phase = 0; phase < shard->phases; phase++) {
+        for (uint32_t route = 0; route < shard->routes; route++) {
+            const struct load_cell *cell = load_shard_peek(shard, phase, route);
+            if (cell != NULL)
+                load_intended_add_all(&c->intended, number_at(c, shard->home), phase, route,
+                                      &cell->histograms[LOAD_KIND_RESPONSE]);
+        }
+    }
+    for (size_t i = 0; i < shard->stray_count; i++) {
+        const struct load_stray *stray = &shard->strays[i];
+        load_intended_add(&c->intended, number_at(c, stray->intended), stray->phase, stray->route,
+                          stray->ns, 1);
+    }
+    c->owed = shard->owed < c->owed ? shard->owed : c->owed;
+}
+
 bool load_collector_take(struct load_collector *c, uint32_t worker, struct load_shard *shard,
                          struct base_error *err)
 {
     if (shard->time.span.ns > 0)
         load_busy_add(&c->busy[worker], &shard->time);
+    sort_by_intended(c, shard);
     if (!load_shard_add(&c->interval, shard, err))
         return false;
     load_shard_reset(shard);
@@ -142,6 +170,12 @@ static bool keep_histogram(struct load_collector *c, uint32_t phase, uint32_t ro
     return hdr_add(&cell->histograms[kind], hdr, err);
 }
 
+/* Response times of an interval are those of what ended in it. */
+static const char *name_by_end(enum load_kind kind)
+{
+    return kind == LOAD_KIND_RESPONSE ? LOAD_ENDED : load_kind_name(kind);
+}
+
 /* One line for each histogram of the cell that has samples. */
 static bool write_cell(struct load_collector *c, struct base_buf *text, uint32_t phase,
                        uint32_t route, struct dur_ns length, struct base_error *err)
@@ -152,17 +186,47 @@ static bool write_cell(struct load_collector *c, struct base_buf *text, uint32_t
         const struct hdr *hdr = &cell->histograms[kind];
         if (hdr->total == 0)
             continue;
-        BASE_AUTO_FREE char *tag = base_str_printf("%s/%s/%s", c->phases[phase], name,
-                                                   load_kind_name((enum load_kind)kind));
+        const char *kind_name = name_by_end((enum load_kind)kind);
+        BASE_AUTO_FREE char *tag = base_str_printf("%s/%s/%s", c->phases[phase], name, kind_name);
         if (c->events != NULL && c->events->on_histogram != NULL)
-            c->events->on_histogram(c->events->ctx, c->phases[phase], name,
-                                    load_kind_name((enum load_kind)kind), hdr);
+            c->events->on_histogram(c->events->ctx, c->phases[phase], name, kind_name, hdr);
         if (!hlog_write_entry(text, tag, wall_at(c, c->begun), length, hdr, err) ||
             !hdr_add(&c->totals[kind], hdr, err) ||
             !keep_histogram(c, phase, route, (enum load_kind)kind, hdr, err))
             return false;
     }
     return true;
+}
+
+struct writing {
+    const struct load_collector *collector;
+    struct base_buf *text;
+};
+
+static bool write_line(void *ctx, const struct load_intended_line *line, struct base_error *err)
+{
+    const struct writing *writing = ctx;
+    const struct load_collector *c = writing->collector;
+    struct dur_ns length = c->spec->interval;
+    struct dur_ns since = {(int64_t)line->number * length.ns};
+    BASE_AUTO_FREE char *tag =
+        base_str_printf("%s/%s/%s", c->phases[line->phase], c->routes[line->route], LOAD_RESPONSE);
+    return hlog_write_entry(writing->text, tag, base_wall_add(c->result.start, since), length,
+                            line->hdr, err);
+}
+
+static bool write_intended(struct load_collector *c, struct base_buf *text, uint64_t end,
+                           struct base_error *err)
+{
+    struct writing writing = {.collector = c, .text = text};
+    return load_intended_close(&c->intended, end, write_line, &writing, err);
+}
+
+bool load_collector_settle(struct load_collector *c, struct base_error *err)
+{
+    BASE_AUTO_BUF struct base_buf text;
+    base_buf_init(&text, text_max);
+    return write_intended(c, &text, UINT64_MAX, err) && flush(c, &text, err);
 }
 
 static bool write_interval(struct load_collector *c, struct dur_ns length, struct base_error *err)
@@ -173,7 +237,7 @@ static bool write_interval(struct load_collector *c, struct dur_ns length, struc
         for (uint32_t route = 0; route <= c->interval.routes; route++)
             if (!write_cell(c, &text, phase, route, length, err))
                 return false;
-    return flush(c, &text, err);
+    return write_intended(c, &text, number_at(c, c->owed), err) && flush(c, &text, err);
 }
 
 /* All cells of the interval in one histogram, in c->scratch. */
@@ -264,6 +328,7 @@ static void absorb(struct load_collector *c)
     c->out_of_ports += c->interval.out_of_ports;
     if (c->interval.last_end > c->last_end)
         c->last_end = c->interval.last_end;
+    c->owed = INT64_MAX;
     load_shard_reset(&c->interval);
 }
 

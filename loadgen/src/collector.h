@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "client_limits.h"
+#include "intended.h"
 #include "recorder.h"
 
 struct load_collector {
@@ -15,10 +16,12 @@ struct load_collector {
     int hlog_fd;   /* -1: none */
     char **phases; /* owned names; index = phase number */
     uint32_t phase_count;
-    char **routes;              /* owned names, of all that is recorded apart */
-    struct load_shard interval; /* being added up */
-    struct load_shard counts;   /* whole run; histograms too if `keep` */
-    bool keep;                  /* set before the first interval */
+    char **routes;                 /* owned names, of all that is recorded apart */
+    struct load_shard interval;    /* being added up */
+    struct load_intended intended; /* response times by when requests were due */
+    int64_t owed; /* by the shards of this interval: what was due before has been told */
+    struct load_shard counts; /* whole run; histograms too if `keep` */
+    bool keep;                /* set before the first interval */
     struct hdr totals[LOAD_KIND_COUNT];
     struct hdr late[LOAD_DELAY_COUNT];
     struct hdr scratch;
@@ -45,10 +48,13 @@ bool load_collector_begin(struct load_collector *collector, struct mono_ns mono,
 /* Adds a worker's shard to the interval and empties it. */
 bool load_collector_take(struct load_collector *collector, uint32_t worker,
                          struct load_shard *shard, struct base_error *err);
-/* Ends the interval: writes its lines, then appends it to the result; NULL with err. */
+/* Ends the interval: writes its lines, and those of the intervals of the grid of which nothing is
+ * to come any more, then appends it to the result; NULL with err. */
 const struct load_interval *load_collector_close(struct load_collector *collector,
                                                  struct mono_ns end, uint32_t phase,
                                                  struct base_error *err);
+/* Nothing is to come any more at all: writes the lines of the grid's intervals that are left. */
+bool load_collector_settle(struct load_collector *collector, struct base_error *err);
 /* How long an interval has left, so long after the start (before it: less than 0): intervals end at
  * multiples of their length, however late a tick was. With less than a tenth left, where a tick was
  * a little early or very late, it is the next one that is waited for. */

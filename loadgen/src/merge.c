@@ -72,6 +72,7 @@ struct load_merge {
     struct tag *tags;
     size_t tag_count;
     struct hdr kinds[LOAD_KIND_COUNT]; /* as load_merge_kind gave them last */
+    struct hdr ended;                  /* as load_merge_ended did */
 };
 
 struct load_merge *load_merge_new(void)
@@ -100,6 +101,7 @@ void load_merge_free(struct load_merge *merge)
     free(merge->tags);
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
         hdr_fini(&merge->kinds[kind]);
+    hdr_fini(&merge->ended);
     free(merge);
 }
 
@@ -455,10 +457,10 @@ const struct hdr *load_merge_total(const struct load_merge *merge, size_t i)
     return &merge->tags[i].total;
 }
 
-const struct hdr *load_merge_kind(struct load_merge *merge, enum load_kind kind)
+/* NULL: there are none. */
+static const struct hdr *sum_up(const struct load_merge *merge, const char *kind, struct hdr *sum)
 {
-    BASE_AUTO_FREE char *end = base_str_printf("/%s", load_kind_name(kind));
-    struct hdr *sum = &merge->kinds[kind];
+    BASE_AUTO_FREE char *end = base_str_printf("/%s", kind);
     struct base_error err;
     hdr_fini(sum);
     for (size_t i = 0; i < merge->tag_count; i++) {
@@ -473,4 +475,14 @@ const struct hdr *load_merge_kind(struct load_merge *merge, enum load_kind kind)
             return NULL;
     }
     return sum->counts != NULL && sum->total > 0 ? sum : NULL;
+}
+
+const struct hdr *load_merge_kind(struct load_merge *merge, enum load_kind kind)
+{
+    return sum_up(merge, load_kind_name(kind), &merge->kinds[kind]);
+}
+
+const struct hdr *load_merge_ended(struct load_merge *merge)
+{
+    return sum_up(merge, LOAD_ENDED, &merge->ended);
 }

@@ -7,8 +7,10 @@
 
 #include "base/text.h"
 
+enum { STRAYS_KEPT = 4096 }; /* room for so many stays with the shard */
+
 static const char *const kind_names[LOAD_KIND_COUNT] = {
-    [LOAD_KIND_RESPONSE] = "response",
+    [LOAD_KIND_RESPONSE] = LOAD_RESPONSE,
     [LOAD_KIND_SERVICE] = "service",
     [LOAD_KIND_FAILED] = "failed",
     [LOAD_KIND_SCHEDULE] = "schedule",
@@ -50,6 +52,7 @@ void load_shard_fini(struct load_shard *shard)
     for (size_t i = 0; i < cell_count(shard); i++)
         cell_free(shard->cells[i]);
     free(shard->cells);
+    free(shard->strays);
     for (int cause = 0; cause < LOAD_DELAY_COUNT; cause++)
         hdr_fini(&shard->late[cause]);
     *shard = (struct load_shard){0};
@@ -83,6 +86,26 @@ void load_hdr_prepare(struct hdr *hdr)
 void load_cell_prepare(struct load_cell *cell, enum load_kind kind)
 {
     load_hdr_prepare(&cell->histograms[kind]);
+}
+
+void load_shard_stray(struct load_shard *shard, const struct load_stray *stray)
+{
+    if (shard->stray_count == shard->stray_cap) {
+        shard->stray_cap = shard->stray_cap == 0 ? STRAYS_KEPT : shard->stray_cap * 2;
+        shard->strays = base_reallocarray(shard->strays, shard->stray_cap, sizeof *shard->strays);
+    }
+    shard->strays[shard->stray_count++] = *stray;
+}
+
+/* Room for what the end of a stall brings is not kept. */
+static void forget_strays(struct load_shard *shard)
+{
+    shard->stray_count = 0;
+    if (shard->stray_cap <= STRAYS_KEPT)
+        return;
+    free(shard->strays);
+    shard->strays = NULL;
+    shard->stray_cap = 0;
 }
 
 static bool cell_is_empty(const struct load_cell *cell)
@@ -124,6 +147,8 @@ void load_shard_reset(struct load_shard *shard)
     shard->missed_busy = 0;
     shard->out_of_ports = 0;
     shard->last_end = 0;
+    shard->owed = 0;
+    forget_strays(shard);
     shard->time = (struct load_thread){.span = {0}};
 }
 
@@ -150,6 +175,11 @@ bool load_shard_add(struct load_shard *shard, const struct load_shard *from, str
                 !cell_add(load_shard_cell(shard, phase, route), cell, err))
                 return false;
         }
+    }
+    for (size_t i = 0; i < from->stray_count; i++) {
+        const struct load_stray *stray = &from->strays[i];
+        load_cell_record(load_shard_cell(shard, stray->phase, stray->route), LOAD_KIND_RESPONSE,
+                         stray->ns);
     }
     shard->missed_busy += from->missed_busy;
     shard->out_of_ports += from->out_of_ports;

@@ -255,9 +255,10 @@ static bool collect_rest(struct load_run *run, struct base_error *err)
             if (!load_collector_take(&run->collector, i, &run->workers[i].shards[side], err))
                 return false;
     /* Most often the last tick was at the end, and a few idle milliseconds are no interval. */
-    if (run->collector.result.interval_count > 0 && load_shard_is_empty(&run->collector.interval))
-        return true;
-    return close_interval(run, base_mono_now(), err);
+    bool idle =
+        run->collector.result.interval_count > 0 && load_shard_is_empty(&run->collector.interval);
+    return (idle || close_interval(run, base_mono_now(), err)) &&
+           load_collector_settle(&run->collector, err);
 }
 
 /* How many iterations are asked of this process in the closed model; 0: as many as come about. */

@@ -213,7 +213,7 @@ void load_thresholds_histogram(struct load_thresholds *thresholds, const char *p
         struct load_threshold *t = &thresholds->items[i];
         if (t->window != NULL)
             load_window_histogram(t->window, phase, route, kind, hdr);
-        else if (base_str_eq(t->route, route) && base_str_eq(kind, "response"))
+        else if (base_str_eq(t->route, route) && base_str_eq(kind, LOAD_ENDED))
             (void)hdr_add(&t->response, hdr, NULL); /* same shapes: cannot fail */
     }
 }

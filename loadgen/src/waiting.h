@@ -37,6 +37,12 @@ static inline const struct load_due *load_waiting_head(const struct load_waiting
     return waiting->count == 0 ? NULL : &waiting->ring[waiting->head];
 }
 
+/* The one so many behind the head; there are more. */
+static inline const struct load_due *load_waiting_at(const struct load_waiting *waiting, size_t i)
+{
+    return &waiting->ring[(waiting->head + i) & (waiting->cap - 1)];
+}
+
 void load_waiting_pop(struct load_waiting *waiting); /* not empty */
 
 #endif

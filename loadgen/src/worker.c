@@ -538,7 +538,7 @@ static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome 
     int64_t response = outcome->at - conn->due.intended;
     if (outcome->ok) {
         cell->counts.ok++;
-        load_cell_record(cell, LOAD_KIND_RESPONSE, response);
+        load_shard_response(load_worker_shard(w), cell, &conn->due, response);
         load_cell_record(cell, LOAD_KIND_SERVICE, outcome->at - conn->sent_at);
         load_cell_record(cell, LOAD_KIND_FIRST_BYTE, outcome->first_at - conn->sent_at);
     } else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between worker_thread.c (the thread and its mailbox) and worker.c (requests and connections). All
- * on the worker's thread but load_worker_arm, which runs before there is one. */
+/* Between worker_thread.c (the thread and its mailbox), worker.c (requests and connections) and
+ * worker_owed.c (what is still to come). All on the worker's thread but load_worker_arm, which runs
+ * before there is one. */
 #ifndef LOAD_WORKER_CORE_H
 #define LOAD_WORKER_CORE_H
 
@@ -17,6 +18,8 @@ void load_worker_send(struct load_worker *worker, struct load_conn *conn, int64_
 void load_worker_free(struct load_worker *worker, struct load_conn *conn);
 /* The phase in force at a moment. */
 uint32_t load_worker_phase(const struct load_worker *worker, int64_t intended);
+/* No response is to come whose request was due before this; INT64_MAX: none at all is. */
+int64_t load_worker_owed(const struct load_worker *worker, int64_t now);
 /* CPU time of the calling thread, ns. */
 int64_t load_worker_cpu(void);
 /* Raises a flag of the mailbox and wakes the reader. */

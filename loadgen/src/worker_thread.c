@@ -43,12 +43,24 @@ static int64_t thread_waited(const struct load_worker *w)
     return second != NULL && base_parse_i64(second, &waited) ? waited : 0;
 }
 
+/* The interval of the grid that has begun; a swap may come somewhat before its time, as
+ * load_collector_left has it. */
+static void move_home(struct load_worker *w, int64_t now)
+{
+    struct load_shard *shard = load_worker_shard(w);
+    int64_t length = w->spec->interval.ns;
+    int64_t since = now - w->start + length / 10;
+    shard->home = w->start + (since > 0 ? since - since % length : 0);
+    shard->home_length = (uint64_t)length;
+}
+
 static void obey_go(struct load_worker *w, int64_t start)
 {
     w->cpu_mark = load_worker_cpu();
     w->waited_mark = thread_waited(w);
     w->span_mark = base_mono_now().ns;
     load_worker_go(w, start);
+    move_home(w, start);
 }
 
 static void close_account(struct load_worker *w)
@@ -60,6 +72,7 @@ static void close_account(struct load_worker *w)
     shard->time = (struct load_thread){.span = {now - w->span_mark},
                                        .cpu = {cpu - w->cpu_mark},
                                        .waited = {waited - w->waited_mark}};
+    shard->owed = load_worker_owed(w, now);
     shard->out_of_ports += w->pool.out_of_ports;
     w->pool.out_of_ports = 0;
     w->cpu_mark = cpu;
@@ -74,6 +87,7 @@ static void obey_swap(struct load_worker *w)
     w->active ^= 1U;
     w->mail.swapped = true;
     pthread_mutex_unlock(&w->mail.lock);
+    move_home(w, w->span_mark);
     io_wake_send(w->reader);
 }
 

@@ -202,8 +202,7 @@ void chart_draw_all(const struct report *report, const char *program,
         {"rate", "Rate and errors over time",
          "Requests a second, by the time they were sent. Shaded: a fault was in place.",
          chart_script_rate},
-        {"latency", "Latency over time", "Response time in each interval. Shaded: as above.",
-         chart_script_latency}};
+        {"latency", "Latency over time", NULL, chart_script_latency}}; /* which says by what time */
     for (int i = 0; i < CHART_COUNT; i++) {
         struct base_error err = {0};
         struct base_buf script;

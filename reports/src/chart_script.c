@@ -225,38 +225,79 @@ bool chart_script_rate(const struct report *report, struct chart *chart, struct 
     return true;
 }
 
+/* One point in time of the curves: p50, p99 and maximum of what belongs there. */
+enum { LATENCY_LINES = 3 };
+struct latency_at {
+    double x;
+    int64_t ns[LATENCY_LINES];
+};
+
+static struct latency_at point_at(const struct report *report, struct wall_ns start,
+                                  struct dur_ns length, struct dur_ns p50, struct dur_ns p99,
+                                  struct dur_ns max)
+{
+    return (struct latency_at){since_start(report, start) + base_dur_to_s(length) / 2,
+                               {p50.ns, p99.ns, max.ns}};
+}
+
+/* By when requests were due; of a log that does not tell it, by when they ended. */
+static size_t latency_points(const struct report *report, struct latency_at **out)
+{
+    size_t count = 0;
+    struct latency_at *points =
+        base_calloc(2 * report->due_count + report->load.interval_count + 1, sizeof *points);
+    for (size_t i = 0; i < report->due_count; i++) {
+        const struct report_due *at = &report->due[i];
+        if (i > 0 && at->start.ns - report->due[i - 1].start.ns > at->length.ns * 3 / 2)
+            points[count++] = (struct latency_at){.x = since_start(report, at->start)}; /* a gap */
+        points[count++] = point_at(report, at->start, at->length, at->p50, at->p99, at->max);
+    }
+    for (size_t i = 0; report->due_count == 0 && i < report->load.interval_count; i++) {
+        const struct load_interval *at = &report->load.intervals[i];
+        points[count++] = point_at(report, at->start, at->length, at->p50, at->p99, at->max);
+    }
+    *out = points;
+    return count;
+}
+
 bool chart_script_latency(const struct report *report, struct chart *chart, struct base_buf *out)
 {
     static const char *const names[] = {"p50", "p99", "maximum"};
     static const int colours[] = {1, 3, 2};
-    enum { LINES = 3 };
     double most = 0;
     double least = (double)INFINITY;
     double end = time_end(report);
+    struct latency_at *points;
+    size_t count = latency_points(report, &points);
+    end =
+        count > 0 ? fmax(end, points[count - 1].x) : end; /* of the grid the last goes beyond it */
+    chart->note =
+        report->due_count > 0
+            ? "Response time of the requests that were due in each interval, whenever they "
+              "ended. Shaded: as above."
+            : "Response time of the requests that ended in each interval. Shaded: as above.";
     head(out, "seconds since the load began", "response time (ms)");
-    for (size_t line = 0; line < LINES; line++) {
+    for (size_t line = 0; line < LATENCY_LINES; line++) {
         (void)base_buf_printf(out, "$d%zu << EOD\n", line);
-        for (size_t i = 0; i < report->load.interval_count; i++) {
-            const struct load_interval *at = &report->load.intervals[i];
-            const int64_t values[LINES] = {at->p50.ns, at->p99.ns, at->max.ns};
-            double x = since_start(report, at->start) + base_dur_to_s(at->length) / 2;
-            double y = ms_of(values[line]);
-            if (!(y > 0)) { /* nothing completed in it: an empty line breaks the curve */
+        for (size_t i = 0; i < count; i++) {
+            double y = ms_of(points[i].ns[line]);
+            if (!(y > 0)) { /* there is none: an empty line breaks the curve */
                 (void)base_buf_str(out, "\n");
                 continue;
             }
-            (void)base_buf_printf(out, "%.6f %.6g\n", x, y);
+            (void)base_buf_printf(out, "%.6f %.6g\n", points[i].x, y);
             most = y > most ? y : most;
             least = y < least ? y : least;
         }
         (void)base_buf_str(out, "EOD\n");
         legend(chart, base_str_dup(names[line]), colours[line], false);
     }
+    free(points);
     if (!(most > 0))
         return false;
     shade_faults(report, chart, out, end);
     time_axis(out, end);
     log_range(out, least, most);
-    plot_blocks(out, "lines", colours, LINES);
+    plot_blocks(out, "lines", colours, LATENCY_LINES);
     return true;
 }

@@ -164,19 +164,14 @@ static void fold_documents(struct report *report,
     }
 }
 
-/* The log has no mark of its end. Cut between two lines it looks whole; but load.json counts what
- * was recorded. A thousandth is left for requests that were under way when both were written. More
- * than was counted is nobody's record: of two runs, or of one twice. */
-static void check_log_against_counts(struct report *report)
+static void check_log_kind(struct report *report, const char *kind)
 {
-    if (!report->have_load || report->sources[REPORT_HLOG].state != REPORT_WHOLE)
-        return;
+    uint64_t counted = report->load.total.ok;
     uint64_t logged = 0;
     for (size_t i = 0; i < report->hist_count; i++) {
-        if (strcmp(report->hists[i].kind, "response") == 0)
+        if (strcmp(report->hists[i].kind, kind) == 0)
             logged += (uint64_t)report->hists[i].hdr.total;
     }
-    uint64_t counted = report->load.total.ok;
     if ((double)logged < (double)counted * 0.999 - 1)
         fold_state(report, REPORT_HLOG, REPORT_PARTIAL,
                    "holds %llu of the %llu responses that load.json counts: its end is missing",
@@ -185,6 +180,18 @@ static void check_log_against_counts(struct report *report)
         fold_state(report, REPORT_HLOG, REPORT_DAMAGED,
                    "holds %llu responses, but load.json counts only %llu",
                    (unsigned long long)logged, (unsigned long long)counted);
+}
+
+/* The log has no mark of its end. Cut between two lines it looks whole; but load.json counts what
+ * was recorded. A thousandth is left for requests that were under way when both were written. More
+ * than was counted is nobody's record: of two runs, or of one twice. */
+static void check_log_against_counts(struct report *report)
+{
+    if (!report->have_load || report->sources[REPORT_HLOG].state != REPORT_WHOLE)
+        return;
+    check_log_kind(report, LOAD_RESPONSE);
+    if (report->by_end) /* the same times a second time */
+        check_log_kind(report, LOAD_ENDED);
 }
 
 /* When the window of the load is not in load.json, the timeline still tells it. */
@@ -213,6 +220,7 @@ void report_fold(const struct report_bytes files[static REPORT_FILE_COUNT], stru
         out->slos = base_calloc(out->plan.slo_count + 1, sizeof *out->slos);
     fold_events(out, &files[REPORT_EVENTS]);
     fold_hlog(out, &files[REPORT_HLOG]);
+    fold_due(out, &files[REPORT_HLOG]);
     fold_windows(out, &files[REPORT_HLOG]);
     if (files[REPORT_SCENARIO].data != NULL)
         out->scenario = base_str_ndup(files[REPORT_SCENARIO].data, files[REPORT_SCENARIO].len);
@@ -237,6 +245,7 @@ void report_fini(struct report *report)
         hdr_fini(&report->hists[i].hdr);
     }
     free(report->hists);
+    free(report->due);
     for (size_t i = 0; i < report->probe_count; i++)
         probe_fini(&report->probes[i]);
     free(report->probes);

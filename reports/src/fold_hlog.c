@@ -53,6 +53,7 @@ static bool on_entry(void *ctx, struct hlog_entry *entry)
         fold->failed = true;
         return base_fail(&fold->err, BASE_CORRUPT, "the tag \"%s\" is not phase/route/kind", tag);
     }
+    fold->report->by_end = fold->report->by_end || strcmp(last + 1, LOAD_ENDED) == 0;
     struct report_hist *hist = hist_of(fold->report, tag, (size_t)(first - tag), first + 1,
                                        (size_t)(last - first - 1), last + 1, &fold->err);
     fold->failed = hist == NULL || !hdr_add(&hist->hdr, &entry->hdr, &fold->err);
@@ -80,6 +81,8 @@ bool report_histogram(const struct report *report, const char *phase, const char
 {
     if (!hdr_init_latency(out, err))
         return false;
+    if (report->by_end && strcmp(kind, LOAD_RESPONSE) == 0)
+        kind = LOAD_ENDED;
     for (size_t i = 0; i < report->hist_count; i++) {
         const struct report_hist *hist = &report->hists[i];
         if ((phase == NULL || strcmp(hist->phase, phase) == 0) &&

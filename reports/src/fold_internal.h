@@ -11,6 +11,7 @@ void fold_state(struct report *report, enum report_file file, enum report_state 
 
 void fold_events(struct report *report, const struct report_bytes *bytes);
 void fold_hlog(struct report *report, const struct report_bytes *bytes);
+void fold_due(struct report *report, const struct report_bytes *hlog);     /* after fold_hlog */
 void fold_windows(struct report *report, const struct report_bytes *hlog); /* after all others */
 void fold_queries(struct report *report, const json_t *root);
 void fold_events_fini(struct report *report);

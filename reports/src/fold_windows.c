@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Thresholds over sliding windows: latency.hlog and the load's intervals side by side, in the order
- * in which they were written, as the runner saw them. */
+ * in which they were written, as the runner saw them. Response times by when requests were due are
+ * of no interval of the load; where they are all there is they are of an earlier release, which
+ * wrote them by when requests ended. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,12 +33,15 @@ static bool on_entry(void *ctx, struct hlog_entry *entry)
     char *rest = tag;
     const char *phase = strsep(&rest, "/");
     const char *route = strsep(&rest, "/");
-    while (sliding->interval < load->interval_count &&
+    bool response = base_str_eq(rest, LOAD_RESPONSE);
+    bool told = rest != NULL && !(response && sliding->report->by_end);
+    while (told && sliding->interval < load->interval_count &&
            load_window_entry_is_later(entry->start, load->intervals[sliding->interval].start))
         close_interval(sliding);
-    for (size_t i = 0; rest != NULL && i < sliding->report->plan.threshold_count; i++)
+    for (size_t i = 0; told && i < sliding->report->plan.threshold_count; i++)
         if (sliding->windows[i] != NULL)
-            load_window_histogram(sliding->windows[i], phase, route, rest, &entry->hdr);
+            load_window_histogram(sliding->windows[i], phase, route, response ? LOAD_ENDED : rest,
+                                  &entry->hdr);
     free(tag);
     return true;
 }

@@ -67,8 +67,10 @@ static bool on_entry(void *ctx, struct hlog_entry *entry)
     char *rest = tag;
     const char *phase = strsep(&rest, "/");
     const char *route = strsep(&rest, "/");
+    if (route == NULL || rest == NULL || base_str_eq(rest, LOAD_RESPONSE))
+        return true; /* by when requests were due: of no interval that is told */
     telling->later = load_window_entry_is_later(entry->start, telling->start);
-    if (!telling->later && route != NULL && rest != NULL)
+    if (!telling->later)
         run_on_load_histogram(telling->load->run, phase, route, rest, &entry->hdr);
     return true;
 }

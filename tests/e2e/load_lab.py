@@ -302,12 +302,27 @@ def check_sums(one):
         assert whole[key] == sum(i["counts"][key] for i in result["intervals"])
     for failure, causes in CAUSES.items():
         assert whole["failed"][failure] == sum(whole["causes"][cause] for cause in causes)
-    for kind, expected in (("response", whole["ok"]), ("service", whole["ok"]),
+    for kind, expected in (("response", whole["ok"]), ("ended", whole["ok"]),
+                           ("service", whole["ok"]),
                            ("first-byte", whole["ok"]), ("failed", failed(whole))):
         seen = sum(total(counts) for tag, counts in one.histograms().items()
                    if tag.endswith("/" + kind))
         assert seen == expected, kind
+    check_both_ways(one.hlog_path.read_text())
     return result
+
+
+def check_both_ways(text):
+    """Response times by when requests were due and by when they ended are the same ones, bucket for
+    bucket, in every phase and route; the former in one line for each interval, in their order."""
+    histograms = read_hlog(text)
+    ways = [{tag.rsplit("/", 1)[0]: counts for tag, counts in histograms.items()
+             if tag.endswith("/" + kind)} for kind in ("response", "ended")]
+    assert ways[0] == ways[1]
+    starts = collections.defaultdict(list)
+    for tag, start in re.findall(r"^Tag=(\S+?/response),([0-9.]+),", text, re.M):
+        starts[tag].append(start)
+    assert all(one == sorted(set(one)) for one in starts.values())
 
 
 @contextlib.contextmanager

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import BIN, ROOT
+from conftest import BIN, ROOT, run
+from load_lab import OK, serve  # noqa: F401
 
 INTEROP = ROOT / "tests" / "interop"
 EXACT = ("tag", "startMs", "lengthMs", "lowest", "highest", "figures", "total", "min", "max",
@@ -78,6 +79,31 @@ def test_we_read_theirs(ours, theirs, tmp_path, kind):
     written = theirs("write", log, kind)
     assert [entry["tag"] for entry in written] == [None, "phase-1", None, "phase-3", None]
     assert_same(written, ours("read", log))
+
+
+@pytest.mark.parametrize("kind", ["64", "packed"])
+def test_they_read_a_load_s_log(ours, theirs, serve, tmp_path, kind):
+    """In which lines of the grid's intervals lie behind those of later intervals of the load."""
+    def behave(peer, head):
+        server.loop.call_later(0.15 if server.requests % 10 == 0 else 0, peer.send, OK)
+
+    server = serve(behave)
+    log = tmp_path / "load.hlog"
+    done = run("squall", "load", f"http://127.0.0.1:{server.port}/", "-r", 200, "-d", 2, "-c", 20,
+               "--interval", "100ms", "--hlog", log)
+    assert done.returncode in (0, 3), done.stderr
+    read = theirs("read", log, kind)
+    assert_same(ours("read", log), read)
+    starts = [entry["startMs"] for entry in read]
+    assert starts != sorted(starts)
+    sums = {}
+    for entry in read:
+        for value, count in entry["counts"]:
+            key = entry["tag"], value
+            sums[key] = sums.get(key, 0) + count
+    ways = [{value: count for (tag, value), count in sums.items() if tag == f"load/url/{one}"}
+            for one in ("response", "ended")]
+    assert ways[0] == ways[1] and sum(ways[0].values()) == server.requests
 
 
 def test_the_comparison_sees_one_count(ours, theirs, tmp_path):

@@ -25,7 +25,8 @@ def test_every_request_is_accounted_for(serve, load):
     assert result["complete"] and not lacks_connections(result)
     assert result["total"]["intended"] == result["total"]["ok"] == 600 == server.requests
     assert result["total"]["bytesIn"] == 600 * len(OK)
-    assert set(one.histograms()) == {"steady/home/response", "steady/home/service",
+    assert set(one.histograms()) == {"steady/home/response", "steady/home/ended",
+                                     "steady/home/service",
                                      "steady/home/first-byte", "steady/-/schedule",
                                      "steady/-/connect"}
     assert total(one.histograms()["steady/-/connect"]) == server.accepted == 10
@@ -469,8 +470,9 @@ def test_the_log_is_flushed_at_each_interval(serve, load):
     text = one.hlog_path.read_text()
     assert text.startswith("#[Histogram log format version 1.3]\n")
     assert text.endswith("\n")
-    starts = [line.split(",")[1] for line in text.splitlines() if "/response," in line]
-    assert len(starts) >= 3 and starts == sorted(starts)
+    for kind, least in (("ended", 3), ("response", 2)):
+        starts = [line.split(",")[1] for line in text.splitlines() if f"/{kind}," in line]
+        assert len(starts) >= least and starts == sorted(starts), kind
 
 
 def expect_error(one, words):

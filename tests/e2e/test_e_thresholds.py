@@ -120,7 +120,7 @@ def windows(folder, route, over, planned):
     intervals = [(one["startNs"] / 1e9, one["lengthNs"] / 1e9, collections.Counter())
                  for one in json.loads((folder / "load.json").read_text())["intervals"]]
     for line in (folder / "latency.hlog").read_text().splitlines():
-        found = re.match(r"Tag=steady/([^/]+)/response,([0-9.]+),", line)
+        found = re.match(r"Tag=steady/([^/]+)/ended,([0-9.]+),", line)
         if found and route in (None, found[1]):
             start, _, counts = min(intervals, key=lambda one: abs(one[0] - float(found[2])))
             assert abs(start - float(found[2])) < 0.002, "the log has thousandths"

@@ -131,7 +131,7 @@ void load_window_histogram(struct load_window *window, const char *phase, const 
     struct slot *slot = &window->next;
     struct hdr_iter iter;
     size_t used = 0;
-    if (!load_measure_is_latency(window->expect.stat) || !base_str_eq(kind, "response") ||
+    if (!load_measure_is_latency(window->expect.stat) || !base_str_eq(kind, LOAD_ENDED) ||
         !asked_for(window->phase, phase) || !asked_for(window->route, route))
         return;
     for (hdr_iter_init(&iter, hdr); hdr_iter_next(&iter);)

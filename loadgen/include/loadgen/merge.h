@@ -33,6 +33,8 @@ const char *load_merge_tag(const struct load_merge *merge, size_t i); /* "": ent
 const struct hdr *load_merge_total(const struct load_merge *merge, size_t i);
 /* All tags that end in "/<kind>"; NULL when they hold nothing. Valid until asked again. */
 const struct hdr *load_merge_kind(struct load_merge *merge, enum load_kind kind);
+/* Response times by when requests ended; NULL: the logs have none, as those of earlier releases. */
+const struct hdr *load_merge_ended(struct load_merge *merge);
 /* Percentiles by kind and by tag, for a person and for a machine. */
 bool load_merge_summary(struct load_merge *merge, struct base_buf *out);
 json_t *load_merge_summary_json(struct load_merge *merge);

@@ -11,7 +11,8 @@
  * about every spec->interval, last on_finished. on_error may come at any time, ends the run, and
  * is the last call; what was recorded until then is in the log.
  *
- * A sample lies in the interval in which its request ended; its phase is the one in force when the
+ * A sample lies in the interval in which its request ended, and a response time in the log also in
+ * the one in which it was due (model/load.h); its phase is the one in force when the
  * request was due. A request for which no connection could be made at all (every attempt of the
  * thread's connections failed) counts as sent and failed with "connect"; one that waited `timeout`
  * for a connection that was busy counts as missed.
@@ -40,7 +41,8 @@ struct load_events {
     void *ctx;
     void (*on_started)(void *ctx, struct mono_ns mono, struct wall_ns wall);
     void (*on_interval)(void *ctx, const struct load_interval *interval);
-    /* NULL, or: each histogram of the interval that is told next. */
+    /* NULL, or: each histogram of the interval that is told next; response times by when requests
+     * ended, under LOAD_ENDED. */
     void (*on_histogram)(void *ctx, const char *phase, const char *route, const char *kind,
                          const struct hdr *hdr);
     void (*on_finished)(void *ctx);
@@ -69,7 +71,8 @@ static inline uint64_t load_share_even(struct load_share share, uint64_t all)
 }
 
 /* spec must outlive the run. hlog_fd: where the histogram log goes (the caller's; -1: nowhere),
- * its lines written before each on_interval. Raises the soft limit of open files as needed. NULL
+ * an interval's lines written before its on_interval, what is left of response times by when
+ * requests were due before on_finished. Raises the soft limit of open files as needed. NULL
  * with err: BASE_INVALID for what cannot be sent, BASE_LIMIT for too few file descriptors. */
 struct load_run *load_run_start(struct io_loop *loop, const struct load_spec *spec, int hlog_fd,
                                 const struct load_events *events, struct base_error *err);

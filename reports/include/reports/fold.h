@@ -64,6 +64,14 @@ struct report_hist { /* all intervals of one tag, added */
     struct hdr hdr;
 };
 
+struct report_due { /* response times of what was due in one interval of the grid, of all routes */
+    struct wall_ns start;
+    struct dur_ns length;
+    struct dur_ns p50;
+    struct dur_ns p99;
+    struct dur_ns max;
+};
+
 struct report_probe { /* answers that said the same, one after the other */
     char *name;
     struct wall_ns at;
@@ -132,6 +140,9 @@ struct report {
     size_t phase_count;
     struct report_hist *hists;
     size_t hist_count;
+    bool by_end; /* latency.hlog has response times by when requests ended, too (model/load.h) */
+    struct report_due *due; /* ascending; none: it has not, or there is no log */
+    size_t due_count;
     struct report_probe *probes;
     size_t probe_count;
     struct report_query *queries;
@@ -151,7 +162,9 @@ void report_fini(struct report *report); /* accepts a zeroed value */
 bool report_read(const char *run_dir, struct report *out, struct base_error *err);
 
 /* All histograms of a kind ("response", "service", "failed", "schedule"), of a phase and route
- * (NULL: all), added into out, which is initialised here and always to be finished. */
+ * (NULL: all), added into out, which is initialised here and always to be finished. Response times
+ * are those by when requests ended, where there are any: of a generator that was killed these are
+ * more. */
 bool report_histogram(const struct report *report, const char *phase, const char *route,
                       const char *kind, struct hdr *out, struct base_error *err);
 /* The counts of a phase and route (NULL: all). */

@@ -166,10 +166,11 @@ static void test_intervals_add_up(void **state)
                                 .part_count = 1};
     one.counts = (struct load_counts){.sent = 10, .ok = 10};
     assert_true(load_cluster_interval_init(&sum, NULL));
-    char *fast = log_of("load/url/response", 1000, 10);
-    char *slow = log_of("load/url/response", 9000000, 990);
+    char *fast = log_of("load/url/ended", 1000, 10);
+    char *slow = log_of("load/url/ended", 9000000, 990);
     char *late = log_of("load/-/schedule", 70000, 5);
     char *service = log_of("load/url/service", 1, 100000);
+    char *due = log_of("load/url/response", 1, 100000); /* by when requests were due: elsewhere */
     assert_true(load_cluster_interval_add(&sum, &one, fast, strlen(fast), &err));
     one.start.ns = 1990;
     one.length.ns = 150;
@@ -180,6 +181,8 @@ static void test_intervals_add_up(void **state)
     one.length.ns = 5;
     assert_true(load_cluster_interval_add(&sum, &one, late, strlen(late), &err));
     assert_true(load_cluster_interval_add(&sum, &one, service, strlen(service), &err));
+    one.counts.missed = 0;
+    assert_true(load_cluster_interval_add(&sum, &one, due, strlen(due), &err));
     assert_false(load_cluster_interval_add(&sum, &one, "Tag=x,1", 7, &err));
     assert_int_equal(err.code, BASE_CORRUPT);
     struct load_interval all = load_cluster_interval_take(&sum);
@@ -189,10 +192,10 @@ static void test_intervals_add_up(void **state)
     assert_int_equal(all.counts.ok, 1000);
     assert_int_equal(all.counts.failed[0], 5);
     assert_int_equal(all.counts.missed, 2);
-    assert_int_equal(all.in_flight, 12);
+    assert_int_equal(all.in_flight, 15);
     assert_int_equal(all.part_count, 1);
     assert_string_equal(all.parts[0].route, "url");
-    assert_int_equal(all.parts[0].counts.ok, 40);
+    assert_int_equal(all.parts[0].counts.ok, 50);
     assert_string_equal(all.phase, "load");
     assert_true(all.p50.ns > 8900000 && all.p99.ns > 8900000 && all.max.ns > 8900000);
     assert_true(all.late_p99.ns > 69000 && all.late_p99.ns < 71000);
@@ -202,6 +205,7 @@ static void test_intervals_add_up(void **state)
     free(slow);
     free(late);
     free(service);
+    free(due);
 }
 
 /* Two workers' intervals by phase and route, bucket for bucket; what is of no plan is no figure. */
@@ -216,8 +220,9 @@ static void test_a_tally_is_of_all_workers(void **state)
     struct load_tally tally;
     struct base_error err;
     assert_true(load_tally_init(&tally, &spec, &err));
-    char *fast = log_of("late/b/response", 1000, 7);
-    char *slow = log_of("late/b/response", 9000000, 3);
+    char *fast = log_of("late/b/ended", 1000, 7);
+    char *slow = log_of("late/b/ended", 9000000, 3);
+    char *again = log_of("late/b/response", 1000, 7);
     char *due = log_of("steady/-/schedule", 70000, 5);
     assert_true(load_tally_add(&tally, &one, fast, strlen(fast), &err));
     one.part_count = 2;
@@ -226,6 +231,7 @@ static void test_a_tally_is_of_all_workers(void **state)
     one.part_count = 0;
     one.counts = (struct load_counts){0};
     assert_true(load_tally_add(&tally, &one, due, strlen(due), &err));
+    assert_true(load_tally_add(&tally, &one, again, strlen(again), &err));
     assert_int_equal(tally.cells.phases, 2);
     assert_string_equal(tally.phases[0], "late");
     const struct load_cell *cell = load_shard_cell(&tally.cells, 0, 1);
@@ -242,7 +248,7 @@ static void test_a_tally_is_of_all_workers(void **state)
     assert_false(load_tally_add(&tally, &one, due, strlen(due), &err));
     assert_int_equal(err.code, BASE_CORRUPT);
     one.part_count = 0;
-    static const char *const bad[] = {"steady/c/response", "steady/a/odd", "steady/a", "steady"};
+    static const char *const bad[] = {"steady/c/ended", "steady/a/odd", "steady/a", "steady"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char *text = log_of(bad[i], 1000, 1);
         assert_false(load_tally_add(&tally, &one, text, strlen(text), &err));
@@ -254,6 +260,7 @@ static void test_a_tally_is_of_all_workers(void **state)
     free(fast);
     free(slow);
     free(due);
+    free(again);
 }
 
 static void test_slots_are_by_time(void **state)
@@ -282,7 +289,7 @@ static void on_histogram(void *ctx, const char *phase, const char *route, const 
                          const struct hdr *hdr)
 {
     struct told *told = ctx;
-    assert_string_equal(kind, "response");
+    assert_string_equal(kind, LOAD_ENDED);
     assert_int_equal(hdr_count_at(hdr, 1000), 10);
     assert_int_equal(hdr->total, 10);
     (void)snprintf(told->names[told->count++], sizeof told->names[0], "%s %s", phase, route);
@@ -308,9 +315,8 @@ static void test_slots_close_in_their_order(void **state)
     assert_null(closed.phase);
     slot = 1;
     one.counts.ok = 2;
-    static const char *const tags[] = {"load/url/response", "load/a.b/response",
-                                       "load/url/response", "late/url/response",
-                                       "load/url/service"};
+    static const char *const tags[] = {"load/url/ended", "load/a.b/ended",   "load/url/ended",
+                                       "late/url/ended", "load/url/service", "load/url/response"};
     for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
         char *log = log_of(tags[i], 1000, 10);
         assert_true(load_slots_add(&slots, &slot, &one, log, strlen(log), &err));

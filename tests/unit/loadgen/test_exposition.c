@@ -13,8 +13,11 @@
 
 static char home[] = "home", odd[] = "a\\b", first_phase[] = "steady";
 static struct load_route routes[] = {{.name = home, .weight = 1}, {.name = odd, .weight = 1}};
-static const struct load_spec spec = {
-    .routes = routes, .route_count = 2, .first_phase = first_phase, .max_late = {BASE_NS_PER_S}};
+static const struct load_spec spec = {.routes = routes,
+                                      .route_count = 2,
+                                      .first_phase = first_phase,
+                                      .max_late = {BASE_NS_PER_S},
+                                      .interval = {BASE_NS_PER_S}};
 
 static struct load_collector collector(bool keep)
 {

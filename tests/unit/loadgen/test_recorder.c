@@ -106,12 +106,74 @@ static void test_merge_is_lossless(void **state)
         load_shard_fini(&workers[i]);
 }
 
+/* At home from its first nanosecond to its last; all others are strays, and both together are what
+ * ended. */
+static void test_what_was_due_elsewhere_is_kept_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t intended;
+        bool home;
+    } cases[] = {{1000, true}, {1099, true}, {1100, false},      {999, false},  {1050, true},
+                 {0, false},   {-5, false},  {INT64_MAX, false}, {1200, false}, {INT64_MIN, false}};
+    enum { CASES = sizeof cases / sizeof *cases, HOME = 3 };
+    struct load_shard shard, merged;
+    assert_true(load_shard_init(&shard, ROUTES, NULL) && load_shard_init(&merged, ROUTES, NULL));
+    struct load_cell *cell = load_shard_cell(&shard, 1, 0);
+    struct load_due due = {.phase = 1, .intended = 1};
+    load_shard_response(&shard, cell, &due, 7); /* not placed yet: nothing is at home */
+    assert_int_equal(shard.stray_count, 1);
+    load_shard_reset(&shard);
+    assert_int_equal(shard.stray_count, 0);
+    shard.home = 1000;
+    shard.home_length = 100;
+    for (size_t i = 0; i < CASES; i++) {
+        size_t before = shard.stray_count;
+        due.intended = cases[i].intended;
+        load_shard_response(&shard, load_shard_cell(&shard, 1, 0), &due, (int64_t)i + 1);
+        assert_int_equal(shard.stray_count - before, cases[i].home ? 0 : 1);
+        if (!cases[i].home) {
+            const struct load_stray *last = &shard.strays[before];
+            assert_int_equal(last->intended, cases[i].intended);
+            assert_int_equal(last->ns, i + 1);
+            assert_int_equal(last->phase, 1);
+            assert_int_equal(last->route, 0);
+        }
+    }
+    assert_int_equal(load_shard_cell(&shard, 1, 0)->histograms[LOAD_KIND_RESPONSE].total, HOME);
+    assert_true(load_shard_add(&merged, &shard, NULL));
+    const struct hdr *ended = &load_shard_cell(&merged, 1, 0)->histograms[LOAD_KIND_RESPONSE];
+    assert_int_equal(ended->total, CASES);
+    for (size_t i = 0; i < CASES; i++)
+        assert_int_equal(hdr_count_at(ended, (int64_t)i + 1), 1);
+    load_shard_fini(&shard);
+    load_shard_fini(&merged);
+}
+
+/* A stall's end brings a million of them; the room is given back. */
+static void test_many_strays_leave_nothing_behind(void **state)
+{
+    (void)state;
+    enum { MANY = 1000000 };
+    struct load_shard shard;
+    assert_true(load_shard_init(&shard, ROUTES, NULL));
+    for (int i = 0; i < MANY; i++)
+        load_shard_stray(&shard, &(struct load_stray){.intended = i});
+    assert_int_equal(shard.stray_count, MANY);
+    assert_int_equal(shard.strays[MANY - 1].intended, MANY - 1);
+    load_shard_reset(&shard);
+    assert_true(shard.stray_cap < 10000);
+    load_shard_fini(&shard);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cells_appear_when_used),
         cmocka_unit_test(test_idle_cells_are_freed),
         cmocka_unit_test(test_merge_is_lossless),
+        cmocka_unit_test(test_what_was_due_elsewhere_is_kept_apart),
+        cmocka_unit_test(test_many_strays_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,8 +212,9 @@ static void test_of_a_route(void **state)
     for (size_t i = 0; i < CASES; i++)
         assert_true(load_thresholds_add(&thresholds, cases[i].text, NULL));
     assert_true(load_thresholds_start(&thresholds, &routed, NULL));
-    record(&thresholds, home, "response", 5, 900);
-    record(&thresholds, life_read, "response", 500, 90);
+    record(&thresholds, home, LOAD_ENDED, 5, 900);
+    record(&thresholds, life_read, LOAD_ENDED, 500, 90);
+    record(&thresholds, life_read, LOAD_RESPONSE, 1, 900);
     record(&thresholds, life_read, "service", 1, 900);
     assert_true(load_thresholds_interval(&thresholds, &interval));
     for (size_t i = 0; i < CASES; i++) {

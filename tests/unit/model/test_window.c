@@ -56,9 +56,10 @@ static enum load_window_state tell(struct load_window *window, int64_t second,
         load_counts_add(&interval.counts, &made[i].counts);
         assert_true(hdr_init_latency(&hdr, NULL));
         hdr_record_n(&hdr, parts[i].ms * BASE_NS_PER_MS, (int64_t)parts[i].ok);
-        load_window_histogram(window, parts[i].phase, parts[i].route, "response", &hdr);
-        /* Other kinds are no response times. */
+        load_window_histogram(window, parts[i].phase, parts[i].route, LOAD_ENDED, &hdr);
+        /* Other kinds are no response times, or not those of what ended in the interval. */
         hdr_record_n(&hdr, 3600 * BASE_NS_PER_S, 1000000);
+        load_window_histogram(window, parts[i].phase, parts[i].route, LOAD_RESPONSE, &hdr);
         load_window_histogram(window, parts[i].phase, parts[i].route, "service", &hdr);
         hdr_fini(&hdr);
     }
@@ -145,7 +146,7 @@ static void test_percentiles_are_exact(void **state)
         assert_true(hdr_init_latency(&hdrs[i], NULL) && hdr_init_latency(&all, NULL));
         for (uint64_t k = base_rng_below(&rng, 300) + 50; k > 0; k--)
             hdr_record(&hdrs[i], (int64_t)base_rng_exponential(&rng, 1e6 * (1 + i % 7)));
-        load_window_histogram(window, steady, list, "response", &hdrs[i]);
+        load_window_histogram(window, steady, list, LOAD_ENDED, &hdrs[i]);
         (void)load_window_interval(window, &interval);
         for (int k = i < OVER ? 0 : i - OVER + 1; k <= i; k++)
             assert_true(hdr_add(&all, &hdrs[k], NULL));

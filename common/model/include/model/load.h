@@ -16,7 +16,8 @@
  * Tags in latency.hlog: <phase>/<route>/<kind>, where the route of a flow's step is <flow>.<step>
  * and its phase the one in force when it was due; kind one of
  *   response    from the intended send to the end of a successful response
- *               (coordinated omission kept)
+ *               (coordinated omission kept), by when the request was due
+ *   ended       the same times, by when the request ended
  *   service     from the actual send to the same
  *   first-byte  from the actual send to the first bytes of a successful response
  *   failed      from the intended send to the failure, for requests that failed
@@ -24,12 +25,24 @@
  *   connect     of a connection: from connect(2) until it was established, route "-"
  *   tls         of a connection: from there to the end of the TLS handshake, route "-"
  * Those that were opened before the load began lie in its first interval and phase.
+ *
+ * Intervals of the load (struct load_interval) end when the reader comes round. Lines start and
+ * last as they did, and all but `response` are in their order, before the interval is told. The
+ * lines of `response` are of a grid instead: number g holds what was due from start + g * interval
+ * on for one interval, and starts and lasts exactly so. It is written once nothing of it is to come
+ * any more, so its lines lie behind those of later intervals; of one tag they are in their order.
+ * Both kinds have the same values in all. (ADR 0024; logs without `ended`, of earlier releases,
+ * have `response` by when requests ended.)
  */
 #ifndef MODEL_LOAD_H
 #define MODEL_LOAD_H
 
 #include "model/flow.h"
 #include "model/json.h"
+
+/* Kinds of which there is one histogram and two ways to lay it out in time. */
+#define LOAD_RESPONSE "response"
+#define LOAD_ENDED    "ended"
 
 enum load_arrivals { LOAD_POISSON, LOAD_CONSTANT };
 

@@ -4,7 +4,9 @@
  * runs (from squall-load's lines and the log that it writes) and afterwards (from the run
  * directory), so both come to the same result.
  *
- * Design notes. For each interval its histograms are told first, then the interval itself. A window
+ * Design notes. For each interval its histograms are told first, then the interval itself. Response
+ * times are those of what ended in it (LOAD_ENDED), so that a window that has gone by is settled,
+ * and a load can be ended for it. A window
  * is as many of the last intervals as together are about `over` long (half an interval is left for
  * their being uneven; a short one at the end is no window of its own); it moves on with every
  * interval and says nothing before it is full. Of each interval the buckets that are in use are
@@ -58,7 +60,8 @@ struct load_window;
 struct load_window *load_window_new(const struct expectation *expect, const char *phase,
                                     const char *route, struct dur_ns over, struct dur_ns interval);
 void load_window_free(struct load_window *window); /* accepts NULL */
-/* A histogram of the interval that is told next; what the window does not ask for is ignored. */
+/* A histogram of the interval that is told next; what the window does not ask for is ignored,
+ * response times by when requests were due among it. */
 void load_window_histogram(struct load_window *window, const char *phase, const char *route,
                            const char *kind, const struct hdr *hdr);
 enum load_window_state load_window_interval(struct load_window *window,
