@@ -120,10 +120,15 @@ void fault_pg_hold(struct fault_pg_subject *subject, size_t count, const char *f
     subject->held = fault_pg_held_open(&spec);
 }
 
+struct dur_ns fault_pg_idle(const struct fault_pg_subject *subject)
+{
+    return idle_of(fault_effect_left(subject->store->fault));
+}
+
 void fault_pg_renew_held(void *own)
 {
     struct fault_pg_subject *subject = own;
-    int64_t ms = base_dur_to_ms(idle_of(fault_effect_left(subject->store->fault)));
+    int64_t ms = base_dur_to_ms(fault_pg_idle(subject));
     BASE_AUTO_FREE char *sql = base_str_printf("SET idle_in_transaction_session_timeout = %" PRId64
                                                "; SET idle_session_timeout = %" PRId64,
                                                ms, ms);
@@ -224,6 +229,12 @@ static void on_wait(void *ctx)
     subject->waited(subject);
 }
 
+static void on_again(void *ctx)
+{
+    struct fault_pg_subject *subject = ctx;
+    action_of(subject->spec)->again(subject);
+}
+
 static void *pg_subject_open(struct fault_store_subject *store)
 {
     struct fault_pg_subject *subject = base_calloc(1, sizeof *subject);
@@ -237,7 +248,7 @@ static void *pg_subject_open(struct fault_store_subject *store)
     if (spec->postgres.table != NULL)
         subject->table = fault_pg_quote(spec->postgres.table);
     io_timer_init(&subject->wait, loop, on_wait, subject);
-    io_timer_init(&subject->again, loop, fault_pg_strike_again, subject);
+    io_timer_init(&subject->again, loop, on_again, subject);
     return subject;
 }
 

@@ -8,6 +8,16 @@
 
 #define FAULT_PG_PROBE "squall-probe" /* application_name of sessions that only ask */
 
+struct fault_pg_subject;
+
+struct fault_pg_connections {
+    int64_t wanted; /* to be taken at first */
+    size_t newest;  /* of those held, since the last count */
+    int64_t again;  /* taken since the first */
+    /* What waits until they have been counted and taken; NULL: nothing. */
+    void (*then)(struct fault_pg_subject *subject);
+};
+
 struct fault_pg_subject {
     struct fault_store_subject *store;
     const struct fault_spec *spec;
@@ -21,23 +31,23 @@ struct fault_pg_subject {
     struct io_timer wait; /* within a step; then: */
     void (*waited)(struct fault_pg_subject *subject);
     struct mono_ns began;  /* the waiting */
-    int64_t wanted;        /* connections: to be taken */
+    struct io_timer again; /* what is done while the fault stands is due */
+    struct fault_pg_connections connections;
     struct fault_pg *hand; /* terminate: what strikes again; NULL: not now */
-    struct io_timer again;
-    char *since; /* terminate: sessions that are older must be gone */
+    char *since;           /* terminate: sessions that are older must be gone */
     struct fault_toll toll;
 };
 
 struct fault_pg_action {
     /* The rest of the step prepare, which is fault_pg_prepare: with an open probe. */
     void (*before)(struct fault_pg_subject *subject);
-    void (*step[FAULT_STEP_COUNT])(void *own); /* own: a struct fault_pg_subject */
+    void (*step[FAULT_STEP_COUNT])(void *own);       /* own: a struct fault_pg_subject */
+    void (*again)(struct fault_pg_subject *subject); /* NULL: that timer is not used */
 };
 extern const struct fault_pg_action fault_pg_terminate;
 extern const struct fault_pg_action fault_pg_lock;
 extern const struct fault_pg_action fault_pg_connections;
 void fault_pg_prepare(void *own);
-void fault_pg_strike_again(void *ctx); /* of fault_pg_terminate: `again` is due */
 
 /* Opens the probe, a session for a step's questions; next follows, and after each question. */
 void fault_pg_probe(struct fault_pg_subject *subject,
@@ -58,6 +68,8 @@ void fault_pg_hold(struct fault_pg_subject *subject, size_t count, const char *f
                    void (*next)(struct fault_pg_subject *, const struct fault_pg_answer *));
 /* As next: the step ends, as well as they did. */
 void fault_pg_held_done(struct fault_pg_subject *subject, const struct fault_pg_answer *failure);
+/* So long they may idle from now on: what is left of the lease. */
+struct dur_ns fault_pg_idle(const struct fault_pg_subject *subject);
 /* A step of the lease's renewal: held sessions may idle for what is left of it now. */
 void fault_pg_renew_held(void *own);
 /* A step that lets go of what is held. */

@@ -2,6 +2,7 @@
 #include "pg_held.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 
@@ -17,18 +18,30 @@ struct one {
 struct fault_pg_held {
     struct fault_pg_held_spec spec;
     char *first;
-    struct one *list;
-    size_t started;
-    size_t due; /* answers that are waited for before on_done; 0: nobody waits */
+    struct one **list; /* in the order in which they were opened */
+    size_t count;
+    size_t to_start; /* more than those, as others answer */
+    size_t due;      /* answers that are waited for before on_done; 0: nobody waits */
+    void (*on_one)(void *ctx, const struct fault_pg_answer *answer); /* one was asked; or NULL */
 };
 
 static void on_answer(void *ctx, const struct fault_pg_answer *answer);
 
 static void start_one(struct fault_pg_held *held)
 {
-    struct one *one = &held->list[held->started++];
+    struct one *one = base_calloc(1, sizeof *one);
+    held->list = base_reallocarray(held->list, held->count + 1, sizeof(struct one *));
+    held->list[held->count++] = one;
+    held->to_start--;
     *one = (struct one){.held = held, .opening = true};
     one->session = fault_pg_open(held->spec.loop, &held->spec.place, on_answer, one);
+}
+
+static void start_some(struct fault_pg_held *held, size_t count)
+{
+    held->due = held->to_start = count;
+    for (size_t i = 0; i < count && i < at_once; i++)
+        start_one(held);
 }
 
 static void finish(struct fault_pg_held *held, const struct fault_pg_answer *failure)
@@ -37,10 +50,22 @@ static void finish(struct fault_pg_held *held, const struct fault_pg_answer *fai
     held->spec.on_done(held->spec.ctx, failure);
 }
 
-static void drop(struct one *one)
+static void drop(struct fault_pg_held *held, size_t index)
 {
+    struct one *one = held->list[index];
+    size_t behind = held->count - index - 1;
+    memmove(&held->list[index], &held->list[index + 1], behind * sizeof(struct one *));
+    held->count--;
     fault_pg_free(one->session);
-    one->session = NULL;
+    free(one);
+}
+
+static void leave_out(struct fault_pg_held *held, const struct one *one)
+{
+    size_t index = 0;
+    while (held->list[index] != one)
+        index++;
+    drop(held, index);
 }
 
 static void on_answer(void *ctx, const struct fault_pg_answer *answer)
@@ -51,6 +76,11 @@ static void on_answer(void *ctx, const struct fault_pg_answer *answer)
     one->opening = false;
     if (held->due == 0)
         return;
+    if (held->on_one != NULL) {
+        held->due = 0;
+        held->on_one(held->spec.ctx, answer);
+        return;
+    }
     bool left_out = opened && held->spec.full_is_fine && base_str_eq(answer->state, too_many);
     if (!answer->ok && !left_out) {
         finish(held, answer);
@@ -61,8 +91,8 @@ static void on_answer(void *ctx, const struct fault_pg_answer *answer)
         return;
     }
     if (left_out)
-        drop(one);
-    if (held->started < held->spec.count)
+        leave_out(held, one);
+    if (held->to_start > 0)
         start_one(held);
     if (--held->due == 0)
         finish(held, NULL);
@@ -72,28 +102,59 @@ struct fault_pg_held *fault_pg_held_open(const struct fault_pg_held_spec *spec)
 {
     struct fault_pg_held *held = base_calloc(1, sizeof *held);
     *held = (struct fault_pg_held){.spec = *spec, .first = base_str_dup(spec->first)};
-    held->list = base_calloc(spec->count, sizeof *held->list);
-    held->due = spec->count;
-    while (held->started < spec->count && held->started < at_once)
-        start_one(held);
+    start_some(held, spec->count);
     return held;
 }
 
-/* Those that are open. */
-static size_t open_sessions(const struct fault_pg_held *held)
+void fault_pg_held_more(struct fault_pg_held *held, size_t count, struct dur_ns idle)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < held->started; i++)
-        count += held->list[i].session != NULL ? 1 : 0;
-    return count;
+    held->on_one = NULL;
+    held->spec.place.idle = idle;
+    start_some(held, count);
+}
+
+bool fault_pg_held_cut(struct fault_pg_held *held)
+{
+    bool cut = false;
+    for (size_t i = held->count; i-- > 0;)
+        if (held->list[i]->opening) {
+            drop(held, i);
+            cut = true;
+        }
+    held->due = cut ? 0 : held->due;
+    return cut;
+}
+
+void fault_pg_held_fewer(struct fault_pg_held *held, size_t count)
+{
+    for (; count > 0 && held->count > 0; count--)
+        drop(held, held->count - 1);
+}
+
+size_t fault_pg_held_count(const struct fault_pg_held *held)
+{
+    return held->count;
+}
+
+bool fault_pg_held_busy(const struct fault_pg_held *held)
+{
+    return held->due > 0;
 }
 
 void fault_pg_held_say(struct fault_pg_held *held, const char *sql)
 {
-    held->due = open_sessions(held);
-    for (size_t i = 0; i < held->started; i++)
-        if (held->list[i].session != NULL)
-            fault_pg_say(held->list[i].session, sql);
+    held->on_one = NULL;
+    held->due = held->count;
+    for (size_t i = 0; i < held->count; i++)
+        fault_pg_say(held->list[i]->session, sql);
+}
+
+void fault_pg_held_ask(struct fault_pg_held *held, const char *sql, const char *const *params,
+                       size_t count, void (*next)(void *ctx, const struct fault_pg_answer *answer))
+{
+    held->on_one = next;
+    held->due = 1;
+    fault_pg_ask(held->list[0]->session, sql, params, count);
 }
 
 void fault_pg_held_forget(struct fault_pg_held *held)
@@ -105,8 +166,10 @@ void fault_pg_held_free(struct fault_pg_held *held)
 {
     if (held == NULL)
         return;
-    for (size_t i = 0; i < held->started; i++)
-        fault_pg_free(held->list[i].session);
+    for (size_t i = 0; i < held->count; i++) {
+        fault_pg_free(held->list[i]->session);
+        free(held->list[i]);
+    }
     free(held->list);
     free(held->first);
     free(held);

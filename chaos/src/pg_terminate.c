@@ -87,9 +87,8 @@ static void on_hand(void *ctx, const struct fault_pg_answer *answer)
     strike_later(subject);
 }
 
-void fault_pg_strike_again(void *ctx)
+static void strike_again(struct fault_pg_subject *subject)
 {
-    struct fault_pg_subject *subject = ctx;
     const struct fault_target *target = &subject->store->target;
     const struct fault_pg_place place = {.address = target->address,
                                          .port = target->port,
@@ -253,4 +252,5 @@ const struct fault_pg_action fault_pg_terminate = {
              [FAULT_STEP_VERIFY] = terminate_verify,
              [FAULT_STEP_REVERT] = terminate_revert,
              [FAULT_STEP_VERIFY_GONE] = terminate_gone},
+    .again = strike_again,
 };

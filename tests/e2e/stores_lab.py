@@ -2,6 +2,7 @@
 """Stores to break, each a real server, and clients of theirs that are not the agent's."""
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -73,6 +74,10 @@ class Database:
 
     def number(self, text):
         return int(self.local(text).stdout)
+
+    def named(self, name):
+        """Sessions of that application_name."""
+        return self.number(f"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{name}'")
 
     def waits(self, mode="ACCESS SHARE"):
         """Whether an ordinary client has to wait for that lock on t."""
@@ -198,6 +203,36 @@ class Cache:
         if key == "keys":
             return sum(int(n) for n in re.findall(r"^db\d+:keys=(\d+)", text, re.M))
         return int(re.search(rf"^{key}:(\d+)", text, re.M).group(1))
+
+
+class Passage:
+    """Stands between a server and its clients; on_connection(n) happens before the nth is let in."""
+
+    def __init__(self, address, port, on_connection):
+        self.server, self.on_connection = (address, port), on_connection
+        self.listener = socket.create_server((address, 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            for number in itertools.count(1):
+                client, _ = self.listener.accept()
+                self.on_connection(number)
+                server = socket.create_connection(self.server)
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self.carry, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def carry(source, sink):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.listener.close()
 
 
 class Relay:

@@ -8,6 +8,8 @@ import re
 import select
 import signal
 import socket
+import subprocess
+import threading
 import time
 
 import pytest
@@ -15,7 +17,7 @@ import pytest
 from chaos_lab import Agent, Platform, all_ok, evidence
 from conftest import SANITIZED, run, wait_until
 from services import free_port
-from stores_lab import (CONNECTIONS, PASSWORD, RESERVED, STOCK_BYTES, Cache, Database, Relay, credentials,
+from stores_lab import (CONNECTIONS, PASSWORD, RESERVED, STOCK_BYTES, Cache, Database, Passage, Relay, credentials,
                         postgres_fault, redis_fault, still_there)
 
 
@@ -28,6 +30,9 @@ def lab(tmp_path_factory):
             made.folder, "postgres", user="postgres", password=PASSWORD, database="postgres"))
         made.stores["redis"] = ("redis", credentials(made.folder, "redis", password=PASSWORD))
         made.database = database.keep(made, "pg-31")
+        for statement in (f"CREATE ROLE watcher LOGIN PASSWORD '{PASSWORD}'",
+                          "GRANT pg_monitor TO watcher"):
+            assert database.local(statement).returncode == 0, statement
         made.cache = Cache("127.0.0.1", free_port(), maxmemory=200 << 20).keep(made, "redis-41")
         made.sleeper = Cache("127.0.0.1", free_port(), maxmemory=24 << 20, debug="local").keep(
             made, "redis-42")
@@ -88,10 +93,17 @@ def test_a_table_is_locked(lab, agent, mode, denied, allowed):
     assert not lab.database.waits(denied)
 
 
+def others(lab):
+    return lab.database.number("SELECT count(*) FROM pg_stat_activity WHERE backend_type ="
+                               " 'client backend' AND pid <> pg_backend_pid()")
+
+
+def nobody_is_there(lab):
+    wait_until(lambda: others(lab) == 0, 10, "the last test's sessions have ended")
+
+
 def test_connections_run_out(lab, agent):
-    others = ("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
-              " AND pid <> pg_backend_pid()")
-    wait_until(lambda: lab.database.number(others) == 0, 10, "the last test's sessions have ended")
+    nobody_is_there(lab)
     spec = postgres_fault("connections", left=1, lease_s=10.0)
     record = inject(agent, spec)
     with lab.database.session():  # the one that was left
@@ -119,15 +131,189 @@ def test_connections_are_held_while_the_lease_is_renewed(lab, agent):
     revert(agent, spec)
 
 
+@contextlib.contextmanager
+def clients(lab, count):
+    """Ordinary ones; what is yielded ends them."""
+    with contextlib.ExitStack() as sessions:
+        for _ in range(count):
+            sessions.enter_context(lab.database.session())
+        yield sessions.close
+
+
+def taken(lab, spec, count):
+    wait_until(lambda: lab.database.named(f"squall-{spec['id']}") == count, 5,
+               f"{count} connections are the fault's")
+
+
+def renew(agent, spec, lease_s):
+    status, record = agent.ask("POST", f"/v1/faults/{spec['id']}/renew",
+                               {"leaseNs": int(lease_s * 1e9)})
+    assert status == 200, record
+
+
+def total_of(record):
+    """Of connections that were taken after the first."""
+    return [e["value"] for e in evidence(record, "after")
+            if e["metric"] == "connections taken while it stood"]
+
+
+@pytest.mark.parametrize("role", ["postgres", "watcher"])
+def test_connections_that_clients_give_up_are_taken(lab, agent, role):
+    """By a superuser, and by one who is refused as any other client is."""
+    _, path = lab.stores["pg"]
+    right = path.read_text()
+    path.write_text(json.dumps({**json.loads(right), "user": role}))
+    nobody_is_there(lab)
+    try:
+        spec = postgres_fault("connections", lease_s=10.0)
+        with clients(lab, 4) as leave:
+            inject(agent, spec)
+            assert lab.database.named(f"squall-{spec['id']}") == CONNECTIONS - RESERVED - 4
+            leave()
+            taken(lab, spec, CONNECTIONS - RESERVED)
+        refused = lab.database.app("SELECT 1")
+        assert refused.returncode != 0 and "reserved" in refused.stderr, refused.stderr
+        renew(agent, spec, 10.0)  # those as well
+        assert total_of(revert(agent, spec)) == ["4"]
+        assert lab.database.app("SELECT 1").returncode == 0
+    finally:
+        path.write_text(right)
+
+
+@contextlib.contextmanager
+def passage(lab, on_connection):
+    """To the database, for the agent."""
+    between = Passage(lab.database.server.address, lab.database.server.port, on_connection)
+    topology = json.loads(lab.topology_file.read_text())
+    [database] = [s["instances"][0] for s in topology["services"] if s["name"] == "pg"]
+    database["port"] = between.port
+    lab.topology_file.write_text(json.dumps(topology))
+    try:
+        yield
+    finally:
+        between.close()
+        lab.write()
+
+
+def test_clients_that_leave_while_it_is_applied(lab, agent):
+    """What was free when it was counted has been taken, but is not all that is free then."""
+    nobody_is_there(lab)
+    first = CONNECTIONS - RESERVED - 4
+    with clients(lab, 4) as leave:
+        def on_connection(number):
+            if number == 1 + first + 1:  # who counts, those that hold, who measures
+                leave()
+                wait_until(lambda: others(lab) == first, 5, "they have left")
+
+        with passage(lab, on_connection):
+            spec = postgres_fault("connections", lease_s=10.0)
+            record = inject(agent, spec)
+            taken(lab, spec, CONNECTIONS - RESERVED)
+            [free] = [e for e in evidence(record, "during")
+                      if e["metric"] == "connections that are free"]
+            assert free["value"] == "0"
+            assert total_of(revert(agent, spec)) == ["4"]
+
+
+def test_a_reserved_connection_is_given_back(lab, agent):
+    """A client was faster than the agent, which comes as a superuser and gets in all the same."""
+    nobody_is_there(lab)
+    with contextlib.ExitStack() as quick, clients(lab, 1) as leave:
+        standing = []
+
+        def gets_in():
+            """Not while the server still lets go of the one that it does not list any more."""
+            try:
+                quick.enter_context(lab.database.session())
+                return True
+            except AssertionError:
+                return False
+
+        def on_connection(_):
+            if standing:
+                wait_until(gets_in, 5, "the client is there")
+                standing.clear()
+
+        with passage(lab, on_connection):
+            spec = postgres_fault("connections", lease_s=10.0)
+            inject(agent, spec)
+            standing.append(True)
+            leave()
+            wait_until(lambda: not standing, 10, "the agent comes for what is free")
+            taken(lab, spec, CONNECTIONS - RESERVED)
+            taken(lab, spec, CONNECTIONS - RESERVED - 1)
+            with contextlib.ExitStack() as administrators:
+                for _ in range(RESERVED):
+                    command = lab.database.psql("-h", str(lab.database.server.root), "-p",
+                                                str(lab.database.server.port), "-U", "postgres")
+                    one = administrators.enter_context(subprocess.Popen(
+                        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+                    assert still_there(one)
+            assert total_of(revert(agent, spec)) == []
+
+
+def test_what_is_held_is_renewed_though_nobody_is_let_in(lab, agent):
+    nobody_is_there(lab)
+    standing, let_in = threading.Event(), threading.Event()
+    let_in.set()
+
+    def on_connection(_):
+        if not let_in.is_set():
+            standing.set()
+            assert let_in.wait(30)
+
+    with clients(lab, 1) as leave, passage(lab, on_connection):
+        spec = postgres_fault("connections", lease_s=10.0)
+        inject(agent, spec)
+        let_in.clear()
+        leave()
+        assert standing.wait(10), "the agent comes for what is free"
+        renew(agent, spec, 10.0)
+        assert agent.get(spec)["state"] == "active"
+        let_in.set()
+        taken(lab, spec, CONNECTIONS - RESERVED)
+        renew(agent, spec, 10.0)
+        assert total_of(revert(agent, spec)) == ["1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_connections_that_were_taken_later_end_with_the_lease(lab, agent, number):
+    """Also the one that has counted since it was renewed, and so was not idle."""
+    lease_s = 6.0 if SANITIZED else 4.0
+    nobody_is_there(lab)
+    spec = postgres_fault("connections", lease_s=lease_s)
+    with clients(lab, 4) as leave:
+        inject(agent, spec)
+        renew(agent, spec, lease_s)
+        end = time.monotonic() + lease_s
+        while time.monotonic() < end - lease_s * 0.6:
+            assert lab.database.app("SELECT 1").returncode != 0
+        leave()
+        taken(lab, spec, CONNECTIONS - RESERVED)
+    wait_until(lambda: time.monotonic() > end - 0.5, lease_s, "little of the lease is left")
+    agent.signal(number)
+    wait_until(lambda: lab.database.named(f"squall-{spec['id']}") == 0,
+               end + 2.0 - time.monotonic(), "they have ended")
+    assert lab.database.app("SELECT 1").returncode == 0
+    if number == signal.SIGKILL:
+        agent.kill()
+        assert agent.sweep().returncode == 0
+        assert not list(agent.journal.glob("*.fault"))
+    else:
+        agent.signal(signal.SIGCONT)
+        assert agent.wait_state(spec, "gone", 10)["end"] == "lease"
+
+
 @pytest.mark.parametrize("action", ["connections", "lock"])
 def test_the_server_itself_ends_what_a_stopped_agent_holds(lab, agent, action):
-    spec = postgres_fault(action, table="t" if action == "lock" else None, lease_s=1.0)
+    lease_s = 2.0 if SANITIZED else 1.0
+    spec = postgres_fault(action, table="t" if action == "lock" else None, lease_s=lease_s)
     held = ("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
             f"'squall-{spec['id']}'")
     inject(agent, spec)
     assert lab.database.number(held) >= 1
     agent.signal(signal.SIGSTOP)
-    wait_until(lambda: lab.database.number(held) == 0, 1.0 + 2.0, "ended by the server")
+    wait_until(lambda: lab.database.number(held) == 0, lease_s + 2.0, "ended by the server")
     assert not lab.database.waits()
     agent.signal(signal.SIGCONT)
     assert agent.wait_state(spec, "gone", 10)["end"] == "lease"
