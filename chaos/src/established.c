@@ -59,14 +59,6 @@ static bool same(const struct address *a, int family, const unsigned char *bytes
     return a->family == family && memcmp(a->bytes, bytes, family == AF_INET ? 4 : 16) == 0;
 }
 
-static bool is_peer(const struct fault_peers *peers, const struct address *remote)
-{
-    for (size_t i = 0; i < peers->count; i++)
-        if (same(remote, peers->list[i].family, peers->list[i].address))
-            return true;
-    return peers->count == 0;
-}
-
 static bool is_ours(const struct nlmsghdr *message, const struct inet_diag_msg *diag)
 {
     int left = (int)message->nlmsg_len - (int)NLMSG_LENGTH(sizeof *diag);
@@ -93,9 +85,11 @@ static bool is_met(const struct fault_nft_redirect *redirect, const struct nlmsg
     bool named = false;
     for (size_t i = 0; i < redirect->port_count; i++)
         named = named || redirect->ports[i] == port;
+    bool own = same(&remote, local.family, local.bytes);
+    bool peer = redirect->peers->count == 0 ||
+                fault_peers_hold(redirect->peers, remote.family, remote.bytes, own);
     /* What the target says to itself never comes in from outside; our proxy does so, too. */
-    bool own = !outbound && same(&remote, local.family, local.bytes);
-    return named && !own && is_peer(redirect->peers, &remote) && !is_ours(message, diag);
+    return named && (outbound || !own) && peer && !is_ours(message, diag);
 }
 
 static void remember(void *ctx, const struct nlmsghdr *message)

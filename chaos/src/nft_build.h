@@ -98,6 +98,9 @@ void nft_match_set(struct nft_batch *batch, struct nftnl_rule *rule, enum nft_fi
 void nft_match_direction(struct nft_batch *batch, struct nftnl_rule *rule, bool reply);
 void nft_mark_connection(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t mark);
 void nft_redirect_to(struct nft_batch *batch, struct nftnl_rule *rule, uint16_t port);
+/* A rule of its own, before which there should be none: what goes out by (in by) loopback passes.
+ */
+void nft_spare_loopback(struct nft_batch *batch, const char *table, const char *chain, bool output);
 void nft_end_rule(struct nft_batch *batch, struct nftnl_rule *rule, enum nft_ending ending);
 /* The packet goes to that queue of the namespace, and passes when nobody reads it. */
 void nft_end_in_queue(struct nft_batch *batch, struct nftnl_rule *rule, uint16_t number);

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <net/if_arp.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -19,14 +18,7 @@ static const struct nft_set ports_set = {"ports",          3,    type_inet_servi
  * there. */
 static void put_loopback_exception(struct nft_batch *batch, const char *table, bool output)
 {
-    static const uint16_t loopback = ARPHRD_LOOPBACK;
-    struct nftnl_rule *rule = nft_rule_new(batch, table, output ? "output" : "input");
-    if (rule == NULL)
-        return;
-    nft_match_meta(batch, rule, output ? NFT_META_OIFTYPE : NFT_META_IIFTYPE, &loopback,
-                   sizeof loopback);
-    nft_end_rule(batch, rule, NFT_END_ACCEPT);
-    nft_rule_put(batch, rule);
+    nft_spare_loopback(batch, table, output ? "output" : "input", output);
 }
 
 /* Likewise the answers that the input chain sends to a peer pass through the output chain: resets

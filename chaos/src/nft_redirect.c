@@ -103,6 +103,9 @@ static void put_chains(struct nft_batch *batch, const struct fault_nft_redirect 
     bool outbound = redirect->side == FAULT_OUTBOUND;
     nft_put_chain(batch, redirect->table, "nat", "nat",
                   outbound ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING, nat_priority);
+    /* A block may hold the target's own address: what it says to itself is not meant. */
+    if (outbound && redirect->peers->block_count > 0)
+        nft_spare_loopback(batch, redirect->table, "nat", true);
     nft_put_chain(batch, redirect->table, "own", "filter", NF_INET_LOCAL_OUT, NFT_FILTER_PRIORITY);
     nft_put_chain(batch, redirect->table, "lapsed", "filter", NF_INET_LOCAL_IN,
                   NFT_FILTER_PRIORITY);
@@ -128,7 +131,7 @@ bool fault_nft_redirect(struct fault_nft *nft, const struct fault_nft_redirect *
     nft_put_set(&batch, redirect->table, &ports_set);
     nft_put_set(&batch, redirect->table, &live_set);
     for (size_t i = 0; i < NFT_FAMILIES; i++)
-        nft_put_set(&batch, redirect->table, &nft_families[i].peers);
+        nft_put_peer_set(&batch, redirect->table, &nft_families[i], redirect->peers);
     fill_sets(&batch, redirect, timeout);
     put_chains(&batch, redirect);
     bool ok = nft_batch_commit(&batch, err, "making the redirect's table");

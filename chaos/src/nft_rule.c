@@ -11,6 +11,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/xt_NFQUEUE.h>
 #include <linux/netlink.h>
+#include <net/if_arp.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -80,6 +81,18 @@ void nft_match_meta(struct nft_batch *batch, struct nftnl_rule *rule, uint32_t k
 {
     load_meta(batch, rule, key);
     compare(batch, rule, NFT_CMP_EQ, value, len);
+}
+
+void nft_spare_loopback(struct nft_batch *batch, const char *table, const char *chain, bool output)
+{
+    static const uint16_t loopback = ARPHRD_LOOPBACK;
+    struct nftnl_rule *rule = nft_rule_new(batch, table, chain);
+    if (rule == NULL)
+        return;
+    nft_match_meta(batch, rule, output ? NFT_META_OIFTYPE : NFT_META_IIFTYPE, &loopback,
+                   sizeof loopback);
+    nft_end_rule(batch, rule, NFT_END_ACCEPT);
+    nft_rule_put(batch, rule);
 }
 
 void nft_match_peer(struct nft_batch *batch, struct nftnl_rule *rule,

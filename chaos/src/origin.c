@@ -241,14 +241,11 @@ static bool is_peer(struct span tuple, int family, const struct fault_nft_redire
     size_t len = family == AF_INET ? 4 : 16;
     if (source.len != len || target.len != len)
         return false;
+    bool own = memcmp(source.at, target.at, len) == 0;
     /* What the target says to itself never comes in from outside. */
-    if (!outbound && memcmp(source.at, target.at, len) == 0)
+    if (!outbound && own)
         return false;
-    for (size_t i = 0; i < redirect->peers->count; i++)
-        if (redirect->peers->list[i].family == family &&
-            memcmp(redirect->peers->list[i].address, remote.at, len) == 0)
-            return true;
-    return redirect->peers->count == 0;
+    return redirect->peers->count == 0 || fault_peers_hold(redirect->peers, family, remote.at, own);
 }
 
 /* Redirected already, or a proxy's own. */

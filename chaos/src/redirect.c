@@ -136,7 +136,8 @@ static bool prepare_zone(struct fault *fault, const struct topo *topo, size_t in
     struct redirect_state *state = fault_state_of(fault);
     struct fault_zone *zone = &state->zones.list[index];
     const struct fault_route *route = state->kind->route(fault_spec_of(fault));
-    return fill_ports(&state->outlets[index], route, zone, err) &&
+    return redirect_paths_keep(state->paths, zone, topo, err) &&
+           fill_ports(&state->outlets[index], route, zone, err) &&
            redirect_paths_add(state->paths, index, zone, topo, err);
 }
 
@@ -153,12 +154,6 @@ bool redirect_open(struct fault *fault, const struct redirect_kind *kind, const 
     state->rules = kind->rules(spec, topo, err);
     if (state->rules == NULL || !check_ports(route, err))
         return false;
-    for (size_t i = 0; i < route->peer_count; i++)
-        if (addr_is_block(route->peers[i]))
-            return base_fail(err, BASE_INVALID,
-                             "%s: connections are led through the proxy by peer; name services or "
-                             "addresses, not blocks of them",
-                             route->peers[i]);
     if (!fault_zones_open(&state->zones, fault, topo, route->peers, route->peer_count, err))
         return false;
     for (size_t i = 0; i < state->zones.count; i++)

@@ -125,6 +125,33 @@ static bool add_inbound(struct redirect_paths *paths, size_t index, const struct
     return true;
 }
 
+static bool shows(const struct fault_route *route, const struct fault_peer *peer,
+                  const struct topo *topo)
+{
+    const struct topo_service *service = NULL;
+    if (route->side == FAULT_INBOUND) {
+        const struct topo_instance *from = instance_at(topo, peer->text, &service);
+        return from != NULL && from->netns != NULL;
+    }
+    for (size_t i = 0; i < route->port_count; i++)
+        if (redirect_port(route, i) == peer->port)
+            return true;
+    return route->port_count == 0;
+}
+
+bool redirect_paths_keep(const struct redirect_paths *paths, struct fault_zone *zone,
+                         const struct topo *topo, struct base_error *err)
+{
+    const struct fault_route *route = paths->kind->route(fault_spec_of(paths->fault));
+    struct fault_peers *peers = &zone->peers;
+    size_t kept = 0;
+    for (size_t i = 0; i < peers->count; i++)
+        if (!peers->list[i].in_block || shows(route, &peers->list[i], topo))
+            peers->list[kept++] = peers->list[i];
+    peers->count = kept;
+    return fault_peers_show_blocks(peers, err);
+}
+
 /* The target, as those who connect to it see it. */
 static bool find_target(const struct fault_zone *zone, const struct topo *topo,
                         struct fault_peer *out, struct base_error *err)
@@ -183,7 +210,9 @@ bool redirect_paths_add(struct redirect_paths *paths, size_t index, const struct
     for (size_t i = 0; i < zone->peers.count; i++) {
         const struct fault_peer *peer = &zone->peers.list[i];
         const char *name = route->port_count > 1 ? peer->text : NULL;
-        if (!add_ports(paths, index, zone, topo, peer, name, err))
+        bool ok = peer->in_block ? add_routed(paths, index, zone, topo, peer, name, err)
+                                 : add_ports(paths, index, zone, topo, peer, name, err);
+        if (!ok)
             return false;
     }
     return true;

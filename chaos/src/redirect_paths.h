@@ -10,6 +10,9 @@ struct redirect_paths;
 struct redirect_paths *redirect_paths_new(struct fault *fault, const struct redirect_kind *kind);
 void redirect_paths_free(struct redirect_paths *paths); /* accepts NULL */
 /* Resolves those of one zone. */
+/* Before they are added: leaves out who lies in a block but cannot show the effect on it. */
+bool redirect_paths_keep(const struct redirect_paths *paths, struct fault_zone *zone,
+                         const struct topo *topo, struct base_error *err);
 bool redirect_paths_add(struct redirect_paths *paths, size_t index, const struct fault_zone *zone,
                         const struct topo *topo, struct base_error *err);
 json_t *redirect_paths_to_json(const struct redirect_paths *paths, size_t zone);

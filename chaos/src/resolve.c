@@ -358,6 +358,20 @@ static bool spares_this_host(char *const *names, size_t count, struct base_error
     return ok;
 }
 
+bool fault_peers_hold(const struct fault_peers *peers, int family, const unsigned char *address,
+                      bool own)
+{
+    size_t len = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+    for (size_t i = 0; i < peers->count; i++)
+        if (peers->list[i].family == family && !(own && peers->list[i].in_block) &&
+            memcmp(peers->list[i].address, address, len) == 0)
+            return true;
+    for (size_t i = 0; i < peers->block_count && !own; i++)
+        if (addr_block_spans(&peers->blocks[i], family, address))
+            return true;
+    return false;
+}
+
 bool fault_peers_show_blocks(const struct fault_peers *peers, struct base_error *err)
 {
     for (size_t b = 0; b < peers->block_count; b++) {
@@ -372,7 +386,8 @@ bool fault_peers_show_blocks(const struct fault_peers *peers, struct base_error 
         if (!shown)
             return base_fail(err, BASE_INVALID,
                              "in the block at %s lies no instance but the target, nor one with a "
-                             "port that is hit, so that the effect could not be measured; name an "
+                             "port that is hit (of those who connect: in a network namespace of "
+                             "this host), so that the effect could not be measured; name an "
                              "ADDRESS:PORT in it that answers beside it",
                              first);
     }

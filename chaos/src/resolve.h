@@ -99,6 +99,10 @@ bool fault_peers_resolve(const struct topo *topo, char *const *names, size_t cou
  * lies in a block is left out else. Ports are no part of labels any more. */
 bool fault_peers_locate(struct fault_peers *peers, const struct topo *topo, struct base_error *err);
 void fault_peers_fini(struct fault_peers *peers);
+/* Whether that address, as the network has it, is meant: as one of them, or in one of the blocks,
+ * where `own` says that it is the target's: what it says to itself is not meant by a block. */
+bool fault_peers_hold(const struct fault_peers *peers, int family, const unsigned char *address,
+                      bool own);
 /* Whether one of the peers lies in every block; the message names the block that has none. */
 bool fault_peers_show_blocks(const struct fault_peers *peers, struct base_error *err);
 

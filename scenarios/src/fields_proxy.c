@@ -19,12 +19,13 @@ static const struct scn_words sides = WORDS(side_list);
      .help = "inbound: connections that the targets accept; outbound: that they open."},           \
         {.key = "peers",                                                                           \
          .type = SCN_TEXTS,                                                                        \
-         .item = SCN_NAME,                                                                         \
+         .item = SCN_PEERS,                                                                        \
          AT(kind.route.peers),                                                                     \
          .count_offset = offsetof(struct scn_fault, kind.route.peer_count),                        \
          .most = 64,                                                                               \
-         .help = "Only connections from (outbound: to) these services. Must be given for "         \
-                 "outbound."},                                                                     \
+         .help = "Only connections from (outbound: to) these: services, instances, ADDRESS:PORT "  \
+                 "(outbound), or blocks such as 10.1.0.0/16, in which an instance must lie to "    \
+                 "measure by. Must be given for outbound."},                                       \
         {.key = "port",                                                                            \
          .type = SCN_INTEGER,                                                                      \
          AT(kind.route.port),                                                                      \

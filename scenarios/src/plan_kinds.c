@@ -94,16 +94,6 @@ static uint64_t seed_of(const struct asked *asked)
     return planner_seed(asked->planner, asked->fault->name) >> 1;
 }
 
-static void check_peers(const struct asked *asked, const char *key, char *const *peers,
-                        size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        scn_at(&asked->planner->reporter, "spec.faults[%zu].%s.%s[%zu]", asked->index,
-               fault_kind_name(asked->fault->kind), key, i);
-        planner_service(asked->planner, peers[i]);
-    }
-}
-
 /* What has a port is an address, and no name of the platform. Blocks are checked together: one may
  * hold what another peer names. */
 static void check_addresses(const struct asked *asked, const char *key, char *const *peers,
@@ -128,7 +118,7 @@ static void check_addresses(const struct asked *asked, const char *key, char *co
 static void fill_route(const struct asked *asked, const struct scn_route_of *route,
                        struct fault_route *out)
 {
-    check_peers(asked, "peers", route->peers, route->peer_count);
+    check_addresses(asked, "peers", route->peers, route->peer_count);
     out->side = route->side;
     out->port_count = route->port != 0 ? 1 : route->port_count;
     out->ports = base_calloc(out->port_count, sizeof *out->ports);

@@ -3,6 +3,7 @@
 clients are, and every death: what is held ends, what comes next goes direct."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import re
 import signal
@@ -10,11 +11,12 @@ import socket
 import struct
 import subprocess
 import time
+import types
 
 import pytest
 
-from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, all_ok, agent, agent_options, bridge,
-                       evidence, platform, ruleset, sh, tcp_socket)
+from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, SUBNET, all_ok, agent, agent_options,
+                       bridge, connects, echo_command, evidence, platform, ruleset, sh, tcp_socket)
 from conftest import wait_until
 from proxy_lab import (Client, MS, RIGHT, dns_fault, http_fault, injected, lookup, tcp_fault,
                        zone)
@@ -157,6 +159,119 @@ def test_inbound_connections_from_named_peers(agent, platform):
         assert not echoes(platform, netns=store.netns, timeout=0.3)
         assert echoes(platform) and echoes(platform, netns=platform.instances["api-12"].netns)
     assert evidence(record, "during")[0]["target"] == "api-11"
+
+
+BLOCK = f"{SUBNET}.8/29"  # holds the target itself, too
+
+
+@contextlib.contextmanager
+def unlisted(platform):
+    """Somebody in the block whom the topology does not know, at the store's port."""
+    netns, port = platform.instances["store-13"].netns, platform.instances["store-13"].port
+    address = f"{SUBNET}.9"
+    sh("ip", "-n", netns, "address", "add", f"{address}/24", "dev", "eth0")
+    server = subprocess.Popen(["nsenter", f"--net=/run/netns/{netns}", *echo_command(address, port)])
+    try:
+        wait_until(lambda: connects(None, address, port), 5, "it listens")
+        yield types.SimpleNamespace(address=address, port=port)
+    finally:
+        server.kill()
+        server.wait()
+        sh("ip", "-n", netns, "address", "del", f"{address}/24", "dev", "eth0")
+
+
+def test_outbound_connections_to_a_block(agent, platform):
+    """Those that are open, those to somebody whom nobody has named, and for longer than the first
+    lease; but not what the target says to itself, though its own address lies in it."""
+    api = platform.instances["api-11"]
+    with unlisted(platform) as stranger:
+        platform.instances["stranger"] = stranger
+        try:
+            spec = tcp_fault("limitData", 3, direction="outbound", peers=[BLOCK], lease_s=2.0)
+            with Client(platform, "stranger", api.netns) as old, \
+                    Client(platform, "api-11", api.netns) as own:
+                assert old.echo() == own.echo() == (b"hello", "more")
+                status, record = agent.post(spec)
+                assert status == 200 and record["state"] == "active", record
+                assert old.hear(1) == (b"", "reset") and own.echo() == (b"hello", "more")
+            end = time.monotonic() + 3.0
+            while time.monotonic() < end:
+                assert agent.ask("POST", f"/v1/faults/{spec['id']}/renew",
+                                 {"leaseNs": 2 * S})[0] == 200
+                for name in ("stranger", "store-13", "api-12"):
+                    with Client(platform, name, api.netns) as client:
+                        assert client.echo() == (b"hel", "closed"), name
+                assert echoes(platform, netns=api.netns), "what it says to itself"
+            assert echoes(platform) and echoes(platform, "stranger")
+            status, record = agent.delete(spec)
+            assert status == 200 and record["state"] == "gone" and all_ok(record), record
+            seen = {e["metric"].rsplit(" ", 1)[1] for e in evidence(record, "during")}
+            assert {"api-12:8000", "store-13:5432"} <= seen, seen
+            assert echoes(platform, "stranger", api.netns)
+        finally:
+            del platform.instances["stranger"]
+
+
+def test_of_a_block_only_who_has_that_port_shows_it(agent, platform):
+    api = platform.instances["api-11"]
+    spec = tcp_fault("limitData", 3, direction="outbound", peers=[BLOCK], ports=[5432])
+    with injected(agent, spec) as record:
+        assert {e["metric"].rsplit(" ", 1)[1] for e in evidence(record, "during")} == {
+            "store-13:5432"}
+        with Client(platform, "store-13", api.netns) as client:
+            assert client.echo() == (b"hel", "closed")
+        assert echoes(platform, "api-12", api.netns)
+    status, answer = agent.post(tcp_fault("timeout", direction="outbound", peers=[BLOCK],
+                                          ports=[5433]))
+    assert status == 400 and f"in the block at {SUBNET}.8 lies no" in str(answer), answer
+
+
+def test_inbound_connections_from_a_block(agent, platform):
+    """From who lives there, but not from the host, which does not."""
+    with injected(agent, tcp_fault("timeout", peers=[f"{SUBNET}.12/31"])) as record:
+        for name in ("api-12", "store-13"):
+            assert not echoes(platform, netns=platform.instances[name].netns, timeout=0.3), name
+        assert echoes(platform)
+        assert echoes(platform, netns=platform.instances["gateway-14"].netns)
+        assert len(evidence(record, "during")) == 2
+
+
+def test_requests_to_a_block(agent, platform):
+    spec = http_fault("abort", targets=["api-11"], direction="outbound", status=418,
+                      peers=[f"{SUBNET}.14/31"], pathPrefix="/")
+    spec["service"] = "api"
+    with injected(agent, spec):
+        for name in ("gateway-14", "gateway-15"):
+            with Client(platform, name, platform.instances["api-11"].netns) as client:
+                client.sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert b" 418 " in client.hear(40)[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_block_is_let_go_of_when_the_agent_is(agent, platform, number):
+    """What the proxy holds ends, what comes next goes its own way, to all of the block."""
+    api = platform.instances["api-11"]
+    before = ruleset(api.netns)
+    spec = tcp_fault("timeout", direction="outbound", peers=[BLOCK], duration_s=60.0,
+                     lease_s=LEASE_S)
+    assert agent.post(spec)[0] == 200
+    clients = [Client(platform, name, api.netns, timeout=LEASE_S + GRACE_S)
+               for name in ("store-13", "api-12")]
+    since = time.monotonic()
+    agent.signal(number)
+    assert endings(clients) == [(b"", "reset")] * 2
+    for name in ("store-13", "api-12"):
+        wait_until(lambda name=name: echoes(platform, name, api.netns, 0.2), LEASE_S + GRACE_S,
+                   "direct again")
+    assert time.monotonic() - since < LEASE_S + GRACE_S
+    if number == signal.SIGSTOP:
+        agent.signal(signal.SIGCONT)
+        assert agent.wait_state(spec, "gone", 15)["end"] == "lease"
+        return
+    agent.kill()
+    assert ruleset(api.netns) == before
+    assert agent.sweep().returncode == 0
+    agent.start()
 
 
 # --- the proof ---

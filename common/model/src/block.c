@@ -68,7 +68,7 @@ bool addr_block_parse(const char *text, struct addr_block *out, struct base_erro
     return true;
 }
 
-static bool holds(const struct addr_block *block, int family, const unsigned char *bytes)
+bool addr_block_spans(const struct addr_block *block, int family, const unsigned char *bytes)
 {
     size_t len = bytes_of(block->family);
     return family == block->family && memcmp(block->first, bytes, len) <= 0 &&
@@ -79,7 +79,7 @@ bool addr_block_holds(const struct addr_block *block, const char *address)
 {
     unsigned char bytes[ADDR_BYTES] = {0};
     int family;
-    return parse_address(address, &family, bytes) && holds(block, family, bytes);
+    return parse_address(address, &family, bytes) && addr_block_spans(block, family, bytes);
 }
 
 /* "10.0.0.1:80", "[fd00::1]:80", "10.0.0.1" or "10.0.0.1/32". */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -72,6 +73,33 @@ static void a_block_is_shown_by_who_lies_in_it(void **state)
     assert_non_null(strstr(err.message, "in the block at 10.0.0.0 lies no instance"));
     peers = resolve("127.0.0.0/8", "10.0.0.9", &err);
     assert_int_equal(err.code, BASE_DENIED);
+}
+
+static bool hold(const struct fault_peers *peers, const char *text, bool own)
+{
+    unsigned char bytes[sizeof(struct in6_addr)] = {0};
+    int family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+    assert_int_equal(inet_pton(family, text, bytes), 1);
+    return fault_peers_hold(peers, family, bytes, own);
+}
+
+/* What a target says to itself is meant when it has been named, but not by a block around it. */
+static void what_peers_hold(void **state)
+{
+    (void)state;
+    struct base_error err;
+    struct fault_peers peers = resolve("10.0.0.0/31", "10.0.0.9", &err);
+    assert_true(hold(&peers, "10.0.0.0", false));
+    assert_true(hold(&peers, "10.0.0.1", false));
+    assert_false(hold(&peers, "10.0.0.2", false));
+    assert_false(hold(&peers, "::a00:0", false));
+    assert_false(hold(&peers, "10.0.0.0", true));
+    assert_false(hold(&peers, "10.0.0.1", true));
+    fault_peers_fini(&peers);
+    peers = resolve("127.0.0.1:6379", "10.0.0.9", &err);
+    assert_true(hold(&peers, "127.0.0.1", true));
+    assert_false(hold(&peers, "127.0.0.2", false));
+    fault_peers_fini(&peers);
 }
 
 static void a_peer_may_be_a_service_an_instance_or_an_address(void **state)
@@ -165,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_block_is_shown_by_who_lies_in_it),
+        cmocka_unit_test(what_peers_hold),
         cmocka_unit_test(a_peer_may_be_a_service_an_instance_or_an_address),
         cmocka_unit_test(what_cannot_be_measured_is_refused),
         cmocka_unit_test(peers_survive_the_journal),

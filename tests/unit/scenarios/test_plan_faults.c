@@ -480,6 +480,26 @@ static void test_blocks_of_addresses(void **state)
     topo_fini(&topo);
 }
 
+static void test_blocks_of_addresses_for_a_proxy(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "partition: {from: [postgres]}",
+                          "tcp: {timeout: 0s, direction: outbound, peers: [10.0.2.0/24, "
+                          "gateway-1, '192.0.2.7:80']}");
+    struct plan plan = planned(text, &topo, &plain);
+    assert_int_equal(plan.faults[1].spec.tcp.route.peer_count, 3);
+    assert_string_equal(plan.faults[1].spec.tcp.route.peers[0], "10.0.2.0/24");
+    plan_fini(&plan);
+    free(text);
+    text = replaced(SAMPLE, "partition: {from: [postgres]}",
+                    "http: {abort: {status: 503}, peers: [10.0.0.0/16]}");
+    assert_refused(text, &topo, &plain,
+                   "spec.faults[1].http.peers: 10.0.0.0/16 holds prometheus-1 (10.0.3.1)");
+    free(text);
+    topo_fini(&topo);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_faults_of_disks_are_planned),
         cmocka_unit_test(test_kernel_faults_need_root),
         cmocka_unit_test(test_blocks_of_addresses),
+        cmocka_unit_test(test_blocks_of_addresses_for_a_proxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

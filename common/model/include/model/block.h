@@ -22,6 +22,8 @@ bool addr_is_block(const char *text);
 bool addr_block_parse(const char *text, struct addr_block *out, struct base_error *err);
 /* "10.0.0.1" or "fd00::1"; false also for what is no address. */
 bool addr_block_holds(const struct addr_block *block, const char *address);
+/* The same, of an address as the network has it. */
+bool addr_block_spans(const struct addr_block *block, int family, const unsigned char *bytes);
 
 /* It lies in the other, which is larger, or as large and `first`. */
 bool addr_block_within(const struct addr_block *block, const struct addr_block *other, bool first);
