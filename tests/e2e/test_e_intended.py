@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import run
+from conftest import SANITIZED, run
 from load_lab import (AHEAD, OK, check_sums, decode, load, make_plan, serve,  # noqa: F401
                       value_of)
 from test_e_load_cluster import Cluster, _redis, end  # noqa: F401
@@ -17,7 +17,7 @@ from test_e_load_cluster import Cluster, _redis, end  # noqa: F401
 RATE, SECONDS, INTERVAL = 200, 3.9, 0.5      # it ends in an interval's midst
 DUE = round(RATE * SECONDS)
 FIRST, STALL = 250, 1.0     # the request with which it begins, in the middle of an interval
-SLACK = 0.15                # of client and server, on a busy machine
+SLACK = 0.4 if SANITIZED else 0.15   # of client and server, on a busy machine
 
 
 class Stalls:
@@ -76,7 +76,7 @@ def check_stall(text, stalls):
         for ours, theirs in zip(times, exact):
             assert theirs - 0.02 < ours < theirs + SLACK, (number, ours, theirs)
     waited = sum(len([t for t in times if t > SLACK]) for _, _, times in response)
-    assert waited > 0.7 * STALL * RATE, "the stall is there to be seen"
+    assert waited > 0.8 * (STALL - SLACK) * RATE, "the stall is there to be seen"
     ended = lines_of(text, "ended", start)
     late = [(at, length, [t for t in times if t > SLACK]) for at, length, times in ended]
     late = [(at, length, times) for at, length, times in late if times]
