@@ -29,6 +29,9 @@
 static const size_t log_max = (size_t)1024 * 1024 * 1024;
 static const size_t line_max = (size_t)64 * 1024 * 1024;
 static const size_t flush_at = (size_t)1024 * 1024;
+/* Seconds, both together less than an int64_t of ns has room for: until 2255. */
+static const double latest_s = 9e9;
+static const double longest_s = 1e8;
 
 struct source {
     char *name;
@@ -188,7 +191,7 @@ static bool take_entry(struct reading *reading, const struct hlog_entry *entry)
                           .text = entry->text,
                           .len = entry->text_len,
                           .next = SIZE_MAX};
-    if (!(entry->start >= 0) || entry->start > 1e11 || entry->length > 1e11)
+    if (!(entry->start >= 0) || entry->start > latest_s || entry->length > longest_s)
         return base_fail(reading->err, BASE_CORRUPT, "an interval outside of all calendars");
     if (!check_shape(merge, &entry->hdr, reading->err) ||
         !find_tag(merge, entry->tag == NULL ? "" : entry->tag, &entry->hdr, &piece.tag,

@@ -333,6 +333,7 @@ static void test_refuses_by_file_and_line(void **state)
     BASE_AUTO_FREE char *other = base_str_printf("%s/other.hlog", folder);
     BASE_AUTO_FREE char *empty = base_str_printf("%s/empty.hlog", folder);
     BASE_AUTO_FREE char *linked = base_str_printf("%s/linked.hlog", folder);
+    BASE_AUTO_FREE char *late = base_str_printf("%s/late.hlog", folder);
     struct base_buf text;
     struct hdr coarse;
     base_buf_init(&text, 1 << 20);
@@ -340,6 +341,7 @@ static void test_refuses_by_file_and_line(void **state)
     write_file(empty, &text);
     put_value(&text, "x/y/response", 0, 1000, 10);
     write_file(good, &text);
+    BASE_AUTO_FREE char *histogram = base_str_dup(strrchr(text.data, ','));
     put_value(&text, "x/y/response", 1000, 1000, 10);
     text.len -= 9; /* the last line was not written whole */
     write_file(cut, &text);
@@ -348,13 +350,19 @@ static void test_refuses_by_file_and_line(void **state)
     hdr_record(&coarse, 5);
     put(&text, "x/y/response", 0, 1000, &coarse);
     write_file(other, &text);
+    base_buf_clear(&text); /* nanoseconds have no room for that */
+    assert_true(
+        base_buf_printf(&text, "Tag=x/y/response,20000000000.000,1.000,10.000%s", histogram));
+    write_file(late, &text);
     assert_int_equal(link(good, linked), 0);
 
     BASE_AUTO_FREE char *cut_line = base_str_printf("%s:5: ", cut);
     BASE_AUTO_FREE char *other_line = base_str_printf("%s:1: ", other);
+    BASE_AUTO_FREE char *late_line = base_str_printf("%s:1: an interval outside", late);
     BASE_AUTO_FREE char *empty_line = base_str_printf("%s:1: no interval", empty);
     expect_refused((const char *[]){good, cut}, 2, BASE_CORRUPT, cut_line);
     expect_refused((const char *[]){good, other}, 2, BASE_INVALID, other_line);
+    expect_refused((const char *[]){good, late}, 2, BASE_CORRUPT, late_line);
     expect_refused((const char *[]){good, empty}, 2, BASE_CORRUPT, empty_line);
     expect_refused((const char *[]){good, linked}, 2, BASE_INVALID, "count twice");
     expect_refused((const char *[]){good, folder}, 2, BASE_IO, folder);
