@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -52,6 +53,7 @@ class Server:
         places = f"""
         default_type text/plain;
         location / {{ return 200 "hello"; }}
+        location /connections {{ stub_status; access_log off; }}
         location /none {{ return 404 "none"; }}
         location /login {{ add_header Set-Cookie "sid=s7"; return 201 '{{"id": 7}}'; }}
         location /me {{ return 200 '{{"sid": "$cookie_sid"}}'; }}
@@ -108,6 +110,12 @@ http {{
         lines = (self.folder / "access.log").read_text().splitlines()[since:]
         return [row(*line.split("|")) for line in lines]
 
+    def connections(self):
+        """That are open, this question's among them."""
+        url = f"http://127.0.0.1:{self.port['h1']}/connections"
+        with urllib.request.urlopen(url) as answer:
+            return int(answer.readline().split()[2])
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
@@ -134,8 +142,10 @@ def route(name, path, method="GET", **more):
 
 @contextlib.contextmanager
 def seen_by(lab):
-    """Fills the list with what nginx logged meanwhile, once the block is left."""
+    """Fills the list with what nginx logged meanwhile, once the block is left. What an earlier load
+    broke off it logs when it closes that connection."""
     rows = []
+    wait_until(lambda: lab.connections() == 1, 20, "earlier loads have gone")
     before = len(lab.requests())
     yield rows
     rows += lab.requests(before)
