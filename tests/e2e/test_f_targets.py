@@ -7,18 +7,15 @@ import http.client
 import json
 import os
 import pathlib
-import signal
-import socket
 import subprocess
-import time
 import uuid
 
 import pytest
 
-from chaos_lab import (NEEDS_ROOT, S, SUBNET, Agent, Instance, Platform, all_ok, answers, bridge,
-                       cpu_fault, cut_off, echo_command, evidence, fault, files_limit, group_mount,
-                       kill_fault, limits_fault, make_namespace, memory_fault, network_fault,
-                       partition_fault, pause_fault, platform, remove_group, ruleset, workers_in)
+from chaos_lab import (NEEDS_ROOT, SUBNET, Agent, Instance, Platform, all_ok, answers, bridge,
+                       cpu_fault, cut_off, echo_command, fault, files_limit, group_mount,
+                       kill_fault, limits_fault, memory_fault, network_fault, partition_fault,
+                       pause_fault, platform, remove_group, ruleset, workers_in)
 from conftest import run, wait_until
 from proxy_lab import RIGHT, dns_fault, http_fault, lookup, tcp_fault, zone
 from services import free_port
@@ -179,153 +176,6 @@ def test_who_shares_a_namespace_with_one_that_is_found_is_not_hit(platform, zone
         for other in others:
             other.kill()
             other.wait()
-
-
-@contextlib.contextmanager
-def comer(netns):
-    """Somebody who comes into that namespace, and stays."""
-    process = subprocess.Popen(["nsenter", f"--net=/run/netns/{netns}", "sleep", "600"])
-    try:
-        wait_until(lambda: "sleep" in pathlib.Path(f"/proc/{process.pid}/comm").read_text(), 5,
-                   "it lives there")
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def others_in(record):
-    return [(e["value"], e["ok"]) for e in evidence(record, "during")
-            if e["metric"] == "others in the namespace"]
-
-
-@NEEDS_ROOT
-@pytest.mark.parametrize("kind", WHOLE)
-def test_who_comes_to_one_that_is_found_is_not_hit_for_long(platform, zone, tmp_path, kind):
-    """It would have been refused before: the fault ends, and says who came."""
-    how = dict([by_command(platform, "api-11"), listening_gateway(platform, "gateway-14")])
-    agent = start(described(platform, tmp_path, how), tmp_path)
-    try:
-        why = agent.ask("GET", "/v1/health")[1]["kinds"][kind]
-        if why is not None and kind == "network":
-            pytest.skip(why)
-        make, there = WHOLE[kind]
-        spec = {**make(zone), "leaseNs": 30 * S, "durationNs": 60 * S}
-        netns = platform.instances[spec["targets"][0]].netns
-        status, record = agent.post(spec)
-        assert status == 200 and all_ok(record), record
-        with comer(netns) as process:
-            record = agent.wait_state(spec, "gone", 10)
-            who = f"process {process.pid} (sleep)"
-            assert record["end"] == "failed" and others_in(record) == [(who, False)], record
-            assert f"{who} has come into its network namespace" in record["error"], record
-            assert "netns" in record["error"], "what to do"
-            assert ruleset(netns) == "" and (there is None or not there(platform, zone))
-    finally:
-        agent.terminate()
-
-
-@NEEDS_ROOT
-def test_who_comes_into_a_namespace_that_is_named_is_told(platform, tmp_path):
-    """All who live there are meant: once each, and the fault goes on."""
-    file = described(platform, tmp_path, dict([by_command(platform, "api-11")]))
-    topology = json.loads(file.read_text())
-    netns = platform.instances["api-11"].netns
-    for service in topology["services"]:
-        for instance in service["instances"]:
-            if instance["name"] == "api-11":
-                instance["netns"] = f"/run/netns/{netns}"
-    file.write_text(json.dumps(topology))
-    agent = start(file, tmp_path)
-    try:
-        with comer(netns):
-            spec = partition_fault(lease_s=30.0)
-            status, record = agent.post(spec)
-            assert status == 200 and all_ok(record), record
-            with comer(netns) as later, comer(platform.instances["store-13"].netns):
-                wait_until(lambda: others_in(agent.get(spec)), 10, "it is told")
-                with comer(netns) as last:
-                    wait_until(lambda: len(others_in(agent.get(spec))) == 2, 10, "so is the next")
-            assert agent.get(spec)["state"] == "active" and cut_off(platform)
-            status, record = agent.delete(spec)
-            assert status == 200 and all_ok(record), record
-            assert others_in(record) == [(f"process {p.pid} (sleep)", True) for p in (later, last)]
-    finally:
-        agent.terminate()
-
-
-LOOK_S = 1.0  # between two looks
-
-
-@NEEDS_ROOT
-def test_who_is_there_for_one_look_alone_is_nobody(finder, platform):
-    """As what starts a target again, before it is the target."""
-    netns = platform.instances["api-11"].netns
-    spec = partition_fault(lease_s=60.0, duration_s=60.0)
-    assert finder.post(spec)[0] == 200
-    short, end = 0, time.monotonic() + 40
-    while short < 8 and time.monotonic() < end:
-        since = time.monotonic()
-        done = subprocess.run(["nsenter", f"--net=/run/netns/{netns}", "sleep", "0.6"], check=False)
-        assert done.returncode == 0
-        if time.monotonic() - since > LOOK_S:  # on a busy machine: it may have been seen twice
-            if finder.get(spec)["state"] != "active":
-                return
-            continue
-        short += 1
-        assert finder.get(spec)["state"] == "active", finder.get(spec)
-    status, record = finder.delete(spec)
-    assert status == 200 and not others_in(record), record
-
-
-# One that starts others when it is told to, who soon have nobody left of whom they could be.
-PARENT = """
-import socket, subprocess, sys
-listener = socket.create_server((sys.argv[1], int(sys.argv[2])))
-while True:
-    connection, _ = listener.accept()
-    if connection.recv(5) == b"fork\\n":
-        child = subprocess.Popen(["sh", "-c", "sleep 600 & echo $!; sleep 5"],
-                                 stdout=subprocess.PIPE)
-        connection.sendall(child.stdout.readline())
-    connection.close()
-"""
-
-
-@NEEDS_ROOT
-def test_what_a_target_starts_and_its_successor_are_no_strangers(platform, bridge, tmp_path):
-    netns, address = make_namespace(platform, bridge, 61), f"{SUBNET}.61"
-    parent = platform.add("api", Instance(platform.folder, "api-61", [
-        "/usr/bin/python3", "-c", PARENT, address, "8000"], address, 8000, netns))
-    platform.write()
-    agent = start(described(platform, tmp_path, dict([by_command(platform, "api-61")])), tmp_path)
-    orphan = None
-    try:
-        spec = partition_fault(["api-61"], lease_s=30.0)
-        status, record = agent.post(spec)
-        assert status == 200 and all_ok(record), record
-        with socket.create_connection((address, 8000), timeout=5) as asking:
-            asking.sendall(b"fork\n")
-            orphan = int(asking.makefile().readline())
-        before = pathlib.Path(f"/proc/{orphan}/stat").read_text().rpartition(")")[2].split()[1]
-        wait_until(lambda: pathlib.Path(f"/proc/{orphan}/stat").read_text().rpartition(
-            ")")[2].split()[1] != before, 20, "it is an orphan")
-        pid = parent.process.pid
-        parent.process.kill()
-        wait_until(lambda: parent.process.pid != pid and parent.ready(), 10, "it is back")
-        end = time.monotonic() + 3.5 * LOOK_S
-        while time.monotonic() < end:
-            assert agent.get(spec)["state"] == "active", agent.get(spec)
-        status, record = agent.delete(spec)
-        assert status == 200 and all_ok(record) and not others_in(record), record
-    finally:
-        agent.terminate()
-        if orphan is not None:
-            os.kill(orphan, signal.SIGKILL)
-        parent.stop()
-        del platform.instances["api-61"]
-        platform.write()
-        platform.remove_namespace(netns)
 
 
 @NEEDS_ROOT
