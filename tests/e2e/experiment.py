@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import BIN, SANITIZED, command_of, each_process, run, wait_until
+from conftest import BIN, SANITIZED, SCRATCH, command_of, each_process, run, wait_until
 
 LEASE_S = 2
 PLATFORMS = ("threshold", "slo", "probe")  # sources of objectives that are the platform's to meet
@@ -156,7 +156,7 @@ class Sandbox:
 
 def start_sandbox():
     """A running sandbox whose state folder PostgreSQL's own user can reach; pytest's cannot be."""
-    root = pathlib.Path(tempfile.mkdtemp(prefix="squall-e2e-", dir="/var/tmp"))
+    root = pathlib.Path(tempfile.mkdtemp(prefix="squall-e2e-", dir=SCRATCH))
     root.chmod(0o755)
     box = Sandbox(root)
     up = box.squall("up")

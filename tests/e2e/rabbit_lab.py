@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from conftest import each_process, wait_until
+from conftest import SCRATCH, each_process, wait_until
 from services import call, free_port
 
 SERVER = pathlib.Path("/usr/lib/rabbitmq/bin/rabbitmq-server")  # not the wrapper, which changes users
@@ -46,7 +46,7 @@ class Rabbit:
 
     def __init__(self, address="127.0.0.1", port=None, management=False, wrap=(), secure=()):
         own = port is None and address == "127.0.0.1"
-        self.root = pathlib.Path(tempfile.mkdtemp(prefix="squall-rmq-", dir="/tmp"))
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="squall-rmq-", dir=SCRATCH))
         self.address, self.wrap = address, list(wrap)
         self.port = free_port() if own else port or 5672
         self.management_port = (free_port() if own else 15672) if management else None

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 
-from conftest import BIN, each_process, wait_until
+from conftest import BIN, SCRATCH, each_process, wait_until
 
 PG_BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 TOKEN = "correct-horse-battery"
@@ -59,7 +59,7 @@ class Postgres:
     """A server in its own folder; not under tmp_path, which only root may enter."""
 
     def __init__(self, address="127.0.0.1", wrap=(), port=None, template=None):
-        self.root = pathlib.Path(tempfile.mkdtemp(prefix="tgt-pg-", dir="/tmp"))
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="tgt-pg-", dir=SCRATCH))
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
             os.chown(self.root, user.pw_uid, user.pw_gid)

@@ -18,7 +18,7 @@ import urllib.request
 
 import pytest
 
-from conftest import BIN, command_of, each_process, run, wait_until
+from conftest import BIN, SCRATCH, command_of, each_process, run, wait_until
 
 INSTANCES = {"postgres-1", "users-1", "users-2", "gateway-1", "gateway-2", "prometheus-1"}
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
@@ -149,7 +149,7 @@ class Sandbox:
 @pytest.fixture
 def state_root():
     """A state root that the postgres user may enter, which pytest's tmp_path is not."""
-    root = pathlib.Path(tempfile.mkdtemp(prefix="squall-e2e-", dir="/var/tmp"))
+    root = pathlib.Path(tempfile.mkdtemp(prefix="squall-e2e-", dir=SCRATCH))
     root.chmod(0o755)
     yield root
     for folder in (root / "sandboxes").glob("*"):
