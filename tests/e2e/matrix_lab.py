@@ -18,7 +18,7 @@ import pytest
 from chaos_fail import PATIENCE_S
 from chaos_kinds import KINDS
 from chaos_lab import GRACE_S, PREFIX, TOKEN, Agent, group_mount, unshared_mounts
-from conftest import SANITIZED, wait_until
+from conftest import wait_until
 
 # All kinds are put in place, measured and renewed at once, within these, on a slow machine, too.
 LEASE_S = 3.0

@@ -24,8 +24,8 @@ from chaos_kinds import ASIDE, KINDS, LACKS, MORE_JOBS, PARTNERS
 from chaos_lab import (NEEDS_ROOT, SUBNET, Instance, add_fronts, add_jobs, app_fault, bridge, connects,
                        echo_command, gateway_command, kill_fault, make_namespace,
                        partition_fault, platform, sh)
-from conftest import ROOT, wait_until
-from matrix_lab import (FIRST_LEASE_S, FOR_S, LEASE_S, LIMIT_S, SANITIZED, Effect, Lab, Machine,
+from conftest import ROOT, SANITIZED, wait_until
+from matrix_lab import (FIRST_LEASE_S, FOR_S, LEASE_S, LIMIT_S, Effect, Lab, Machine,
                         controller_of, made_by, measure, table_of, text_of)
 from proxy_lab import ZONE
 from stores_lab import PASSWORD, Alias, Broker, Cache, Database, credentials

@@ -23,8 +23,8 @@ from chaos_kinds import (PARTNERS, App, Asked, Cpu, Dns, Files, Http, Io, Memory
 from chaos_lab import (NEEDS_ROOT, SUBNET, Instance, Platform, add_back, add_front, add_jobs, bridge,
                        connects, echo_command, gateway_command, group_mount, make_namespace,
                        no_throttle_here)
-from conftest import BIN, ROOT, run, wait_until
-from matrix_lab import (FIRST_LEASE_S, FOR_S, LEASE_S, LIMIT_S, SANITIZED, Effect, Lab, Machine,
+from conftest import BIN, ROOT, SANITIZED, run, wait_until
+from matrix_lab import (FIRST_LEASE_S, FOR_S, LEASE_S, LIMIT_S, Effect, Lab, Machine,
                         controller_of, made_by, measure, table_of)
 from proxy_lab import ZONE
 from test_f_track import REFUSED
