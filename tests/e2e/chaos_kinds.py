@@ -266,11 +266,12 @@ class PauseBySignal(Pause):
 
 
 class Cpu(Kind):
+    """Little of it: several of these are in place at once, and everything else has to run beside."""
     target = "jobs-25"
     both, never = ("jobs-25", "jobs-32"), "the next row"
 
     def spec(self, lab, targets, **times):
-        return cpu_fault(targets, **times)
+        return cpu_fault(targets, load=0.1, **times)
 
     def gone(self, effect):
         return not workers_in(effect.target)
@@ -439,7 +440,7 @@ class Store(Kind):
     """Gone is who is served as before; a server that is being started again is waited for."""
     partner = "diskFill"
 
-    look_s = 0.03  # between two looks: each starts a client, beside all the others
+    look_s = 0.1  # between two looks: each starts a client, beside all the others
 
     def server(self, lab, name=None):
         return lab.servers[name or self.target]
@@ -739,7 +740,7 @@ KINDS = {
     "app": App(),
     "app (readiness)": Asked("front-8053", "/ready", unready=True),
     "app (dependency)": Asked("front-8054", "/api/users", dependency="users", path="/api/users"),
-    "app (cpu)": OwnCpu("front-8055", cpu=0.4),
+    "app (cpu)": OwnCpu("front-8055", cpu=0.2),
     "app (memory)": OwnMemory("front-8056", memory=64 << 20),
     "kill (crash loop)": CrashLoop(),
     "pause (cgroup v2)": Pause("jobs-21", "jobs-31"),

@@ -25,6 +25,7 @@ LEASE_S = 3.0
 LIMIT_S = LEASE_S + GRACE_S
 FIRST_LEASE_S = 50.0  # until all are in place
 FOR_S = 150.0  # longer than any test needs
+LOOK_S = 0.05  # between two looks at an effect: with all kinds in place there are forty who look
 
 # A controller: renews until it is killed.
 CONTROLLER = """
@@ -204,7 +205,7 @@ def wait_gone(effect, since):
         if gone:
             return max(took, 0.0)
         assert took < LIMIT_S, f"{effect.kind} on {effect.target.name} after {took:.2f} s"
-        time.sleep(0.01)
+        time.sleep(LOOK_S)
 
 
 def measure(effects, since):

@@ -24,7 +24,7 @@ from chaos_lab import (NEEDS_ROOT, SUBNET, Instance, Platform, add_back, add_fro
                        connects, echo_command, gateway_command, group_mount, make_namespace,
                        no_throttle_here)
 from conftest import BIN, ROOT, SANITIZED, run, wait_until
-from matrix_lab import (FIRST_LEASE_S, FOR_S, LEASE_S, LIMIT_S, Effect, Lab, Machine,
+from matrix_lab import (FIRST_LEASE_S, FOR_S, LEASE_S, LIMIT_S, LOOK_S, Effect, Lab, Machine,
                         controller_of, made_by, measure, table_of)
 from proxy_lab import ZONE
 from test_f_track import REFUSED
@@ -353,11 +353,10 @@ def last_seen(effect, since):
     """It may be gone for a moment: who is started again is hit again, as long as the lease lasts."""
     seen = 0.0
     while time.monotonic() - since < LIMIT_S:
-        try:
+        with contextlib.suppress(OSError, AssertionError):  # its process is being started again
             if not effect.gone():
                 seen = time.monotonic() - since
-        except (OSError, AssertionError):
-            continue  # its process is being started again
+        time.sleep(LOOK_S)
     return seen
 
 
