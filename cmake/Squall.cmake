@@ -89,7 +89,7 @@ function(squall_tests suite)
   endforeach()
 endfunction()
 
-# squall_fuzz_target(<name> DEPS <libraries>): a libFuzzer program of fuzz_<name>.c.
+# squall_fuzz_target(<name> DEPS <libraries>): a libFuzzer program of fuzz_<name>.c, one of `fuzzers`.
 function(squall_fuzz_target name)
   cmake_parse_arguments(ARG "" "PRIVATE" "DEPS" ${ARGN})
   add_executable(fuzz_${name} ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_${name}.c)
@@ -97,6 +97,7 @@ function(squall_fuzz_target name)
     target_include_directories(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/${ARG_PRIVATE})
   endif()
   target_link_libraries(fuzz_${name} PRIVATE squall_flags ${ARG_DEPS})
+  add_dependencies(fuzzers fuzz_${name})
   target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)

@@ -30,6 +30,7 @@ class Shop(Target):
     def __init__(self, address):
         self.calls = []
         self.slow = None  # whose steps are held, too
+        self.slowed = []
         self.held = threading.Event()  # while it is not set, nobody is logged out
         self.held.set()
         super().__init__(address)
@@ -37,6 +38,8 @@ class Shop(Target):
     def reply(self, head, peer):
         method, path = head.split()[:2]
         self.calls.append((method, path, peer))
+        if peer == self.slow:
+            self.slowed.append(path)
         if method == "DELETE" or peer == self.slow or path == self.refuse:
             self.held.wait(30)
         if method == "POST":
@@ -230,7 +233,7 @@ def logouts(shop):
 def three(place, cluster, folder, shop, run_id="r", timeout=2):
     """A leader and three workers in namespaces of their own, under way: them by their index, and
     where each of them is."""
-    file = scenario(folder, shop, place.address, seconds=60, rows=10000, timeout=timeout)
+    file = scenario(folder, shop, place.address, seconds=150, rows=10000, timeout=timeout)
     leader = lead(cluster, file, 3, run_id=run_id)
     workers = [cluster.join(f"{run_id}-{i}", run_id, wrap=place.inside(i)) for i in range(3)]
     wait_until(lambda: len(pids_of(leader)) == 3, 30, "workers")
@@ -312,10 +315,9 @@ def test_whoever_dies_it_is_torn_down_once(spread, tmp_path):
             elif who in "01":
                 runs[who][2][int(who)].kill()
         shop, leader, workers, peers = runs["told"]
-        shop.slow = peers[1]
         shop.held.clear()
-        before = len(shop.calls)
-        wait_until(lambda: shop.slow in [peer for *_, peer in shop.calls[before:]], 30, "a step")
+        shop.slow = peers[1]
+        wait_until(lambda: shop.slowed, 30, "a step")
         leader.send_signal(signal.SIGINT)
         wait_until(lambda: any("r-told" in line and r'\"type\":\"ended\"' in line
                                and r'\"worker\":0' in line for line in

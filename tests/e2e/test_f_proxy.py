@@ -16,7 +16,8 @@ import types
 import pytest
 
 from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, S, SUBNET, all_ok, agent, agent_options,
-                       bridge, connects, echo_command, evidence, platform, ruleset, sh, tcp_socket)
+                       bridge, connects, echo_command, evidence, inject, platform, ruleset, sh,
+                       tcp_socket)
 from conftest import wait_until
 from proxy_lab import (Client, MS, RIGHT, dns_fault, http_fault, injected, lookup, tcp_fault,
                        zone)
@@ -254,7 +255,7 @@ def test_a_block_is_let_go_of_when_the_agent_is(agent, platform, number):
     before = ruleset(api.netns)
     spec = tcp_fault("timeout", direction="outbound", peers=[BLOCK], duration_s=60.0,
                      lease_s=LEASE_S)
-    assert agent.post(spec)[0] == 200
+    inject(agent, spec)
     clients = [Client(platform, name, api.netns, timeout=LEASE_S + GRACE_S)
                for name in ("store-13", "api-12")]
     since = time.monotonic()
@@ -336,7 +337,7 @@ def endings(clients):
 def test_agent_killed(agent, platform):
     before = ruleset(platform.instances["api-11"].netns)
     spec = tcp_fault("timeout", duration_s=60.0, lease_s=30.0)
-    assert agent.post(spec)[0] == 200
+    inject(agent, spec)
     clients = held(platform)
     clients[0].sock.sendall(b"hello")
     since = time.monotonic()
@@ -352,7 +353,7 @@ def test_agent_killed(agent, platform):
 
 def test_agent_stopped(agent, platform):
     spec = tcp_fault("timeout", duration_s=60.0, lease_s=LEASE_S)
-    assert agent.post(spec)[0] == 200
+    inject(agent, spec)
     clients = held(platform)
     clients[0].sock.sendall(b"hello")
     since = time.monotonic()
@@ -367,7 +368,7 @@ def test_agent_stopped(agent, platform):
 
 def test_no_renewal(agent, platform):
     spec = tcp_fault("timeout", duration_s=60.0, lease_s=LEASE_S)
-    assert agent.post(spec)[0] == 200
+    inject(agent, spec)
     since = time.monotonic()
     clients = held(platform)
     assert endings(clients) == [(b"", "reset")] * 3
@@ -377,7 +378,7 @@ def test_no_renewal(agent, platform):
 
 def test_renewal_keeps_it(agent, platform):
     spec = tcp_fault("timeout", duration_s=60.0, lease_s=LEASE_S)
-    assert agent.post(spec)[0] == 200
+    inject(agent, spec)
     client = Client(platform, timeout=0.1)
     end = time.monotonic() + 1.5 * LEASE_S
     while time.monotonic() < end:
@@ -390,7 +391,7 @@ def test_renewal_keeps_it(agent, platform):
 def test_target_killed(agent, platform):
     instance = platform.instances["api-11"]
     spec = tcp_fault("latency", time_ms=50, lease_s=10.0)
-    assert agent.post(spec)[0] == 200
+    inject(agent, spec)
     with Client(platform) as client:
         assert client.echo() == (b"hello", "more")
         pid = instance.process.pid
@@ -622,7 +623,7 @@ def test_dns_that_makes_no_sense_is_refused(agent, zone):
 def test_dns_and_tcp_on_one_target_and_the_agent_killed(agent, platform, zone):
     spec = dns_fault(zone, duration_s=60.0, lease_s=30.0)
     other = tcp_fault("latency", time_ms=50, duration_s=60.0, lease_s=30.0)
-    assert agent.post(spec)[0] == 200 and agent.post(other)[0] == 200
+    inject(agent, spec) and agent.post(other)[0] == 200
     # An open connection through the responder, and a resolver that keeps its port.
     stream = tcp_socket(platform.instances["api-11"].netns)
     stream.connect((zone, 53))
@@ -639,7 +640,7 @@ def test_dns_and_tcp_on_one_target_and_the_agent_killed(agent, platform, zone):
 
 def test_dns_agent_stopped(agent, platform, zone):
     spec = dns_fault(zone, "timeout", duration_s=60.0, lease_s=LEASE_S)
-    assert agent.post(spec)[0] == 200
+    inject(agent, spec)
     stream = tcp_socket(platform.instances["api-11"].netns)
     stream.settimeout(LEASE_S + GRACE_S)
     stream.connect((zone, 53))

@@ -97,16 +97,16 @@ OPERATED = f"""\
 """
 STORES = """\
  probes:
-  - {{name: there, mode: before, redis: {{{redis}, command: [PING], reply: PONG}}}}
-  - {{name: counted, every: 300ms, redis: {{{redis}, command: [INCR, n], compare: ">",
-     reply: "0"}}}}
-  - {{name: another, every: 300ms, redis: {{{redis}, database: 3, command: [GET, n],
-     reply: "(nil)"}}}}
+  - {{name: there, mode: before, timeout: 10s, redis: {{{redis}, command: [PING], reply: PONG}}}}
+  - {{name: counted, every: 300ms, timeout: 10s, redis: {{{redis}, command: [INCR, n],
+     compare: ">", reply: "0"}}}}
+  - {{name: another, every: 300ms, timeout: 10s, redis: {{{redis}, database: 3,
+     command: [GET, n], reply: "(nil)"}}}}
   - {{name: wrong, every: 300ms, redis: {{{redis}, command: [GET, n], reply: nowhere}}}}
   - {{name: strangers, every: 300ms, redis: {{address: "127.0.0.1:{port}", command: [PING]}}}}
   - {{name: nobody, every: 300ms, redis: {{address: "127.0.0.1:1", command: [PING]}}}}
-  - {{name: rows, mode: during, every: 200ms, sql: {{{sql}, query: SELECT id FROM users LIMIT 7,
-     rows: 7}}}}
+  - {{name: rows, mode: during, every: 200ms, timeout: 10s, sql: {{{sql},
+     query: SELECT id FROM users LIMIT 7, rows: 7}}}}
   - {{name: too-many, every: 300ms, sql: {{{sql}, query: "SELECT generate_series(1, 9)",
      compare: "<", rows: 9}}}}
   - {{name: no-write, every: 300ms, sql: {{{sql}, query: DELETE FROM users RETURNING id}}}}
