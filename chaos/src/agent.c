@@ -10,6 +10,7 @@
 #include "confine.h"
 #include "fault_roster.h"
 #include "model/control.h"
+#include "neighbours.h"
 #include "netback.h"
 #include "sweep.h"
 
@@ -383,6 +384,7 @@ static bool set_up(struct agent *agent, const struct agent_config *config, struc
         .journal = agent->journal,
         .commit = agent->commit,
         .log = agent->log,
+        .neighbourhood = fault_neighbourhood_new(agent->loop),
         .netback = fault_netback_pick(NULL),
         .allowed = agent->allowed,
         .allowed_count = agent->allowed_count,
@@ -444,6 +446,7 @@ void agent_free(struct agent *agent)
     agent_api_fini(agent);
     agent_watch_free(agent->watch);
     agent_roll_fini(agent);
+    fault_neighbourhood_free(agent->env.neighbourhood);
     base_buf_fini(&agent->halted);
     for (size_t i = 0; i < agent->allowed_count; i++)
         free(agent->allowed[i]);

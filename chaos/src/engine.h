@@ -105,6 +105,7 @@ struct fault_env { /* outlives every fault */
     struct agent_journal *journal;
     struct agent_commit *commit;
     const struct base_log *log;
+    struct fault_neighbourhood *neighbourhood; /* neighbours.h */
     const struct fault_netback_ops
         *netback; /* by what the network is impaired; NULL: nothing can */
     /* Folders that may be written to, beside the platform's own; without symbolic links. */

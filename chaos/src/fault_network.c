@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "engine.h"
+#include "neighbours.h"
 #include "netback.h"
 #include "step.h"
 #include "survey.h"
@@ -37,6 +38,7 @@ struct network_state {
     struct fault_zone *zones;
     struct impaired *impaired; /* one for each zone */
     size_t zone_count;
+    struct fault_neighbours *neighbours; /* NULL: not applied */
     char *table;
     struct fault_survey *survey;
     enum fault_step round; /* which step the measurement under way belongs to */
@@ -344,6 +346,8 @@ static void network_apply(struct fault *fault)
 static void network_verify(struct fault *fault)
 {
     struct network_state *state = fault_state_of(fault);
+    if (state->neighbours == NULL)
+        state->neighbours = fault_neighbours_new(fault, state->zones, state->zone_count);
     state->since = base_mono_now();
     state->rounds = 1;
     round_begin(fault, FAULT_STEP_VERIFY);
@@ -369,6 +373,7 @@ static void network_revert(struct fault *fault)
     struct network_state *state = fault_state_of(fault);
     struct base_error err = {0};
     bool ok = true;
+    fault_neighbours_stop(state->neighbours);
     for (size_t i = 0; i < state->zone_count; i++) {
         struct impaired *one = &state->impaired[i];
         if (!state->back->revert(&one->want, &one->state, ok ? &err : NULL))
@@ -440,6 +445,7 @@ static void network_cancel(struct fault *fault)
 static void network_close(struct fault *fault)
 {
     struct network_state *state = fault_state_of(fault);
+    fault_neighbours_free(state->neighbours);
     fault_survey_free(state->survey);
     for (size_t i = 0; i < state->zone_count; i++) {
         fault_zone_fini(&state->zones[i]); /* the rules before who reads their queue */

@@ -213,6 +213,8 @@ static void partition_apply(struct fault *fault)
 
 static void partition_verify(struct fault *fault)
 {
+    struct partition_state *state = fault_state_of(fault);
+    fault_zones_watch(fault, &state->zones);
     round_begin(fault, FAULT_STEP_VERIFY);
 }
 
@@ -224,8 +226,8 @@ static void partition_renew(struct fault *fault)
 
 static void partition_revert(struct fault *fault)
 {
-    const struct partition_state *state = fault_state_of(fault);
-    fault_zones_step_all(fault, &state->zones, revert_one);
+    struct partition_state *state = fault_state_of(fault);
+    fault_zones_revert(fault, &state->zones, revert_one);
 }
 
 static void partition_gone(struct fault *fault)

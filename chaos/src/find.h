@@ -34,6 +34,8 @@ char *fault_find_stranger(const struct fault_found *found, const char *group);
 /* The same of their network namespace, which a fault of a whole namespace would hit. NULL also when
  * it is the agent's own. Looks at every process of the host. */
 char *fault_find_neighbour(const struct fault_found *found);
+/* "process 12 (bash)"; free() it. */
+char *fault_find_name(pid_t pid);
 /* The folder of the process' control group, of cgroup v2, else of the freezer of v1; free() it.
  * NULL: the root. */
 char *fault_find_group(pid_t pid);

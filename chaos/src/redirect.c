@@ -319,6 +319,8 @@ void redirect_apply(struct fault *fault)
 
 void redirect_verify(struct fault *fault)
 {
+    struct redirect_state *state = fault_state_of(fault);
+    fault_zones_watch(fault, &state->zones);
     round_begin(fault, FAULT_STEP_VERIFY);
 }
 
@@ -355,8 +357,8 @@ static bool revert_zone(struct fault *fault, size_t index, struct base_error *er
 
 void redirect_revert(struct fault *fault)
 {
-    const struct redirect_state *state = fault_state_of(fault);
-    fault_zones_step_all(fault, &state->zones, revert_zone);
+    struct redirect_state *state = fault_state_of(fault);
+    fault_zones_revert(fault, &state->zones, revert_zone);
 }
 
 void redirect_gone(struct fault *fault)

@@ -50,6 +50,7 @@ static bool fill_found(struct fault_target *target, struct base_error *err)
         return base_fail_context(err, "target %s", target->name);
     if (target->netns == NULL) {
         target->netns = base_str_dup(found.netns);
+        target->netns_found = true;
         target->neighbour = fault_find_neighbour(&found);
     }
     if (target->cgroup == NULL)

@@ -20,6 +20,7 @@ struct fault_target {
     char *address;
     uint16_t port;
     char *netns;            /* NULL: has none of its own */
+    bool netns_found;       /* with its processes: the topology does not name it */
     char *cgroup;           /* NULL: has none of its own */
     char *status_file;      /* NULL: none */
     char *admin_token_file; /* NULL: none */

@@ -45,8 +45,7 @@ static void on_member(void *ctx, pid_t pid)
         strangers->first = pid;
 }
 
-/* "process 12 (bash)"; free() it. */
-static char *describe(pid_t pid)
+char *fault_find_name(pid_t pid)
 {
     BASE_AUTO_BUF struct base_buf name;
     char path[64];
@@ -61,7 +60,7 @@ char *fault_find_stranger(const struct fault_found *found, const char *group)
 {
     struct strangers strangers = {.found = found};
     fault_group_each(group, on_member, &strangers);
-    return strangers.first != 0 ? describe(strangers.first) : NULL;
+    return strangers.first != 0 ? fault_find_name(strangers.first) : NULL;
 }
 
 char *fault_find_neighbour(const struct fault_found *found)
@@ -82,5 +81,5 @@ char *fault_find_neighbour(const struct fault_found *found)
     }
     if (dir != NULL)
         (void)closedir(dir);
-    return strangers.first != 0 ? describe(strangers.first) : NULL;
+    return strangers.first != 0 ? fault_find_name(strangers.first) : NULL;
 }

@@ -16,6 +16,7 @@ void fault_zones_init(struct fault_zones *zones, const struct fault *fault, size
 
 void fault_zones_fini(struct fault_zones *zones)
 {
+    fault_neighbours_free(zones->neighbours);
     for (size_t i = 0; i < zones->count; i++)
         fault_zone_fini(&zones->list[i]);
     free(zones->list);
@@ -33,6 +34,12 @@ bool fault_zones_open(struct fault_zones *zones, const struct fault *fault, cons
     return fault_zones_apart(zones->list, zones->count, err);
 }
 
+void fault_zones_watch(struct fault *fault, struct fault_zones *zones)
+{
+    if (zones->neighbours == NULL)
+        zones->neighbours = fault_neighbours_new(fault, zones->list, zones->count);
+}
+
 void fault_zones_step(struct fault *fault, const struct fault_zones *zones,
                       bool (*one)(struct fault *fault, size_t index, struct base_error *err))
 {
@@ -47,9 +54,10 @@ void fault_zones_step(struct fault *fault, const struct fault_zones *zones,
     fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
 }
 
-void fault_zones_step_all(struct fault *fault, const struct fault_zones *zones,
-                          bool (*one)(struct fault *fault, size_t index, struct base_error *err))
+void fault_zones_revert(struct fault *fault, struct fault_zones *zones,
+                        bool (*one)(struct fault *fault, size_t index, struct base_error *err))
 {
+    fault_neighbours_stop(zones->neighbours);
     struct base_error err = {0};
     bool ok = true;
     for (size_t i = 0; i < zones->count; i++)

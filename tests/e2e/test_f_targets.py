@@ -7,15 +7,19 @@ import http.client
 import json
 import os
 import pathlib
+import signal
+import socket
 import subprocess
+import time
 import uuid
 
 import pytest
 
-from chaos_lab import (NEEDS_ROOT, SUBNET, Agent, Instance, Platform, all_ok, answers, bridge,
-                       cpu_fault, cut_off, echo_command, fault, files_limit, group_mount,
-                       kill_fault, limits_fault, memory_fault, network_fault, partition_fault,
-                       pause_fault, platform, remove_group, ruleset, workers_in)
+from chaos_lab import (NEEDS_ROOT, S, SUBNET, Agent, Instance, Platform, all_ok, answers, bridge,
+                       cpu_fault, cut_off, echo_command, evidence, fault, files_limit, group_mount,
+                       inject, kill_fault, limits_fault, make_namespace, memory_fault,
+                       network_fault, partition_fault, pause_fault, platform, remove_group, revert,
+                       ruleset, workers_in)
 from conftest import run, wait_until
 from proxy_lab import RIGHT, dns_fault, http_fault, lookup, tcp_fault, zone
 from services import free_port
@@ -178,6 +182,151 @@ def test_who_shares_a_namespace_with_one_that_is_found_is_not_hit(platform, zone
             other.wait()
 
 
+@contextlib.contextmanager
+def comer(netns):
+    """Somebody who comes into that namespace, and stays."""
+    process = subprocess.Popen(["nsenter", f"--net=/run/netns/{netns}", "sleep", "600"])
+    try:
+        wait_until(lambda: "sleep" in pathlib.Path(f"/proc/{process.pid}/comm").read_text(), 5,
+                   "it lives there")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def others_in(record):
+    return [(e["value"], e["ok"]) for e in evidence(record, "during")
+            if e["metric"] == "others in the namespace"]
+
+
+@NEEDS_ROOT
+@pytest.mark.parametrize("kind", WHOLE)
+def test_who_comes_to_one_that_is_found_is_not_hit_for_long(platform, zone, tmp_path, kind):
+    """It would have been refused before: the fault ends, and says who came."""
+    how = dict([by_command(platform, "api-11"), listening_gateway(platform, "gateway-14")])
+    agent = start(described(platform, tmp_path, how), tmp_path)
+    try:
+        why = agent.ask("GET", "/v1/health")[1]["kinds"][kind]
+        if why is not None and kind == "network":
+            pytest.skip(why)
+        make, there = WHOLE[kind]
+        spec = {**make(zone), "leaseNs": 30 * S, "durationNs": 60 * S}
+        netns = platform.instances[spec["targets"][0]].netns
+        status, record = agent.post(spec)
+        assert status == 200 and all_ok(record), record
+        with comer(netns) as process:
+            record = agent.wait_state(spec, "gone", 10)
+            who = f"process {process.pid} (sleep)"
+            assert record["end"] == "failed" and others_in(record) == [(who, False)], record
+            assert f"{who} has come into its network namespace" in record["error"], record
+            assert "netns" in record["error"], "what to do"
+            assert ruleset(netns) == "" and (there is None or not there(platform, zone))
+    finally:
+        agent.terminate()
+
+
+@NEEDS_ROOT
+def test_who_comes_into_a_namespace_that_is_named_is_meant(platform, tmp_path):
+    """The fault goes on, while one at a target that was found ends for the same."""
+    file = described(platform, tmp_path, dict(by_command(platform, name)
+                                              for name in ("api-11", "api-12")))
+    topology = json.loads(file.read_text())
+    named, found = (platform.instances[name].netns for name in ("api-11", "api-12"))
+    for service in topology["services"]:
+        for instance in service["instances"]:
+            if instance["name"] == "api-11":
+                instance["netns"] = f"/run/netns/{named}"
+    file.write_text(json.dumps(topology))
+    agent = start(file, tmp_path, "--max-affected", "100%")
+    try:
+        specs = [partition_fault([name], lease_s=30.0) for name in ("api-11", "api-12")]
+        for spec in specs:
+            inject(agent, spec)
+        with comer(named), comer(platform.instances["store-13"].netns), comer(found) as later:
+            record = agent.wait_state(specs[1], "gone", 10)
+            assert others_in(record) == [(f"process {later.pid} (sleep)", False)], record
+            assert agent.get(specs[0])["state"] == "active" and cut_off(platform)
+        record = revert(agent, specs[0])
+        assert not others_in(record), record
+    finally:
+        agent.terminate()
+
+
+LOOK_S = 1.0  # between two looks
+
+
+@NEEDS_ROOT
+def test_who_is_there_for_one_look_alone_is_nobody(finder, platform):
+    """As what starts a target again, before it is the target."""
+    netns = platform.instances["api-11"].netns
+    spec = partition_fault(lease_s=60.0, duration_s=60.0)
+    assert finder.post(spec)[0] == 200
+    short, end = 0, time.monotonic() + 40
+    while short < 8 and time.monotonic() < end:
+        since = time.monotonic()
+        done = subprocess.run(["nsenter", f"--net=/run/netns/{netns}", "sleep", "0.6"], check=False)
+        assert done.returncode == 0
+        if time.monotonic() - since > LOOK_S:  # on a busy machine: it may have been seen twice
+            if finder.get(spec)["state"] != "active":
+                return
+            continue
+        short += 1
+        assert finder.get(spec)["state"] == "active", finder.get(spec)
+    status, record = finder.delete(spec)
+    assert status == 200 and not others_in(record), record
+
+
+# One that starts others when it is told to, who soon have nobody left of whom they could be.
+PARENT = """
+import socket, subprocess, sys
+listener = socket.create_server((sys.argv[1], int(sys.argv[2])))
+while True:
+    connection, _ = listener.accept()
+    if connection.recv(5) == b"fork\\n":
+        child = subprocess.Popen(["sh", "-c", "sleep 600 & echo $!; sleep 5"],
+                                 stdout=subprocess.PIPE)
+        connection.sendall(child.stdout.readline())
+    connection.close()
+"""
+
+
+@NEEDS_ROOT
+def test_what_a_target_starts_and_its_successor_are_no_strangers(platform, bridge, tmp_path):
+    netns, address = make_namespace(platform, bridge, 61), f"{SUBNET}.61"
+    parent = platform.add("api", Instance(platform.folder, "api-61", [
+        "/usr/bin/python3", "-c", PARENT, address, "8000"], address, 8000, netns))
+    platform.write()
+    agent = start(described(platform, tmp_path, dict([by_command(platform, "api-61")])), tmp_path)
+    orphan = None
+    try:
+        spec = partition_fault(["api-61"], lease_s=30.0)
+        status, record = agent.post(spec)
+        assert status == 200 and all_ok(record), record
+        with socket.create_connection((address, 8000), timeout=5) as asking:
+            asking.sendall(b"fork\n")
+            orphan = int(asking.makefile().readline())
+        before = pathlib.Path(f"/proc/{orphan}/stat").read_text().rpartition(")")[2].split()[1]
+        wait_until(lambda: pathlib.Path(f"/proc/{orphan}/stat").read_text().rpartition(
+            ")")[2].split()[1] != before, 20, "it is an orphan")
+        pid = parent.process.pid
+        parent.process.kill()
+        wait_until(lambda: parent.process.pid != pid and parent.ready(), 10, "it is back")
+        end = time.monotonic() + 3.5 * LOOK_S
+        while time.monotonic() < end:
+            assert agent.get(spec)["state"] == "active", agent.get(spec)
+        status, record = agent.delete(spec)
+        assert status == 200 and all_ok(record) and not others_in(record), record
+    finally:
+        agent.terminate()
+        if orphan is not None:
+            os.kill(orphan, signal.SIGKILL)
+        parent.stop()
+        del platform.instances["api-61"]
+        platform.write()
+        platform.remove_namespace(netns)
+
+
 @NEEDS_ROOT
 def test_what_would_cut_off_the_host_or_hit_one_of_two_is_refused(platform, lonely, tmp_path):
     """One that lives in the agent's own namespace, and two that live in different ones."""
@@ -268,10 +417,10 @@ def _lonely(tmp_path):
     made.stop()
 
 
-def start(topology, tmp_path):
+def start(topology, tmp_path, *options):
     class Described:
         topology_file = topology
-    return Agent(Described, tmp_path).start()
+    return Agent(Described, tmp_path, *options).start()
 
 
 def test_by_port_without_any_namespace(lonely, tmp_path):
