@@ -176,6 +176,8 @@ static bool hear(struct load_leader *leader, const json_t *message, struct base_
 static bool on_message(void *ctx, const char *text, size_t len, struct base_error *err)
 {
     struct load_leader *leader = ctx;
+    if (!load_lead_stay_alive(leader, err)) /* a busy leader hears many of them in one turn */
+        return false;
     json_t *message = model_json_parse(text, len, "a worker's message", err);
     bool good = message != NULL && hear(leader, message, err);
     json_decref(message);

@@ -54,6 +54,9 @@ static inline bool load_peer_is_done(const struct load_peer *peer)
 
 /* --- cluster_leader.c --- */
 
+/* Renews what workers look for, when it is time: between any two things that may take long. */
+bool load_lead_stay_alive(struct load_leader *leader, struct base_error *err);
+
 bool load_lead_say(struct load_leader *leader, json_t *message, struct base_error *err); /* owned */
 bool load_lead_stop(struct load_leader *leader, struct base_error *err); /* at most once */
 

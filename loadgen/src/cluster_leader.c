@@ -51,7 +51,7 @@ static bool say_go(struct load_leader *leader, struct base_error *err)
     return true;
 }
 
-static bool stay_alive(struct load_leader *leader, struct base_error *err)
+bool load_lead_stay_alive(struct load_leader *leader, struct base_error *err)
 {
     struct mono_ns now = base_mono_now();
     if (leader->revived.ns != 0 && base_mono_sub(now, leader->revived).ns < alive_period.ns)
@@ -201,8 +201,8 @@ static void on_poll(void *ctx)
 {
     struct load_leader *leader = ctx;
     struct base_error err;
-    if (!stay_alive(leader, &err) || !load_lead_listen(leader, &err) || !watch(leader, &err) ||
-        (leader->stage == LOAD_GATHERING && !gather(leader, &err)) ||
+    if (!load_lead_stay_alive(leader, &err) || !load_lead_listen(leader, &err) ||
+        !watch(leader, &err) || (leader->stage == LOAD_GATHERING && !gather(leader, &err)) ||
         !load_lead_end_setup(leader, &err)) {
         fail(leader, &err);
         return;
@@ -225,7 +225,7 @@ static bool publish(struct load_leader *leader, struct base_error *err)
     BASE_AUTO_FREE char *text = model_json_dump_line(plan);
     json_decref(plan);
     /* Alive first: a worker that finds the plan looks for it. */
-    if (!stay_alive(leader, err) ||
+    if (!load_lead_stay_alive(leader, err) ||
         !load_redis_set_new(leader->redis, leader->keys[LOAD_CLUSTER_PLAN], text, load_cluster_ttl,
                             &made, err))
         return false;

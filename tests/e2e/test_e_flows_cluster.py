@@ -41,7 +41,7 @@ class Shop(Target):
         if peer == self.slow:
             self.slowed.append(path)
         if method == "DELETE" or peer == self.slow or path == self.refuse:
-            self.held.wait(30)
+            self.held.wait(90)
         if method == "POST":
             if self.refuse in (True, path):
                 return b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
@@ -308,7 +308,7 @@ def test_whoever_dies_it_is_torn_down_once(spread, tmp_path):
             folder.mkdir()
             shop = Shop(place.address)
             runs[who] = shop, None, {}, {}
-            runs[who] = shop, *three(place, cluster, folder, shop, f"r-{who}", timeout=20 if who == "told" else 2)
+            runs[who] = shop, *three(place, cluster, folder, shop, f"r-{who}", timeout=60 if who == "told" else 2)
             if who == "leader":
                 runs[who][2][0].send_signal(signal.SIGSTOP)
                 runs[who][1].kill()
@@ -321,7 +321,7 @@ def test_whoever_dies_it_is_torn_down_once(spread, tmp_path):
         leader.send_signal(signal.SIGINT)
         wait_until(lambda: any("r-told" in line and r'\"type\":\"ended\"' in line
                                and r'\"worker\":0' in line for line in
-                               overheard.read_text().splitlines()), 20, "worker 0's end")
+                               overheard.read_text().splitlines()), 50, "worker 0's end")
         workers[0].send_signal(signal.SIGSTOP)
         shop.held.set()
         shop, leader, workers, _ = runs["teardown"]
