@@ -269,6 +269,8 @@ def add_jobs(platform, jobs=tuple(JOBS), service="jobs"):
         name, groups = f"{service}-{number}", []
         for mount in filter(None, map(group_mount, controllers)):
             groups.append(mount / f"{PREFIX}-{name}")
+            with contextlib.suppress(FileNotFoundError):
+                groups[-1].rmdir()  # of a run that was cut off
             groups[-1].mkdir()
             platform.groups.append(groups[-1])
             limit = groups[-1] / "memory.limit_in_bytes"
