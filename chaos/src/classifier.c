@@ -16,12 +16,20 @@
 enum {
     most_instructions = 512, /* FAULT_MAX_PORTS need 128, the rest about 100 */
     most_jumps = 200,
+    address_bits = 128,
+    v4_bits = 96, /* in front of those of an IPv4 address */
     /* On the stack, below the frame pointer. */
-    key_at = -16,      /* the address; IPv4 as ::ffff:a.b.c.d */
+    key_at = -20, /* struct key, whose address begins at: */
+    address_at = -16,
     protocol_at = -24, /* one byte */
     length_at = -23,   /* the first byte of an IPv4 header */
     ports_at = -32,    /* source and destination */
     from_network = 1   /* BPF_HDR_START_NET */
+};
+
+struct key { /* of BPF_MAP_TYPE_LPM_TRIE */
+    uint32_t bits;
+    unsigned char address[16]; /* IPv4 as ::ffff:a.b.c.d */
 };
 
 struct fault_classifier {
@@ -123,9 +131,9 @@ static void read_headers(struct assembly *a, bool output)
     load(a, BPF_W, BPF_REG_7, BPF_REG_6, offsetof(struct __sk_buff, protocol));
     jump_if(a, BPF_JEQ, BPF_REG_7, network_order(ETH_P_IPV6), TO_V6);
     jump_if(a, BPF_JNE, BPF_REG_7, network_order(ETH_P_IP), TO_MISS);
-    emit(a, BPF_ST | BPF_DW | BPF_MEM, BPF_REG_10, 0, key_at, 0);
-    emit(a, BPF_ST | BPF_W | BPF_MEM, BPF_REG_10, 0, key_at + 8, mapped_word);
-    fetch(a, 0, output ? 16 : 12, key_at + 12, 4);
+    emit(a, BPF_ST | BPF_DW | BPF_MEM, BPF_REG_10, 0, address_at, 0);
+    emit(a, BPF_ST | BPF_W | BPF_MEM, BPF_REG_10, 0, address_at + 8, mapped_word);
+    fetch(a, 0, output ? 16 : 12, address_at + 12, 4);
     fetch(a, 0, 9, protocol_at, 1);
     fetch(a, 0, 0, length_at, 1);
     load(a, BPF_B, BPF_REG_8, BPF_REG_10, length_at);
@@ -133,7 +141,7 @@ static void read_headers(struct assembly *a, bool output)
     emit(a, BPF_ALU64 | BPF_LSH | BPF_K, BPF_REG_8, 0, 0, 2);
     jump_if(a, BPF_JA, 0, 0, TO_LOOKUP);
     label(a, TO_V6);
-    fetch(a, 0, output ? 24 : 8, key_at, 16);
+    fetch(a, 0, output ? 24 : 8, address_at, 16);
     fetch(a, 0, 6, protocol_at, 1);
     set(a, BPF_REG_8, 40);
     label(a, TO_LOOKUP);
@@ -142,6 +150,7 @@ static void read_headers(struct assembly *a, bool output)
 
 static void look_up(struct assembly *a, int map)
 {
+    emit(a, BPF_ST | BPF_W | BPF_MEM, BPF_REG_10, 0, key_at, address_bits);
     emit(a, BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, map);
     emit(a, 0, 0, 0, 0, 0);
     copy(a, BPF_REG_2, BPF_REG_10);
@@ -217,10 +226,11 @@ static bool make_map(struct fault_classifier *classifier, struct base_error *err
 {
     union bpf_attr attr;
     memset(&attr, 0, sizeof attr);
-    attr.map_type = BPF_MAP_TYPE_HASH;
-    attr.key_size = 16;
+    attr.map_type = BPF_MAP_TYPE_LPM_TRIE;
+    attr.key_size = sizeof(struct key);
     attr.value_size = sizeof(uint64_t);
-    attr.max_entries = FAULT_MAX_PEERS;
+    attr.max_entries = 2 * FAULT_MAX_PEERS; /* peers, and blocks */
+    attr.map_flags = BPF_F_NO_PREALLOC;
     classifier->map = bpf(BPF_MAP_CREATE, &attr);
     return classifier->map >= 0 || base_fail_errno(err, "cannot make a map of eBPF");
 }
@@ -272,27 +282,42 @@ int fault_classifier_fd(const struct fault_classifier *classifier)
     return classifier->program;
 }
 
+/* bits: of the address, 32 of IPv4 for one alone. */
+static bool renew_one(const struct fault_classifier *classifier, int family,
+                      const unsigned char *address, uint32_t bits, uint64_t until,
+                      struct base_error *err)
+{
+    struct key key = {.bits = bits};
+    union bpf_attr attr;
+    if (family == AF_INET6) {
+        memcpy(key.address, address, sizeof key.address);
+    } else {
+        key.bits += v4_bits;
+        key.address[10] = key.address[11] = 0xff;
+        memcpy(key.address + 12, address, 4);
+    }
+    memset(&attr, 0, sizeof attr);
+    attr.map_fd = (uint32_t)classifier->map;
+    attr.key = (uint64_t)(uintptr_t)&key;
+    attr.value = (uint64_t)(uintptr_t)&until;
+    return bpf(BPF_MAP_UPDATE_ELEM, &attr) == 0 ||
+           base_fail_errno(err, "cannot renew a classifier of eBPF");
+}
+
 bool fault_classifier_renew(struct fault_classifier *classifier, const struct fault_peers *peers,
                             struct dur_ns timeout, struct base_error *err)
 {
     /* bpf_ktime_get_ns() is CLOCK_MONOTONIC. */
     uint64_t until = (uint64_t)base_mono_add(base_mono_now(), timeout).ns;
-    for (size_t i = 0; i < peers->count; i++) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < peers->count; i++) {
         const struct fault_peer *peer = &peers->list[i];
-        unsigned char key[16] = {0};
-        union bpf_attr attr;
-        if (peer->family == AF_INET6) {
-            memcpy(key, peer->address, sizeof key);
-        } else {
-            key[10] = key[11] = 0xff;
-            memcpy(key + 12, peer->address, 4);
-        }
-        memset(&attr, 0, sizeof attr);
-        attr.map_fd = (uint32_t)classifier->map;
-        attr.key = (uint64_t)(uintptr_t)key;
-        attr.value = (uint64_t)(uintptr_t)&until;
-        if (bpf(BPF_MAP_UPDATE_ELEM, &attr) < 0)
-            return base_fail_errno(err, "cannot renew a classifier of eBPF");
+        ok = renew_one(classifier, peer->family, peer->address, peer->family == AF_INET6 ? 128 : 32,
+                       until, err);
     }
-    return true;
+    for (size_t i = 0; ok && i < peers->block_count; i++) {
+        const struct addr_block *block = &peers->blocks[i];
+        ok = renew_one(classifier, block->family, block->first, addr_block_bits(block), until, err);
+    }
+    return ok;
 }

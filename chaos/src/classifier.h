@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A classifier for tc that ends by itself: an eBPF program which matches packets to or from the
- * peers until a time that lies in its map, and nothing from then on, whatever has become of the
- * agent. Where nf_tables' sets with timeouts cannot be had, or packets do not pass them (what comes
- * in is impaired before netfilter sees it).
+ * peers and the blocks of peers until a time that lies in its map, and nothing from then on,
+ * whatever has become of the agent. Where nf_tables' sets with timeouts cannot be had, or packets
+ * do not pass them (what comes in is impaired before netfilter sees it).
  */
 #ifndef CHAOS_CLASSIFIER_H
 #define CHAOS_CLASSIFIER_H

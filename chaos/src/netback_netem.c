@@ -15,8 +15,6 @@
 #include "netem.h"
 #include "tc.h"
 
-enum { most_devices = 8 };
-
 struct netem_state {
     struct fault_tc *tc;
     struct fault_classifier *out; /* NULL: that direction is not impaired */
@@ -59,56 +57,28 @@ static bool netem_host(struct base_error *err)
 
 static bool netem_can_network(const struct fault_network *network, struct base_error *err)
 {
-    for (size_t i = 0; i < network->peer_count; i++)
-        if (addr_is_block(network->peers[i]))
-            return base_fail(err, BASE_UNAVAILABLE,
-                             "%s: a block may lie behind several devices, and netem impairs one; "
-                             "name services or addresses on this host",
-                             network->peers[i]);
     return netem_can(&network->impairment, err);
 }
 
 /* --- putting in place --- */
-
-static bool devices_of(struct fault_tc *tc, const struct fault_peers *peers, int *out,
-                       size_t *count, struct base_error *err)
-{
-    *count = 0;
-    for (size_t p = 0; p < peers->count; p++) {
-        int ifindex = 0;
-        size_t i = 0;
-        if (!fault_tc_route(tc, &peers->list[p], &ifindex, err))
-            return false;
-        while (i < *count && out[i] != ifindex)
-            i++;
-        if (i == most_devices)
-            return base_fail(err, BASE_LIMIT, "the peers are behind more than %d devices",
-                             most_devices);
-        out[i] = ifindex;
-        if (i == *count)
-            (*count)++;
-    }
-    return true;
-}
 
 static bool add_all(const struct fault_netback_want *want, const struct netem_state *state,
                     struct base_error *err)
 {
     unsigned char *options = base_calloc(1, NETEM_MAX_OPTIONS);
     size_t len = netem_options(&want->network->impairment, options);
-    int devices[most_devices];
-    size_t count = 0;
+    struct fault_tc_devices devices;
     int ifb = 0;
-    bool ok = devices_of(state->tc, &want->zone->peers, devices, &count, err);
+    bool ok = fault_tc_devices(state->tc, &want->zone->peers, &devices, err);
     if (ok && state->in != NULL)
         ok = fault_tc_add_ifb(state->tc, options, len, &ifb, err);
-    for (size_t i = 0; ok && i < count; i++) {
+    for (size_t i = 0; ok && i < devices.count; i++) {
         if (state->out != NULL)
-            ok = fault_tc_add_egress(state->tc, devices[i], fault_classifier_fd(state->out),
+            ok = fault_tc_add_egress(state->tc, devices.list[i], fault_classifier_fd(state->out),
                                      options, len, err);
         if (ok && state->in != NULL)
-            ok = fault_tc_add_ingress(state->tc, devices[i], fault_classifier_fd(state->in), ifb,
-                                      err);
+            ok = fault_tc_add_ingress(state->tc, devices.list[i], fault_classifier_fd(state->in),
+                                      ifb, err);
     }
     free(options);
     return ok;

@@ -193,8 +193,8 @@ static int on_route(const struct nlmsghdr *message, void *data)
                : MNL_CB_STOP;
 }
 
-bool fault_tc_route(struct fault_tc *tc, const struct fault_peer *peer, int *ifindex,
-                    struct base_error *err)
+static bool route_to(struct fault_tc *tc, const struct fault_peer *peer, int *ifindex,
+                     struct base_error *err)
 {
     int found = 0;
     bool v6 = peer->family == AF_INET6;
@@ -209,6 +209,97 @@ bool fault_tc_route(struct fault_tc *tc, const struct fault_peer *peer, int *ifi
         return base_fail(err, BASE_NOT_FOUND, "%s: no device leads there", peer->text);
     *ifindex = found;
     return true;
+}
+
+static bool add_device(struct fault_tc_devices *devices, int ifindex, struct base_error *err)
+{
+    for (size_t i = 0; i < devices->count; i++)
+        if (devices->list[i] == ifindex)
+            return true;
+    if (devices->count == FAULT_TC_MOST_DEVICES)
+        return base_fail(err, BASE_LIMIT, "the peers are behind more than %d devices",
+                         FAULT_TC_MOST_DEVICES);
+    devices->list[devices->count++] = ifindex;
+    return true;
+}
+
+struct inroads { /* into a block */
+    const struct addr_block *block;
+    struct fault_tc_devices *devices;
+    struct base_error *err;
+    bool ok;
+    bool any;
+};
+
+static void lead(struct inroads *inroads, int ifindex)
+{
+    inroads->any = true;
+    inroads->ok = inroads->ok && add_device(inroads->devices, ifindex, inroads->err);
+}
+
+static int on_inroad_part(const struct nlattr *attribute, void *data)
+{
+    if (mnl_attr_get_type(attribute) <= RTA_MAX)
+        ((const struct nlattr **)data)[mnl_attr_get_type(attribute)] = attribute;
+    return MNL_CB_OK;
+}
+
+/* Whether the route leads to addresses of the block: one of the two lies in the other. to NULL: it
+ * leads to any. */
+static bool meets(const struct addr_block *block, const struct rtmsg *head, const struct nlattr *to)
+{
+    unsigned char address[sizeof(struct in6_addr)] = {0};
+    if (to != NULL && mnl_attr_get_payload_len(to) <= sizeof address)
+        memcpy(address, mnl_attr_get_payload(to), mnl_attr_get_payload_len(to));
+    struct addr_block route = addr_block_of(head->rtm_family, address, head->rtm_dst_len);
+    return addr_block_spans(block, route.family, route.first) ||
+           addr_block_spans(&route, block->family, block->first);
+}
+
+static int on_inroad(const struct nlmsghdr *message, void *data)
+{
+    struct inroads *inroads = data;
+    const struct rtmsg *head = mnl_nlmsg_get_payload(message);
+    const struct nlattr *parts[RTA_MAX + 1] = {0};
+    if (mnl_attr_parse(message, sizeof *head, on_inroad_part, parts) < MNL_CB_STOP)
+        return MNL_CB_ERROR;
+    if (head->rtm_type != RTN_UNICAST || !meets(inroads->block, head, parts[RTA_DST]))
+        return MNL_CB_OK;
+    if (parts[RTA_OIF] != NULL)
+        lead(inroads, (int)mnl_attr_get_u32(parts[RTA_OIF]));
+    if (parts[RTA_MULTIPATH] != NULL) {
+        const struct rtnexthop *hop = mnl_attr_get_payload(parts[RTA_MULTIPATH]);
+        int left = (int)mnl_attr_get_payload_len(parts[RTA_MULTIPATH]);
+        for (; RTNH_OK(hop, left); left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+            lead(inroads, hop->rtnh_ifindex);
+    }
+    return MNL_CB_OK;
+}
+
+static bool routes_into(struct fault_tc *tc, const struct addr_block *block,
+                        struct fault_tc_devices *devices, struct base_error *err)
+{
+    struct inroads inroads = {.block = block, .devices = devices, .err = err, .ok = true};
+    struct nlmsghdr *message = start(tc, RTM_GETROUTE, NLM_F_DUMP);
+    struct rtmsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
+    head->rtm_family = (unsigned char)block->family;
+    if (!run(tc, message, on_inroad, &inroads, err, "cannot list the routes") || !inroads.ok)
+        return false;
+    return inroads.any || base_fail(err, BASE_NOT_FOUND, "no device leads into a block of peers");
+}
+
+bool fault_tc_devices(struct fault_tc *tc, const struct fault_peers *peers,
+                      struct fault_tc_devices *out, struct base_error *err)
+{
+    bool ok = true;
+    *out = (struct fault_tc_devices){0};
+    for (size_t i = 0; ok && i < peers->count; i++) {
+        int ifindex = 0;
+        ok = route_to(tc, &peers->list[i], &ifindex, err) && add_device(out, ifindex, err);
+    }
+    for (size_t i = 0; ok && i < peers->block_count; i++)
+        ok = routes_into(tc, &peers->blocks[i], out, err);
+    return ok;
 }
 
 /* --- putting in place --- */

@@ -14,7 +14,8 @@ enum {
     FAULT_TC_MAJOR = 0x5351,                     /* of our prio on a device */
     FAULT_TC_CLASS = FAULT_TC_MAJOR << 16 | 2,   /* its impaired class */
     FAULT_TC_NETEM = (FAULT_TC_MAJOR + 1) << 16, /* handles of our netem */
-    FAULT_TC_FILTER = 0x5351                     /* priority of our filter of what comes in */
+    FAULT_TC_FILTER = 0x5351,                    /* priority of our filter of what comes in */
+    FAULT_TC_MOST_DEVICES = 8
 };
 #define FAULT_TC_IFB "squall-ifb"
 
@@ -24,9 +25,15 @@ struct fault_tc; /* a socket inside one namespace */
 struct fault_tc *fault_tc_new(const struct fault_netns *netns, struct base_error *err);
 void fault_tc_free(struct fault_tc *tc); /* accepts NULL */
 
-/* The device by which packets reach this peer. */
-bool fault_tc_route(struct fault_tc *tc, const struct fault_peer *peer, int *ifindex,
-                    struct base_error *err);
+struct fault_tc_devices {
+    int list[FAULT_TC_MOST_DEVICES]; /* ifindex */
+    size_t count;
+};
+
+/* Those by which packets reach the peers, and all to which a route leads into one of their blocks,
+ * whatever addresses of it there are. */
+bool fault_tc_devices(struct fault_tc *tc, const struct fault_peers *peers,
+                      struct fault_tc_devices *out, struct base_error *err);
 /* Under a prio that sends everything to its first class unless a filter says otherwise: options are
  * those of netem. BASE_DENIED when the device has a qdisc that is not the kernel's default. */
 bool fault_tc_add_egress(struct fault_tc *tc, int ifindex, int program, const void *options,

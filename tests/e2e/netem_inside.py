@@ -2,6 +2,7 @@
 """What test_f_netem.py runs inside a kernel that has netem: the fault network by that backend, with
 its deaths. Not collected by itself. Such a kernel is slow: delays are long here, processes few."""
 
+import re
 import signal
 import subprocess
 import time
@@ -104,6 +105,37 @@ def test_delay(agent, platform, direction, ways):
     assert ping(platform, address=f"{SUBNET}.1", count=5).fastest() < DELAY_MS / 2000, "no peer"
     revert(agent, spec)
     assert not delayed(platform)
+
+
+@pytest.fixture
+def beyond(platform):
+    """A second device of the target, and who lives behind it: "far0", 10.99.0.7 and 10.99.0.200."""
+    target, there = (["ip", "-n", platform.instances[name].netns] for name in ("api-11", "store-12"))
+    for words in ([*target, "link", "add", "far0", "type", "veth", "peer", "name", "far1"],
+                  [*target, "address", "add", "10.99.0.1/24", "dev", "far0"],
+                  [*target, "link", "set", "far1", "netns", there[-1]],
+                  [*there, "address", "add", "10.99.0.7/24", "dev", "far1"],
+                  [*there, "address", "add", "10.99.0.200/24", "dev", "far1"],
+                  [*there, "link", "set", "far1", "up"], [*target, "link", "set", "far0", "up"]):
+        subprocess.run(words, check=True)
+    wait_until(lambda: ping(platform, address="10.99.0.200", count=1).answers, 20, "it is there")
+    yield
+    subprocess.run([*target, "link", "del", "far0"], check=True)
+
+
+def test_blocks_behind_two_devices(beyond, agent, platform):
+    """Each device to which a route leads into one of them has its netem; who lies beside them is not
+    delayed."""
+    spec = network_fault(delay_ms=DELAY_MS, direction="egress", lease_s=LEASE_S,
+                         peers=(f"{SUBNET}.8/29", "10.99.0.0/25", "10.99.0.7:9"))
+    inject(agent, spec)
+    assert set(re.findall(r"qdisc netem \S+ dev (\S+)", dump(platform))) == {"eth0", "far0"}
+    for address, is_delayed in [(STORE, True), ("10.99.0.7", True), ("10.99.0.200", False),
+                                (f"{SUBNET}.1", False)]:
+        fastest = ping(platform, address=address, count=5, wait_s=1.0).fastest()
+        assert (fastest > DELAY_MS / 2000) == is_delayed, (address, fastest)
+    revert(agent, spec)
+    assert "netem" not in dump(platform)
 
 
 @pytest.mark.parametrize("direction", ["egress", "ingress"])

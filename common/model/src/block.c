@@ -36,6 +36,27 @@ static unsigned char host_bits(uint64_t bits, size_t byte)
     return (unsigned char)(bits <= before ? 0xff : 0xff >> (bits - before));
 }
 
+struct addr_block addr_block_of(int family, const unsigned char *bytes, unsigned count)
+{
+    struct addr_block block = {.family = family};
+    for (size_t i = 0; i < bytes_of(family); i++) {
+        unsigned char rest = host_bits(count, i);
+        block.first[i] = (unsigned char)(bytes[i] & ~rest);
+        block.last[i] = (unsigned char)(bytes[i] | rest);
+    }
+    return block;
+}
+
+unsigned addr_block_bits(const struct addr_block *block)
+{
+    unsigned most = (unsigned)bytes_of(block->family) * 8;
+    unsigned bits = 0;
+    while (bits < most &&
+           ((block->first[bits / 8] ^ block->last[bits / 8]) & 0x80 >> bits % 8) == 0)
+        bits++;
+    return bits;
+}
+
 bool addr_block_parse(const char *text, struct addr_block *out, struct base_error *err)
 {
     struct addr_block block = {.family = AF_INET};
@@ -52,12 +73,9 @@ bool addr_block_parse(const char *text, struct addr_block *out, struct base_erro
                          "\"%.60s\" is no block of addresses, expected one such as 10.1.0.0/16 or "
                          "fd00:1::/64",
                          text);
-    for (size_t i = 0; i < bytes_of(block.family); i++) {
-        unsigned char rest = host_bits(bits, i);
-        whole = whole && (block.first[i] & rest) == 0;
-        block.first[i] = (unsigned char)(block.first[i] & ~rest);
-        block.last[i] = (unsigned char)(block.first[i] | rest);
-    }
+    for (size_t i = 0; i < bytes_of(block.family); i++)
+        whole = whole && (block.first[i] & host_bits(bits, i)) == 0;
+    block = addr_block_of(block.family, block.first, (unsigned)bits);
     (void)inet_ntop(block.family, block.first, meant, sizeof meant);
     if (!whole)
         return base_fail(err, BASE_INVALID,

@@ -118,6 +118,29 @@ static void only_peers_and_only_this_way(void **state)
     fault_classifier_free(in);
 }
 
+static void blocks_are_met_to_their_last_bit(void **state)
+{
+    (void)state;
+    static const unsigned char v4[] = {10, 0, 0, 64};
+    static const unsigned char v6[16] = {0xfd, [15] = 0x20};
+    struct addr_block blocks[] = {addr_block_of(AF_INET, v4, 27), addr_block_of(AF_INET6, v6, 125)};
+    const struct fault_peers both = {.list = list, .count = 2, .blocks = blocks, .block_count = 2};
+    const struct fault_network any = {.direction = FAULT_BOTH};
+    struct fault_classifier *c = made(&any, true);
+    assert_int_equal(run(c, (struct packet){.protocol = 6, .destination = 64}), 0);
+    assert_true(fault_classifier_renew(c, &both, base_dur_s(60), NULL));
+    for (unsigned last = 0; last < 256; last++) {
+        struct packet packet = {.protocol = 6, .destination = (unsigned char)last};
+        assert_int_equal(run(c, packet), last == 7 || (last >= 64 && last < 96) ? hit : 0);
+        packet.v6 = true;
+        assert_int_equal(run(c, packet), last == 9 || (last >= 0x20 && last < 0x28) ? hit : 0);
+    }
+    /* Each ends by itself, whoever holds it. */
+    assert_true(fault_classifier_renew(c, &both, base_dur_ms(0), NULL));
+    assert_int_equal(run(c, (struct packet){.protocol = 6, .destination = 64}), 0);
+    fault_classifier_free(c);
+}
+
 static void protocols_and_ports(void **state)
 {
     (void)state;
@@ -217,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_peers_and_only_this_way),
+        cmocka_unit_test(blocks_are_met_to_their_last_bit),
         cmocka_unit_test(protocols_and_ports),
         cmocka_unit_test(most_ports_fit),
         cmocka_unit_test(it_ends_by_itself),

@@ -45,6 +45,20 @@ static void test_what_lies_in_a_block(void **state)
     }
 }
 
+static void test_of_an_address_and_its_bits(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"10.1.0.0/16", "10.1.2.12/30", "10.1.2.7/32",
+                                        "0.0.0.0/0",   "fd00:1::/33",  "fd00::9/128"};
+    static const unsigned bits[] = {16, 30, 32, 0, 33, 128};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct addr_block block = block_of(texts[i]);
+        assert_int_equal(addr_block_bits(&block), bits[i]);
+        struct addr_block again = addr_block_of(block.family, block.last, bits[i]);
+        assert_memory_equal(&again, &block, sizeof block);
+    }
+}
+
 static void test_what_is_no_block(void **state)
 {
     (void)state;
@@ -132,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_lies_in_a_block),
+        cmocka_unit_test(test_of_an_address_and_its_bits),
         cmocka_unit_test(test_what_is_no_block),
         cmocka_unit_test(test_blocks_are_merged),
         cmocka_unit_test(test_loopback_and_who_observes_are_spared),

@@ -20,6 +20,10 @@ struct addr_block {
 bool addr_is_block(const char *text);
 /* The whole block must be said: "10.1.0.7/16" is refused with the block that holds it. */
 bool addr_block_parse(const char *text, struct addr_block *out, struct base_error *err);
+/* Of an address as the network has it, those that begin with as many of its bits. */
+struct addr_block addr_block_of(int family, const unsigned char *bytes, unsigned count);
+/* How many bits all of its addresses have in common: 16 of 10.1.0.0/16. */
+unsigned addr_block_bits(const struct addr_block *block);
 /* "10.0.0.1" or "fd00::1"; false also for what is no address. */
 bool addr_block_holds(const struct addr_block *block, const char *address);
 /* The same, of an address as the network has it. */
