@@ -237,6 +237,18 @@ static void lead(struct inroads *inroads, int ifindex)
     inroads->ok = inroads->ok && add_device(inroads->devices, ifindex, inroads->err);
 }
 
+/* The hops of a route that has several. */
+static void lead_all(struct inroads *inroads, const unsigned char *hops, size_t len)
+{
+    struct rtnexthop hop;
+    for (size_t at = 0; at + sizeof hop <= len; at += (size_t)RTNH_ALIGN(hop.rtnh_len)) {
+        memcpy(&hop, hops + at, sizeof hop);
+        if (hop.rtnh_len < sizeof hop)
+            return;
+        lead(inroads, hop.rtnh_ifindex);
+    }
+}
+
 static int on_inroad_part(const struct nlattr *attribute, void *data)
 {
     if (mnl_attr_get_type(attribute) <= RTA_MAX)
@@ -267,12 +279,9 @@ static int on_inroad(const struct nlmsghdr *message, void *data)
         return MNL_CB_OK;
     if (parts[RTA_OIF] != NULL)
         lead(inroads, (int)mnl_attr_get_u32(parts[RTA_OIF]));
-    if (parts[RTA_MULTIPATH] != NULL) {
-        const struct rtnexthop *hop = mnl_attr_get_payload(parts[RTA_MULTIPATH]);
-        int left = (int)mnl_attr_get_payload_len(parts[RTA_MULTIPATH]);
-        for (; RTNH_OK(hop, left); left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
-            lead(inroads, hop->rtnh_ifindex);
-    }
+    if (parts[RTA_MULTIPATH] != NULL)
+        lead_all(inroads, mnl_attr_get_payload(parts[RTA_MULTIPATH]),
+                 mnl_attr_get_payload_len(parts[RTA_MULTIPATH]));
     return MNL_CB_OK;
 }
 
