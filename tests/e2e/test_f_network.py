@@ -344,9 +344,9 @@ def test_a_slow_link_is_shared_and_its_buffer_ends(agent, platform):
     inject(agent, spec)
     pings = ping(platform, count=40, gap_s=0, size=1250)  # 5 ms each
     assert pings.lost() == 0
-    # The first ones wait for this process while it sends the others.
+    # The first ones wait for this process while it sends the others, as the last may on a busy machine.
     times = sorted(t[0] for t in pings.answers.values())[20:]
-    assert (times[-1] - times[0]) / 19 == pytest.approx(0.005, rel=0.15)
+    assert (times[-1] - times[0]) / 19 == pytest.approx(0.005, rel=0.3)
     pings = ping(platform, count=100, gap_s=0, size=1250, wait_s=1.0)
     assert pings.lost() > 20, "500 ms of packets do not fit into a buffer of 260 ms"
     record = revert(agent, spec)
