@@ -450,7 +450,8 @@ const struct load_option load_options[] = {
      "instead of a URL: the load of that scenario, and nothing\n" INDENT "else of it",
      set_scenario},
     {0, "engine", "NAME",
-     "what sends: native or curl (native, unless a proxy or a\n" INDENT "unix socket needs curl)",
+     "what connects: native or curl (native, unless a proxy or a\n" INDENT
+     "unix socket needs curl)",
      set_engine},
     {0, "http2", NULL, "speak HTTP/2: over TLS by ALPN, else with prior knowledge", set_http2},
     {0, "streams", "N", "of HTTP/2, at once on each connection (1)", set_streams},

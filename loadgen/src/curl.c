@@ -23,7 +23,7 @@ struct thread {
     struct load_watches watches; /* of the sockets of all of them */
     struct load_curl *list;
     size_t count;
-    size_t slots_each;
+    size_t connections_each;
     struct curl_slist **headers;
     size_t routes;
 };
@@ -188,7 +188,7 @@ static void curl_init(struct load_conn *conn)
 {
     struct thread *thread = conn->pool->engine;
     size_t number = conn->pool->count - 1; /* this one is counted already */
-    load_curl_slot_of(conn)->own = &thread->list[number / thread->slots_each];
+    load_curl_slot_of(conn)->own = &thread->list[number / thread->connections_each];
 }
 
 static void curl_fini(struct load_conn *conn)
@@ -243,7 +243,6 @@ static bool make_multi(struct load_curl *own, size_t connections, struct base_er
     TAILQ_INIT(&own->resting);
     io_timer_init(&own->timer, own->pool->loop, on_timer, own);
     io_timer_init(&own->turn, own->pool->loop, on_turn, own);
-    uint32_t streams = own->pool->spec->streams;
     own->multi = curl_multi_init();
     if (own->multi == NULL)
         return base_fail(err, BASE_LIMIT, "out of memory for libcurl");
@@ -254,8 +253,6 @@ static bool make_multi(struct load_curl *own, size_t connections, struct base_er
     (void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, own);
     /* By default it follows the handles that were added, and throws warm connections away. */
     (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)connections);
-    (void)curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS,
-                            streams > 1 ? (long)streams : 1L);
     return true;
 }
 
@@ -289,11 +286,11 @@ static bool pool_init(struct load_pool *pool, const void *prepared, struct base_
     const struct requests *requests = prepared;
     const struct load_spec *spec = pool->spec;
     struct thread *thread = base_calloc(1, sizeof *thread);
-    size_t kept = spec->http2 ? 1 : CONNECTIONS_EACH;
-    size_t count = (pool->connections + kept - 1) / kept;
+    size_t each = spec->http2 ? 1 : CONNECTIONS_EACH;
+    size_t count = (pool->connections + each - 1) / each;
     pool->engine = thread;
+    thread->connections_each = each;
     thread->watches = (struct load_watches){.loop = pool->loop, .on_ready = on_descriptor};
-    thread->slots_each = spec->http2 && spec->streams > 1 ? spec->streams : kept;
     thread->list = base_calloc(count, sizeof *thread->list);
     if (!check_tls(&spec->tls, err) || !make_headers(thread, requests, err))
         return false;
@@ -303,7 +300,7 @@ static bool pool_init(struct load_pool *pool, const void *prepared, struct base_
                                   .requests = requests->list,
                                   .headers = thread->headers,
                                   .watches = &thread->watches};
-        if (!make_multi(own, kept, err))
+        if (!make_multi(own, each, err))
             return false;
     }
     return true;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The libcurl engine, for what the native ones cannot: proxies and unix sockets, with HTTP/2, too.
- * A multi handle for some connections each (HTTP/2: for one), on the thread's own loop.
+ * Requests through a proxy that is spoken to over TLS: libcurl makes the connections, and writes
+ * and reads on them, for it alone holds the proxy's TLS. Other connections that it makes are handed
+ * over (dial.h). A multi handle for some connections each (HTTP/2: for one), on the thread's own
+ * loop.
  *
- * Design notes. A connection of the worker is an easy handle here, used again for every request:
- * one of HTTP/1.1's requests, or one of HTTP/2's streams. On which of its connections libcurl sends
- * it, libcurl decides; it never has more than the spec's, since no more requests are in flight than
- * these can carry. It opens them when requests need them, not before the load starts, and a request
- * waits for its connection within its own time.
+ * Design notes. A connection of the worker is an easy handle here, used again for every request.
+ * On which of its connections libcurl sends it, libcurl decides; it never has more than the spec's,
+ * since no more requests are in flight than these can carry. It opens them when requests need them,
+ * not before the load starts, and a request waits for its connection within its own time.
  *
  * libcurl sends a request again when an idle connection turns out to be dead. That would hide a
  * failure that the native engine counts, so the second attempt is refused (on_request).

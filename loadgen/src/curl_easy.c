@@ -2,7 +2,6 @@
 /* What an easy handle is told, and what it tells while it works: these callbacks only note it. */
 #include <curl/curl.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "curl_connect.h"
 #include "curl_slot.h"
 
 _Static_assert(LOAD_CURL_WHY >= CURL_ERROR_SIZE, "libcurl writes as much");
@@ -21,14 +21,9 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
 {
     struct load_curl_slot *slot = ctx;
     (void)purpose;
-    int fd = socket(address->family, address->socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                    address->protocol);
-    bool bound = slot->head.source == NULL || address->family == AF_UNIX || fd < 0 ||
-                 load_address_bind(fd, slot->head.source);
-    slot->socket_error = fd < 0 || !bound ? errno : 0;
-    if (!bound)
-        (void)close(fd);
-    return slot->socket_error != 0 ? CURL_SOCKET_BAD : fd;
+    int fd = load_curl_socket(&slot->head, address);
+    slot->socket_error = fd < 0 ? errno : 0;
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 static int on_close(void *ctx, curl_socket_t fd)
@@ -125,6 +120,8 @@ static void set_tls(CURL *easy, const struct load_tls_spec *tls)
 {
     (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
     (void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, tls->insecure ? 0L : 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, tls->insecure ? 0L : 2L);
     /* Debian's default has the system's authorities beside those of a file that is named. */
     (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     (void)curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
@@ -143,23 +140,15 @@ static void set_way(struct load_curl_slot *slot)
     const struct load_pool *pool = slot->head.pool;
     const struct load_spec *spec = pool->spec;
     CURL *easy = slot->easy;
-    long version = !spec->http2                    ? CURL_HTTP_VERSION_1_1
-                   : spec->tls.server_name != NULL ? CURL_HTTP_VERSION_2TLS
-                                                   : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                           spec->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(easy, CURLOPT_PIPEWAIT, spec->http2 ? 1L : 0L);
-    /* "": whatever the environment says. */
-    (void)curl_easy_setopt(easy, CURLOPT_PROXY, spec->proxy == NULL ? "" : spec->proxy);
-    (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-    if (spec->unix_socket != NULL)
-        (void)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, spec->unix_socket);
+    (void)curl_easy_setopt(easy, CURLOPT_PROXY, spec->proxy);
+    (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, ""); /* whatever the environment says */
     (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                            (long)(pool->connect_limit.ns / BASE_NS_PER_MS + 1));
     (void)curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, idle_for_ever);
-    /* Where there is no name, there is no need to look through the cache of names at each end. */
-    if (spec->proxy == NULL)
-        (void)curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L);
     set_tls(easy, &spec->tls);
 }
 
@@ -310,8 +299,7 @@ void load_curl_easy_make(struct load_curl_slot *slot)
         abort(); /* as base_calloc does */
     set_handlers(slot);
     set_way(slot);
-    if (spec->tls.server_name == NULL || spec->unix_socket != NULL ||
-        base_str_eq(spec->tls.server_name, target->address))
+    if (spec->tls.server_name == NULL || base_str_eq(spec->tls.server_name, target->address))
         return;
     bool v6 = has_colon(target->address);
     BASE_AUTO_FREE char *way =

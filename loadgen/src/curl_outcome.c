@@ -4,47 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "curl_connect.h"
 #include "curl_slot.h"
-
-/* No connection within the limit: which part of it took so long? */
-static enum load_cause cause_of_slow(const struct load_curl_slot *slot)
-{
-    curl_off_t resolved = 0;
-    (void)curl_easy_getinfo(slot->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-    return resolved == 0 ? LOAD_CAUSE_DNS : LOAD_CAUSE_CONNECT_TIMEOUT;
-}
-
-static enum load_cause cause_of_connect(const struct load_curl_slot *slot, CURLcode result)
-{
-    long error = 0, proxy = 0;
-    (void)curl_easy_getinfo(slot->easy, CURLINFO_OS_ERRNO, &error);
-    (void)curl_easy_getinfo(slot->easy, CURLINFO_HTTP_CONNECTCODE, &proxy);
-    if (proxy >= 300)
-        return LOAD_CAUSE_PROXY;
-    switch (result) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return LOAD_CAUSE_DNS;
-    case CURLE_COULDNT_CONNECT:
-        return load_cause_of_errno(slot->socket_error != 0 ? slot->socket_error : (int)error);
-    case CURLE_OPERATION_TIMEDOUT:
-        return cause_of_slow(slot);
-    case CURLE_PROXY:
-        return LOAD_CAUSE_PROXY;
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_ISSUER_ERROR:
-        return LOAD_CAUSE_TLS;
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_GOT_NOTHING:
-        return LOAD_CAUSE_CONNECT_RESET;
-    default:
-        return LOAD_CAUSE_OTHER;
-    }
-}
 
 /* With TLS 1.3 a server refuses a client's certificate after the client's handshake ended. */
 static bool refused_late(const struct load_curl_slot *slot, CURLcode result)
@@ -127,8 +88,8 @@ void load_curl_judge(struct load_curl_slot *slot, int code, struct load_outcome 
     outcome->cause = LOAD_CAUSE_COUNT;
     outcome->failure = LOAD_FAIL_PROTOCOL;
     if (result != CURLE_OK) {
-        outcome->cause =
-            slot->sending ? cause_of_end(slot, result) : cause_of_connect(slot, result);
+        outcome->cause = slot->sending ? cause_of_end(slot, result)
+                                       : load_curl_cause(slot->easy, code, slot->socket_error);
     } else {
         (void)curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
         (void)curl_easy_getinfo(slot->easy, CURLINFO_HTTP_VERSION, &version);
@@ -145,7 +106,7 @@ void load_curl_judge(struct load_curl_slot *slot, int code, struct load_outcome 
 
 void load_curl_judge_late(struct load_curl_slot *slot, struct load_outcome *outcome)
 {
-    outcome->cause = !slot->sending        ? cause_of_slow(slot)
+    outcome->cause = !slot->sending        ? load_curl_awaits(slot->easy)
                      : slot->first_at == 0 ? LOAD_CAUSE_SILENT
                                            : LOAD_CAUSE_STALLED;
     outcome->failure = load_cause_failure(outcome->cause);

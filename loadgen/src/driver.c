@@ -25,8 +25,10 @@ const struct load_driver *load_driver_of(const struct load_spec *spec)
         return &load_postgres_driver;
     if (spec->protocol == LOAD_SPEECH_AMQP)
         return &load_amqp_driver;
-    if (load_spec_needs_curl(spec))
+    if (load_spec_proxy(spec) == LOAD_PROXY_HTTPS)
         return &load_curl_driver;
+    if (load_spec_needs_curl(spec))
+        return spec->http2 ? &load_dialled_http2_driver : &load_dialled_http1_driver;
     return spec->http2 ? &load_http2_driver : &load_http1_driver;
 }
 

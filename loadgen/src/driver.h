@@ -68,6 +68,7 @@ struct load_pool {
     void *engine; /* the driver's own */
     const struct load_spec *spec;
     struct io_loop *loop;
+    struct load_dials *dials; /* who connects; NULL: its lines do (line.h), or the engine */
     struct dur_ns connect_limit;
     struct base_rng rng;
     size_t connections; /* on the wire; count is more where each of them has several streams */

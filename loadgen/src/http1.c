@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1.1 on a stream. */
 #include "http_memo.h"
+#include "http_proxy.h"
 #include "protocol.h"
 
 _Static_assert(sizeof(struct load_response) <= LOAD_PARSER_MAX, "it lies in the connection");
@@ -8,7 +9,8 @@ _Static_assert(sizeof(struct load_response) <= LOAD_PARSER_MAX, "it lies in the 
 static bool build(struct load_request *out, const struct load_spec *spec,
                   const struct load_route *route, struct base_error *err)
 {
-    return load_request_build(out, spec->host, route, err);
+    return load_spec_asks_proxy(spec) ? load_proxy_build(out, spec, route, err)
+                                      : load_request_build(out, spec->host, route, err);
 }
 
 static void start(void *parser, const struct load_request *request)
@@ -40,6 +42,7 @@ static bool in_body(const void *parser)
 
 const struct load_protocol load_http1_protocol = {
     .memory_size = sizeof(struct load_memo),
+    .for_each_target = load_spec_asks_proxy,
     .build = build,
     .start = start,
     .feed = feed,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "dial.h"
 #include "errand.h"
 #include "http2_wire.h"
 
@@ -365,7 +366,7 @@ static bool pool_init(struct load_pool *pool, const void *prepared, struct base_
         own->wires[i].own = own;
     if (spec->tls.server_name != NULL)
         own->tls = load_tls_new(&spec->tls, spec->target_count, load_tls_offer_of(spec), err);
-    return spec->tls.server_name == NULL || own->tls != NULL;
+    return (spec->tls.server_name == NULL || own->tls != NULL) && load_dials_init(pool, err);
 }
 
 static void pool_fini(struct load_pool *pool)
@@ -375,6 +376,7 @@ static void pool_fini(struct load_pool *pool)
         return;
     io_timer_fini(&own->turn);
     load_tls_free(own->tls);
+    load_dials_fini(pool);
     free(own->wires);
     free(own->in);
     free(own->out);
@@ -389,18 +391,10 @@ static void count_tls(const struct load_pool *pool, struct load_tls_result *out)
         load_tls_count(own->tls, out);
 }
 
-const struct load_driver load_http2_driver = {
-    .name = "http2",
-    .conn_size = sizeof(struct load_h2_slot),
-    .flows = true,
-    .prepare = prepare,
-    .discard = discard,
-    .pool_init = pool_init,
-    .pool_fini = pool_fini,
-    .count_tls = count_tls,
-    .init = h2_init,
-    .open = h2_open,
-    .send = h2_send,
-    .abort = h2_abort,
-    .fini = h2_fini,
-};
+#define HTTP2                                                                                      \
+    .conn_size = sizeof(struct load_h2_slot), .flows = true, .prepare = prepare,                   \
+    .discard = discard, .pool_init = pool_init, .pool_fini = pool_fini, .count_tls = count_tls,    \
+    .init = h2_init, .open = h2_open, .send = h2_send, .abort = h2_abort, .fini = h2_fini
+
+const struct load_driver load_http2_driver = {.name = "http2", HTTP2};
+const struct load_driver load_dialled_http2_driver = {.name = "curl", .resolves = true, HTTP2};

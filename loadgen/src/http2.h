@@ -23,5 +23,6 @@
 #include "driver.h"
 
 extern const struct load_driver load_http2_driver;
+extern const struct load_driver load_dialled_http2_driver; /* over connections of dial.h */
 
 #endif

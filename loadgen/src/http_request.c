@@ -160,16 +160,19 @@ void load_request_fill(struct load_request *request, struct base_buf *buf, const
 }
 
 static void write_head(struct load_request *request, struct base_buf *buf, const char *host,
-                       const struct load_route *route)
+                       const struct load_route *route, const struct load_request_way *way)
 {
-    base_buf_printf(buf, "%s ", route->method);
-    load_request_fill(request, buf, route->path);
+    base_buf_printf(buf, "%s %s", route->method, way->origin);
+    /* RFC 9112 section 3.2.4: a proxy is asked about all of a server without a path. */
+    if (*way->origin == '\0' || !base_str_eq(route->path, "*"))
+        load_request_fill(request, buf, route->path);
     BASE_AUTO_FREE char *fixed = load_request_fixed(host, route->headers, route->header_count);
     base_buf_printf(buf, " HTTP/1.1\r\n%s", fixed);
     for (size_t i = 0; i < route->header_count; i++) {
         load_request_fill(request, buf, route->headers[i]);
         base_buf_str(buf, "\r\n");
     }
+    base_buf_str(buf, way->lines);
     if (load_request_has_length(route->method, route->body != NULL || route->body_file != NULL))
         base_buf_printf(buf, "Content-Length: %zu\r\n",
                         load_request_filled(route->body) + request->total);
@@ -206,6 +209,14 @@ static bool open_file(struct load_request *request, const struct load_route *rou
 bool load_request_build(struct load_request *out, const char *host, const struct load_route *route,
                         struct base_error *err)
 {
+    static const struct load_request_way straight = {"", ""};
+    return load_request_build_for(out, host, route, &straight, err);
+}
+
+bool load_request_build_for(struct load_request *out, const char *host,
+                            const struct load_route *route, const struct load_request_way *way,
+                            struct base_error *err)
+{
     if (!check_route(host, route, err))
         return false;
     BASE_AUTO_BUF struct base_buf buf;
@@ -213,7 +224,7 @@ bool load_request_build(struct load_request *out, const char *host, const struct
     struct load_request made = {.head = base_str_eq(route->method, "HEAD"), .file = -1};
     if (!open_file(&made, route, err))
         return false;
-    write_head(&made, &buf, host, route);
+    write_head(&made, &buf, host, route, way);
     if (route->body != NULL)
         load_request_fill(&made, &buf, route->body);
     made.len = buf.len;

@@ -32,11 +32,20 @@ struct load_request {
     uint64_t answer_bytes; /* plain TCP: how long the response is; 0: until tells */
 };
 
+/* What a request has that depends on the way it takes (http_proxy.h). */
+struct load_request_way {
+    const char *origin; /* before the path: "http://HOST:PORT"; "": nothing */
+    const char *lines;  /* of the head, each with its end; "": none */
+};
+
 /* Opens the body's file, which must be a regular one. Host, User-Agent, X-Traffic: load and, where
  * there is a body, Content-Length are added unless the route brings its own. BASE_INVALID when a
  * part would break the request's framing. */
 bool load_request_build(struct load_request *out, const char *host, const struct load_route *route,
                         struct base_error *err);
+bool load_request_build_for(struct load_request *out, const char *host,
+                            const struct load_route *route, const struct load_request_way *way,
+                            struct base_error *err);
 /* Writes the fields into a copy of its bytes. */
 void load_request_patch(const struct load_request *request, char *bytes, uint64_t number,
                         struct base_rng *rng);

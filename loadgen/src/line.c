@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "dial.h"
 
 #define TO(state) (1U << LOAD_LINE_##state)
 static const unsigned moves[LOAD_LINE_STATES] = {
@@ -29,6 +30,8 @@ static void move(struct load_line *line, enum load_line_state to)
 static void close_socket(struct load_line *line)
 {
     io_timer_stop(&line->timer);
+    load_dial_drop(line->dial);
+    line->dial = NULL;
     io_watch_fini(&line->watch);
     load_tls_close(line->tls);
     line->tls = NULL;
@@ -53,11 +56,18 @@ void load_line_refuse(struct load_line *line, enum load_cause cause, const char 
     line->owner->on_refused(line->ctx, cause, kept);
 }
 
-void load_line_open(struct load_line *line)
+static void watch(struct load_line *line)
+{
+    io_watch_init(&line->watch, line->conn->pool->loop, line->fd, line->owner->on_socket,
+                  line->ctx);
+    if (line->owner->drains && line->all_tls == NULL)
+        io_watch_edge(&line->watch);
+}
+
+static void connect_to(struct load_line *line)
 {
     const struct load_conn *conn = line->conn;
     const struct sockaddr *address = load_address_any(conn->address);
-    move(line, LOAD_LINE_CONNECTING);
     line->fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (line->fd < 0) {
         load_line_refuse(line, load_cause_of_errno(errno), NULL);
@@ -67,9 +77,7 @@ void load_line_open(struct load_line *line)
     static const int one = 1;
     /* Best effort: a request goes out in one send, so Nagle could only ever delay its tail. */
     (void)setsockopt(line->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    io_watch_init(&line->watch, conn->pool->loop, line->fd, line->owner->on_socket, line->ctx);
-    if (line->owner->drains && line->all_tls == NULL)
-        io_watch_edge(&line->watch);
+    watch(line);
     if ((conn->source != NULL && !load_address_bind(line->fd, conn->source)) ||
         (connect(line->fd, address, conn->address->len) != 0 && errno != EINPROGRESS)) {
         load_line_refuse(line, load_cause_of_errno(errno), NULL);
@@ -77,6 +85,20 @@ void load_line_open(struct load_line *line)
     }
     io_watch_set(&line->watch, IO_WRITE);
     io_timer_start(&line->timer, conn->pool->connect_limit);
+}
+
+static void on_dialled(void *ctx, const struct load_dialled *end);
+
+void load_line_open(struct load_line *line)
+{
+    struct load_pool *pool = line->conn->pool;
+    move(line, LOAD_LINE_CONNECTING);
+    if (pool->dials == NULL) {
+        connect_to(line);
+        return;
+    }
+    line->dial = load_dial_start(pool->dials, line->conn, on_dialled, line);
+    io_timer_start(&line->timer, pool->connect_limit);
 }
 
 void load_line_reopen(struct load_line *line, bool at_once)
@@ -93,7 +115,9 @@ static void on_timer(void *ctx)
 {
     struct load_line *line = ctx;
     if (line->state == LOAD_LINE_CONNECTING || line->state == LOAD_LINE_SHAKING)
-        load_line_refuse(line, LOAD_CAUSE_CONNECT_TIMEOUT, NULL);
+        load_line_refuse(
+            line, line->dial != NULL ? load_dial_awaits(line->dial) : LOAD_CAUSE_CONNECT_TIMEOUT,
+            NULL);
     else if (line->state == LOAD_LINE_BACKOFF)
         load_line_open(line);
 }
@@ -137,15 +161,6 @@ static void shake(struct load_line *line)
 
 static void connected(struct load_line *line)
 {
-    int error = 0;
-    socklen_t len = sizeof error;
-    if (getsockopt(line->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-        error = errno;
-    if (error != 0) {
-        load_line_refuse(line, load_cause_of_errno(error), NULL);
-        return;
-    }
-    line->connected_at = base_mono_now().ns;
     if (line->all_tls == NULL) {
         usable(line, line->connected_at);
         return;
@@ -159,10 +174,40 @@ static void connected(struct load_line *line)
     shake(line);
 }
 
+static void on_dialled(void *ctx, const struct load_dialled *end)
+{
+    struct load_line *line = ctx;
+    line->dial = NULL;
+    if (end->fd < 0) {
+        load_line_refuse(line, end->cause, NULL);
+        return;
+    }
+    line->fd = end->fd;
+    watch(line);
+    line->connected_at = base_mono_now().ns;
+    line->opened_at = line->connected_at - end->connect.ns;
+    connected(line);
+}
+
+/* connect(2) has ended. */
+static void reached(struct load_line *line)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (getsockopt(line->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+        error = errno;
+    if (error != 0) {
+        load_line_refuse(line, load_cause_of_errno(error), NULL);
+        return;
+    }
+    line->connected_at = base_mono_now().ns;
+    connected(line);
+}
+
 void load_line_go_on(struct load_line *line)
 {
     if (line->state == LOAD_LINE_CONNECTING)
-        connected(line);
+        reached(line);
     else if (line->state == LOAD_LINE_SHAKING)
         shake(line);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A TCP connection of our own, with or without TLS, until it can be used: connecting, shaking
- * hands, and waiting before the next attempt (backoff.h). What is said on it is its owner's
- * business.
+ * A connection of our own, with or without TLS, until it can be used: connecting, by connect(2) or
+ * where the pool has dials by libcurl (dial.h), shaking hands, and waiting before the next attempt
+ * (backoff.h). What is said on it is its owner's business.
  *
  * The epoll registration is made when the socket is, and is the owner's from then on: he gets all
  * of its events, and gives those of a line that is not up to load_line_go_on.
@@ -44,10 +44,11 @@ struct load_line {
     struct load_backoff backoff;
     struct io_watch watch;
 
+    struct load_dial *dial;       /* the attempt, where libcurl makes it; else NULL */
     struct io_timer timer;        /* the connect limit, or the back-off */
     const struct load_conn *conn; /* whose addresses they are */
     struct load_tls *all_tls;     /* of the thread; NULL: plain */
-    int64_t opened_at;            /* connect(2) was called */
+    int64_t opened_at;            /* TCP began to connect */
     int64_t connected_at;
 };
 

@@ -14,6 +14,8 @@ enum { LOAD_PARSER_MAX = 256 }; /* bytes that a connection has for its parser */
 
 struct load_protocol {
     size_t memory_size; /* of what a thread remembers of each route's responses; 0: nothing */
+    /* Each target has requests of its own: that of the spec's first is built. NULL: none has. */
+    bool (*for_each_target)(const struct load_spec *spec);
     /* BASE_INVALID for a route that cannot be sent. */
     bool (*build)(struct load_request *out, const struct load_spec *spec,
                   const struct load_route *route, struct base_error *err);

@@ -24,6 +24,7 @@ enum state {
 struct stream {
     struct load_conn head;
     struct load_stream_pool *own;
+    const struct load_request *requests; /* for its target, one a route */
     const struct load_request *request;
     const char *bytes; /* of the request, fields filled in */
     char *rest;        /* bytes of its own once a send fell short of patched ones; mostly NULL */
@@ -71,6 +72,7 @@ static void stream_init(struct load_conn *head)
 {
     struct stream *conn = of(head);
     conn->own = head->pool->engine;
+    conn->requests = conn->own->requests + head->address->number * conn->own->next;
     load_line_init(&conn->line, head, conn->own->tls, &owner, conn);
 }
 
@@ -326,12 +328,12 @@ static void stream_send(struct load_conn *head)
     struct load_stream_pool *own = conn->own;
     const struct load_request *request = __builtin_expect(head->due.errand != NULL, 0)
                                              ? &head->due.errand->request
-                                             : &own->requests[head->due.route];
+                                             : &conn->requests[head->due.route];
     move(conn, SENDING);
     conn->request = request;
     conn->bytes = request->bytes;
     if (request->patch_count > 0) {
-        char *copy = own->patched[head->due.route];
+        char *copy = own->patched[request - own->requests];
         load_request_patch(request, copy, head->due.number, &head->pool->rng);
         conn->bytes = copy;
         drop_rest(conn);
@@ -417,5 +419,7 @@ static bool prepare_tcp(const struct load_spec *spec, void **prepared, struct ba
 
 const struct load_driver load_http1_driver = {
     .name = "http1", .flows = true, .prepare = prepare_http1, STREAM};
+const struct load_driver load_dialled_http1_driver = {
+    .name = "curl", .resolves = true, .flows = true, .prepare = prepare_http1, STREAM};
 const struct load_driver load_redis_driver = {.name = "redis", .prepare = prepare_redis, STREAM};
 const struct load_driver load_tcp_driver = {.name = "tcp", .prepare = prepare_tcp, STREAM};

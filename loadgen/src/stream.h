@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The native engine: a protocol (protocol.h) over TCP connections of our own, with or without TLS,
- * one request at a time on each. The hot path
- * is one send and one recv; the epoll registration is made when the connection is established and
- * not touched again unless a send would block.
+ * The native engine: a protocol (protocol.h) over connections of our own (line.h), with or without
+ * TLS, one request at a time on each. The hot path is one send and one recv; the epoll registration
+ * is made when the connection is established and not touched again unless a send would block.
  *
  * Design notes. A connection is one state (table in stream.c) and carries one request at most.
  *
@@ -21,6 +20,7 @@
 #include "driver.h"
 
 extern const struct load_driver load_http1_driver;
+extern const struct load_driver load_dialled_http1_driver; /* over connections of dial.h */
 extern const struct load_driver load_redis_driver;
 extern const struct load_driver load_tcp_driver;
 

@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "dial.h"
 
-/* One for each route; threads share it. */
+/* Threads share them. */
 struct requests {
     const struct load_protocol *protocol;
     size_t count;
+    size_t each; /* one for each route: these are for one target after the other, or for all */
     struct load_request *list;
 };
 
@@ -28,11 +30,16 @@ bool load_stream_prepare(const struct load_protocol *protocol, const struct load
                          void **prepared, struct base_error *err)
 {
     struct requests *requests = base_calloc(1, sizeof *requests);
+    bool several = protocol->for_each_target != NULL && protocol->for_each_target(spec) &&
+                   spec->target_count > 1;
     requests->protocol = protocol;
-    requests->count = spec->route_count;
-    requests->list = base_calloc(spec->route_count, sizeof *requests->list);
-    for (size_t i = 0; i < spec->route_count; i++) {
-        if (!protocol->build(&requests->list[i], spec, &spec->routes[i], err)) {
+    requests->each = spec->route_count;
+    requests->count = (several ? spec->target_count : 1) * requests->each;
+    requests->list = base_calloc(requests->count, sizeof *requests->list);
+    for (size_t i = 0; i < requests->count; i++) {
+        struct load_spec one = *spec; /* whose first target is the request's */
+        one.targets += i / requests->each;
+        if (!protocol->build(&requests->list[i], &one, &spec->routes[i % requests->each], err)) {
             load_stream_discard(requests);
             return false;
         }
@@ -51,7 +58,7 @@ const struct load_protocol *load_stream_prepared(const void *prepared,
 
 static void copy_patched(struct load_stream_pool *own)
 {
-    for (size_t i = 0; i < own->routes; i++) {
+    for (size_t i = 0; i < own->count; i++) {
         const struct load_request *request = &own->requests[i];
         if (request->patch_count == 0)
             continue;
@@ -68,7 +75,8 @@ bool load_stream_pool_init(struct load_pool *pool, const void *prepared, struct 
     *own = (struct load_stream_pool){
         .protocol = requests->protocol,
         .requests = requests->list,
-        .routes = requests->count,
+        .count = requests->count,
+        .next = requests->count > requests->each ? requests->each : 0,
         .memories = base_calloc(load_spec_routes(spec), requests->protocol->memory_size + 1),
         .patched = base_calloc(requests->count, sizeof *own->patched),
         .buffer = base_calloc(LOAD_STREAM_BUFFER, 1)};
@@ -76,7 +84,9 @@ bool load_stream_pool_init(struct load_pool *pool, const void *prepared, struct 
     copy_patched(own);
     if (spec->tls.server_name != NULL)
         own->tls = load_tls_new(&spec->tls, spec->target_count, load_tls_offer_of(spec), err);
-    return spec->tls.server_name == NULL || own->tls != NULL;
+    if (spec->tls.server_name != NULL && own->tls == NULL)
+        return false;
+    return load_dials_init(pool, err);
 }
 
 void load_stream_pool_fini(struct load_pool *pool)
@@ -85,7 +95,8 @@ void load_stream_pool_fini(struct load_pool *pool)
     if (own == NULL)
         return;
     load_tls_free(own->tls);
-    for (size_t i = 0; i < own->routes; i++)
+    load_dials_fini(pool);
+    for (size_t i = 0; i < own->count; i++)
         free(own->patched[i]);
     free(own->patched);
     free(own->memories);

@@ -227,8 +227,8 @@ static const struct scn_field load_fields[] = {
      .words = &engines,
      AT(engine),
      .fallback = "auto",
-     .help = "What sends: native or curl; auto is native unless proxy or unixSocket need "
-             "another."},
+     .help = "What connects: native or curl; auto is native unless proxy or unixSocket need "
+             "curl."},
     {.key = "http2",
      .type = SCN_BOOLEAN,
      AT(http2),

@@ -42,7 +42,7 @@ done
 # several subsystems of the kernel, each of which has its own; nf_tables has three: transactions, objects, rules
 declare -A adapter=(
     [ev.h]="common/io/src/loop.c"
-    [curl/curl.h]="common/io/src/curl_late.h loadgen/src/curl.c loadgen/src/curl_easy.c loadgen/src/curl_outcome.c"
+    [curl/curl.h]="common/io/src/curl_late.h loadgen/src/curl.c loadgen/src/curl_connect.c loadgen/src/curl_easy.c loadgen/src/curl_outcome.c loadgen/src/dial.c loadgen/src/http_proxy.c"
     [microhttpd.h]="common/io/src/http_server.c"
     [openssl/]="loadgen/src/tls.c"
     [nghttp2/]="loadgen/src/http2_session.c"

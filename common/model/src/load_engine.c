@@ -3,6 +3,7 @@
 #include "model/load.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool wants_curl(const struct load_spec *spec)
 {
@@ -12,6 +13,24 @@ static bool wants_curl(const struct load_spec *spec)
 bool load_spec_needs_curl(const struct load_spec *spec)
 {
     return spec->engine == LOAD_ENGINE_CURL || wants_curl(spec);
+}
+
+enum load_proxy load_spec_proxy(const struct load_spec *spec)
+{
+    if (spec->proxy == NULL)
+        return LOAD_PROXY_NONE;
+    if (strncasecmp(spec->proxy, "https://", strlen("https://")) == 0)
+        return LOAD_PROXY_HTTPS;
+    return strncasecmp(spec->proxy, "socks", strlen("socks")) == 0 &&
+                   strstr(spec->proxy, "://") != NULL
+               ? LOAD_PROXY_SOCKS
+               : LOAD_PROXY_HTTP;
+}
+
+bool load_spec_asks_proxy(const struct load_spec *spec)
+{
+    return load_spec_proxy(spec) == LOAD_PROXY_HTTP && spec->tls.server_name == NULL &&
+           !spec->http2;
 }
 
 /* Of several requests under way on each connection. */
@@ -103,15 +122,23 @@ const char *load_spec_engine_conflict(const struct load_spec *spec)
     if (spec->engine == LOAD_ENGINE_NATIVE && wants_curl(spec))
         return "the engine \"native\" connects to targets itself: for a proxy or a unix socket "
                "leave the engine out, or choose \"curl\"";
+    enum load_proxy proxy = load_spec_proxy(spec);
     /* libcurl 7.88 cannot send a second request on such a connection (CURLE_HTTP2). */
-    if (spec->http2 && spec->tls.server_name == NULL && load_spec_needs_curl(spec))
-        return "http2 by the engine \"curl\", through a proxy or a unix socket is spoken over TLS "
-               "only: expected an https:// URL beside it";
-    if (spec->flow_count > 0 && load_spec_needs_curl(spec))
-        return "flows are sent by the native engine only: expected them without the engine "
-               "\"curl\", a proxy and a unix socket";
+    if (spec->http2 && spec->tls.server_name == NULL && proxy == LOAD_PROXY_HTTPS)
+        return "http2 through a proxy that is spoken to over TLS is itself spoken over TLS only: "
+               "expected an https:// URL beside it";
+    if (spec->flow_count > 0 && proxy == LOAD_PROXY_HTTPS)
+        return "flows go through no proxy that is spoken to over TLS: expected an http:// or "
+               "socks5:// proxy beside them";
+    if (spec->flow_count > 0 && load_spec_asks_proxy(spec))
+        return "flows go through a proxy of HTTP over TLS or HTTP/2 only: expected an https:// URL "
+               "beside them, or a socks5:// proxy";
     if (spec->streams > 1 && !spec->http2)
         return "streams: only HTTP/2 has several on one connection, expected http2 beside it";
+    /* libcurl 7.88 leaves responses unread that wait in one layer of TLS for the other. */
+    if (spec->streams > 1 && proxy == LOAD_PROXY_HTTPS)
+        return "streams: through a proxy that is spoken to over TLS a connection has one request "
+               "at a time: expected an http:// or socks5:// proxy beside them";
     if (spec->streams > LOAD_STREAMS_MAX)
         return "streams: expected 1 to 1000 on each connection";
     if ((uint64_t)spec->streams * spec->connections > 1000000)

@@ -203,7 +203,7 @@ static void test_refuses_with_a_hint(void **state)
         {{"load", "https://127.0.0.1", "-r5", "--http2", "--pipeline", "2"}, "has streams"},
         {{"load", URL, "-r5", "--engine", "fast"}, "native or curl"},
         {{"load", URL, "-r5", "--engine", "auto"}, "native or curl"},
-        {{"load", URL, "-r5", "--http2", "--engine", "curl"}, "over TLS only"},
+        {{"load", URL, "-r5", "--http2", "-x", "https://p:1"}, "over TLS only"},
         {{"load", URL, "-r5", "--streams", "1001"}, "--streams"},
         {{"load", URL, "-r5", "--streams", "4"}, "only HTTP/2"},
         {{"load", URL, "-r5", "--engine", "native", "-x", "http://p:1"}, "choose \"curl\""},

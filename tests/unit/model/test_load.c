@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/text.h"
 #include "json_cases.h"
 
 #include "model/load.h"
@@ -266,12 +267,39 @@ static void test_words(void **state)
     assert_string_equal(load_failure_name(LOAD_FAIL_HTTP_5XX), "http_5xx");
 }
 
+static void test_proxies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *proxy;
+        bool tls, http2, asked;
+        enum load_proxy kind;
+    } table[] = {
+        {NULL, false, false, false, LOAD_PROXY_NONE},
+        {"http://p:1", false, false, true, LOAD_PROXY_HTTP},
+        {"http://p:1", true, false, false, LOAD_PROXY_HTTP},
+        {"http://p:1", false, true, false, LOAD_PROXY_HTTP},
+        {"socks-house:1", false, false, true, LOAD_PROXY_HTTP}, /* a host's name */
+        {"SOCKS5h://p:1", false, false, false, LOAD_PROXY_SOCKS},
+        {"HTTPS://p:1", false, false, false, LOAD_PROXY_HTTPS},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char name[] = "h";
+        struct load_spec spec = {.http2 = table[i].http2, .proxy = base_str_dup(table[i].proxy)};
+        if (table[i].tls)
+            spec.tls.server_name = name;
+        assert_int_equal(load_spec_proxy(&spec), table[i].kind);
+        assert_int_equal(load_spec_asks_proxy(&spec), table[i].asked);
+        free(spec.proxy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_every_key_guarded),
         cmocka_unit_test(test_bad_values), cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_words),      cmocka_unit_test(test_proxies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

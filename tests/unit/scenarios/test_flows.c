@@ -107,8 +107,10 @@ static const struct {
     {"route: life.read", "route: life.reed", "no route \"life.reed\", did you mean \"life.read\"?"},
     {"path: /login", "path: \"/login/{{seq}}\"", "setup[0].path: {{seq}} is the number of a pass"},
     {"order: unique", "order: once", "expected one of sequential, random, unique"},
-    {"service: gateway", "service: gateway\n    engine: curl",
-     "spec.load: flows are sent by the native engine only"},
+    {"service: gateway", "service: gateway\n    proxy: https://p:1",
+     "spec.load: flows go through no proxy that is spoken to over TLS"},
+    {"service: gateway", "service: gateway\n    proxy: http://p:1",
+     "spec.load: flows go through a proxy of HTTP over TLS or HTTP/2 only"},
     {"    flows:\n", "    flow:\n", "unknown key \"flow\", did you mean \"flows\"?"},
 };
 

@@ -364,6 +364,17 @@ void load_spec_fini(struct load_spec *spec);
 const char *load_spec_engine_conflict(const struct load_spec *spec);
 /* What only libcurl has is asked for (a proxy, a unix socket), or libcurl itself. */
 bool load_spec_needs_curl(const struct load_spec *spec);
+
+/* How a proxy is spoken to, by its URL's scheme. */
+enum load_proxy {
+    LOAD_PROXY_NONE,
+    LOAD_PROXY_HTTP,
+    LOAD_PROXY_HTTPS, /* HTTP over TLS */
+    LOAD_PROXY_SOCKS
+};
+enum load_proxy load_spec_proxy(const struct load_spec *spec);
+/* Each request is asked of the proxy, which makes the connections: HTTP/1.1 in the clear. */
+bool load_spec_asks_proxy(const struct load_spec *spec);
 /* How long setup, or teardown, may take: each step has the timeout twice, for a connection and for
  * its response, and its pause. */
 struct dur_ns load_spec_once_limit(const struct load_spec *spec, bool setup);
