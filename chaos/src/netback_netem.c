@@ -19,6 +19,7 @@ struct netem_state {
     struct fault_tc *tc;
     struct fault_classifier *out; /* NULL: that direction is not impaired */
     struct fault_classifier *in;
+    struct fault_tc_devices devices;
 };
 
 /* Everything once, on the loopback device of a namespace that ends with the socket. */
@@ -62,22 +63,22 @@ static bool netem_can_network(const struct fault_network *network, struct base_e
 
 /* --- putting in place --- */
 
-static bool add_all(const struct fault_netback_want *want, const struct netem_state *state,
+static bool add_all(const struct fault_netback_want *want, struct netem_state *state,
                     struct base_error *err)
 {
     unsigned char *options = base_calloc(1, NETEM_MAX_OPTIONS);
     size_t len = netem_options(&want->network->impairment, options);
-    struct fault_tc_devices devices;
+    const struct fault_tc_devices *devices = &state->devices;
     int ifb = 0;
-    bool ok = fault_tc_devices(state->tc, &want->zone->peers, &devices, err);
+    bool ok = fault_tc_devices(state->tc, &want->zone->peers, &state->devices, err);
     if (ok && state->in != NULL)
         ok = fault_tc_add_ifb(state->tc, options, len, &ifb, err);
-    for (size_t i = 0; ok && i < devices.count; i++) {
+    for (size_t i = 0; ok && i < devices->count; i++) {
         if (state->out != NULL)
-            ok = fault_tc_add_egress(state->tc, devices.list[i], fault_classifier_fd(state->out),
+            ok = fault_tc_add_egress(state->tc, devices->list[i], fault_classifier_fd(state->out),
                                      options, len, err);
         if (ok && state->in != NULL)
-            ok = fault_tc_add_ingress(state->tc, devices.list[i], fault_classifier_fd(state->in),
+            ok = fault_tc_add_ingress(state->tc, devices->list[i], fault_classifier_fd(state->in),
                                       ifb, err);
     }
     free(options);
@@ -117,7 +118,10 @@ static bool netem_apply(const struct fault_netback_want *want, struct dur_ns tim
 static bool netem_renew(const struct fault_netback_want *want, struct dur_ns timeout, void *state,
                         struct base_error *err)
 {
-    return renew_both(want, state, timeout, err);
+    struct netem_state *netem = state;
+    if (!fault_tc_devices_last(netem->tc, &want->zone->peers, &netem->devices, err))
+        return base_fail_context(err, "%s", want->zone->target.name);
+    return renew_both(want, netem, timeout, err);
 }
 
 /* --- taking away --- */

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tc.h"
-
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_ether.h>
@@ -12,88 +10,16 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "base/file.h"
 #include "base/text.h"
+#include "tc_exchange.h"
 
-enum {
-    request_bytes = 32768, /* netem's options with a distribution are 9 KiB */
-    reply_bytes = 32768,
-    most_ours = 64,
-    prio_handle = FAULT_TC_MAJOR << 16
-};
-
-struct fault_tc {
-    struct mnl_socket *socket;
-    uint32_t portid;
-    uint32_t seq;
-    char request[request_bytes];
-    char reply[reply_bytes];
-};
-
-struct fault_tc *fault_tc_new(const struct fault_netns *netns, struct base_error *err)
-{
-    static const struct timeval patience = {.tv_sec = 2};
-    int fd = fault_netns_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, err);
-    if (fd < 0)
-        return NULL;
-    struct mnl_socket *socket = mnl_socket_fdopen(fd);
-    if (socket == NULL) {
-        (void)base_fail_errno(err, "cannot use the rtnetlink socket");
-        base_fd_close(&fd);
-        return NULL;
-    }
-    struct fault_tc *tc = base_calloc(1, sizeof *tc);
-    tc->socket = socket;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0 ||
-        mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-        (void)base_fail_errno(err, "cannot bind the rtnetlink socket");
-        fault_tc_free(tc);
-        return NULL;
-    }
-    tc->portid = mnl_socket_get_portid(socket);
-    return tc;
-}
-
-void fault_tc_free(struct fault_tc *tc)
-{
-    if (tc == NULL)
-        return;
-    (void)mnl_socket_close(tc->socket);
-    free(tc);
-}
-
-/* --- one exchange --- */
-
-static struct nlmsghdr *start(struct fault_tc *tc, uint16_t type, uint16_t flags)
-{
-    struct nlmsghdr *message = mnl_nlmsg_put_header(tc->request);
-    message->nlmsg_type = type;
-    message->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-    message->nlmsg_seq = ++tc->seq;
-    return message;
-}
-
-static bool run(struct fault_tc *tc, struct nlmsghdr *message, mnl_cb_t each, void *ctx,
-                struct base_error *err, const char *what)
-{
-    if (mnl_socket_sendto(tc->socket, message, message->nlmsg_len) < 0)
-        return base_fail_errno(err, "%s", what);
-    int more = MNL_CB_OK;
-    while (more > MNL_CB_STOP) {
-        ssize_t n = mnl_socket_recvfrom(tc->socket, tc->reply, sizeof tc->reply);
-        if (n < 0)
-            return base_fail_errno(err, "%s: the kernel did not answer", what);
-        more = mnl_cb_run(tc->reply, (size_t)n, tc->seq, tc->portid, each, ctx);
-    }
-    return more == MNL_CB_STOP || base_fail_errno(err, "%s", what);
-}
+enum { most_ours = 64, prio_handle = FAULT_TC_MAJOR << 16 };
 
 static struct nlmsghdr *start_tc(struct fault_tc *tc, uint16_t type, uint16_t flags, int ifindex,
                                  uint32_t parent, uint32_t handle, uint32_t info)
 {
-    struct nlmsghdr *message = start(tc, type, (uint16_t)(flags | NLM_F_ACK));
+    struct nlmsghdr *message = fault_tc_begin(tc, type, (uint16_t)(flags | NLM_F_ACK));
     struct tcmsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
     *head = (struct tcmsg){.tcm_family = AF_UNSPEC,
                            .tcm_ifindex = ifindex,
@@ -148,11 +74,11 @@ static int on_qdisc(const struct nlmsghdr *message, void *data)
 
 static bool list_qdiscs(struct fault_tc *tc, struct listing *listing, struct base_error *err)
 {
-    struct nlmsghdr *message = start(tc, RTM_GETQDISC, NLM_F_DUMP);
+    struct nlmsghdr *message = fault_tc_begin(tc, RTM_GETQDISC, NLM_F_DUMP);
     struct tcmsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
     head->tcm_family = AF_UNSPEC;
     *listing = (struct listing){.count = 0};
-    return run(tc, message, on_qdisc, listing, err, "cannot list the qdiscs") &&
+    return fault_tc_run(tc, message, on_qdisc, listing, err, "cannot list the qdiscs") &&
            (!listing->full || base_fail(err, BASE_LIMIT, "the namespace has too many qdiscs"));
 }
 
@@ -179,138 +105,6 @@ static bool is_free(struct fault_tc *tc, int ifindex, uint32_t parent, struct ba
     return ok;
 }
 
-static int on_route_part(const struct nlattr *attribute, void *data)
-{
-    if (mnl_attr_get_type(attribute) == RTA_OIF && mnl_attr_validate(attribute, MNL_TYPE_U32) >= 0)
-        *(int *)data = (int)mnl_attr_get_u32(attribute);
-    return MNL_CB_OK;
-}
-
-static int on_route(const struct nlmsghdr *message, void *data)
-{
-    return mnl_attr_parse(message, sizeof(struct rtmsg), on_route_part, data) < MNL_CB_STOP
-               ? MNL_CB_ERROR
-               : MNL_CB_STOP;
-}
-
-static bool route_to(struct fault_tc *tc, const struct fault_peer *peer, int *ifindex,
-                     struct base_error *err)
-{
-    int found = 0;
-    bool v6 = peer->family == AF_INET6;
-    struct nlmsghdr *message = start(tc, RTM_GETROUTE, 0);
-    struct rtmsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
-    head->rtm_family = (unsigned char)peer->family;
-    head->rtm_dst_len = v6 ? 128 : 32;
-    mnl_attr_put(message, RTA_DST, v6 ? 16 : 4, peer->address);
-    if (!run(tc, message, on_route, &found, err, "cannot look up the route to a peer"))
-        return base_fail_context(err, "%s", peer->text);
-    if (found == 0)
-        return base_fail(err, BASE_NOT_FOUND, "%s: no device leads there", peer->text);
-    *ifindex = found;
-    return true;
-}
-
-static bool add_device(struct fault_tc_devices *devices, int ifindex, struct base_error *err)
-{
-    for (size_t i = 0; i < devices->count; i++)
-        if (devices->list[i] == ifindex)
-            return true;
-    if (devices->count == FAULT_TC_MOST_DEVICES)
-        return base_fail(err, BASE_LIMIT, "the peers are behind more than %d devices",
-                         FAULT_TC_MOST_DEVICES);
-    devices->list[devices->count++] = ifindex;
-    return true;
-}
-
-struct inroads { /* into a block */
-    const struct addr_block *block;
-    struct fault_tc_devices *devices;
-    struct base_error *err;
-    bool ok;
-    bool any;
-};
-
-static void lead(struct inroads *inroads, int ifindex)
-{
-    inroads->any = true;
-    inroads->ok = inroads->ok && add_device(inroads->devices, ifindex, inroads->err);
-}
-
-/* The hops of a route that has several. */
-static void lead_all(struct inroads *inroads, const unsigned char *hops, size_t len)
-{
-    struct rtnexthop hop;
-    for (size_t at = 0; at + sizeof hop <= len; at += (size_t)RTNH_ALIGN(hop.rtnh_len)) {
-        memcpy(&hop, hops + at, sizeof hop);
-        if (hop.rtnh_len < sizeof hop)
-            return;
-        lead(inroads, hop.rtnh_ifindex);
-    }
-}
-
-static int on_inroad_part(const struct nlattr *attribute, void *data)
-{
-    if (mnl_attr_get_type(attribute) <= RTA_MAX)
-        ((const struct nlattr **)data)[mnl_attr_get_type(attribute)] = attribute;
-    return MNL_CB_OK;
-}
-
-/* Whether the route leads to addresses of the block: one of the two lies in the other. to NULL: it
- * leads to any. */
-static bool meets(const struct addr_block *block, const struct rtmsg *head, const struct nlattr *to)
-{
-    unsigned char address[sizeof(struct in6_addr)] = {0};
-    if (to != NULL && mnl_attr_get_payload_len(to) <= sizeof address)
-        memcpy(address, mnl_attr_get_payload(to), mnl_attr_get_payload_len(to));
-    struct addr_block route = addr_block_of(head->rtm_family, address, head->rtm_dst_len);
-    return addr_block_spans(block, route.family, route.first) ||
-           addr_block_spans(&route, block->family, block->first);
-}
-
-static int on_inroad(const struct nlmsghdr *message, void *data)
-{
-    struct inroads *inroads = data;
-    const struct rtmsg *head = mnl_nlmsg_get_payload(message);
-    const struct nlattr *parts[RTA_MAX + 1] = {0};
-    if (mnl_attr_parse(message, sizeof *head, on_inroad_part, parts) < MNL_CB_STOP)
-        return MNL_CB_ERROR;
-    if (head->rtm_type != RTN_UNICAST || !meets(inroads->block, head, parts[RTA_DST]))
-        return MNL_CB_OK;
-    if (parts[RTA_OIF] != NULL)
-        lead(inroads, (int)mnl_attr_get_u32(parts[RTA_OIF]));
-    if (parts[RTA_MULTIPATH] != NULL)
-        lead_all(inroads, mnl_attr_get_payload(parts[RTA_MULTIPATH]),
-                 mnl_attr_get_payload_len(parts[RTA_MULTIPATH]));
-    return MNL_CB_OK;
-}
-
-static bool routes_into(struct fault_tc *tc, const struct addr_block *block,
-                        struct fault_tc_devices *devices, struct base_error *err)
-{
-    struct inroads inroads = {.block = block, .devices = devices, .err = err, .ok = true};
-    struct nlmsghdr *message = start(tc, RTM_GETROUTE, NLM_F_DUMP);
-    struct rtmsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
-    head->rtm_family = (unsigned char)block->family;
-    if (!run(tc, message, on_inroad, &inroads, err, "cannot list the routes") || !inroads.ok)
-        return false;
-    return inroads.any || base_fail(err, BASE_NOT_FOUND, "no device leads into a block of peers");
-}
-
-bool fault_tc_devices(struct fault_tc *tc, const struct fault_peers *peers,
-                      struct fault_tc_devices *out, struct base_error *err)
-{
-    bool ok = true;
-    *out = (struct fault_tc_devices){0};
-    for (size_t i = 0; ok && i < peers->count; i++) {
-        int ifindex = 0;
-        ok = route_to(tc, &peers->list[i], &ifindex, err) && add_device(out, ifindex, err);
-    }
-    for (size_t i = 0; ok && i < peers->block_count; i++)
-        ok = routes_into(tc, &peers->blocks[i], out, err);
-    return ok;
-}
-
 /* --- putting in place --- */
 
 static bool add_netem(struct fault_tc *tc, int ifindex, uint32_t parent, const void *options,
@@ -320,7 +114,7 @@ static bool add_netem(struct fault_tc *tc, int ifindex, uint32_t parent, const v
         start_tc(tc, RTM_NEWQDISC, create, ifindex, parent, (uint32_t)FAULT_TC_NETEM, 0);
     mnl_attr_put_strz(message, TCA_KIND, "netem");
     mnl_attr_put(message, TCA_OPTIONS, len, options);
-    return run(tc, message, NULL, NULL, err, "cannot add a netem");
+    return fault_tc_run(tc, message, NULL, NULL, err, "cannot add a netem");
 }
 
 static bool add_prio(struct fault_tc *tc, int ifindex, struct base_error *err)
@@ -331,7 +125,7 @@ static bool add_prio(struct fault_tc *tc, int ifindex, struct base_error *err)
         start_tc(tc, RTM_NEWQDISC, create, ifindex, TC_H_ROOT, (uint32_t)prio_handle, 0);
     mnl_attr_put_strz(message, TCA_KIND, "prio");
     mnl_attr_put(message, TCA_OPTIONS, sizeof options, &options);
-    return run(tc, message, NULL, NULL, err, "cannot add a prio");
+    return fault_tc_run(tc, message, NULL, NULL, err, "cannot add a prio");
 }
 
 static void put_redirect(struct nlmsghdr *message, int ifb)
@@ -361,7 +155,7 @@ static bool add_filter(struct fault_tc *tc, int ifindex, uint32_t parent, int pr
     if (ifb != 0)
         put_redirect(message, ifb);
     mnl_attr_nest_end(message, options);
-    return run(tc, message, NULL, NULL, err, "cannot add a filter of eBPF");
+    return fault_tc_run(tc, message, NULL, NULL, err, "cannot add a filter of eBPF");
 }
 
 bool fault_tc_add_egress(struct fault_tc *tc, int ifindex, int program, const void *options,
@@ -383,12 +177,13 @@ static int on_link(const struct nlmsghdr *message, void *data)
 static bool find_ifb(struct fault_tc *tc, int *ifindex, struct base_error *err)
 {
     struct base_error why = {0};
-    struct nlmsghdr *message = start(tc, RTM_GETLINK, NLM_F_ACK);
+    struct nlmsghdr *message = fault_tc_begin(tc, RTM_GETLINK, NLM_F_ACK);
     struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
     head->ifi_family = AF_UNSPEC;
     mnl_attr_put_strz(message, IFLA_IFNAME, FAULT_TC_IFB);
     *ifindex = 0;
-    if (run(tc, message, on_link, ifindex, &why, "cannot look for our IFB") || why.sys == ENODEV)
+    if (fault_tc_run(tc, message, on_link, ifindex, &why, "cannot look for our IFB") ||
+        why.sys == ENODEV)
         return true;
     if (err != NULL)
         *err = why;
@@ -398,15 +193,15 @@ static bool find_ifb(struct fault_tc *tc, int *ifindex, struct base_error *err)
 bool fault_tc_add_ifb(struct fault_tc *tc, const void *options, size_t len, int *ifindex,
                       struct base_error *err)
 {
-    struct nlmsghdr *message = start(tc, RTM_NEWLINK, create | NLM_F_ACK);
+    struct nlmsghdr *message = fault_tc_begin(tc, RTM_NEWLINK, create | NLM_F_ACK);
     struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
     *head = (struct ifinfomsg){.ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     mnl_attr_put_strz(message, IFLA_IFNAME, FAULT_TC_IFB);
     struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO);
     mnl_attr_put_strz(message, IFLA_INFO_KIND, "ifb");
     mnl_attr_nest_end(message, info);
-    return run(tc, message, NULL, NULL, err, "cannot add an IFB") && find_ifb(tc, ifindex, err) &&
-           add_netem(tc, *ifindex, TC_H_ROOT, options, len, err);
+    return fault_tc_run(tc, message, NULL, NULL, err, "cannot add an IFB") &&
+           find_ifb(tc, ifindex, err) && add_netem(tc, *ifindex, TC_H_ROOT, options, len, err);
 }
 
 bool fault_tc_add_ingress(struct fault_tc *tc, int ifindex, int program, int ifb,
@@ -417,7 +212,7 @@ bool fault_tc_add_ingress(struct fault_tc *tc, int ifindex, int program, int ifb
     struct nlmsghdr *message =
         start_tc(tc, RTM_NEWQDISC, create, ifindex, TC_H_INGRESS, 0xffff0000, 0);
     mnl_attr_put_strz(message, TCA_KIND, "ingress");
-    return run(tc, message, NULL, NULL, err, "cannot add an ingress qdisc") &&
+    return fault_tc_run(tc, message, NULL, NULL, err, "cannot add an ingress qdisc") &&
            add_filter(tc, ifindex, 0xffff0000, program, ifb, err);
 }
 
@@ -427,7 +222,7 @@ static bool remove_qdisc(struct fault_tc *tc, const struct qdisc *qdisc, struct 
 {
     struct nlmsghdr *message =
         start_tc(tc, RTM_DELQDISC, 0, qdisc->ifindex, qdisc->parent, qdisc->handle, 0);
-    return run(tc, message, NULL, NULL, err, "cannot remove our qdisc");
+    return fault_tc_run(tc, message, NULL, NULL, err, "cannot remove our qdisc");
 }
 
 struct filters {
@@ -451,11 +246,11 @@ static bool ingress_is_ours(struct fault_tc *tc, int ifindex, bool ifb, bool *ou
                             struct base_error *err)
 {
     struct filters filters = {0};
-    struct nlmsghdr *message = start(tc, RTM_GETTFILTER, NLM_F_DUMP);
+    struct nlmsghdr *message = fault_tc_begin(tc, RTM_GETTFILTER, NLM_F_DUMP);
     struct tcmsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
     *head =
         (struct tcmsg){.tcm_family = AF_UNSPEC, .tcm_ifindex = ifindex, .tcm_parent = 0xffff0000};
-    if (!run(tc, message, on_filter, &filters, err, "cannot list the filters"))
+    if (!fault_tc_run(tc, message, on_filter, &filters, err, "cannot list the filters"))
         return false;
     *ours = filters.others == 0 && (filters.ours > 0 || ifb);
     return true;
@@ -482,10 +277,10 @@ static bool collect(struct fault_tc *tc, struct qdisc *out, size_t *count, int *
 
 static bool remove_ifb(struct fault_tc *tc, int ifindex, struct base_error *err)
 {
-    struct nlmsghdr *message = start(tc, RTM_DELLINK, NLM_F_ACK);
+    struct nlmsghdr *message = fault_tc_begin(tc, RTM_DELLINK, NLM_F_ACK);
     struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
     *head = (struct ifinfomsg){.ifi_family = AF_UNSPEC, .ifi_index = ifindex};
-    return run(tc, message, NULL, NULL, err, "cannot remove our IFB");
+    return fault_tc_run(tc, message, NULL, NULL, err, "cannot remove our IFB");
 }
 
 bool fault_tc_remove(struct fault_tc *tc, struct base_error *err)

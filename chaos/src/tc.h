@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Qdiscs, filters and devices of a target's network namespace (rtnetlink; adapter of libmnl: tc.c).
- * Ours have handles of their own; a root or ingress qdisc that somebody else has set is never
- * touched. Calls block for as long as the kernel takes, some milliseconds.
+ * Qdiscs, filters and devices of a target's network namespace (rtnetlink; adapter of libmnl:
+ * tc*.c). Ours have handles of their own; a root or ingress qdisc that somebody else has set is
+ * never touched. Calls block for as long as the kernel takes, some milliseconds.
  */
 #ifndef CHAOS_TC_H
 #define CHAOS_TC_H
@@ -34,6 +34,10 @@ struct fault_tc_devices {
  * whatever addresses of it there are. */
 bool fault_tc_devices(struct fault_tc *tc, const struct fault_peers *peers,
                       struct fault_tc_devices *out, struct base_error *err);
+/* false: packets reach one of them by a device that is not among `known`, for routes have changed.
+ */
+bool fault_tc_devices_last(struct fault_tc *tc, const struct fault_peers *peers,
+                           const struct fault_tc_devices *known, struct base_error *err);
 /* Under a prio that sends everything to its first class unless a filter says otherwise: options are
  * those of netem. BASE_DENIED when the device has a qdisc that is not the kernel's default. */
 bool fault_tc_add_egress(struct fault_tc *tc, int ifindex, int program, const void *options,

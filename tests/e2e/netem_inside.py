@@ -138,6 +138,26 @@ def test_blocks_behind_two_devices(beyond, agent, platform):
     assert "netem" not in dump(platform)
 
 
+@pytest.mark.parametrize("peers, route, way", [
+    (("10.99.0.0/25", "10.99.0.7:9"), "10.99.0.64/26", "10.99.0.0/25"),
+    (("10.99.0.7:9",), "10.99.0.7/32", "10.99.0.7/32")])
+def test_a_route_that_comes_while_it_stands_ends_it(beyond, agent, platform, peers, route, way):
+    """Packets would take it, past the netem: the next renewal sees that."""
+    spec = network_fault(delay_ms=DELAY_MS, direction="egress", lease_s=LEASE_S, peers=peers)
+    inject(agent, spec)
+    assert renew(agent, spec, 60.0) == 200, "nothing has changed"
+    routes = ["ip", "-n", platform.instances["api-11"].netns, "route"]
+    subprocess.run([*routes, "add", route, "via", STORE, "dev", "eth0"], check=True)
+    try:
+        assert renew(agent, spec, 60.0) == 410
+        record = agent.wait_state(spec, "gone", 20)
+        assert record["end"] == "failed", record
+        assert f"api-11: a route to {way} through device" in record["error"], record
+        assert "netem" not in dump(platform)
+    finally:
+        subprocess.run([*routes, "del", route], check=True)
+
+
 @pytest.mark.parametrize("direction", ["egress", "ingress"])
 def test_loss_and_duplicates(agent, platform, direction):
     spec = network_fault(loss=0.2, duplicate=0.25, direction=direction, lease_s=3.0)
