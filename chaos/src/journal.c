@@ -18,6 +18,7 @@
 
 static const char magic[] = "squall-journal 1 ";
 static const char suffix[] = ".fault";
+static const char aside_suffix[] = ".corrupt";
 
 enum { halted_len = 21 }; /* "%020lld\n" */
 
@@ -429,10 +430,32 @@ static void load_one(const struct agent_journal *journal, const char *name,
         reader->on_entry(reader->ctx, &entry);
         return;
     }
-    BASE_AUTO_FREE char *aside = base_str_printf("%s.corrupt", path);
+    BASE_AUTO_FREE char *aside = base_str_printf("%s%s", path, aside_suffix);
     const char *now_at = rename(path, aside) == 0 ? aside : path;
     (void)base_fail_context(&why, "journal entry %s", now_at);
     reader->on_corrupt(reader->ctx, now_at, &why);
+}
+
+static int is_aside(const struct dirent *entry)
+{
+    return strstr(entry->d_name, suffix) != NULL && base_str_ends(entry->d_name, aside_suffix) ? 1
+                                                                                               : 0;
+}
+
+/* What an earlier look has set aside and nobody has seen to: its fault may be in place still. */
+static void load_aside(const struct agent_journal *journal,
+                       const struct agent_journal_reader *reader)
+{
+    struct dirent **names = NULL;
+    int count = scandir(journal->dir, &names, is_aside, alphasort);
+    for (int i = 0; i < count; i++) {
+        struct base_error why = {0};
+        BASE_AUTO_FREE char *path = base_str_printf("%s/%s", journal->dir, names[i]->d_name);
+        (void)base_fail(&why, BASE_CORRUPT, "journal entry %s: it was found damaged earlier", path);
+        reader->on_corrupt(reader->ctx, path, &why);
+        free(names[i]);
+    }
+    free(names);
 }
 
 bool agent_journal_load(struct agent_journal *journal, const struct agent_journal_reader *reader,
@@ -440,6 +463,7 @@ bool agent_journal_load(struct agent_journal *journal, const struct agent_journa
 {
     struct dirent **names = NULL;
     remove_unfinished(journal);
+    load_aside(journal, reader);
     int count = scandir(journal->dir, &names, is_entry, alphasort);
     if (count < 0)
         return base_fail_errno(err, "journal: cannot read the folder %s", journal->dir);

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "nft.h"
+#include "resolve.h"
 #include "tc.h"
 
 struct names {
@@ -81,22 +82,43 @@ static void sweep_qdiscs(struct talk *talk, const struct fault_netns *netns, con
         say(talk, true, base_str_printf("%s: removed %s and what belongs to it", path, found));
 }
 
-static void sweep_instance(struct talk *talk, const struct topo_instance *instance)
+/* That the topology names, or that the instance's processes live in now; NULL: neither, or nobody
+ * can tell. free() it. */
+static char *namespace_of(const struct topo *topo, const struct topo_instance *instance)
+{
+    struct fault_target target = {0};
+    struct base_error err = {0};
+    char *path = NULL;
+    if (instance->netns != NULL)
+        return base_str_dup(instance->netns);
+    if (topo_is_found(instance) && fault_target_resolve(topo, instance->name, &target, &err) &&
+        target.netns != NULL)
+        path = base_str_dup(target.netns);
+    fault_target_fini(&target);
+    return path;
+}
+
+static void sweep_instance(struct talk *talk, const struct topo *topo,
+                           const struct topo_instance *instance)
 {
     struct fault_netns netns = {.fd = -1};
     struct base_error err = {0};
-    if (!fault_netns_open(instance->netns, &netns, &err)) {
-        if (err.code != BASE_NOT_FOUND) /* a namespace that is gone holds no table */
+    BASE_AUTO_FREE char *path = namespace_of(topo, instance);
+    if (path == NULL)
+        return;
+    if (!fault_netns_open(path, &netns, &err)) {
+        /* One that is gone holds nothing; in the agent's own nothing is ever put in place. */
+        if (err.code != BASE_NOT_FOUND && (instance->netns != NULL || err.code != BASE_DENIED))
             say(talk, false, base_str_printf("%s: %s", instance->name, err.message));
         return;
     }
     struct fault_nft *nft = fault_nft_new(&netns, &err);
     if (nft != NULL)
-        sweep_namespace(talk, nft, instance->netns);
+        sweep_namespace(talk, nft, path);
     else
         say(talk, false, base_str_printf("%s: %s", instance->name, err.message));
     fault_nft_free(nft);
-    sweep_qdiscs(talk, &netns, instance->netns);
+    sweep_qdiscs(talk, &netns, path);
     fault_netns_close(&netns);
 }
 
@@ -105,11 +127,10 @@ bool agent_sweep_tables(const struct topo *topo, void (*line)(void *ctx, bool ok
 {
     struct talk talk = {.say = line, .ctx = ctx, .ok = true};
     /* Without root no agent of this user can have made a table. */
-    if (topo->mode != TOPO_NETNS || geteuid() != 0)
+    if (geteuid() != 0)
         return true;
     for (size_t s = 0; s < topo->service_count; s++)
         for (size_t i = 0; i < topo->services[s].instance_count; i++)
-            if (topo->services[s].instances[i].netns != NULL)
-                sweep_instance(&talk, &topo->services[s].instances[i]);
+            sweep_instance(&talk, topo, &topo->services[s].instances[i]);
     return talk.ok;
 }

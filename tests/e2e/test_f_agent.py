@@ -657,6 +657,9 @@ def test_a_damaged_journal_entry_is_set_aside_and_the_rest_replayed(agent, platf
     assert f"{damaged}.corrupt" in swept.stdout
     assert injected_share(platform, "gateway-15") == 0, "the other entry was replayed"
     assert injected_share(platform, "gateway-14") == 1.0
+    again = agent.sweep()
+    assert again.returncode == 6 and f"{damaged}.corrupt" in again.stdout, "nobody has seen to it"
+    damaged.with_name(damaged.name + ".corrupt").unlink()
     damaged.write_bytes(whole)
     assert agent.sweep().returncode == 0
     assert injected_share(platform, "gateway-14") == 0

@@ -19,7 +19,7 @@ from chaos_lab import (NEEDS_ROOT, S, SUBNET, Agent, Instance, Platform, all_ok,
                        cpu_fault, cut_off, echo_command, evidence, fault, files_limit, group_mount,
                        inject, kill_fault, limits_fault, make_namespace, memory_fault,
                        network_fault, partition_fault, pause_fault, platform, remove_group, revert,
-                       ruleset, workers_in)
+                       ruleset, sh, workers_in)
 from conftest import run, wait_until
 from proxy_lab import RIGHT, dns_fault, http_fault, lookup, tcp_fault, zone
 from services import free_port
@@ -138,6 +138,23 @@ def test_a_platform_without_namespaces_has_those_that_are_found(platform, zone, 
         assert agent.wait_state(spec, "gone", 10)["end"] == "recovery"
     finally:
         agent.terminate()
+
+
+@NEEDS_ROOT
+def test_what_lies_in_a_namespace_that_is_found_is_swept(platform, tmp_path):
+    """Without an entry in the journal, too."""
+    how = dict([by_command(platform, "api-11")])
+    agent = start(elsewhere(described(platform, tmp_path, how)), tmp_path)
+    netns = platform.instances["api-11"].netns
+    agent.terminate()
+    for table in ("squall_orphan", "somebody_elses"):
+        sh("ip", "netns", "exec", netns, "nft", "add", "table", "inet", table)
+    try:
+        swept = agent.sweep()
+        assert swept.returncode == 0 and "squall_orphan" in swept.stdout, swept.stdout + swept.stderr
+        assert "squall_orphan" not in ruleset(netns) and "somebody_elses" in ruleset(netns)
+    finally:
+        sh("ip", "netns", "exec", netns, "nft", "delete", "table", "inet", "somebody_elses")
 
 
 @NEEDS_ROOT
