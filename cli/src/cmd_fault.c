@@ -69,8 +69,10 @@ static void print_news(void *ctx, const char *what, const struct fault_record *r
     }
     for (; record != NULL && shown->evidence < record->evidence_count; shown->evidence++) {
         const struct fault_evidence *one = &record->evidence[shown->evidence];
-        (void)printf("  %-7s %s: %s is %s, expected %s%s\n", one->when, one->target, one->metric,
-                     one->value, one->expected, one->ok ? "" : " (NOT so)");
+        bool judged = one->expected != NULL; /* else only told */
+        (void)printf("  %-7s %s: %s is %s%s%s%s\n", one->when, one->target, one->metric, one->value,
+                     judged ? ", expected " : "", judged ? one->expected : "",
+                     one->ok ? "" : " (NOT so)");
     }
     (void)fflush(stdout);
 }

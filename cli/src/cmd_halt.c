@@ -14,11 +14,13 @@
 
 static const char help[] =
     "usage: squall halt [--name SANDBOX] [--state DIR]\n"
+    "       squall halt --topology FILE\n"
     "       squall halt --agent URL --token-file FILE [--ca FILE] [--cert FILE] [--key FILE]\n"
-    "Reverts every fault, everywhere, now: on all sandboxes of this machine, on one of them, or "
-    "on\n"
-    "one agent. Needs no controller. Exit code 0 when every agent has measured that nothing is in\n"
-    "place any more, 6 when one has not or cannot be asked.\n\n"
+    "Reverts every fault, everywhere, now: on all sandboxes of this machine, on one of them, on\n"
+    "the platform of a topology.json, or on one agent. Needs no controller. Exit code 0 when "
+    "every\n"
+    "agent has measured that nothing is in place any more, 6 when one has not or cannot be "
+    "asked.\n\n"
     "  --ca FILE    who signed the certificate of an https:// agent (PEM)\n"
     "  --cert FILE  the certificate that it asks for, and --key FILE its key\n";
 
@@ -31,7 +33,7 @@ struct halt_list {
     bool incomplete;
 };
 
-static void add_sandbox(void *ctx, const char *topology)
+static void add_platform(void *ctx, const char *topology)
 {
     struct halt_list *list = ctx;
     struct base_error err;
@@ -95,20 +97,24 @@ static int find_agents(const struct agent_choice *choice, struct halt_list *list
     const struct control_agent *agent = &choice->agent;
     if ((agent->url == NULL) != (agent->token_file == NULL))
         return cli_usage("halt: --agent and --token-file need each other");
-    if (agent->url != NULL && (choice->name != NULL || choice->state != NULL))
-        return cli_usage(
-            "halt: --agent names one agent; --name and --state choose among sandboxes");
+    bool sandboxes = choice->name != NULL || choice->state != NULL;
+    if (sandboxes + (agent->url != NULL) + (choice->topology != NULL) > 1)
+        return cli_usage("halt: --agent names one agent and --topology one platform; --name and "
+                         "--state choose among sandboxes");
     if (agent->url != NULL) {
         list->agents[list->count++] = (struct halt_agent){
             .url = agent->url, .token_file = agent->token_file, .tls = agent->tls};
-    } else if (!sandbox_each_topology(choice->state, choice->name, add_sandbox, list, &err)) {
+    } else if (choice->topology != NULL) {
+        add_platform(list, choice->topology);
+    } else if (!sandbox_each_topology(choice->state, choice->name, add_platform, list, &err)) {
         return cli_fail(EXIT_CODE_ERROR, &err);
     }
     if (list->count == 0 && !list->incomplete)
         return cli_fail(EXIT_CODE_ERROR,
                         &(struct base_error){.message =
-                                                 "halt: no agent is known here: no sandbox is up; "
-                                                 "name one with --state or --agent"});
+                                                 "halt: no agent is known here: no sandbox is up, "
+                                                 "or the topology names none; name one with "
+                                                 "--state, --topology or --agent"});
     return -1;
 }
 
@@ -118,6 +124,7 @@ int cmd_halt(int argc, char **argv)
     const struct cli_option table[] = {
         {"name", .text = &choice.name},
         {"state", .text = &choice.state},
+        {"topology", .text = &choice.topology},
         AGENT_OPTIONS(&choice.agent),
     };
     int code = cli_options_only(argc, argv, help, table, sizeof table / sizeof table[0]);

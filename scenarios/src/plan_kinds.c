@@ -137,7 +137,7 @@ static char *state_folder(const struct asked *asked, const char *folder)
     if (absolute)
         return base_str_dup(folder);
     at_kind(asked);
-    if (topo->state_dir == NULL || topo->mode == TOPO_EXTERNAL)
+    if (topo->state_dir == NULL || topo->state_dir[0] == '\0')
         scn_say(&asked->planner->reporter,
                 "needs a platform with a state folder, which \"%s\" has not", topo->name);
     return base_str_printf("%s/%s", topo->state_dir != NULL ? topo->state_dir : "", folder);

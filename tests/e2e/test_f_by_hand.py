@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from chaos_lab import (GRACE_S, NEEDS_ROOT, TOKEN, Agent, Instance, bridge, cut_off, injected_share, platform,
-                       ruleset)
+from chaos_lab import (GRACE_S, NEEDS_ROOT, TOKEN, Agent, Instance, bridge, cut_off,
+                       injected_share, platform, ruleset)
 from conftest import BIN, run, wait_until
 
 
@@ -135,6 +135,13 @@ def test_its_for_ends_it(agent, platform, tmp_path):
 
 
 @NEEDS_ROOT
+def test_what_is_only_told_has_no_expectation(agent):
+    done = squall(agent, "apply", "diskFill", "api", "--for", "1s", "--lease", LEASE, "size=1MiB")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "space at" in done.stdout and "(null)" not in done.stdout, done.stdout
+
+
+@NEEDS_ROOT
 def test_its_lease_ends_it_when_the_command_dies(agent, platform, tmp_path):
     hand = ByHand(agent, tmp_path, *PARTITION, "--lease", LEASE).wait_for("active")
     (target,) = next(r for r in records(agent) if r["id"] == hand.id())["targets"]
@@ -186,11 +193,14 @@ def test_whom_it_is_for_is_what_the_agents_topology_says(agent, tmp_path):
 
 
 @NEEDS_ROOT
-def test_a_halt_ends_it(agent, platform, tmp_path):
+@pytest.mark.parametrize("by", ["--agent", "--topology"])
+def test_a_halt_ends_it(agent, platform, tmp_path, by):
     hand = ByHand(agent, tmp_path, *PARTITION, "--lease", "1s").wait_for("active")
-    done = run("squall", "halt", "--agent", f"http://127.0.0.1:{agent.port}", "--token-file",
-               agent.token_file)
+    whom = {"--agent": ["--agent", f"http://127.0.0.1:{agent.port}", "--token-file",
+                        agent.token_file], "--topology": ["--topology", agent.topology]}
+    done = run("squall", "halt", *whom[by])
     assert done.returncode == 0, done.stdout
+    assert run("squall", "halt", *whom[by], "--name", "default").returncode == 2
     assert hand.end() == 4 and "ended by halt" in hand.text(), hand.text()
 
 

@@ -411,10 +411,19 @@ static void test_faults_of_disks_are_planned(void **state)
     assert_int_equal(spec->throttle.limits[FAULT_IO_READ_OPS], 0);
     assert_int_equal(spec->throttle.limits[FAULT_IO_WRITE_OPS], 50);
     plan_fini(&plan);
-    free(topo.state_dir);
-    topo.state_dir = NULL;
-    assert_refused(text, &topo, &plain,
-                   "spec.faults[0].ioThrottle: needs a platform with a state folder");
+    /* Whoever wrote the topology: it has a state folder when it says so. */
+    const struct scn_plan_options given = {.run = "r1", .target_given = true};
+    topo.mode = TOPO_EXTERNAL;
+    plan = planned(text, &topo, &given);
+    assert_string_equal(plan.faults[0].spec.throttle.path, "/state/.");
+    plan_fini(&plan);
+    topo.mode = TOPO_NETNS;
+    for (int empty = 0; empty < 2; empty++) {
+        free(topo.state_dir);
+        topo.state_dir = empty != 0 ? base_str_dup("") : NULL;
+        assert_refused(text, &topo, &plain,
+                       "spec.faults[0].ioThrottle: needs a platform with a state folder");
+    }
     free(text);
     topo_fini(&topo);
 }
