@@ -49,3 +49,16 @@ void agent_halt(struct agent *agent)
     if (!agent_journal_halt(agent->journal, base_wall_now(), &agent->halt_error))
         base_log_text(agent->log, BASE_ERROR, agent->halt_error.message);
 }
+
+void agent_refuse_halted(const struct agent *agent, const struct fault_spec *spec,
+                         struct base_error *err)
+{
+    char started[BASE_WALL_TEXT];
+    char halted[BASE_WALL_TEXT];
+    base_wall_format(spec->started, started);
+    base_wall_format(agent_journal_halted(agent->journal), halted);
+    (void)base_fail(err, BASE_DENIED,
+                    "run %s started at %s and this agent was halted at %s: it may not inject any "
+                    "more; start a new run",
+                    spec->run, started, halted);
+}

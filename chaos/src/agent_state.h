@@ -105,6 +105,9 @@ bool agent_has_stuck(const struct agent *agent);
 /* Reverts everything, and remembers on disk that every run that has started by now is halted. */
 void agent_halt(struct agent *agent);
 bool agent_is_halted(const struct agent *agent, const struct fault_spec *spec);
+/* Fills in why its run may not inject any more. */
+void agent_refuse_halted(const struct agent *agent, const struct fault_spec *spec,
+                         struct base_error *err);
 
 /* --- agent_access.c --- */
 /* Beyond loopback addresses there is no listening without a token and TLS. Reads the token. */

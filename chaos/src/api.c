@@ -9,6 +9,7 @@
 #include "answer.h"
 #include "base/text.h"
 #include "model/control.h"
+#include "rehearse.h"
 #include "route.h"
 
 enum { insufficient_storage = 507 }; /* RFC 4918, 11.5 */
@@ -207,19 +208,6 @@ static bool same_spec(const struct fault_spec *a, const struct fault_spec *b)
     return same;
 }
 
-static void refuse_halted(const struct agent *agent, const struct fault_spec *spec,
-                          struct base_error *err)
-{
-    char started[BASE_WALL_TEXT];
-    char halted[BASE_WALL_TEXT];
-    base_wall_format(spec->started, started);
-    base_wall_format(agent_journal_halted(agent->journal), halted);
-    (void)base_fail(err, BASE_DENIED,
-                    "run %s started at %s and this agent was halted at %s: it may not inject any "
-                    "more; start a new run",
-                    spec->run, started, halted);
-}
-
 /* NULL: refused, and answered. */
 static struct fault *take_and_start(struct agent *agent, struct io_exchange *exchange,
                                     const struct fault_spec *spec)
@@ -255,7 +243,7 @@ static void inject(struct agent *agent, struct io_exchange *exchange, const stru
         return;
     }
     if (fault == NULL && agent_is_halted(agent, spec)) {
-        refuse_halted(agent, spec, &err);
+        agent_refuse_halted(agent, spec, &err);
         agent_answer_error(agent, exchange, 410, &err, spec);
         return;
     }
@@ -285,23 +273,49 @@ static json_t *read_body(const struct io_exchange *exchange, struct base_error *
     return model_json_parse(text, len, "request body", err);
 }
 
+/* false: it is not there, and that is answered. */
+static bool read_spec(struct agent *agent, struct io_exchange *exchange, struct fault_spec *out)
+{
+    struct base_error err = {0};
+    if (!is_json(exchange, &err)) {
+        agent_answer_error(agent, exchange, 415, &err, NULL);
+        return false;
+    }
+    json_t *body = read_body(exchange, &err);
+    bool ok = body != NULL && fault_spec_from_json(body, out, &err);
+    json_decref(body);
+    if (!ok)
+        agent_answer_error(agent, exchange, 400, &err, NULL);
+    return ok;
+}
+
 static void post_fault(struct agent *agent, struct io_exchange *exchange, const char *id)
+{
+    (void)id;
+    struct fault_spec spec = {0};
+    if (read_spec(agent, exchange, &spec))
+        inject(agent, exchange, &spec);
+    fault_spec_fini(&spec);
+}
+
+static void post_rehearsal(struct agent *agent, struct io_exchange *exchange, const char *id)
 {
     (void)id;
     struct base_error err = {0};
     struct fault_spec spec = {0};
-    if (!is_json(exchange, &err)) {
-        agent_answer_error(agent, exchange, 415, &err, NULL);
+    json_t *found = NULL;
+    if (!read_spec(agent, exchange, &spec))
         return;
+    if (agent_is_halted(agent, &spec)) {
+        agent_refuse_halted(agent, &spec, &err);
+        agent_answer_error(agent, exchange, 410, &err, &spec);
+    } else if (!agent_rehearse(agent, &spec, &found, &err)) {
+        agent_answer_error(agent, exchange, refusal_status(agent, &err), &err, &spec);
+    } else {
+        const struct fault_record asked = agent_record_asked(&spec);
+        agent_audit_end(agent, exchange, 200, &asked, "rehearsed: nothing was done");
+        agent_answer_json(exchange, 200, found);
     }
-    json_t *body = read_body(exchange, &err);
-    if (body == NULL || !fault_spec_from_json(body, &spec, &err)) {
-        json_decref(body);
-        agent_answer_error(agent, exchange, 400, &err, NULL);
-        return;
-    }
-    json_decref(body);
-    inject(agent, exchange, &spec);
     fault_spec_fini(&spec);
 }
 
@@ -431,7 +445,7 @@ static void (*const handlers[AGENT_ROUTE_COUNT])(struct agent *agent, struct io_
     [AGENT_ROUTE_HEALTH] = get_health,   [AGENT_ROUTE_POST] = post_fault,
     [AGENT_ROUTE_LIST] = list_faults,    [AGENT_ROUTE_GET] = get_fault,
     [AGENT_ROUTE_DELETE] = delete_fault, [AGENT_ROUTE_RENEW] = renew_fault,
-    [AGENT_ROUTE_HALT] = post_halt,
+    [AGENT_ROUTE_HALT] = post_halt,      [AGENT_ROUTE_REHEARSE] = post_rehearsal,
 };
 
 /* What another version means by a request is not guessed at. */

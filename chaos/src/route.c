@@ -14,6 +14,7 @@ static const struct agent_route routes[AGENT_ROUTE_COUNT] = {
     {AGENT_ROUTE_DELETE, "DELETE", CONTROL_PATH_FAULTS "/", true, "", false, false},
     {AGENT_ROUTE_RENEW, "POST", CONTROL_PATH_FAULTS "/", true, "/renew", false, true},
     {AGENT_ROUTE_HALT, "POST", CONTROL_PATH_HALT, false, "", false, false},
+    {AGENT_ROUTE_REHEARSE, "POST", CONTROL_PATH_REHEARSE, false, "", false, true},
 };
 
 static bool path_matches(const struct agent_route *route, const char *path,

@@ -13,6 +13,7 @@ enum agent_route_id {
     AGENT_ROUTE_DELETE,
     AGENT_ROUTE_RENEW,
     AGENT_ROUTE_HALT,
+    AGENT_ROUTE_REHEARSE,
     AGENT_ROUTE_COUNT
 };
 

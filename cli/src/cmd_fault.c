@@ -223,7 +223,7 @@ static int fault_list(const struct fault_options *options, const struct control_
     struct base_error err = {0};
     if (options->rest_count > 0)
         return cli_usage("fault list: \"%s\" was not expected", options->rest[0]);
-    if (!control_ask(agent, "GET", CONTROL_PATH_FAULTS, base_dur_s(10), &status, &body, &err))
+    if (!control_ask(agent, "GET", CONTROL_PATH_FAULTS, NULL, base_dur_s(10), &status, &body, &err))
         return cli_fail(EXIT_CODE_ERROR, &err);
     int code = print_list(options, status, body);
     json_decref(body);
@@ -240,7 +240,7 @@ static int revert_one(const struct control_agent *agent, const char *id)
     if (id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] != '\0')
         return cli_usage("fault revert: \"%s\" is no fault's id; squall fault list shows them", id);
     BASE_AUTO_FREE char *path = base_str_printf("%s/%s", CONTROL_PATH_FAULTS, id);
-    if (!control_ask(agent, "DELETE", path, base_dur_s(PATIENCE_S), &status, &body, &err))
+    if (!control_ask(agent, "DELETE", path, NULL, base_dur_s(PATIENCE_S), &status, &body, &err))
         return cli_fail(EXIT_CODE_UNCLEAN, &err);
     int code = EXIT_CODE_UNCLEAN;
     if (fault_record_from_json(body, &record, NULL)) {

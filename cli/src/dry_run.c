@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "cli.h"
+#include "model/control.h"
 #include "scenarios/fault_words.h"
 #include "scenarios/spend.h"
 
@@ -132,6 +134,53 @@ static bool print_ability(const json_t *kinds, enum fault_kind kind)
     return can;
 }
 
+enum { pids_shown = 8, rehearsal_patience_s = 10 };
+
+static void print_found(const struct fault_spec *spec, const json_t *target)
+{
+    size_t i;
+    const json_t *pid;
+    const json_t *pids = json_object_get(target, "pids");
+    (void)printf("  %-10s would hit %s:", spec->name,
+                 json_string_value(json_object_get(target, "name")));
+    json_array_foreach(pids, i, pid) if (i < pids_shown)(void)
+        printf(" %spid %lld", i > 0 ? "and " : "", (long long)json_integer_value(pid));
+    if (json_array_size(pids) > pids_shown)
+        (void)printf(" and %zu more", json_array_size(pids) - pids_shown);
+    if (json_array_size(pids) == 0)
+        (void)printf(" no process that is known");
+    static const char *const places[][2] = {{"netns", "network namespace"}, {"cgroup", "cgroup"}};
+    for (size_t k = 0; k < sizeof places / sizeof places[0]; k++) {
+        const char *path = json_string_value(json_object_get(target, places[k][0]));
+        if (path != NULL)
+            (void)printf(", %s %s", places[k][1], path);
+    }
+    (void)putchar('\n');
+}
+
+/* Whom it would hit and whether it would be taken, were it asked for now. */
+static bool rehearse(const struct control_agent *agent, const struct fault_spec *spec)
+{
+    struct base_error err = {0};
+    int status = 0;
+    size_t i;
+    json_t *answer = NULL;
+    const json_t *target;
+    json_t *body = fault_spec_to_json(spec);
+    BASE_AUTO_FREE char *text = model_json_dump_line(body);
+    json_decref(body);
+    bool ok = control_ask(agent, "POST", CONTROL_PATH_REHEARSE, text,
+                          base_dur_s(rehearsal_patience_s), &status, &answer, &err);
+    if (!ok || status != 200) {
+        const char *why = ok ? control_why(answer) : err.message;
+        (void)printf("  %-10s CANNOT: %s\n", spec->name, why != NULL ? why : "no answer to it");
+    } else {
+        json_array_foreach(json_object_get(answer, "targets"), i, target) print_found(spec, target);
+    }
+    json_decref(answer);
+    return ok && status == 200;
+}
+
 int dry_run_agent(const struct control_agent *agent, const struct plan *plan)
 {
     struct base_error err = {0};
@@ -151,6 +200,9 @@ int dry_run_agent(const struct control_agent *agent, const struct plan *plan)
         all = print_ability(kinds, kind) && all;
     }
     json_decref(health);
+    bool able = all;
+    for (size_t i = 0; able && i < plan->fault_count; i++)
+        all = rehearse(agent, &plan->faults[i].spec) && all;
     return all ? EXIT_CODE_PASS : EXIT_CODE_ERROR;
 }
 

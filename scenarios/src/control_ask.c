@@ -28,14 +28,14 @@ static void on_answer(void *ctx, const struct io_http_response *response)
 }
 
 static bool ask(struct asked *asked, struct io_http *http, const struct control_agent *agent,
-                const char *method, const char *path, struct dur_ns patience,
+                const char *method, const char *path, const char *body, struct dur_ns patience,
                 struct base_error *err)
 {
     struct control_access access = {0};
     if (!control_access_init(&access, agent->url, agent->token_file, &agent->tls, err))
         return false;
     BASE_AUTO_FREE char *url = base_str_printf("%s%s", agent->url, path);
-    struct io_http_request request = control_request(&access, method, url, NULL);
+    struct io_http_request request = control_request(&access, method, url, body);
     request.timeout = patience;
     bool started = io_http_start(http, &request, on_answer, asked, err) != NULL;
     control_access_fini(&access);
@@ -47,24 +47,25 @@ static bool ask(struct asked *asked, struct io_http *http, const struct control_
 }
 
 static bool ask_on_a_loop(struct asked *asked, const struct control_agent *agent,
-                          const char *method, const char *path, struct dur_ns patience,
-                          struct base_error *err)
+                          const char *method, const char *path, const char *body,
+                          struct dur_ns patience, struct base_error *err)
 {
     asked->loop = io_loop_new(err);
     if (asked->loop == NULL)
         return false;
     struct io_http *http = io_http_new(asked->loop);
-    bool ok = ask(asked, http, agent, method, path, patience, err);
+    bool ok = ask(asked, http, agent, method, path, body, patience, err);
     io_http_free(http);
     io_loop_free(asked->loop);
     return ok;
 }
 
 bool control_ask(const struct control_agent *agent, const char *method, const char *path,
-                 struct dur_ns patience, int *status, json_t **body, struct base_error *err)
+                 const char *sent, struct dur_ns patience, int *status, json_t **body,
+                 struct base_error *err)
 {
     struct asked asked = {0};
-    bool ok = ask_on_a_loop(&asked, agent, method, path, patience, err);
+    bool ok = ask_on_a_loop(&asked, agent, method, path, sent, patience, err);
     free(asked.version_trouble);
     if (!ok)
         return false;
@@ -76,7 +77,7 @@ bool control_ask(const struct control_agent *agent, const char *method, const ch
 bool control_health(const struct control_agent *agent, json_t **body, struct base_error *err)
 {
     struct asked asked = {0};
-    bool ok = ask_on_a_loop(&asked, agent, "GET", CONTROL_PATH_HEALTH, base_dur_s(5), err);
+    bool ok = ask_on_a_loop(&asked, agent, "GET", CONTROL_PATH_HEALTH, NULL, base_dur_s(5), err);
     BASE_AUTO_FREE char *trouble = asked.version_trouble;
     if (ok && trouble != NULL) {
         json_decref(asked.body);

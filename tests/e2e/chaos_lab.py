@@ -687,3 +687,9 @@ def revert(agent, spec):
     assert (status, record["state"]) == (200, "gone"), json.dumps(record, indent=1)
     assert all_ok(record) and record["error"] is None, json.dumps(record, indent=1)
     return record
+
+
+def audit_of(file, **wanted):
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    return [line for line in lines if line["message"] == "audit"
+            and all(line[key] == value for key, value in wanted.items())]

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from chaos_lab import (GRACE_S, NEEDS_ROOT, TOKEN, Agent, Instance, bridge, cut_off,
+from chaos_lab import (GRACE_S, NEEDS_ROOT, TOKEN, Agent, Instance, audit_of, bridge, cut_off,
                        injected_share, platform, ruleset)
 from conftest import BIN, run, wait_until
 
@@ -294,6 +294,38 @@ def test_a_dry_run_says_what_an_agent_cannot(agent, platform, tmp_path):
         weak.kill()
     done = squall(agent, "apply", *words)
     assert done.returncode == 5 and "127.0.0.1" in done.stderr, "nobody answers"
+
+
+@NEEDS_ROOT
+def test_a_dry_run_asks_the_agent_whom_it_would_hit(agent, platform, tmp_path):
+    """And whether it would take it: its own cap and ceiling, what stands there, a target that is
+    gone are for it alone to know."""
+    words = ["apply", *PARTITION, "--lease", LEASE, "--dry-run"]
+    done = squall(agent, *words)
+    (target,) = re.findall(r"by-hand +would hit (\S+):", done.stdout)
+    instance = platform.instances[target]
+    assert f"pid {instance.process.pid}, network namespace /run/netns/{instance.netns}" in done.stdout
+    last = audit_of(agent.log_file, path="/v1/rehearse")[-1]
+    assert (last["status"], last["targets"]) == (200, [target]), last
+    hand = ByHand(agent, tmp_path, *PARTITION, "--lease", LEASE).wait_for("active")
+    try:
+        done = squall(agent, *words)
+        assert done.returncode == 5 and f"CANNOT: fault by-hand" in done.stdout, done.stdout
+        assert "the two would hide each other" in done.stdout, done.stdout
+    finally:
+        hand.process.send_signal(signal.SIGINT)
+        assert hand.end() == 0, hand.text()
+    strict = Agent(platform, tmp_path, "--max-affected", "40%", "--max-duration", "2m").start()
+    where = ["--agent", f"http://127.0.0.1:{strict.port}", "--token-file", str(strict.token_file)]
+    try:
+        done = squall(agent, *words, *where)
+        assert done.returncode == 5 and "--max-affected" in done.stdout, done.stdout
+        done = squall(agent, "apply", "partition", "api", "--for", "5m", "from=[store]", "--dry-run",
+                      *where)
+        assert done.returncode == 5 and "--max-duration" in done.stdout, done.stdout
+        assert strict.ask("GET", "/v1/faults")[1]["faults"] == []
+    finally:
+        strict.kill()
 
 
 @NEEDS_ROOT

@@ -16,8 +16,8 @@ import time
 import pytest
 
 from chaos_lab import (NEEDS_ROOT, S, TOKEN, Agent, Instance, Platform, agent, agent_options,
-                       all_ok, app_fault, bridge, cut_off, fault, gateway_command, injected_share,
-                       kill_fault, partition_fault, platform, ruleset, sh)
+                       all_ok, app_fault, audit_of, bridge, cut_off, fault, gateway_command,
+                       injected_share, kill_fault, partition_fault, platform, ruleset, sh)
 from conftest import BIN, wait_until
 from services import free_port
 
@@ -104,12 +104,6 @@ def test_unauthorized(agent, platform):
     refused = [line for line in audit_of(agent.log_file) if line["status"] == 401]
     assert len(refused) == 20 and all(line["peer"].startswith("127.0.0.1:") for line in refused)
     assert {line["who"] for line in refused} == {None} and {line["event"] for line in refused} == {"end"}
-
-
-def audit_of(path, **wanted):
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    return [line for line in lines if line["message"] == "audit"
-            and all(line[key] == value for key, value in wanted.items())]
 
 
 @NEEDS_ROOT

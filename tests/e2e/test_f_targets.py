@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -742,10 +743,16 @@ def test_a_plan_and_a_dry_run_know_what_is_found(lonely, tmp_path):
     how = {name: ("port", str(i.port)) for name, i in lonely.instances.items()}
     agent = start(described(lonely, tmp_path, how), tmp_path)
     try:
-        done = run("squall", "fault", "apply", "kill", "api", "--for", "5s", "--dry-run",
-                   "--topology", tmp_path / "described.json", "--agent",
-                   f"http://127.0.0.1:{agent.port}", "--token-file", agent.token_file)
+        words = ["squall", "fault", "apply", "kill", "api", "--for", "5s", "--dry-run",
+                 "--topology", tmp_path / "described.json", "--agent",
+                 f"http://127.0.0.1:{agent.port}", "--token-file", agent.token_file]
+        done = run(*words)
         assert done.returncode == 0 and "found by the agent: port" in done.stdout, (
             done.stdout + done.stderr)
+        name, pid = re.search(r"would hit (\S+): pid (\d+)", done.stdout).groups()
+        assert lonely.instances[name].process.pid == int(pid)
+        described(lonely, tmp_path, {name: ("port", "1") for name in lonely.instances})
+        done = run(*words)
+        assert done.returncode == 5 and "nothing would be hit" in done.stdout, done.stdout
     finally:
         agent.terminate()

@@ -13,10 +13,12 @@ struct control_agent {
     struct io_tls_files tls; /* of an https:// url */
 };
 
-/* true: the agent answered, with *status and *body (json_decref it; NULL when it is no JSON).
- * false: err says why there was no whole answer. Blocks for at most patience. */
+/* sent: the body, NULL: none. true: the agent answered, with *status and *body (json_decref it;
+ * NULL when it is no JSON). false: err says why there was no whole answer. Blocks for at most
+ * patience. */
 bool control_ask(const struct control_agent *agent, const char *method, const char *path,
-                 struct dur_ns patience, int *status, json_t **body, struct base_error *err);
+                 const char *sent, struct dur_ns patience, int *status, json_t **body,
+                 struct base_error *err);
 
 /* As above for GET of CONTROL_PATH_HEALTH; an agent of another version is an error that names both.
  */

@@ -16,20 +16,28 @@
  *                                  failed (already reverted, the record says whether gone);
  *                                  400 invalid, 403 refused (cap, ceiling, target, or started more
  *                                  than CONTROL_MAX_SKEW_S ahead of the agent's clock or
- *                                  CONTROL_MAX_AGE_S ago), 410 when
- *                                  the run started before the last halt.
- *                                  Same id again: the present record, nothing is applied twice; an
- *                                  id that it has forgotten the fault of, or that an agent before
- * it has taken: 403. GET    /v1/faults              200 {"faults":[struct fault_record...]}: active
- * ones and those ended within the last hour, recovered ones included GET    /v1/faults/ID 200
- * struct fault_record, 404 POST   /v1/faults/ID/renew     body {"leaseNs":N}; 200 record, 404, 410
- * when no longer active DELETE /v1/faults/ID           reverts, measures the absence, answers the
- * record: 200 gone, 409 stuck, 404. Repeating it is harmless. POST   /v1/halt reverts everything,
- * and from then on refuses the faults of every run that started before (startedNs), whether or not
- * it had injected already. When that was is on disk before the answer, so that a restart of the
- * agent does not forget it. 200
+ *                                  CONTROL_MAX_AGE_S ago), 410 when the run started before the
+ *                                  last halt. Same id again: the present record, nothing is
+ *                                  applied twice; an id that it has forgotten the fault of, or
+ *                                  that an agent before it has taken: 403.
+ *   POST   /v1/rehearse            the same body. Does nothing: 200 with whom it would hit,
+ *                                  {"targets":[{"name":"users-1","pids":[N...],
+ *                                       "netns":"<path>"|null,"cgroup":"<path>"|null}]},
+ *                                  or what the fault would be refused with now. What only a
+ *                                  measurement shows is not known then
+ *   GET    /v1/faults              200 {"faults":[struct fault_record...]}: active ones and those
+ *                                  ended within the last hour, recovered ones included
+ *   GET    /v1/faults/ID           200 struct fault_record, 404
+ *   POST   /v1/faults/ID/renew     body {"leaseNs":N}; 200 record, 404, 410 when no longer active
+ *   DELETE /v1/faults/ID           reverts, measures the absence, answers the record: 200 gone, 409
+ *                                  stuck, 404. Repeating it is harmless.
+ *   POST   /v1/halt                reverts everything, and from then on refuses the faults of every
+ *                                  run that started before (startedNs), whether or not it had
+ *                                  injected already. When that was is on disk before the answer, so
+ *                                  that a restart of the agent does not forget it. 200
  *                                  {"faults":[...]} once all are gone, 409 when one is stuck, 500
  *                                  when all are gone but the halt could not be written down.
+ *
  * 413: a body of more than CONTROL_MAX_BODY bytes; 415: a body that is not application/json;
  * neither is looked at. A request that is not there in whole within 5 s is cut off. 507: it could
  * not be written down first (audit), so nothing was done; only of what puts a fault in place or
@@ -53,8 +61,9 @@ enum {
  * fault in place or keep it there. It reverts for anybody who may ask. */
 #define CONTROL_VERSION_HEADER "Squall-Protocol"
 
-#define CONTROL_PATH_HEALTH "/v1/health"
-#define CONTROL_PATH_FAULTS "/v1/faults"
-#define CONTROL_PATH_HALT   "/v1/halt"
+#define CONTROL_PATH_HEALTH   "/v1/health"
+#define CONTROL_PATH_FAULTS   "/v1/faults"
+#define CONTROL_PATH_REHEARSE "/v1/rehearse"
+#define CONTROL_PATH_HALT     "/v1/halt"
 
 #endif
