@@ -80,31 +80,60 @@ static bool may_be_in_force(const struct planner *planner, const struct plan_fau
     return other->at.ns <= starts && at_the_same_time(planner, other, fault);
 }
 
+static bool hits(const struct fault_spec *spec, const char *instance)
+{
+    for (size_t i = 0; i < spec->target_count; i++)
+        if (base_str_eq(spec->targets[i], instance))
+            return true;
+    return false;
+}
+
+struct together { /* on one service, when a fault starts while `with` is in force */
+    size_t hit;   /* instances, each counted once */
+    double cap;
+};
+
+static struct together count_together(const struct planner *planner, const struct plan_fault *fault,
+                                      const struct plan_fault *with,
+                                      const struct topo_service *service)
+{
+    const struct plan *plan = planner->plan;
+    struct together out = {.cap = fmin(fault->spec.max_affected, with->spec.max_affected)};
+    for (size_t i = 0; i < service->instance_count; i++) {
+        const char *name = service->instances[i].name;
+        bool hit = hits(&fault->spec, name) || hits(&with->spec, name);
+        for (size_t k = 0; k < plan->fault_count && !hit; k++) {
+            const struct plan_fault *third = &plan->faults[k];
+            hit = third != fault && third != with && hits(&third->spec, name) &&
+                  may_be_in_force(planner, third, fault) && at_the_same_time(planner, third, with);
+            if (hit)
+                out.cap = fmin(out.cap, third->spec.max_affected);
+        }
+        out.hit += hit ? 1 : 0;
+    }
+    return out;
+}
+
 /* Faults on one service at one time share its cap: instances hit when `fault` starts. */
 static void check_shared_cap(struct planner *planner, const struct plan_fault *fault)
 {
     const struct plan *plan = planner->plan;
     const struct topo_service *service = topo_find_service(planner->topo, fault->spec.service);
-    size_t hit = 0;
-    size_t faults = 0;
-    double cap = 1;
-    for (size_t i = 0; i < plan->fault_count; i++) {
-        const struct plan_fault *other = &plan->faults[i];
-        if (!base_str_eq(other->spec.service, fault->spec.service) ||
-            (other != fault && !may_be_in_force(planner, other, fault)))
+    for (size_t i = 0; i < plan->fault_count && service != NULL; i++) {
+        const struct plan_fault *with = &plan->faults[i];
+        if (with == fault || !base_str_eq(with->spec.service, fault->spec.service) ||
+            !may_be_in_force(planner, with, fault))
             continue;
-        hit += other->spec.target_count;
-        faults++;
-        cap = fmin(cap, other->spec.max_affected);
-    }
-    if (service == NULL || faults < 2 ||
-        hit <= (size_t)floor(cap * (double)service->instance_count + 1e-9))
+        struct together all = count_together(planner, fault, with, service);
+        if (all.hit <= (size_t)floor(all.cap * (double)service->instance_count + 1e-9))
+            continue;
+        scn_at(&planner->reporter, "spec.faults[%zu].maxAffected", index_of(planner, fault));
+        scn_say(&planner->reporter,
+                "together with the faults that are in force when this one starts, such as \"%s\", "
+                "%zu of %zu instances of \"%s\" would be hit, more than the %.4g%% allowed",
+                with->spec.name, all.hit, service->instance_count, service->name, all.cap * 100);
         return;
-    scn_at(&planner->reporter, "spec.faults[%zu].maxAffected", index_of(planner, fault));
-    scn_say(&planner->reporter,
-            "together with the faults that are in force when this one starts, %zu of %zu instances "
-            "of \"%s\" would be hit, more than the %.4g%% allowed",
-            hit, service->instance_count, service->name, cap * 100);
+    }
 }
 
 /* Two faults on one instance would each undo what the other measures. */

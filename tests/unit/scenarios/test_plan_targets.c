@@ -272,13 +272,46 @@ static void test_faults_at_one_time_share_the_cap(void **state)
         struct scn_plan_options options = {.run = "r", .seed_given = true, .seed = seed};
         char *list = refused(text, &topo, &options);
         shared += strstr(list, "s.yaml:14:7: spec.faults[1].maxAffected: together with the faults "
-                               "that are in force when this one starts, 3 of 4 instances of "
+                               "that are in force when this one starts, such as \"a\", 3 of 4 "
+                               "instances of "
                                "\"users\" would be hit, more than the 50% allowed") != NULL;
         same += strstr(list, "spec.faults[1].at: hits \"users-") != NULL;
         free(list);
     }
     assert_int_equal(shared + same, 50);
     assert_true(shared > 0 && same > 0);
+    topo_fini(&topo);
+}
+
+/* One that may wait can meet each of the times of another, but not all of them together. */
+static void test_times_that_follow_each_other_are_not_added_up(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    static const char text[] = HEAD
+        "  duration: 40s\n" LOAD "  probes: [{name: go, mode: gate, exec: {command: \"true\"}}]\n"
+        "  faults:\n"
+        "    - {name: a, at: 2s, for: 1s, service: users, kill: {}, "
+        "waitFor: {probe: go, within: 30s}}\n"
+        "    - {name: b, at: 4s, for: 1s, service: users, kill: {}, "
+        "repeat: {times: 3, every: 5s}}\n";
+    size_t fit = 0;
+    for (uint64_t seed = 0; seed < 50; seed++) {
+        struct scn_plan_options options = {.run = "r", .seed_given = true, .seed = seed};
+        struct scn_scenario scenario = parsed(text);
+        struct scn_problems problems = {.items = NULL};
+        struct plan plan;
+        if (scn_plan(&scenario, &topo, &options, &plan, &problems)) {
+            fit++;
+            plan_fini(&plan);
+        }
+        char *list = scn_problems_text(&problems);
+        assert_null(strstr(list, "together with"));
+        free(list);
+        scn_problems_fini(&problems);
+        scn_scenario_fini(&scenario);
+    }
+    assert_true(fit > 0);
     topo_fini(&topo);
 }
 
@@ -295,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_observability_when_named_with_a_cap),
         cmocka_unit_test(test_one_instance_cannot_have_two_faults_at_once),
         cmocka_unit_test(test_faults_at_one_time_share_the_cap),
+        cmocka_unit_test(test_times_that_follow_each_other_are_not_added_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
