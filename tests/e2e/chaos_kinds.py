@@ -807,7 +807,12 @@ LACKS = [why for why in [no_throttle_here() and f"ioThrottle: {no_throttle_here(
                              "cgroup v2 has no io controller on this kernel, v1 holds it."
                              if group_mount(None) is None or "io" not in (
                                  group_mount(None) / "cgroup.controllers").read_text().split()
-                             else "not in this table.")] if why]
+                             else "not in this table."),
+                         "network by netem, which this kernel has not or which nfqueue goes before: "
+                         "the same deaths, and each operation of an apply, inside user-mode-linux "
+                         "(netem_inside.py by test_f_netem.py).",
+                         "kill (by: delete, by: evict): at a real API server "
+                         "(tests/kubernetes/run.sh); nothing of them stays in place."] if why]
 
 ASIDE = Aside("web-17", delay_ms=100.0)
 PARTNERS = {"limits": Roomy(), "partition": Partition(), "diskFill": OtherFill(), "cpu": Cpu()}

@@ -2,6 +2,7 @@
 """What test_f_netem.py runs inside a kernel that has netem: the fault network by that backend, with
 its deaths. Not collected by itself. Such a kernel is slow: delays are long here, processes few."""
 
+import os
 import re
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from chaos_fail import FailingAgent, fail_each
 from chaos_lab import (GRACE_S, S, SUBNET, Agent, Instance, Platform, all_ok, bridge,
                        echo_command, evidence, make_namespace, network_fault)
 from conftest import BIN, wait_until
@@ -17,6 +19,9 @@ from test_f_network import binomial, ping
 LEASE_S = 3.0
 DELAY_MS = 120
 STORE = f"{SUBNET}.12"
+# Of so many operations of an apply one fails; in each run others (test_f_matrix.py).
+EACH = 1 if os.environ.get("SQUALL_EVERY_OPERATION") else 6
+FIRST = int(time.time()) % EACH + 1
 
 
 @pytest.fixture(scope="module")
@@ -196,26 +201,98 @@ def test_a_qdisc_of_somebody_else_is_refused_and_stays(agent, platform):
         subprocess.run([*inside, "del", "dev", "eth0", "root"], check=True)
 
 
-@pytest.mark.parametrize("death, direction", [("SIGKILL", "egress"), ("SIGSTOP", "both")])
-def test_nothing_outlives_its_agent(agent, platform, death, direction):
+class Death:
+    """What happens, and how the fault's record says that it ended."""
+
+    def __init__(self, agent, platform, spec):
+        self.agent, self.platform, self.spec = agent, platform, spec
+
+    def agent_killed(self):
+        self.agent.signal(signal.SIGKILL)
+        return "recovery"
+
+    def agent_stopped(self):
+        self.agent.signal(signal.SIGSTOP)
+        return "lease"
+
+    def no_renewal(self):
+        return "lease"
+
+    def target_killed(self):
+        self.platform.instances["api-11"].process.kill()
+        return "lease"
+
+    def halt(self):
+        assert self.agent.ask("POST", "/v1/halt")[0] == 200
+        assert not delayed(self.platform)
+        return "halt"
+
+
+@pytest.mark.parametrize("death, direction", [
+    ("agent_killed", "egress"), ("agent_stopped", "both"), ("no_renewal", "both"),
+    ("target_killed", "ingress"), ("halt", "both")])
+def test_nothing_outlives_its_lease(agent, platform, death, direction):
     spec = network_fault(delay_ms=DELAY_MS, direction=direction, duration_s=60.0, lease_s=LEASE_S)
     inject(agent, spec)
     assert delayed(platform)
     status = renew(agent, spec, LEASE_S)
     since = time.monotonic()
     assert status == 200
-    agent.signal(signal.Signals[death])
+    second = {**spec, "id": f"{spec['id']}-second"}
+    assert agent.post(second)[0] == 403, "the two would hide each other"
+    end = getattr(Death(agent, platform, spec), death)()
     wait_until(lambda: not delayed(platform), since + LEASE_S + GRACE_S - time.monotonic(),
                "gone by lease + 2 s")
-    if death == "SIGKILL":
+    if death == "agent_killed":
         agent.process.wait(5)
         assert "netem" in dump(platform), "it is there, and of no effect"
         agent.start()
-    else:
+    elif death == "agent_stopped":
         agent.signal(signal.SIGCONT)
     record = agent.wait_state(spec, "gone", 20)
-    assert record["end"] == ("recovery" if death == "SIGKILL" else "lease"), record
+    assert record["end"] == end, record
+    wait_until(platform.instances["api-11"].ready, 20, "the target is there")
     assert not list(agent.journal.glob("*.fault"))
+
+
+class Delayed:
+    """As a row of the matrix needs it (chaos_fail.fail_each)."""
+    kind, holds = "network by netem", True
+
+    def __init__(self, platform):
+        self.lab, self.target = platform, platform.instances["api-11"]
+        self.spec = network_fault(delay_ms=DELAY_MS, duration_s=60.0, lease_s=30.0)
+
+    def assert_present(self):
+        assert delayed(self.lab)
+
+    def gone(self):
+        return not delayed(self.lab)
+
+    untouched = gone
+
+
+class FailingHere(FailingAgent):
+    """Where there are no rules of nf_tables to look for."""
+
+    def nothing_left(self, effect, last):
+        left = dump(effect.lab)
+        return (not list(self.journal.glob("*.fault*")) and "netem" not in left and
+                "squall" not in left and (not last or self.nth.processes() == {self.process.pid}))
+
+
+def test_each_operation_of_an_apply_fails(platform, tmp_path):
+    before = dump(platform)
+    agent = FailingHere(platform, tmp_path / "failing", []).start()
+    try:
+        operations, tried, longest = fail_each(agent, lambda: Delayed(platform), FIRST, EACH)
+        assert operations > 30 and tried >= operations // EACH, (operations, tried)
+        print(f"{tried} of {operations} operations failed in turn, at most {longest:.2f} s each")
+        assert agent.terminate() == 0, agent.log_file.read_text()
+    finally:
+        if agent.process.poll() is None:
+            agent.kill()
+    assert dump(platform) == before
 
 
 def test_sweep_finds_it_even_without_a_journal(agent, platform):
