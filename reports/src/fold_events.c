@@ -110,7 +110,7 @@ static void on_abort(struct report *report, const json_t *line)
     if (strcmp(by, "tool") == 0)
         replace(&report->course.error, text);
     else if (strcmp(by, "fault") == 0)
-        free(text);
+        replace(&report->course.cut_short, text);
     else
         replace(&report->course.aborted_by, text);
 }
@@ -357,5 +357,6 @@ void fold_events_fini(struct report *report)
     free(report->phases);
     free(report->course.error);
     free(report->course.aborted_by);
+    free(report->course.cut_short);
     free(report->course.last_type);
 }

@@ -126,6 +126,8 @@ static void judge_run(const struct report *report, struct verdict *verdict)
          "the runner was stopped; the last event is ", course->last_type},
         {course->steady_failed, VERDICT_INSUFFICIENT, REASON_NO_DATA,
          "the steady state was not reached", NULL},
+        {course->cut_short != NULL, VERDICT_INSUFFICIENT, REASON_NO_DATA, "ended early by ",
+         course->cut_short},
         {true, VERDICT_PASS, REASON_MET, "came to its planned end", NULL},
     };
     size_t i = 0;

@@ -114,6 +114,7 @@ struct report_course {
     bool unclean;     /* the runner itself could not show that all faults are gone */
     char *error;      /* why the runner or its surroundings failed; NULL when not */
     char *aborted_by; /* a guard, a signal, halt: who and why; NULL when not aborted */
+    char *cut_short;  /* by a fault that was refused, failed or had no effect: why; NULL: not */
     bool agent_lost;
     char *last_type; /* of the last event */
     struct wall_ns load_start;

@@ -30,7 +30,8 @@ static const char events[] =
                                 EVENT("116", "run.continued", ",\"before\":\"c\",\"by\":\"me\"")
                                     EVENT("116", "phase.changed", ",\"phase\":\"a\"")
                                         EVENT("117", "fault.unmet", OF("c") ",\"why\":\"no\"")
-                                            EVENT("120", "run.finished", "");
+                                            EVENT("117", "abort", ",\"by\":\"fault\",\"why\":\"c\"")
+                                                EVENT("120", "run.finished", "");
 
 static struct plan_fault fault_of(const char *name)
 {
@@ -154,6 +155,8 @@ static void each_step_is_told(void **state)
     assert_true(report_left(&report, "b")->skipped);
     assert_false(report_left(&report, "c")->skipped);
     assert_null(report_left(&report, "a"));
+    assert_string_equal(report.course.cut_short, "fault: c");
+    assert_null(report.course.aborted_by);
     report_fini(&report);
 }
 

@@ -105,6 +105,17 @@ static void a_good_run_passes(void **state)
     world_fini(&w);
 }
 
+static void a_run_that_a_fault_ended_did_not_come_to_its_end(void **state)
+{
+    (void)state;
+    static char why[] = "fault: fault cut: refused";
+    struct world w;
+    world_init(&w);
+    w.report.course.cut_short = why;
+    expect(&w, VERDICT_RUN, "run", VERDICT_INSUFFICIENT, REASON_NO_DATA, EXIT_CODE_INSUFFICIENT);
+    world_fini(&w);
+}
+
 static void thresholds(void **state)
 {
     (void)state;
@@ -547,6 +558,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_run_passes),
+        cmocka_unit_test(a_run_that_a_fault_ended_did_not_come_to_its_end),
         cmocka_unit_test(thresholds),
         cmocka_unit_test(missing_numbers_never_pass),
         cmocka_unit_test(load_that_proves_nothing),
