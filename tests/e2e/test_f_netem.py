@@ -25,7 +25,7 @@ echo $? > {folder}/status"""
 def test_inside_user_mode_linux(tmp_path):
     said = uml.run(COMMANDS.format(bin=BIN, root=ROOT, folder=tmp_path, python=sys.executable,
                                    tests=" ".join(str(ROOT / "tests/e2e" / name) for name in INSIDE)),
-                   tmp_path)
+                   tmp_path, patience_s=600)
     log = tmp_path / "inside.log"
     assert log.exists(), said
     print(log.read_text())
