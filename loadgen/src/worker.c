@@ -323,10 +323,10 @@ static inline bool is_due(const struct load_worker *w, int64_t at)
            (w->flows != NULL && load_flows_next(w->flows) <= at);
 }
 
-static void on_turn(void *ctx)
+static void on_turn(void *ctx, struct mono_ns at)
 {
     struct load_worker *w = ctx;
-    int64_t now = base_mono_now().ns;
+    int64_t now = at.ns;
     if (!is_due(w, w->woke_at)) {
         w->slept_at = w->seen_at;
         w->woke_at = now;
@@ -410,7 +410,8 @@ static int64_t dispatch(struct load_worker *w, int64_t now, int64_t until)
         TAILQ_REMOVE(&w->free_conns, conn, link);
         launch(w, conn, &due, now);
         sent++;
-        now = base_mono_now().ns;
+        if (next_at(w) != INT64_MAX) /* else nothing can have become due meanwhile */
+            now = base_mono_now().ns;
     }
     w->seen_at = now;
     return now;

@@ -17,6 +17,8 @@ enum { EVENTS = 64 };
 /* Up to here a deadline is near. Chosen, not measured: about what some turns of a busy thread take.
  */
 static const int64_t near_deadline = 50 * BASE_NS_PER_US;
+/* Beyond it a deadline is far: more than what a turn takes. */
+static const int64_t far_deadline = BASE_NS_PER_MS;
 
 struct slot {
     int64_t at;
@@ -29,7 +31,8 @@ struct direct {
     int64_t near;
     int64_t told; /* what it is set to; INT64_MAX: nothing that lies ahead */
     bool stop;
-    void (*on_turn)(void *ctx); /* NULL: nobody asks */
+    int64_t looked;                                 /* at the clock: when a wait was over last */
+    void (*on_turn)(void *ctx, struct mono_ns now); /* NULL: nobody asks */
     void *turn_ctx;
     size_t watches; /* registered */
     int next;       /* of the events below, the first that has not been told */
@@ -280,14 +283,16 @@ static bool is_of_use(const struct direct *direct)
 static void wait_and_tell(struct direct *direct, int64_t timeout)
 {
     direct->count = wait_for(direct, timeout);
+    direct->looked = base_mono_now().ns;
     if (direct->on_turn != NULL)
-        direct->on_turn(direct->turn_ctx);
+        direct->on_turn(direct->turn_ctx, (struct mono_ns){direct->looked});
     if (direct->count > 0)
         tell_all(direct);
     direct->count = 0;
 }
 
-void direct_on_turn(struct direct *direct, void (*on_turn)(void *ctx), void *ctx)
+void direct_on_turn(struct direct *direct, void (*on_turn)(void *ctx, struct mono_ns now),
+                    void *ctx)
 {
     direct->on_turn = on_turn;
     direct->turn_ctx = ctx;
@@ -301,13 +306,24 @@ void direct_turn(struct direct *direct)
         wait_and_tell(direct, any ? 0 : timeout_at(direct, now));
 }
 
+/* No timer can have expired since the last look, unless a turn took as long; then the next one
+ * sees it. */
+static bool all_are_far(const struct direct *direct)
+{
+    return direct->timers == 0 || direct->heap[1].at - direct->looked > far_deadline;
+}
+
 void direct_run(struct direct *direct)
 {
     direct->stop = false;
+    direct->looked = base_mono_now().ns;
     while (!direct->stop && is_of_use(direct)) {
-        int64_t now = base_mono_now().ns;
-        if (expire(direct, now))
+        int64_t now = direct->looked;
+        if (!all_are_far(direct)) {
             now = base_mono_now().ns;
+            if (expire(direct, now))
+                now = base_mono_now().ns;
+        }
         if (!direct->stop && is_of_use(direct))
             wait_and_tell(direct, timeout_at(direct, now));
     }

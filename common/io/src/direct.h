@@ -35,7 +35,8 @@ void direct_free(struct direct *direct); /* accepts NULL */
 void direct_run(struct direct *direct);
 void direct_turn(struct direct *direct); /* until one event at least has been told */
 void direct_stop(struct direct *direct);
-void direct_on_turn(struct direct *direct, void (*on_turn)(void *ctx), void *ctx);
+void direct_on_turn(struct direct *direct, void (*on_turn)(void *ctx, struct mono_ns now),
+                    void *ctx);
 
 /* on_ready of the watch is called with what is ready. */
 void direct_watch_set(struct direct *direct, struct io_watch *watch, struct direct_watch *own,

@@ -54,7 +54,7 @@ struct io_loop {
     struct ev_loop *ev; /* or: */
     struct direct *direct;
     struct ev_check turn;
-    void (*on_turn)(void *ctx);
+    void (*on_turn)(void *ctx, struct mono_ns now);
     void *turn_ctx;
 };
 
@@ -91,10 +91,11 @@ static void turn_begins(struct ev_loop *ev, struct ev_check *check, int events)
     struct io_loop *loop = check->data;
     (void)ev;
     (void)events;
-    loop->on_turn(loop->turn_ctx);
+    loop->on_turn(loop->turn_ctx, base_mono_now());
 }
 
-void io_loop_on_turn(struct io_loop *loop, void (*on_turn)(void *ctx), void *ctx)
+void io_loop_on_turn(struct io_loop *loop, void (*on_turn)(void *ctx, struct mono_ns now),
+                     void *ctx)
 {
     if (loop->direct != NULL) {
         direct_on_turn(loop->direct, on_turn, ctx);

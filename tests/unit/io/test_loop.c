@@ -170,13 +170,15 @@ static void test_sends_before_the_wake_are_one(void **state)
 struct turns {
     struct io_wake wake;
     int begun;
+    struct mono_ns at;
     int begun_before_wake; /* how many had begun when the wake came */
 };
 
-static void on_turn(void *ctx)
+static void on_turn(void *ctx, struct mono_ns now)
 {
     struct turns *turns = ctx;
     turns->begun++;
+    turns->at = now;
 }
 
 static void on_turns_wake(void *ctx)
@@ -193,11 +195,14 @@ static void test_turn_begins_before_its_callbacks(void **state)
     struct io_loop *loop = new_loop();
     struct turns turns = {.begun = 0};
     struct base_error err;
+    struct mono_ns before = base_mono_now();
     io_loop_on_turn(loop, on_turn, &turns);
     assert_true(io_wake_init(&turns.wake, loop, on_turns_wake, &turns, &err));
     io_wake_send(&turns.wake);
     io_loop_run(loop); /* ends with its last watcher */
     assert_int_equal(turns.begun_before_wake, 1);
+    assert_false(base_mono_before(turns.at, before));
+    assert_false(base_mono_before(base_mono_now(), turns.at));
     io_loop_free(loop);
 }
 

@@ -20,8 +20,10 @@ struct io_loop *io_loop_new(struct base_error *err); /* an epoll loop; NULL with
 /* For a thread that does nothing but I/O and pacing: without signals, alarms and timers both of
  * nanoseconds (src/direct.h). */
 struct io_loop *io_loop_new_direct(struct base_error *err);
-/* Calls on_turn whenever a wait for events is over, before any other callback; once a loop. */
-void io_loop_on_turn(struct io_loop *loop, void (*on_turn)(void *ctx), void *ctx);
+/* Calls on_turn whenever a wait for events is over, before any other callback; once a loop. now:
+ * when it was over. */
+void io_loop_on_turn(struct io_loop *loop, void (*on_turn)(void *ctx, struct mono_ns now),
+                     void *ctx);
 void io_loop_free(struct io_loop *loop);     /* accepts NULL; all watchers are finished first */
 void io_loop_run(struct io_loop *loop);      /* until io_loop_stop or no watcher is started */
 void io_loop_run_once(struct io_loop *loop); /* one turn, waiting for at least one event */
