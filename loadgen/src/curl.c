@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "curl.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 
 #include "base/text.h"
 #include "curl_slot.h"
+#include "io/curl_late.h"
 
 /* One for each route; threads share it. */
 struct requests {
@@ -217,13 +217,12 @@ static void discard(void *prepared)
         load_curl_request_fini(&requests->list[i]);
     free(requests->list);
     free(requests);
-    curl_global_cleanup();
 }
 
 static bool prepare(const struct load_spec *spec, void **prepared, struct base_error *err)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return base_fail(err, BASE_LIMIT, "libcurl cannot be initialised");
+    if (!io_curl_load(err))
+        return false;
     struct requests *requests = base_calloc(1, sizeof *requests);
     requests->count = spec->route_count;
     requests->list = base_calloc(spec->route_count, sizeof *requests->list);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "curl_connect.h"
+#include "io/curl_late.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>

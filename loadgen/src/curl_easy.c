@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an easy handle is told, and what it tells while it works: these callbacks only note it. */
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/text.h"
 #include "curl_connect.h"
 #include "curl_slot.h"
+#include "io/curl_late.h"
 
 _Static_assert(LOAD_CURL_WHY >= CURL_ERROR_SIZE, "libcurl writes as much");
 

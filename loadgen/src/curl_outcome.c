@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What came of a request, in the words of the results. */
-#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "curl_connect.h"
 #include "curl_slot.h"
+#include "io/curl_late.h"
 
 /* With TLS 1.3 a server refuses a client's certificate after the client's handshake ended. */
 static bool refused_late(const struct load_curl_slot *slot, CURLcode result)

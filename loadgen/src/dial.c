@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dial.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "curl_connect.h"
+#include "io/curl_late.h"
 #include "watches.h"
 
 enum { AT_ONCE = 64 }; /* attempts under way */
@@ -18,7 +18,6 @@ TAILQ_HEAD(dial_list, load_dial);
 
 struct load_dials {
     struct load_pool *pool;
-    bool global; /* libcurl is initialised, as often as it is cleaned up */
     CURLM *multi;
     struct load_watches watches;
     struct io_timer timer;     /* libcurl's */
@@ -275,10 +274,11 @@ bool load_dials_init(struct load_pool *pool, struct base_error *err)
     TAILQ_INIT(&own->attempts);
     io_timer_init(&own->timer, pool->loop, on_timer, own);
     io_timer_init(&own->turn, pool->loop, begin_waiting, own);
-    own->global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    own->multi = own->global ? curl_multi_init() : NULL;
+    if (!io_curl_load(err))
+        return false;
+    own->multi = curl_multi_init();
     if (own->multi == NULL)
-        return base_fail(err, BASE_LIMIT, "libcurl cannot be initialised");
+        return base_fail(err, BASE_LIMIT, "out of memory for libcurl");
     tell(own);
     return true;
 }
@@ -288,9 +288,8 @@ void load_dials_fini(struct load_pool *pool)
     struct load_dials *own = pool->dials;
     if (own == NULL)
         return;
-    (void)curl_multi_cleanup(own->multi);
-    if (own->global)
-        curl_global_cleanup();
+    if (own->multi != NULL)
+        (void)curl_multi_cleanup(own->multi);
     io_timer_fini(&own->timer);
     io_timer_fini(&own->turn);
     load_watches_fini(&own->watches);

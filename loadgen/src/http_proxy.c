@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http_proxy.h"
 
-#include <curl/curl.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "io/curl_late.h"
 #include "io/digest.h"
 
 /* curl_free() it; NULL: it has none. */
@@ -48,6 +48,8 @@ bool load_proxy_build(struct load_request *out, const struct load_spec *spec,
                       const struct load_route *route, struct base_error *err)
 {
     enum { LINES_MAX = 64 * 1024 };
+    if (!io_curl_load(err))
+        return false;
     BASE_AUTO_FREE char *origin = origin_of(spec);
     struct base_buf lines;
     base_buf_init(&lines, LINES_MAX);

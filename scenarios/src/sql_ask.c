@@ -2,13 +2,13 @@
 #include "sql_ask.h"
 
 #include <inttypes.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "io/pg_late.h"
 
 enum sql_step { SQL_CONNECTING, SQL_ASKED, SQL_OVER };
 
@@ -30,7 +30,8 @@ static void release(struct sql_ask *ask)
 {
     io_watch_fini(&ask->watch); /* before libpq closes the descriptor under it */
     io_timer_fini(&ask->timer);
-    PQfinish(ask->pg);
+    if (ask->pg != NULL)
+        PQfinish(ask->pg);
     free(ask->query);
     free(ask->trouble);
     free(ask->value);
@@ -218,13 +219,19 @@ struct sql_ask *sql_ask_start(struct io_loop *loop, const struct sql_question *q
                               void (*on_done)(void *ctx, const struct sql_answer *answer),
                               void *ctx)
 {
+    struct base_error err = {0};
+    bool able = io_pg_load(&err);
     struct sql_ask *ask = base_calloc(1, sizeof *ask);
     *ask = (struct sql_ask){.loop = loop,
-                            .pg = connect_to(question),
+                            .pg = able ? connect_to(question) : NULL,
                             .query = base_str_dup(question->query),
                             .on_done = on_done,
                             .ctx = ctx};
     io_timer_init(&ask->timer, loop, on_timer, ask);
+    if (!able) {
+        end(ask, message_of(err.message));
+        return ask;
+    }
     if (ask->pg == NULL || PQstatus(ask->pg) == CONNECTION_BAD) {
         end(ask, message_of(ask->pg == NULL ? "out of memory" : PQerrorMessage(ask->pg)));
         return ask;

@@ -42,13 +42,13 @@ done
 # several subsystems of the kernel, each of which has its own; nf_tables has three: transactions, objects, rules
 declare -A adapter=(
     [ev.h]="common/io/src/loop.c"
-    [curl/curl.h]="common/io/src/curl_late.h loadgen/src/curl.c loadgen/src/curl_connect.c loadgen/src/curl_easy.c loadgen/src/curl_outcome.c loadgen/src/dial.c loadgen/src/http_proxy.c"
+    [curl/curl.h]="common/io/include/io/curl_late.h"
     [microhttpd.h]="common/io/src/http_server.c"
     [openssl/]="loadgen/src/tls.c"
     [nghttp2/]="loadgen/src/http2_session.c"
     [nettle/]="common/io/src/digest.c"
     [gnutls/]="common/io/src/tls_peer.c"
-    [libpq-fe.h]="common/io/include/io/pg_late.h scenarios/src/sql_ask.c target-app/kit/src/pg_conn.c"
+    [libpq-fe.h]="common/io/include/io/pg_late.h target-app/kit/src/pg_conn.c"
     [yaml.h]="scenarios/src/yaml.c"
     [libmnl/]="chaos/src/netqueue.c chaos/src/nft.c chaos/src/tc.c chaos/src/tc_devices.c chaos/src/tc_exchange.c"
     [libnftnl/]="chaos/src/nft.c chaos/src/nft_object.c chaos/src/nft_rule.c"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define CURL_LATE_PLAIN
-#include "curl_late.h"
+#include "io/curl_late.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -10,12 +10,12 @@ static const char library[] = "libcurl.so.4"; /* the soname that its headers bel
 
 /* One for the process, as the library is: loaded under `once`, then only read. */
 static struct loaded {
-    struct curl_late table;
+    struct io_curl_late table;
     char why[200]; /* "": it is there */
 } loaded;
 
 /* Every function of the table; POSIX: an address from dlsym(3) may be that of a function. */
-static bool find_all(void *from, struct curl_late *table)
+static bool find_all(void *from, struct io_curl_late *table)
 {
     bool ok = true;
 #define CURL_LATE_FIND(name)                                                                       \
@@ -30,7 +30,7 @@ static bool find_all(void *from, struct curl_late *table)
 
 static void load(void)
 {
-    struct curl_late *table = &loaded.table;
+    struct io_curl_late *table = &loaded.table;
     void *from = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     bool ok = from != NULL && find_all(from, table);
     if (ok && table->curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
@@ -39,7 +39,7 @@ static void load(void)
     (void)snprintf(loaded.why, sizeof loaded.why, "%s", why != NULL ? why : "unknown reason");
 }
 
-bool curl_late_load(struct base_error *err)
+bool io_curl_load(struct base_error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, load);
@@ -48,7 +48,7 @@ bool curl_late_load(struct base_error *err)
                      loaded.why);
 }
 
-const struct curl_late *curl_late(void)
+const struct io_curl_late *io_curl_late(void)
 {
     return &loaded.table;
 }

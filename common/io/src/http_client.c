@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "curl_late.h"
+#include "io/curl_late.h"
 
 enum { IDLE_HANDLES = 64, POOLED_CONNECTIONS = 256, DEFAULT_TIMEOUT_S = 10 };
 static const size_t default_max_response = (size_t)16 << 20;
@@ -474,7 +474,7 @@ static bool client_open(struct io_http *client, struct base_error *err)
 {
     if (client->multi != NULL)
         return true;
-    if (!curl_late_load(err))
+    if (!io_curl_load(err))
         return false;
     client->multi = curl_multi_init();
     if (client->multi == NULL)

@@ -28,6 +28,7 @@
     X(PQnfields)                                                                                   \
     X(PQntuples)                                                                                   \
     X(PQpipelineSync)                                                                              \
+    X(PQresStatus)                                                                                 \
     X(PQresultErrorField)                                                                          \
     X(PQresultErrorMessage)                                                                        \
     X(PQresultStatus)                                                                              \
@@ -36,7 +37,9 @@
     X(PQsendQueryParams)                                                                           \
     X(PQsendQueryPrepared)                                                                         \
     X(PQsetErrorVerbosity)                                                                         \
+    X(PQsetNoticeProcessor)                                                                        \
     X(PQsetNoticeReceiver)                                                                         \
+    X(PQsetSingleRowMode)                                                                          \
     X(PQsetnonblocking)                                                                            \
     X(PQsocket)                                                                                    \
     X(PQsslStruct)                                                                                 \
@@ -71,6 +74,7 @@ const struct io_pg_late *io_pg_late(void);
 #define PQnfields            (io_pg_late()->PQnfields)
 #define PQntuples            (io_pg_late()->PQntuples)
 #define PQpipelineSync       (io_pg_late()->PQpipelineSync)
+#define PQresStatus          (io_pg_late()->PQresStatus)
 #define PQresultErrorField   (io_pg_late()->PQresultErrorField)
 #define PQresultErrorMessage (io_pg_late()->PQresultErrorMessage)
 #define PQresultStatus       (io_pg_late()->PQresultStatus)
@@ -79,7 +83,9 @@ const struct io_pg_late *io_pg_late(void);
 #define PQsendQueryParams    (io_pg_late()->PQsendQueryParams)
 #define PQsendQueryPrepared  (io_pg_late()->PQsendQueryPrepared)
 #define PQsetErrorVerbosity  (io_pg_late()->PQsetErrorVerbosity)
+#define PQsetNoticeProcessor (io_pg_late()->PQsetNoticeProcessor)
 #define PQsetNoticeReceiver  (io_pg_late()->PQsetNoticeReceiver)
+#define PQsetSingleRowMode   (io_pg_late()->PQsetSingleRowMode)
 #define PQsetnonblocking     (io_pg_late()->PQsetnonblocking)
 #define PQsocket             (io_pg_late()->PQsocket)
 #define PQsslStruct          (io_pg_late()->PQsslStruct)
