@@ -67,7 +67,7 @@ static struct written read_written(const char *arg)
     struct written w = {.arg = arg, .word = arg + dashes, .dashes = dashes};
     w.len = strcspn(w.word, "=");
     if (dashes == 1 && option_named(w.word, w.len) == NULL &&
-        load_words_refusal(w.word, w.len, dashes) == NULL)
+        load_words_ours(w.word, w.len) == NULL && load_words_refusal(w.word, w.len, dashes) == NULL)
         w.len = 1;
     return w;
 }
@@ -89,8 +89,20 @@ static bool refuse(const struct written *w, struct base_error *err)
     return base_fail(err, BASE_INVALID, "option \"%s\" is unknown: see squall load --help", w->arg);
 }
 
+static bool refuse_value(const struct load_option *o, const struct written *w, const char *value,
+                         struct base_error *err)
+{
+    if (w->len == 1 && w->dashes == 1 && value == w->word + 1)
+        return base_fail(err, BASE_INVALID,
+                         "option \"%s\" was read as -%c \"%s\", which is not valid: --%s %s: %s",
+                         w->arg, o->letter, value, o->name, o->takes, o->help);
+    return base_fail(err, BASE_INVALID, "option --%s: \"%s\" is not valid: --%s %s: %s", o->name,
+                     value == NULL ? "" : value, o->name, o->takes == NULL ? "" : o->takes,
+                     o->help);
+}
+
 /* Takes argv[*at] and, where it needs one, the value behind it. Forms: -r 5, -r5, --rate 5,
- * --rate=5, -rate 5, -rate=5. */
+ * --rate=5, -rate 5, -rate=5; of what takes no value also -insecure=true and =false. */
 static bool take_option(struct load_adhoc *a, int argc, const char *const *argv, int *at,
                         struct base_error *err)
 {
@@ -103,6 +115,10 @@ static bool take_option(struct load_adhoc *a, int argc, const char *const *argv,
         return refuse(&w, err);
     const char *rest = w.word + w.len;
     const char *value = *rest == '\0' ? NULL : rest + (*rest == '=' && (w.len > 1 || w.dashes > 1));
+    if (o->takes == NULL && w.len > 1 && base_str_eq(value, "false"))
+        return true;
+    if (o->takes == NULL && w.len > 1 && base_str_eq(value, "true"))
+        value = NULL;
     if (o->takes == NULL && value != NULL)
         return base_fail(err, BASE_INVALID, "option \"%s\" takes no value", arg);
     if (o->takes != NULL && value == NULL) {
@@ -117,8 +133,7 @@ static bool take_option(struct load_adhoc *a, int argc, const char *const *argv,
         return true;
     if (a->wrong.code != BASE_OK)
         return base_fail(err, a->wrong.code, "option --%s: %s", o->name, a->wrong.message);
-    return base_fail(err, BASE_INVALID, "option --%s: \"%s\" is not valid: %s", o->name,
-                     value == NULL ? "" : value, o->help);
+    return refuse_value(o, &w, value, err);
 }
 
 static bool take_word(struct load_adhoc *a, const char *word)

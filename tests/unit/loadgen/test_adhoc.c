@@ -108,6 +108,32 @@ static void test_headers_and_bodies(void **state)
     expect_refused(shared, path);
 }
 
+/* Whole words that begin with the letter of another option of ours. */
+static void test_words_of_others(void **state)
+{
+    (void)state;
+    const char *const vegeta[WORDS] = {"load",
+                                       "https://127.0.0.1/",
+                                       "-rate=5/1s",
+                                       "-root-certs=/ca",
+                                       "-laddr=127.0.0.2",
+                                       "-h2c",
+                                       "-insecure=false",
+                                       "-prometheus-addr=127.0.0.1:9"};
+    struct load_adhoc adhoc = parse(vegeta);
+    assert_string_equal(adhoc.spec.tls.ca_file, "/ca");
+    assert_string_equal(adhoc.spec.sources[0], "127.0.0.2");
+    assert_true(adhoc.spec.http2);
+    assert_false(adhoc.spec.tls.insecure);
+    assert_int_equal(adhoc.metrics_port, 9);
+    load_adhoc_fini(&adhoc);
+    const char *const others[WORDS] = {"load", "https://127.0.0.1/", "-r5", "-h2",
+                                       "-insecure=true"};
+    adhoc = parse(others);
+    assert_true(adhoc.spec.http2 && adhoc.spec.tls.insecure);
+    load_adhoc_fini(&adhoc);
+}
+
 static void test_other_ways(void **state)
 {
     (void)state;
@@ -161,7 +187,16 @@ static void test_refuses_with_a_hint(void **state)
     } cases[] = {
         {{"load", URL, "-r5", "-s", "x.lua"}, "no scripts"},
         {{"load", URL, "-r5", "--script=x.lua"}, "no scripts"},
-        {{"load", URL, "-r5", "-n", "1000"}, "-d SECS"},
+        {{"load", URL, "-r5", "-n", "1000"}, "--users N --iterations"},
+        {{"load", URL, "-r5", "-name=x"}, "no name of its own"},
+        {{"load", URL, "-r5", "-keepalive=false"}, "Connection: close"},
+        {{"load", URL, "-r5", "-redirects=0"}, "not followed"},
+        {{"load", URL, "-r5", "-output=x"}, "--hlog"},
+        {{"load", URL, "-r5", "-host", "x"}, "Host: NAME"},
+        {{"load", URL, "-r5", "-v"}, "squall --version"},
+        {{"load", URL, "-resolvers=x"}, "was read as -r \"esolvers=x\""},
+        {{"load", URL, "-r5", "--prometheus", ":9"}, "ADDR:PORT"},
+        {{"load", URL, "-r5", "-insecure=maybe"}, "takes no value"},
         {{"load", URL, "-r5", "-body", "file"}, "--body-file"},
         {{"load", URL, "-r5", "-workers=3"}, "-c N"},
         {{"load", URL, "-r5", "--durations", "3"}, "did you mean --duration?"},
@@ -232,8 +267,11 @@ static void test_help_names_every_word(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_load_in_many_words), cmocka_unit_test(test_headers_and_bodies),
-        cmocka_unit_test(test_refuses_with_a_hint),    cmocka_unit_test(test_other_ways),
+        cmocka_unit_test(test_one_load_in_many_words),
+        cmocka_unit_test(test_headers_and_bodies),
+        cmocka_unit_test(test_refuses_with_a_hint),
+        cmocka_unit_test(test_words_of_others),
+        cmocka_unit_test(test_other_ways),
         cmocka_unit_test(test_help_names_every_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
