@@ -29,6 +29,7 @@ struct load_outcome {
     bool ok;
     enum load_failure failure; /* when not ok */
     enum load_cause cause;     /* LOAD_CAUSE_COUNT when the failure has none */
+    unsigned status;           /* HTTP's, when it is what failed; 0: none */
     int64_t first_at;          /* when bytes of the response came first; monotonic ns */
     int64_t at;
     uint64_t bytes_in;
@@ -40,6 +41,7 @@ struct load_conn;
 struct load_driver;
 
 enum { LOAD_WHY = LOAD_TLS_WHY };
+enum { LOAD_STATUSES = 1000 }; /* of HTTP: three digits */
 
 /* Where several requests share a connection: what they met. */
 struct load_stream_troubles {
@@ -83,6 +85,7 @@ struct load_pool {
     char whys[LOAD_CAUSE_COUNT][LOAD_WHY]; /* the first in the target's words; "": it said none */
     struct load_stream_troubles streams;
     struct load_delivery_troubles deliveries;
+    uint64_t statuses[LOAD_STATUSES]; /* requests that failed by them */
     void *ctx;
     void (*on_ready)(void *ctx, struct load_conn *conn, int64_t now);
     void (*on_unready)(void *ctx, struct load_conn *conn);
@@ -151,14 +154,28 @@ static inline void load_pool_note_outcome(struct load_pool *pool,
 }
 enum load_cause load_cause_of_errno(int error); /* of an attempt to connect */
 
+/* status >= 400 */
+static inline enum load_failure load_failure_of_status(unsigned status)
+{
+    return status < 500 ? LOAD_FAIL_HTTP_4XX : status < 600 ? LOAD_FAIL_HTTP_5XX : LOAD_FAIL_STATUS;
+}
+
 /* Of an HTTP response: 2xx and 3xx are what a browser or client would go on with. */
 static inline void load_outcome_status(struct load_outcome *outcome, unsigned status)
 {
     outcome->ok = status < 400;
-    if (!outcome->ok)
-        outcome->failure = status < 500   ? LOAD_FAIL_HTTP_4XX
-                           : status < 600 ? LOAD_FAIL_HTTP_5XX
-                                          : LOAD_FAIL_STATUS;
+    if (outcome->ok)
+        return;
+    outcome->status = status;
+    outcome->failure = load_failure_of_status(status);
+}
+
+/* Counted where the request is, so that both agree: a step of a flow may have failed otherwise. */
+static inline void load_pool_note_status(struct load_pool *pool, const struct load_outcome *outcome)
+{
+    unsigned status = outcome->status;
+    if (status > 0 && status < LOAD_STATUSES && load_failure_of_status(status) == outcome->failure)
+        pool->statuses[status]++;
 }
 
 /* Every target refuses every connection: waiting for one is of no use. */

@@ -9,7 +9,7 @@
 #include "base/text.h"
 
 static const char *const advice[LOAD_CAUSE_COUNT] = {
-    [LOAD_CAUSE_REFUSED] = "nobody listens there: is the service up, and this its port?",
+    [LOAD_CAUSE_REFUSED] = "nobody listens there: is the service up, and this where it listens?",
     [LOAD_CAUSE_UNREACHABLE] = "there is no way to it: check routes and network policies",
     [LOAD_CAUSE_CONNECT_TIMEOUT] =
         "no connection within the limit: is the host up, its listen queue long enough, and does "
@@ -49,6 +49,8 @@ static const char *const advice[LOAD_CAUSE_COUNT] = {
                             "other failures say; all of them waited to be tried again",
 };
 
+static const int statuses_listed = 8; /* of one class */
+
 /* Behind the words of the target. */
 static const char session_advice[] =
     " (check user, password and database or virtual host, and that the tables, queues and "
@@ -74,6 +76,8 @@ void load_troubles_add(struct load_troubles *troubles, const struct load_pool *p
             memcpy(troubles->whys[i], pool->whys[i], sizeof troubles->whys[i]);
     }
     add_streams(&troubles->streams, &pool->streams);
+    for (unsigned i = 0; i < LOAD_STATUSES; i++)
+        troubles->statuses[i] += pool->statuses[i];
     troubles->deliveries.foreign += pool->deliveries.foreign;
     troubles->deliveries.again += pool->deliveries.again;
     troubles->deliveries.cancelled += pool->deliveries.cancelled;
@@ -85,19 +89,27 @@ static void add(struct load_result *result, char *note)
     result->notes[result->note_count++] = note;
 }
 
-static char *address_text(const struct load_address *address)
+/* Where somebody else connects, or nobody by an address, it has none. */
+static const char *middle_text(const struct load_spec *spec, enum load_cause cause)
+{
+    if (spec->proxy != NULL)
+        return cause == LOAD_CAUSE_TLS ? "the target" : "the proxy";
+    return spec->unix_socket != NULL ? spec->unix_socket : "the target";
+}
+
+static char *address_text(const struct load_address *address, const char *otherwise)
 {
     char host[NI_MAXHOST], port[NI_MAXSERV];
     const struct sockaddr *any = (const struct sockaddr *)(const void *)&address->storage;
     if (getnameinfo(any, address->len, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        return base_str_dup("the target");
+        return base_str_dup(otherwise);
     bool v6 = any->sa_family == AF_INET6;
     return base_str_printf("%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
 }
 
-static void add_cause(struct load_result *result, enum load_cause cause,
-                      const struct load_troubles *troubles)
+static void add_cause(struct load_result *result, const struct load_spec *spec,
+                      enum load_cause cause, const struct load_troubles *troubles)
 {
     const struct load_refusals *refusals = &troubles->refusals[cause];
     uint64_t requests = result->total.causes[cause];
@@ -112,7 +124,7 @@ static void add_cause(struct load_result *result, enum load_cause cause,
                             coded ? why : "", coded ? ")" : ""));
         return;
     }
-    BASE_AUTO_FREE char *where = address_text(refusals->address);
+    BASE_AUTO_FREE char *where = address_text(refusals->address, middle_text(spec, cause));
     bool session = cause == LOAD_CAUSE_SESSION;
     add(result, base_str_printf("%s (%s): %" PRIu64 " requests and %" PRIu64
                                 " attempts to connect failed, the first to %s: %s%s",
@@ -122,7 +134,6 @@ static void add_cause(struct load_result *result, enum load_cause cause,
 
 static void note_streams(struct load_result *result, const struct load_stream_troubles *streams)
 {
-    uint64_t malformed = result->total.failed[LOAD_FAIL_PROTOCOL];
     if (streams->allowed > 0)
         add(result, base_str_printf("the target allows %" PRIu32 " streams at once on a "
                                     "connection, fewer than were asked for: what found none "
@@ -132,11 +143,41 @@ static void note_streams(struct load_result *result, const struct load_stream_tr
         add(result, base_str_printf("%" PRIu64 " connections were lost with requests under way, "
                                     "up to %zu of them on one",
                                     streams->lost, streams->most));
-    if (malformed > 0 && streams->malformed[0] != '\0')
-        add(result,
-            base_str_printf("%s: %" PRIu64 " requests failed: what came was not right "
-                            "(the first: %s)",
-                            load_failure_name(LOAD_FAIL_PROTOCOL), malformed, streams->malformed));
+}
+
+static void note_malformed(struct load_result *result, const char *what)
+{
+    uint64_t malformed = result->total.failed[LOAD_FAIL_PROTOCOL];
+    if (malformed > 0 && what[0] != '\0')
+        add(result, base_str_printf("%s: %" PRIu64 " requests failed: what came was not right "
+                                    "(the first: %s)",
+                                    load_failure_name(LOAD_FAIL_PROTOCOL), malformed, what));
+    else if (malformed > 0)
+        add(result, base_str_printf("%s: %" PRIu64 " requests failed: what came is not what the "
+                                    "URL's protocol allows: are its scheme and port right?",
+                                    load_failure_name(LOAD_FAIL_PROTOCOL), malformed));
+}
+
+/* "http_4xx: 7 requests failed by status 404 (5), 429 (2): ..." */
+static void note_status(struct load_result *result, enum load_failure failure, const char *what,
+                        const uint64_t statuses[static LOAD_STATUSES])
+{
+    BASE_AUTO_BUF struct base_buf text;
+    int listed = 0;
+    base_buf_init(&text, 4096);
+    base_buf_printf(&text, "%s: %" PRIu64 " requests failed by status", load_failure_name(failure),
+                    result->total.failed[failure]);
+    for (unsigned i = 400; i < LOAD_STATUSES; i++) {
+        if (statuses[i] == 0 || load_failure_of_status(i) != failure)
+            continue;
+        if (listed == statuses_listed)
+            base_buf_str(&text, " and others");
+        if (listed++ < statuses_listed)
+            base_buf_printf(&text, "%s %u (%" PRIu64 ")", listed > 1 ? "," : "", i, statuses[i]);
+    }
+    base_buf_printf(&text, ": %s", what);
+    if (listed > 0 && !text.failed)
+        add(result, base_str_dup(text.data));
 }
 
 static void note_deliveries(struct load_result *result, const struct load_delivery_troubles *met)
@@ -156,15 +197,22 @@ static void note_deliveries(struct load_result *result, const struct load_delive
                                     met->cancelled));
 }
 
-void load_notes_write(struct load_result *result, const struct load_tls_spec *tls,
+void load_notes_write(struct load_result *result, const struct load_spec *spec,
                       const struct load_troubles *troubles)
 {
-    if (tls->server_name != NULL && tls->insecure)
+    const uint64_t *statuses = troubles->statuses;
+    if (spec->tls.server_name != NULL && spec->tls.insecure)
         add(result, base_str_dup("INSECURE: TLS certificates were not verified, so that whoever "
                                  "answered need not be the target"));
     for (int i = 0; i < LOAD_CAUSE_COUNT; i++)
         if (result->total.causes[i] > 0 || troubles->refusals[i].attempts > 0)
-            add_cause(result, (enum load_cause)i, troubles);
+            add_cause(result, spec, (enum load_cause)i, troubles);
+    note_status(result, LOAD_FAIL_HTTP_4XX,
+                "the target took them for wrong: check path, headers, login and its limits of rate",
+                statuses);
+    note_status(result, LOAD_FAIL_HTTP_5XX, "look into the target's log for why", statuses);
+    note_status(result, LOAD_FAIL_STATUS, "HTTP has no such status", statuses);
+    note_malformed(result, troubles->streams.malformed);
     note_streams(result, &troubles->streams);
     note_deliveries(result, &troubles->deliveries);
 }

@@ -11,11 +11,12 @@ struct load_troubles {
     char whys[LOAD_CAUSE_COUNT][LOAD_WHY];
     struct load_stream_troubles streams;
     struct load_delivery_troubles deliveries;
+    uint64_t statuses[LOAD_STATUSES];
 };
 
 void load_troubles_add(struct load_troubles *troubles, const struct load_pool *pool);
 /* Fills result->notes from the counts of result and from troubles. */
-void load_notes_write(struct load_result *result, const struct load_tls_spec *tls,
+void load_notes_write(struct load_result *result, const struct load_spec *spec,
                       const struct load_troubles *troubles);
 /* For load_tls_result.verified; free() it. */
 char *load_notes_verified(const struct load_tls_spec *tls);

@@ -295,7 +295,7 @@ static void report_connections(struct load_run *run)
         load_troubles_add(&troubles, pool);
         run->driver->count_tls(pool, &result->tls);
     }
-    load_notes_write(result, &spec->tls, &troubles);
+    load_notes_write(result, spec, &troubles);
     if (run->program != NULL)
         load_run_report_flows(run->workers, run->worker_count, &run->collector);
 }

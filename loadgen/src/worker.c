@@ -547,6 +547,7 @@ static void on_end(void *ctx, struct load_conn *conn, const struct load_outcome 
             load_counts_fail(&cell->counts, outcome->cause);
         else
             cell->counts.failed[outcome->failure]++;
+        load_pool_note_status(&w->pool, outcome);
         load_cell_record(cell, LOAD_KIND_FAILED, response);
     }
     bool refused = !outcome->ok && outcome->failure == LOAD_FAIL_CONNECT;

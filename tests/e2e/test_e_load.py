@@ -299,6 +299,14 @@ def test_status_classes_and_protocol_errors(serve, load):
         counts = part["counts"]
         seen = counts["ok"] if name in ("ok", "moved") else counts["failed"][name]
         assert seen == counts["sent"] > 10, part
+    # What the target said is told, and how often.
+    total_failed = result["total"]["failed"]
+    for failure, status in (("http_4xx", 404), ("http_5xx", 503), ("status", 700)):
+        n = total_failed[failure]
+        assert any(note.startswith(f"{failure}: {n} requests failed by status {status} ({n}): ")
+                   for note in result["notes"]), result["notes"]
+    assert any(note.startswith(f"protocol: {total_failed['protocol']} requests failed")
+               for note in result["notes"]), result["notes"]
 
 
 def test_connection_close_is_not_a_failure(serve, load):

@@ -255,7 +255,7 @@ def test_what_can_go_wrong_with_a_proxy(lab, load):
         assert "the proxy did not connect" in only(check_sums(refused), "proxy", 50)
     for scheme in ("http", "https", "socks5"):
         gone = load.finish(plan_for(lab, "plain", proxy=f"{scheme}://127.0.0.1:{closed_port()}"))
-        only(check_sums(gone), "refused", 50)
+        assert "the first to the proxy: nobody listens" in only(check_sums(gone), "refused", 50)
     named = check_sums(load.finish(plan_for(lab, "plain", proxy=f"http://{'x' * 64}.test:1")))
     assert "did not resolve" in only(named, "dns", 50)
     assert named["total"]["failed"]["dns"] == 50 and named["total"]["failed"]["connect"] == 0
