@@ -88,8 +88,18 @@ static void write_failures(struct base_buf *out, const struct load_counts *total
     base_buf_char(out, '\n');
 }
 
+static bool nothing_in(const struct load_totals *totals)
+{
+    int kind = 0;
+    while (kind < LOAD_KIND_COUNT && totals->kinds[kind] == NULL)
+        kind++;
+    return kind == LOAD_KIND_COUNT;
+}
+
 static void write_table(struct base_buf *out, const struct load_totals *totals)
 {
+    if (nothing_in(totals))
+        return;
     base_buf_printf(out, "%-9s", "");
     for (int kind = 0; kind < LOAD_KIND_COUNT; kind++)
         if (totals->kinds[kind] != NULL)

@@ -198,8 +198,10 @@ bool load_url_resolve(const struct load_url *url, struct load_target **targets, 
     (void)snprintf(port, sizeof port, "%u", url->port);
     int error = getaddrinfo(url->host, port, &hints, &addresses);
     if (error != 0 || addresses == NULL)
-        return base_fail(err, BASE_UNAVAILABLE, "host \"%s\" does not resolve: %s", url->host,
-                         gai_strerror(error));
+        return base_fail(err, BASE_UNAVAILABLE,
+                         "host \"%s\" does not resolve: %s: is it written right, and does its name "
+                         "server answer (getent hosts %s)?",
+                         url->host, gai_strerror(error), url->host);
     int family = usable_family(addresses);
     struct load_target *list = NULL;
     size_t n = 0;

@@ -271,3 +271,4 @@ def test_a_name_that_does_not_resolve():
     done = run("squall", "load", "http://no-such-host.invalid/", "-r", "5")
     assert done.returncode == 5
     assert 'host "no-such-host.invalid" does not resolve' in done.stderr
+    assert "is it written right" in done.stderr

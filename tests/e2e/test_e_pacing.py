@@ -9,6 +9,8 @@ import socket
 import threading
 import time
 
+import pytest
+
 from conftest import run, wait_until
 from test_e_arrivals import S, noting, stage, staged
 from load_lab import (AHEAD, OK, check_sums, load, make_plan, quantile, serve,  # noqa: F401
@@ -241,7 +243,9 @@ def test_percentiles_are_ordered_and_none_is_above_the_maximum_locust_331(serve)
         0.001 * (server.requests % 17), peer.send, OK))
     done = run("squall", "load", f"http://127.0.0.1:{server.port}/", "-r", "300", "-d", "1",
                "--json", "-q")
-    for kind, values in json.loads(done.stdout)["latency"].items():
+    latency = json.loads(done.stdout)["latency"]
+    assert {"response", "service", "schedule", "first-byte", "connect"} == set(latency)
+    for kind, values in latency.items():
         order = [values[key] for key in ("p50Ns", "p90Ns", "p99Ns", "p99_9Ns", "p99_99Ns", "maxNs")]
         assert order == sorted(order), kind
 
