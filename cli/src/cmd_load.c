@@ -164,7 +164,7 @@ static int take_scenario(struct load_adhoc *adhoc)
 {
     struct load_spec spec;
     struct base_error err;
-    int code = run_one_load(adhoc->scenario_path, &spec);
+    int code = run_one_load(adhoc->scenario_path, &spec, &adhoc->max_missed);
     if (code >= 0)
         return code;
     load_spec_fini(&adhoc->spec);

@@ -143,12 +143,42 @@ static struct load_whole whole_of(const struct load_result *result,
     return (struct load_whole){.result = result, .response = totals->kinds[LOAD_KIND_RESPONSE]};
 }
 
+/* What was not sent did not pass (README, exit codes), whatever the rest did. Where the generator
+ * is to blame, or nobody answered, there is no evidence at all. */
+static bool missed_too_many(const struct load_adhoc *adhoc, const struct load_result *result)
+{
+    const struct load_counts *total = &result->total;
+    return !result->client_limited && total->ok > 0 &&
+           (double)total->missed > adhoc->max_missed * (double)total->intended;
+}
+
 enum verdict_status load_outputs_judge(const struct load_outputs *outputs,
                                        const struct load_result *result,
                                        const struct load_totals *totals)
 {
     const struct load_whole whole = whole_of(result, totals);
-    return load_thresholds_judge(&outputs->adhoc->thresholds, &whole);
+    enum verdict_status status = load_thresholds_judge(&outputs->adhoc->thresholds, &whole);
+    return missed_too_many(outputs->adhoc, result) ? VERDICT_FAIL : status;
+}
+
+static const char missed_why[] = "no connection got free for them in time: more connections, a "
+                                 "lower rate, or --max-missed (in a scenario maxMissed)";
+
+/* As a threshold that everybody has given. */
+static void missed_text(struct base_buf *out, const struct load_adhoc *adhoc,
+                        const struct load_counts *total)
+{
+    base_buf_printf(out, "threshold  %-12s missed <= %.6g%%: %.6g%%; %s\n",
+                    verdict_status_name(VERDICT_FAIL), adhoc->max_missed * 100,
+                    100 * (double)total->missed / (double)total->intended, missed_why);
+}
+
+static json_t *missed_json(const struct load_adhoc *adhoc, const struct load_counts *total)
+{
+    BASE_AUTO_FREE char *expect = base_str_printf("missed <= %.6g%%", adhoc->max_missed * 100);
+    return json_pack("{s:s, s:s, s:f, s:s}", "expect", expect, "status",
+                     verdict_status_name(VERDICT_FAIL), "value",
+                     (double)total->missed / (double)total->intended, "why", missed_why);
 }
 
 static bool print_result(const struct load_outputs *outputs, const struct load_result *result,
@@ -158,8 +188,10 @@ static bool print_result(const struct load_outputs *outputs, const struct load_r
     const struct load_whole whole = whole_of(result, totals);
     if (adhoc->json) {
         json_t *json = load_summary_json(result, totals);
-        (void)json_object_set_new(json, "thresholds",
-                                  load_thresholds_json(&adhoc->thresholds, &whole));
+        json_t *thresholds = load_thresholds_json(&adhoc->thresholds, &whole);
+        if (missed_too_many(adhoc, result))
+            (void)json_array_append_new(thresholds, missed_json(adhoc, &result->total));
+        (void)json_object_set_new(json, "thresholds", thresholds);
         BASE_AUTO_FREE char *dump = model_json_dump(json);
         json_decref(json);
         return base_fd_write_all(STDOUT_FILENO, dump, strlen(dump), err) ||
@@ -169,6 +201,8 @@ static bool print_result(const struct load_outputs *outputs, const struct load_r
     base_buf_init(&text, text_max);
     (void)load_summary_text(&text, adhoc, result, totals);
     (void)load_thresholds_text(&text, &adhoc->thresholds, &whole);
+    if (missed_too_many(adhoc, result))
+        missed_text(&text, adhoc, &result->total);
     if (csv_to_stdout(outputs) && adhoc->quiet)
         return true;
     int fd = csv_to_stdout(outputs) ? STDERR_FILENO : STDOUT_FILENO;

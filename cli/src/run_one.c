@@ -290,7 +290,7 @@ int run_one(const char *file, const struct run_options *options, bool *stop)
     return code;
 }
 
-int run_one_load(const char *file, struct load_spec *out)
+int run_one_load(const char *file, struct load_spec *out, double *max_missed)
 {
     static const struct run_options options = {.without_kernel_faults = true};
     struct one one = {0};
@@ -301,6 +301,7 @@ int run_one_load(const char *file, struct load_spec *out)
             code = make_plan(&one, &options);
         if (code < 0) {
             *out = one.plan.load;
+            *max_missed = one.plan.max_missed;
             one.plan.load = (struct load_spec){.rate = 0};
         }
     }

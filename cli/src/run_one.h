@@ -25,6 +25,6 @@ struct run_options {
 int run_one(const char *file, const struct run_options *options, bool *stop);
 /* Only what load the scenario would send to its target: -1, or an exit code after its mistakes were
  * told. */
-int run_one_load(const char *file, struct load_spec *out);
+int run_one_load(const char *file, struct load_spec *out, double *max_missed);
 
 #endif

@@ -139,6 +139,11 @@ static bool set_max_late(struct load_adhoc *a, const char *value)
     return read_duration(value, &a->spec.max_late);
 }
 
+static bool set_max_missed(struct load_adhoc *a, const char *value)
+{
+    return base_parse_percent(value, &a->max_missed);
+}
+
 static bool add_threshold(struct load_adhoc *a, const char *value)
 {
     return load_thresholds_add(&a->thresholds, value, &a->wrong);
@@ -428,6 +433,10 @@ const struct load_option load_options[] = {
      "how late the generator itself may be (p99) before its\n" INDENT
      "numbers are no evidence (10ms)",
      set_max_late},
+    {0, "max-missed", "SHARE",
+     "share of the requests, such as 1%, that may go unsent because no\n" INDENT
+     "connection got free in time; more is a failure (0%)",
+     set_max_missed},
     {0, "replay-unit", "s|ns", "of those timestamps (s)", set_replay_unit},
     {0, "hgrm", "FILE", "write the percentiles of response times as HdrHistogram's table",
      set_hgrm},

@@ -53,6 +53,48 @@ def test_exit_codes(serve):
         assert done.returncode == 2 and said in done.stderr, done.stderr
 
 
+def test_what_was_not_sent_did_not_pass(serve, tmp_path):
+    """A target that falls silent: no connection gets free for the most of the requests, which the
+    generator is not to blame for. Without a threshold that is a failure, unless it is allowed."""
+    def behave(peer, head):
+        if server.requests <= 20:
+            peer.send(OK)
+
+    def send(*words):
+        server.requests = 0
+        return run("squall", "load", "-q", *words)
+
+    server = serve(behave)
+    url = f"http://127.0.0.1:{server.port}/"
+    words = [url, "-r", "100", "-d", "1", "-c", "2", "--timeout", "0.3", "--arrivals",
+             "constant", "--max-late", "5s"]
+    done = send(*words)
+    assert done.returncode == 1, done.stdout
+    assert re.search(r"threshold  fail         missed <= 0%: [4-9]\d(\.\d+)?%; no connection got free",
+                     done.stdout), done.stdout
+    assert send(*words, "--max-missed", "100%").returncode == 0
+    done = send(*words, "--max-missed", "1.5%", "--threshold", "max < 9s", "--json")
+    assert done.returncode == 1
+    judged = thresholds(done)
+    assert judged["missed <= 1.5%"]["status"] == "fail" and judged["max < 9s"]["status"] == "pass"
+    total = json.loads(done.stdout)["total"]
+    assert judged["missed <= 1.5%"]["value"] == pytest.approx(total["missed"] / total["intended"])
+    assert "such as" in send(*words, "--max-missed", "2").stderr
+    file = tmp_path / "one.yaml"
+    for allowed, code in (("", 1), ("maxMissed: 99%, ", 0)):
+        file.write_text(f"""
+apiVersion: squall/v1
+kind: Scenario
+metadata: {{name: one}}
+spec:
+  target: {{kind: external, urls: ["{url[:-1]}"]}}
+  duration: 1s
+  load: {{rate: 100/s, connections: 2, timeout: 300ms, maxLate: 5s, {allowed}routes: [{{name: a, path: /}}]}}
+""")
+        done = send("--scenario", file)
+        assert done.returncode == code, done.stdout + done.stderr
+
+
 def test_sliding_windows_see_what_the_whole_does_not_k6_2379(moody):
     done = load(moody, "-d", "3", "--threshold", "p75 < 300ms", "--threshold",
                 "p75 < 300ms over 1s", "--threshold", "errors < 1% over 1s")

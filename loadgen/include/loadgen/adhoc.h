@@ -39,6 +39,7 @@ struct load_adhoc {
     bool json;
     bool quiet;
     struct load_thresholds thresholds;
+    double max_missed; /* share of the requests that may go unsent, 0..1 */
     bool duration_given;
     bool connections_given;
     bool query;              /* the body was given as a statement */
