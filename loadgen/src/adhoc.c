@@ -183,22 +183,27 @@ static bool set_body_file(struct load_adhoc *a, const char *value)
     return true;
 }
 
+/* "-" would be standard output, which has the result. */
+static bool set_file(char **slot, const char *value)
+{
+    replace(slot, value);
+    return *value != '\0' && !base_str_eq(value, "-");
+}
+
 static bool set_hlog(struct load_adhoc *a, const char *value)
 {
-    replace(&a->hlog_path, value);
-    return true;
+    return set_file(&a->hlog_path, value);
 }
 
 static bool set_hgrm(struct load_adhoc *a, const char *value)
 {
-    replace(&a->hgrm_path, value);
-    return true;
+    return set_file(&a->hgrm_path, value);
 }
 
 static bool set_csv(struct load_adhoc *a, const char *value)
 {
     replace(&a->csv_path, value);
-    return true;
+    return *value != '\0';
 }
 
 static bool set_prometheus(struct load_adhoc *a, const char *value)
@@ -332,8 +337,7 @@ static bool set_merge(struct load_adhoc *a, const char *value)
 
 static bool set_out(struct load_adhoc *a, const char *value)
 {
-    replace(&a->out_path, value);
-    return true;
+    return set_file(&a->out_path, value);
 }
 
 static bool set_engine(struct load_adhoc *a, const char *value)

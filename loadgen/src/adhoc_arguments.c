@@ -212,8 +212,25 @@ static bool check_cluster(const struct load_adhoc *a, struct base_error *err)
     return true;
 }
 
+/* What is written last would replace the other. */
+static bool check_files(const struct load_adhoc *a, struct base_error *err)
+{
+    const char *const paths[] = {a->hlog_path, a->hgrm_path, a->csv_path};
+    static const char *const names[] = {"hlog", "hgrm", "csv"};
+    for (size_t i = 1; i < sizeof paths / sizeof *paths; i++)
+        for (size_t k = 0; k < i; k++)
+            if (paths[i] != NULL && base_str_eq(paths[i], paths[k]) &&
+                !base_str_starts(paths[i], "/dev/"))
+                return base_fail(err, BASE_INVALID,
+                                 "--%s and --%s name one file, \"%s\": give each its own", names[k],
+                                 names[i], paths[i]);
+    return true;
+}
+
 static bool check_outputs(const struct load_adhoc *a, struct base_error *err)
 {
+    if (!check_files(a, err))
+        return false;
     if (a->json && base_str_eq(a->csv_path, "-"))
         return base_fail(err, BASE_INVALID,
                          "--json and --csv - both want standard output: --csv FILE");
