@@ -86,7 +86,8 @@ static void on_finished(void *ctx)
         session->code = EXIT_CODE_ABORTED;
     else if (status == VERDICT_FAIL)
         session->code = EXIT_CODE_FAIL;
-    else if (result->client_limited || result->total.ok == 0 || status != VERDICT_PASS)
+    else if (result->client_limited || !result->complete || result->total.ok == 0 ||
+             status != VERDICT_PASS)
         session->code = EXIT_CODE_INSUFFICIENT;
     io_loop_stop(session->loop);
 }

@@ -88,7 +88,8 @@ static void on_finished(void *ctx)
         lead->code = EXIT_CODE_ABORTED;
     else if (status == VERDICT_FAIL)
         lead->code = EXIT_CODE_FAIL;
-    else if (result->client_limited || result->total.ok == 0 || status != VERDICT_PASS)
+    else if (result->client_limited || !result->complete || result->total.ok == 0 ||
+             status != VERDICT_PASS)
         lead->code = EXIT_CODE_INSUFFICIENT;
     io_loop_stop(lead->loop);
 }

@@ -22,9 +22,10 @@ bool load_adhoc_usage(struct base_buf *out)
         base_buf_printf(out, "  %-24s %s\n", left, o->help);
     }
     load_words_help(out);
-    return base_buf_str(out, "exit status: 0 done, 1 a threshold failed or too much went unsent, 2 "
-                             "usage, 3 no evidence (the generator was the "
-                             "limit, or nothing succeeded),\n  4 interrupted, 5 error\n");
+    return base_buf_str(
+        out, "exit status: 0 done, 1 a threshold failed or too much went unsent, 2 usage,\n  3 no "
+             "evidence (the generator was the limit, nothing succeeded, iterations were left "
+             "over),\n  4 interrupted, 5 error\n");
 }
 
 /* An option as it stands on the command line. */

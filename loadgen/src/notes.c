@@ -217,6 +217,13 @@ void load_notes_write(struct load_result *result, const struct load_spec *spec,
     note_deliveries(result, &troubles->deliveries);
 }
 
+void load_notes_short(struct load_result *result, uint64_t begun, uint64_t asked)
+{
+    add(result, base_str_printf("%" PRIu64 " of %" PRIu64 " iterations were begun when the time "
+                                "was up: give them longer, or more users",
+                                begun, asked));
+}
+
 char *load_notes_verified(const struct load_tls_spec *tls)
 {
     if (tls->insecure)

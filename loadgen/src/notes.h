@@ -18,6 +18,8 @@ void load_troubles_add(struct load_troubles *troubles, const struct load_pool *p
 /* Fills result->notes from the counts of result and from troubles. */
 void load_notes_write(struct load_result *result, const struct load_spec *spec,
                       const struct load_troubles *troubles);
+/* Users had not the time for as many as were asked for. */
+void load_notes_short(struct load_result *result, uint64_t begun, uint64_t asked);
 /* For load_tls_result.verified; free() it. */
 char *load_notes_verified(const struct load_tls_spec *tls);
 

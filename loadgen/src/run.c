@@ -323,6 +323,9 @@ static void finish(struct load_run *run)
     struct dur_ns cpu = {process_cpu().ns - run->cpu_before.ns};
     load_collector_finish(&run->collector, complete, scheduled, cpu);
     report_connections(run);
+    uint64_t begun = load_run_begun(run->spec, &run->collector.counts);
+    if (!run->stopped && begun < all_iterations(run))
+        load_notes_short(&run->collector.result, begun, all_iterations(run));
     run->events.on_finished(run->events.ctx);
 }
 

@@ -73,7 +73,14 @@ def test_iterations_that_are_not_done_in_time_are_no_complete_load(serve, load):
     one = load(users([server.port], [stage(0.5, 2)], iterations=1000))
     code, lines = one.wait()
     assert code == 0 and lines[-1]["status"] == "stopped"
-    assert not check_sums(one)["complete"]
+    result = check_sums(one)
+    assert not result["complete"]
+    begun = result["total"]["intended"]
+    assert any(note.startswith(f"{begun} of 1000 iterations were begun")
+               for note in result["notes"]), result["notes"]
+    done = run("squall", "load", "-q", f"http://127.0.0.1:{server.port}/", "--users", "2", "-d",
+               "0.5", "--iterations", "1000", "--max-late", "5s")
+    assert done.returncode == 3 and "of 1000 iterations were begun" in done.stdout, done.stdout
 
 
 def test_each_of_their_requests_has_a_number_of_its_own(serve, load):
