@@ -325,7 +325,7 @@ json_t *load_thresholds_json(const struct load_thresholds *thresholds,
     for (size_t i = 0; i < thresholds->count; i++) {
         const struct load_threshold *t = &thresholds->items[i];
         struct load_judged judged = load_threshold_judge(t, whole);
-        json_t *value = isnan(judged.value) ? json_null() : json_real(judged.value);
+        json_t *value = isfinite(judged.value) ? json_real(judged.value) : json_null();
         (void)json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o}", "expect",
                                                     model_json_text(t->text), "status",
                                                     verdict_status_name(judged.status), "value",

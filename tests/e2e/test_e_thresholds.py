@@ -95,6 +95,21 @@ spec:
         assert done.returncode == code, done.stdout + done.stderr
 
 
+def test_of_a_target_that_never_answers_each_is_judged(serve):
+    """No response time is a number then, neither in JSON nor for people."""
+    server = serve(lambda peer, head: peer.send(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"))
+    words = ["-d", "1.2", "--threshold", "p50 < 1s", "--threshold", "errors < 1%", "--threshold",
+             "max < 1s over 1s"]
+    done = load(server, *words)
+    assert done.returncode == 1
+    judged = thresholds(done)
+    assert {text: one["status"] for text, one in judged.items()} == {
+        "p50 < 1s": "insufficient", "errors < 1%": "fail", "max < 1s over 1s": "insufficient"}
+    assert judged["p50 < 1s"]["value"] is None and judged["errors < 1%"]["value"] == 1
+    done = run("squall", "load", "-q", f"http://127.0.0.1:{server.port}/", "-r", "100", *words)
+    assert "p50 < 1s: no answer; " in done.stdout, done.stdout
+
+
 def test_sliding_windows_see_what_the_whole_does_not_k6_2379(moody):
     done = load(moody, "-d", "3", "--threshold", "p75 < 300ms", "--threshold",
                 "p75 < 300ms over 1s", "--threshold", "errors < 1% over 1s")

@@ -354,11 +354,16 @@ static void format_share(double share, char out[static EXPECT_TEXT])
 void expectation_format_value(const struct expectation *expectation, double measured,
                               char out[static EXPECT_TEXT])
 {
+    enum unit unit = stats[expectation->stat].unit;
     if (!isfinite(measured) || fabs(measured) > 1e18) {
-        (void)snprintf(out, EXPECT_TEXT, "%s", isnan(measured) ? "no data" : "out of range");
+        bool never = isinf(measured) && measured > 0 && unit == UNIT_DURATION;
+        (void)snprintf(out, EXPECT_TEXT, "%s",
+                       isnan(measured) ? "no data"
+                       : never         ? "no answer"
+                                       : "out of range");
         return;
     }
-    switch (stats[expectation->stat].unit) {
+    switch (unit) {
     case UNIT_DURATION:
         format_duration(measured, out);
         return;

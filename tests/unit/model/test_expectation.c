@@ -186,7 +186,9 @@ static void test_format_value(void **state)
         {EXPECT_RATE, 499.87654, "499.877/s"},
         {EXPECT_COUNT, 1234567, "1234567"},
         {EXPECT_COUNT, (double)NAN, "no data"},
-        {EXPECT_MAX, (double)INFINITY, "out of range"},
+        {EXPECT_MAX, (double)INFINITY, "no answer"},
+        {EXPECT_MAX, 1e19, "out of range"},
+        {EXPECT_RATE, (double)INFINITY, "out of range"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct expectation value = {.stat = cases[i].stat};
