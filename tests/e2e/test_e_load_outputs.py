@@ -191,7 +191,10 @@ def test_merge_refuses_what_it_cannot_trust(serve, tmp_path):
     cut = tmp_path / "cut.hlog"
     cut.write_text(log.read_text()[:-30])
     lines = len(log.read_text().splitlines())
-    for args, told in (([log, cut], f"{cut}:{lines}: "), ([log, log], "count twice"),
+    other = tmp_path / "other.csv"
+    other.write_text("end_s,ok\n1.0,5\n")
+    for args, told in (([log, other], f"{other}:1: the start is not a number of its kind: is it a "
+                        "histogram log?"), ([log, cut], f"{cut}:{lines}: "), ([log, log], "count twice"),
                        ([log, tmp_path / "none"], "none"), ([], "files are needed"),
                        ([log, "-r", "5"], "--rate means nothing"),
                        ([log, "-o", tmp_path / "no" / "such"], "no/such")):

@@ -226,7 +226,8 @@ static bool read_entry(struct reader *reader, struct span line, struct hlog_entr
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
         if (!number(cut_at(&rest, ','), columns[i].value) ||
             (*columns[i].value < 0 && !columns[i].negative_allowed))
-            return base_fail(err, BASE_CORRUPT, "the %s is not a number of that kind",
+            return base_fail(err, BASE_CORRUPT,
+                             "the %s is not a number of its kind: is it a histogram log?",
                              columns[i].name);
     }
     settle_base_time(reader, entry->start);
