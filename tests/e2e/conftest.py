@@ -7,6 +7,7 @@ import pathlib
 import socket
 import subprocess
 import time
+import zlib
 
 import pytest
 
@@ -44,6 +45,15 @@ def _scratch():
 
 
 SCRATCH = _scratch()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--share", default="1/1", metavar="K/N",
+                     help="the K-th of N shares of the tests, so that all of them are run in turn")
+
+
+def pytest_report_header(config):
+    return f"share {config.getoption('--share')} of the tests"
 
 
 def wait_until(condition, deadline_s, what):
@@ -88,12 +98,16 @@ def run(*args, timeout=120, env=None, **kwargs):
 
 # Files by how long they take, measured: with --dist loadfile the longest must not begin last. Any
 # other file follows in the order of its name.
-LONGEST = ["test_f_matrix", "test_f_track_matrix", "test_d_sandbox", "test_m_experiments", "test_o_deaths",
+LONGEST = ["test_f_matrix", "test_f_track_matrix", "test_f_netem", "test_d_sandbox", "test_m_experiments", "test_o_deaths",
            "test_f_agent", "test_n_signals", "test_e_load", "test_f_network", "test_n_verdicts", "test_f_proxy",
-           "test_f_netem", "test_m_orchestration"]
+           "test_m_orchestration"]
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    share, shares = map(int, config.getoption("--share").split("/"))
+    others = {item for item in items if zlib.crc32(item.nodeid.encode()) % shares != share - 1}
+    config.hook.pytest_deselected(items=list(others))
+    items[:] = [item for item in items if item not in others]
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
