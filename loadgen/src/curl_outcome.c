@@ -23,11 +23,19 @@ static bool hung_up(const struct load_curl_slot *slot, CURLcode result)
            (result == CURLE_SEND_ERROR && strstr(slot->why, "Connection died") != NULL);
 }
 
+/* libcurl has no code of its own for it. */
+static bool is_no_chunk(const struct load_curl_slot *slot)
+{
+    return strstr(slot->why, "in chunked-encoding") != NULL;
+}
+
 /* LOAD_CAUSE_COUNT: what came was not HTTP. */
 static enum load_cause cause_of_end(const struct load_curl_slot *slot, CURLcode result)
 {
     if (hung_up(slot, result))
         return LOAD_CAUSE_CLOSED;
+    if (is_no_chunk(slot))
+        return LOAD_CAUSE_COUNT;
     switch (result) {
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE:

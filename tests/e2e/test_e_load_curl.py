@@ -387,16 +387,19 @@ def test_silent_stalled_and_nonsense(serve, lab, load, way):
             peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
         elif head.startswith(b"GET /protocol"):
             peer.send(b"220 mail.test ESMTP\r\n")
+        elif head.startswith(b"GET /chunk"):
+            peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
 
     server = serve(behave)
     routes = [{"name": name, "method": "GET", "path": "/" + name, "body": None, "headers": [],
-               "weight": 1} for name in ("stalled", "silent", "protocol")]
+               "weight": 1} for name in ("stalled", "silent", "protocol", "chunk")]
     with behind(lab, server, way) as plan:
         result = check_sums(load.finish(plan | {"rate": 60, "connections": 40, "routes": routes,
                                                 "timeoutNs": int(1.5e9)}))
     for part in result["parts"]:
-        kind = "failed" if part["route"] == "protocol" else "causes"
-        assert part["counts"][kind][part["route"]] == part["counts"]["sent"] > 0, result["notes"]
+        nonsense = part["route"] in ("protocol", "chunk")
+        failures = part["counts"]["failed" if nonsense else "causes"]
+        assert failures["protocol" if nonsense else part["route"]] == part["counts"]["sent"] > 0, result["notes"]
     assert failed(result["total"]) == 30
 
 
