@@ -53,7 +53,7 @@ static void end(struct load_curl_slot *slot, struct load_outcome *outcome)
 {
     struct load_pool *pool = slot->head.pool;
     struct load_curl *own = slot->own;
-    (void)curl_multi_remove_handle(own->multi, slot->easy);
+    (void)curl_multi_remove_handle(own->turns.multi, slot->easy);
     move(slot, outcome->answered ? LOAD_CURL_READY : LOAD_CURL_RESTING);
     pool->on_end(pool->ctx, &slot->head, outcome);
     if (outcome->answered) {
@@ -64,14 +64,15 @@ static void end(struct load_curl_slot *slot, struct load_outcome *outcome)
     io_timer_start(&own->turn, (struct dur_ns){0});
 }
 
-static void collect(struct load_curl *own)
+static void collect(void *ctx)
 {
+    struct load_curl *own = ctx;
     CURLMsg *message;
     int left;
     if (own->collecting)
         return;
     own->collecting = true;
-    while ((message = curl_multi_info_read(own->multi, &left)) != NULL) {
+    while ((message = curl_multi_info_read(own->turns.multi, &left)) != NULL) {
         CURLcode result = message->data.result; /* the message dies with its handle's removal */
         char *private = NULL;
         struct load_outcome outcome = {.at = base_mono_now().ns};
@@ -97,50 +98,6 @@ static void on_turn(void *ctx)
         move(slot, LOAD_CURL_READY);
         pool->on_ready(pool->ctx, &slot->head, base_mono_now().ns);
     }
-}
-
-static void act(struct load_curl *own, curl_socket_t fd, int events)
-{
-    int running;
-    (void)curl_multi_socket_action(own->multi, fd, events, &running);
-    collect(own);
-}
-
-static void on_timer(void *ctx)
-{
-    act(ctx, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static void on_descriptor(void *owner, int fd, unsigned events)
-{
-    act(owner, fd,
-        ((events & IO_READ) != 0 ? CURL_CSELECT_IN : 0) |
-            ((events & IO_WRITE) != 0 ? CURL_CSELECT_OUT : 0));
-}
-
-/* --- libcurl's callbacks --- */
-
-static int on_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of_socket)
-{
-    struct load_curl *own = ctx;
-    (void)easy;
-    (void)of_socket;
-    unsigned events = what == CURL_POLL_REMOVE ? 0
-                                               : ((what & CURL_POLL_IN) != 0 ? IO_READ : 0U) |
-                                                     ((what & CURL_POLL_OUT) != 0 ? IO_WRITE : 0U);
-    load_watches_set(own->watches, fd, own, events);
-    return 0;
-}
-
-static int on_timeout(CURLM *multi, long ms, void *ctx)
-{
-    struct load_curl *own = ctx;
-    (void)multi;
-    if (ms < 0)
-        io_timer_stop(&own->timer);
-    else
-        io_timer_start(&own->timer, base_dur_ms(ms));
-    return 0;
 }
 
 /* --- the row --- */
@@ -169,9 +126,9 @@ static void curl_send(struct load_conn *conn)
     slot->again = false;
     slot->why[0] = '\0';
     move(slot, LOAD_CURL_BUSY);
-    (void)curl_multi_add_handle(own->multi, slot->easy);
+    (void)curl_multi_add_handle(own->turns.multi, slot->easy);
     /* Sends at once, without a turn of the loop. */
-    (void)curl_multi_socket_action(own->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    (void)curl_multi_socket_action(own->turns.multi, CURL_SOCKET_TIMEOUT, 0, &running);
     if (!own->collecting && running < own->active)
         io_timer_start(&own->turn, (struct dur_ns){0});
 }
@@ -197,7 +154,7 @@ static void curl_fini(struct load_conn *conn)
     if (slot->state == LOAD_CURL_CLOSED)
         return;
     if (slot->state == LOAD_CURL_BUSY)
-        (void)curl_multi_remove_handle(slot->own->multi, slot->easy);
+        (void)curl_multi_remove_handle(slot->own->turns.multi, slot->easy);
     if (slot->state == LOAD_CURL_RESTING)
         TAILQ_REMOVE(&slot->own->resting, slot, rest);
     curl_easy_cleanup(slot->easy);
@@ -240,18 +197,11 @@ static bool prepare(const struct load_spec *spec, void **prepared, struct base_e
 static bool make_multi(struct load_curl *own, size_t connections, struct base_error *err)
 {
     TAILQ_INIT(&own->resting);
-    io_timer_init(&own->timer, own->pool->loop, on_timer, own);
     io_timer_init(&own->turn, own->pool->loop, on_turn, own);
-    own->multi = curl_multi_init();
-    if (own->multi == NULL)
-        return base_fail(err, BASE_LIMIT, "out of memory for libcurl");
-    CURLM *multi = own->multi;
-    (void)curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_wanted);
-    (void)curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, own);
-    (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout);
-    (void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, own);
+    if (!load_curl_turns_init(&own->turns, own->watches, true, collect, own, err))
+        return false;
     /* By default it follows the handles that were added, and throws warm connections away. */
-    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)connections);
+    (void)curl_multi_setopt(own->turns.multi, CURLMOPT_MAXCONNECTS, (long)connections);
     return true;
 }
 
@@ -289,7 +239,7 @@ static bool pool_init(struct load_pool *pool, const void *prepared, struct base_
     size_t count = (pool->connections + each - 1) / each;
     pool->engine = thread;
     thread->connections_each = each;
-    thread->watches = (struct load_watches){.loop = pool->loop, .on_ready = on_descriptor};
+    thread->watches = (struct load_watches){.loop = pool->loop, .on_ready = load_curl_turns_go_on};
     thread->list = base_calloc(count, sizeof *thread->list);
     if (!check_tls(&spec->tls, err) || !make_headers(thread, requests, err))
         return false;
@@ -307,8 +257,7 @@ static bool pool_init(struct load_pool *pool, const void *prepared, struct base_
 
 static void fini_multi(struct load_curl *own)
 {
-    curl_multi_cleanup(own->multi); /* closes sockets */
-    io_timer_fini(&own->timer);
+    load_curl_turns_fini(&own->turns);
     io_timer_fini(&own->turn);
     free(own->tls.protocol);
 }

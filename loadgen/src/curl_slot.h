@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 #include "curl_request.h"
+#include "curl_turns.h"
 #include "driver.h"
-#include "watches.h"
 
 enum { LOAD_CURL_WHY = 256 };
 
@@ -30,10 +30,9 @@ struct load_curl {
     struct load_pool *pool;
     const struct load_curl_request *requests;
     struct curl_slist **headers;  /* the thread's, one a route; NULL where they have fields */
-    void *multi;                  /* CURLM */
     struct load_watches *watches; /* the thread's */
-    struct io_timer timer;        /* libcurl's */
-    struct io_timer turn;         /* something has ended, or rests */
+    struct load_curl_turns turns;
+    struct io_timer turn; /* something has ended, or rests */
     struct load_curl_slots resting;
     int active;
     bool collecting;

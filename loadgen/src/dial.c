@@ -9,8 +9,8 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "curl_connect.h"
+#include "curl_turns.h"
 #include "io/curl_late.h"
-#include "watches.h"
 
 enum { AT_ONCE = 64 }; /* attempts under way */
 
@@ -18,9 +18,8 @@ TAILQ_HEAD(dial_list, load_dial);
 
 struct load_dials {
     struct load_pool *pool;
-    CURLM *multi;
     struct load_watches watches;
-    struct io_timer timer;     /* libcurl's */
+    struct load_curl_turns turns;
     struct io_timer turn;      /* another may begin */
     struct dial_list waiting;  /* until fewer are under way */
     struct dial_list attempts; /* under way */
@@ -61,31 +60,6 @@ static size_t on_data(char *data, size_t size, size_t count, void *ctx)
     (void)data;
     (void)ctx;
     return size * count; /* of a proxy's answer */
-}
-
-static int on_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void *of_socket)
-{
-    struct load_dials *own = ctx;
-    (void)easy;
-    (void)of_socket;
-    if (what == CURL_POLL_REMOVE)
-        load_watches_forget(&own->watches, fd);
-    else
-        load_watches_set(&own->watches, fd, own,
-                         ((what & CURL_POLL_IN) != 0 ? IO_READ : 0U) |
-                             ((what & CURL_POLL_OUT) != 0 ? IO_WRITE : 0U));
-    return 0;
-}
-
-static int on_timeout(CURLM *multi, long ms, void *ctx)
-{
-    struct load_dials *own = ctx;
-    (void)multi;
-    if (ms < 0)
-        io_timer_stop(&own->timer);
-    else
-        io_timer_start(&own->timer, base_dur_ms(ms));
-    return 0;
 }
 
 /* --- an attempt --- */
@@ -144,7 +118,7 @@ static void begin(struct load_dial *dial)
     own->count++;
     set_callbacks(dial);
     set_way(dial);
-    (void)curl_multi_add_handle(own->multi, dial->easy); /* asks for a turn of the timer */
+    (void)curl_multi_add_handle(own->turns.multi, dial->easy); /* asks for a turn of the timer */
 }
 
 static void begin_waiting(void *ctx)
@@ -181,7 +155,7 @@ static void discard(struct load_dial *dial, int keep)
         TAILQ_REMOVE(&own->waiting, dial, next);
     } else {
         own->kept = keep;
-        (void)curl_multi_remove_handle(own->multi, dial->easy);
+        (void)curl_multi_remove_handle(own->turns.multi, dial->easy);
         own->kept = -1;
         curl_easy_cleanup(dial->easy);
         TAILQ_REMOVE(&own->attempts, dial, next);
@@ -215,72 +189,41 @@ static struct load_dialled judge(const struct load_dial *dial, CURLcode result)
 }
 
 /* Whoever is told may start or drop others. */
-static void collect(struct load_dials *own)
+static void collect(void *ctx)
 {
+    struct load_dials *own = ctx;
     CURLMsg *message;
     int left;
-    while ((message = curl_multi_info_read(own->multi, &left)) != NULL) {
+    while ((message = curl_multi_info_read(own->turns.multi, &left)) != NULL) {
         CURLcode result = message->data.result; /* the message dies with its handle's removal */
         char *private = NULL;
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         struct load_dial *dial = (struct load_dial *)(void *)private;
         struct load_dialled end = judge(dial, result);
         void (*on_end)(void *, const struct load_dialled *) = dial->on_end;
-        void *ctx = dial->ctx;
+        void *whose = dial->ctx;
         discard(dial, end.fd);
-        on_end(ctx, &end);
+        on_end(whose, &end);
     }
     begin_waiting(own);
 }
 
-static void act(struct load_dials *own, curl_socket_t fd, int events)
-{
-    int running;
-    (void)curl_multi_socket_action(own->multi, fd, events, &running);
-    collect(own);
-}
-
-static void on_timer(void *ctx)
-{
-    act(ctx, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static void on_descriptor(void *owner, int fd, unsigned events)
-{
-    act(owner, fd,
-        ((events & IO_READ) != 0 ? CURL_CSELECT_IN : 0) |
-            ((events & IO_WRITE) != 0 ? CURL_CSELECT_OUT : 0));
-}
-
 /* --- those of a thread --- */
-
-static void tell(struct load_dials *own)
-{
-    (void)curl_multi_setopt(own->multi, CURLMOPT_SOCKETFUNCTION, on_wanted);
-    (void)curl_multi_setopt(own->multi, CURLMOPT_SOCKETDATA, own);
-    (void)curl_multi_setopt(own->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
-    (void)curl_multi_setopt(own->multi, CURLMOPT_TIMERDATA, own);
-}
 
 bool load_dials_init(struct load_pool *pool, struct base_error *err)
 {
     if (!load_spec_needs_curl(pool->spec))
         return true;
     struct load_dials *own = base_calloc(1, sizeof *own);
-    *own = (struct load_dials){
-        .pool = pool, .watches = {.loop = pool->loop, .on_ready = on_descriptor}, .kept = -1};
+    *own = (struct load_dials){.pool = pool,
+                               .watches = {.loop = pool->loop, .on_ready = load_curl_turns_go_on},
+                               .kept = -1};
     pool->dials = own;
     TAILQ_INIT(&own->waiting);
     TAILQ_INIT(&own->attempts);
-    io_timer_init(&own->timer, pool->loop, on_timer, own);
     io_timer_init(&own->turn, pool->loop, begin_waiting, own);
-    if (!io_curl_load(err))
-        return false;
-    own->multi = curl_multi_init();
-    if (own->multi == NULL)
-        return base_fail(err, BASE_LIMIT, "out of memory for libcurl");
-    tell(own);
-    return true;
+    return io_curl_load(err) &&
+           load_curl_turns_init(&own->turns, &own->watches, false, collect, own, err);
 }
 
 void load_dials_fini(struct load_pool *pool)
@@ -288,9 +231,7 @@ void load_dials_fini(struct load_pool *pool)
     struct load_dials *own = pool->dials;
     if (own == NULL)
         return;
-    if (own->multi != NULL)
-        (void)curl_multi_cleanup(own->multi);
-    io_timer_fini(&own->timer);
+    load_curl_turns_fini(&own->turns);
     io_timer_fini(&own->turn);
     load_watches_fini(&own->watches);
     free(own);
