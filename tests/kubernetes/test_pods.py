@@ -2,10 +2,15 @@
 """kill by delete and evict, at a real API server, with a real agent that has only the rights that
 are documented."""
 
+import contextlib
+import json
+import subprocess
+import sys
+
 import pytest
 
 from certificates import Authority
-from chaos_lab import Agent, fault
+from chaos_lab import Agent, connects, fault
 from conftest import run, wait_until
 from kube_lab import NARROW, NOBODY, Cluster, Namespace, Shop, evidence
 from services import free_port
@@ -53,7 +58,7 @@ class Lab:
     def stop(self):
         for agent in self.agents:
             agent.finish()
-            assert not list(agent.journal.glob("*.json")), "nothing stays in the journal"
+            assert not list(agent.journal.glob("*.fault")), "nothing stays in the journal"
         for namespace in self.namespaces:
             namespace.stop()
 
@@ -298,3 +303,72 @@ def test_by_hand_with_exactly_that_pod_in_the_dry_run(lab):
 
 def squall(shop, *words):
     return run("squall", "fault", "apply", *words, "--topology", shop.topology_file)
+
+
+# --- a whole experiment ---
+
+SCENARIO = """\
+apiVersion: squall/v1
+kind: Scenario
+metadata: {name: evicted}
+spec:
+  duration: 6s
+  load: {service: front, rate: 20/s, connections: 2, maxLate: 5s,
+         routes: [{name: any, path: /health}]}
+  thresholds:
+    - {name: served, expect: errors <= 0%}
+  steadyState: {for: 0s, within: 20s, checks: [{name: up, service: front, path: /health}]}
+  faults:
+    - {name: evicted, at: 500ms, for: 4s, lease: 10s, service: web, select: one, maxAffected: 50%,
+       kill: {by: evict, restartWithin: 20s}}
+"""
+
+
+@contextlib.contextmanager
+def front(folder):
+    """What is in front of the pods: its port."""
+    (folder / "health").write_text("ok\n")
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1",
+                                "--directory", str(folder)], stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: connects(None, "127.0.0.1", port), 20, "it serves")
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("allowed", [1, 0])
+def test_a_whole_run(lab, tmp_path, allowed):
+    """A scenario that evicts one of two pods, and one that the budget holds back, which is no success
+    of anything."""
+    web = lab.namespace()
+    web.budget(allowed=allowed)
+    shop = lab.shop(web)
+    agent = lab.agent(shop)
+    before = {name: uid(web, name) for name in standing(web)}
+    with front(tmp_path) as port:
+        topology = json.loads(shop.topology_file.read_text())
+        topology["agent"] = {"url": f"http://127.0.0.1:{agent.port}", "tokenFile": str(agent.token_file)}
+        [pods] = topology["services"]
+        [first, *_] = pods["instances"]
+        topology["services"].append({**pods, "name": "front", "port": port, "instances": [
+            {**first, "name": "front-1", "port": port, "pod": None}]})
+        (tmp_path / "run.json").write_text(json.dumps(topology))
+        (tmp_path / "s.yaml").write_text(SCENARIO)
+        done = run("squall", "run", tmp_path / "s.yaml", "--topology", tmp_path / "run.json", "--out",
+                   tmp_path / "runs")
+    [folder] = (tmp_path / "runs").iterdir()
+    [record] = json.loads((folder / "faults.json").read_text())["faults"]
+    report = (folder / "report.md").read_text()
+    if allowed:
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert record["state"] == "gone" and record["wasActive"] and not record["error"], record
+        [gone] = before.keys() - standing(web)
+        assert record["targets"] == [gone] and before[gone] in evidence(record, "during", "pod")[0]["value"]
+        assert evidence(record, "after", "ready pods")[0]["ok"] and "ready pods" in report
+    else:
+        assert done.returncode == 5, done.stdout + done.stderr
+        assert not record["wasActive"] and "disruption budget" in record["error"], record
+        assert "disruption budget" in report and standing(web) == before.keys()
