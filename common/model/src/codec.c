@@ -197,12 +197,11 @@ static json_t *put_group(const struct codec_field *field, const void *base)
     return first == NULL ? json_null() : encode_fields(field->shape, base);
 }
 
-/* The variant's own field: its key is the word, its offset the outer struct's start. */
+/* The variant's own field: its key is the shape's name, its offset the outer struct's start. */
 static struct codec_field variant_field(const struct codec_field *field, const void *base)
 {
     unsigned kind = *(const unsigned *)(const void *)((const char *)base + field->count_offset);
-    return (struct codec_field){.key = codec_word(field->words, kind),
-                                .shape = field->variants[kind]};
+    return (struct codec_field){.key = field->variants[kind]->name, .shape = field->variants[kind]};
 }
 
 static bool get_variant(const json_t *object, const char *where, const struct codec_field *field,

@@ -29,8 +29,8 @@ enum codec_type {
     CODEC_OBJECTS,      /* an array of structs with a count */
     CODEC_GROUP,        /* fields of the same struct in an object of their own, null when the first
                            (a text) is NULL */
-    CODEC_VARIANT,      /* one of `variants`, chosen by the enum at count_offset, under the key that
-                           is its word; their offsets count from the outer struct */
+    CODEC_VARIANT,      /* one of `variants`, chosen by the enum at count_offset, under the name of
+                           its shape; their offsets count from the outer struct */
     CODEC_EXPECTATION   /* struct expectation, as text */
 };
 

@@ -163,7 +163,7 @@ static const struct codec_field probe_fields[] = {
     {.key = "timeoutNs", .type = CODEC_NS, .min = 1, AT(timeout)},
     {.key = "withinNs", .type = CODEC_NS, AT(within)},
     {.key = "atLeast", .type = CODEC_REAL, .range = RANGE_SHARE, AT(at_least)},
-    {.type = CODEC_VARIANT, .words = &probe_kinds, .variants = probe_variants, COUNT(kind)},
+    {.type = CODEC_VARIANT, .variants = probe_variants, COUNT(kind)},
 };
 #undef AT
 #undef COUNT
