@@ -12,6 +12,7 @@
 #include "base/hurry.h"
 #include "base/text.h"
 #include "chaos/agent.h"
+#include "chaos/node_watch.h"
 #include "model/verdict.h"
 
 enum { longest_s = 7 * 24 * 3600 }; /* of --max-duration */
@@ -310,6 +311,8 @@ int main(int argc, char **argv)
         .max_duration = base_dur_s(AGENT_MAX_DURATION_S),
         .max_affected = AGENT_MAX_AFFECTED_PERCENT / 100.0,
     };
+    if (agent_is_node_watch(argc, argv))
+        return agent_node_watch(argv);
     if (!read_options(argc, argv, &options, &config, &err)) {
         (void)fprintf(stderr, "squall-agent: %s\n\n%s", err.message, usage);
         return EXIT_CODE_USAGE;

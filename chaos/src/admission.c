@@ -151,30 +151,57 @@ static bool check_overlap(const struct fault_spec *spec, const struct agent_stan
     return true;
 }
 
-/* Counts each instance once, however many faults it has. */
-static bool check_share(const struct fault_spec *spec, const struct topo *topo,
-                        const struct agent_limits *limits, const struct agent_standing *standing,
-                        size_t standing_count, struct base_error *err)
+/* Whom the fault hits: its targets, and with them all that run on a node that is drained. */
+static bool hits(const struct fault_spec *spec, const struct topo *topo,
+                 const struct topo_instance *instance)
 {
-    const struct topo_service *service = topo_find_service(topo, spec->service);
+    return names(spec->targets, spec->target_count, instance->name) ||
+           fault_drains(spec, topo, instance);
+}
+
+/* Counts each instance once, however many faults it has. */
+static bool check_service(const struct fault_spec *spec, const struct topo *topo,
+                          const struct topo_service *service, const struct agent_limits *limits,
+                          const struct agent_standing *standing, size_t standing_count,
+                          struct base_error *err)
+{
     size_t affected = 0;
+    bool own_doing = false;
     for (size_t i = 0; i < service->instance_count; i++) {
-        const char *name = service->instances[i].name;
-        bool hit = names(spec->targets, spec->target_count, name);
+        bool hit = hits(spec, topo, &service->instances[i]);
+        own_doing = own_doing || hit;
         for (size_t s = 0; s < standing_count && !hit; s++)
-            hit = names(standing[s].targets, standing[s].target_count, name);
+            hit =
+                names(standing[s].targets, standing[s].target_count, service->instances[i].name) ||
+                fault_drains(standing[s].spec, topo, &service->instances[i]);
         affected += hit ? 1 : 0;
     }
     bool own = limits->max_affected <= spec->max_affected;
     double cap = own ? limits->max_affected : spec->max_affected;
-    double share = (double)affected / (double)service->instance_count;
-    if (share <= cap + 1e-9)
+    double share =
+        service->instance_count > 0 ? (double)affected / (double)service->instance_count : 0;
+    if (own_doing && service->observability && !base_str_eq(service->name, spec->service))
+        return base_fail(err, BASE_DENIED,
+                         "fault %s: it would also drain %s, which observes the platform: choose "
+                         "another node",
+                         spec->id, service->name);
+    if (share <= cap + 1e-9 || !own_doing)
         return true;
     return base_fail(err, BASE_LIMIT,
                      "fault %s: %zu of %zu instances of %s would be affected (%.0f %%), the cap is "
                      "%.0f %% (%s): name fewer targets",
                      spec->id, affected, service->instance_count, service->name, share * 100,
                      cap * 100, own ? "this agent's --max-affected" : "the fault's own");
+}
+
+static bool check_share(const struct fault_spec *spec, const struct topo *topo,
+                        const struct agent_limits *limits, const struct agent_standing *standing,
+                        size_t standing_count, struct base_error *err)
+{
+    for (size_t i = 0; i < topo->service_count; i++)
+        if (!check_service(spec, topo, &topo->services[i], limits, standing, standing_count, err))
+            return false;
+    return true;
 }
 
 bool agent_admit(const struct fault_spec *spec, const struct topo *topo,

@@ -95,6 +95,7 @@ extern const struct fault_ops fault_redis_ops;
 extern const struct fault_ops fault_io_ops;
 extern const struct fault_ops fault_throttle_ops;
 extern const struct fault_ops fault_rabbitmq_ops;
+extern const struct fault_ops fault_node_ops;
 extern const struct fault_ops fault_roster_ops; /* of a fault of any kind with `track` */
 
 struct fault_netback_ops; /* netback.h */

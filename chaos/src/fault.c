@@ -25,6 +25,7 @@ const struct fault_ops *fault_ops_of(enum fault_kind kind)
         [FAULT_IO] = &fault_io_ops,
         [FAULT_IO_THROTTLE] = &fault_throttle_ops,
         [FAULT_RABBITMQ] = &fault_rabbitmq_ops,
+        [FAULT_NODE] = &fault_node_ops,
     };
     return all[kind];
 }

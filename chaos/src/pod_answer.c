@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "kube_answer.h"
 
 enum { grace_max_s = 365 * 24 * 3600 };
 
@@ -12,13 +13,8 @@ void fault_pod_fini(struct fault_pod *pod)
     free(pod->uid);
     free(pod->owner_uid);
     free(pod->owner);
+    free(pod->owner_kind);
     *pod = (struct fault_pod){0};
-}
-
-static const char *text_at(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL && *text != '\0' ? text : NULL;
 }
 
 static bool is_ready(const json_t *pod)
@@ -26,8 +22,8 @@ static bool is_ready(const json_t *pod)
     const json_t *conditions = json_object_get(json_object_get(pod, "status"), "conditions");
     for (size_t i = 0; i < json_array_size(conditions); i++) {
         const json_t *one = json_array_get(conditions, i);
-        if (base_str_eq(text_at(one, "type"), "Ready"))
-            return base_str_eq(text_at(one, "status"), "True");
+        if (base_str_eq(fault_kube_text(one, "type"), "Ready"))
+            return base_str_eq(fault_kube_text(one, "status"), "True");
     }
     return false;
 }
@@ -48,7 +44,7 @@ bool fault_pod_read(const json_t *json, struct fault_pod *out, struct base_error
 {
     const json_t *metadata = json_object_get(json, "metadata");
     const json_t *owner = controller_of(metadata);
-    const char *uid = text_at(metadata, "uid");
+    const char *uid = fault_kube_text(metadata, "uid");
     int64_t grace_s = 0;
     if (uid == NULL || !json_is_object(json_object_get(json, "status")) ||
         !model_get_i64(json_object_get(json, "spec"), "spec", "terminationGracePeriodSeconds", 0,
@@ -56,47 +52,34 @@ bool fault_pod_read(const json_t *json, struct fault_pod *out, struct base_error
         return base_fail(err, BASE_CORRUPT,
                          "the API server's answer is no pod with a uid, a status and a "
                          "terminationGracePeriodSeconds");
-    if (owner != NULL && (text_at(owner, "uid") == NULL || text_at(owner, "kind") == NULL ||
-                          text_at(owner, "name") == NULL))
+    if (owner != NULL &&
+        (fault_kube_text(owner, "uid") == NULL || fault_kube_text(owner, "kind") == NULL ||
+         fault_kube_text(owner, "name") == NULL))
         return base_fail(err, BASE_CORRUPT, "the pod's controller has no uid, kind or name");
     *out = (struct fault_pod){
         .uid = base_str_dup(uid),
         .ready = is_ready(json),
-        .deleting = text_at(metadata, "deletionTimestamp") != NULL,
+        .deleting = fault_kube_text(metadata, "deletionTimestamp") != NULL,
         .grace_s = grace_s,
     };
     if (owner != NULL) {
-        out->owner_uid = base_str_dup(text_at(owner, "uid"));
-        out->owner = base_str_printf("%s %s", text_at(owner, "kind"), text_at(owner, "name"));
+        out->owner_uid = base_str_dup(fault_kube_text(owner, "uid"));
+        out->owner_kind = base_str_dup(fault_kube_text(owner, "kind"));
+        out->owner = base_str_printf("%s %s", fault_kube_text(owner, "kind"),
+                                     fault_kube_text(owner, "name"));
     }
     return true;
-}
-
-/* What no reading of the answer helps against. */
-static bool has_failed(const struct fault_rest_answer *answer, struct base_error *err)
-{
-    if (answer->status == 0)
-        return !base_fail(err, BASE_UNAVAILABLE, "%s", answer->error);
-    if (answer->status == 401 || answer->status == 403)
-        return !base_fail(err, BASE_DENIED,
-                          "the API server answered %d to the token of its tokenFile: %s",
-                          answer->status, answer->error);
-    return answer->status != 200 &&
-           !base_fail(err, BASE_UNAVAILABLE, "the API server answered %d: %s", answer->status,
-                      answer->error);
 }
 
 enum fault_pod_sight fault_pod_see(const struct fault_rest_answer *answer, const char *uid,
                                    struct fault_pod *out, struct base_error *err)
 {
     struct fault_pod pod = {0};
-    /* A proxy's own 404 is no word about a pod. */
-    if (answer->status == 404 && base_str_eq(text_at(answer->json, "kind"), "Status") &&
-        base_str_eq(text_at(answer->json, "reason"), "NotFound")) {
+    if (fault_kube_missing(answer)) {
         (void)base_fail(err, BASE_NOT_FOUND, "%s", answer->error);
         return FAULT_POD_GONE;
     }
-    if (has_failed(answer, err) || !fault_pod_read(answer->json, &pod, err))
+    if (fault_kube_failed(answer, err) || !fault_pod_read(answer->json, &pod, err))
         return FAULT_POD_UNKNOWN;
     if (!base_str_eq(pod.uid, uid)) {
         (void)base_fail(err, BASE_NOT_FOUND, "the pod of that name has the uid %s, expected %s",
@@ -113,7 +96,7 @@ bool fault_pods_count(const struct fault_rest_answer *answer, const char *owner_
 {
     const json_t *items = json_object_get(answer->json, "items");
     size_t count = 0;
-    if (has_failed(answer, err))
+    if (fault_kube_failed(answer, err))
         return false;
     if (!json_is_array(items))
         return base_fail(err, BASE_CORRUPT, "the API server's answer is no list of pods");
@@ -125,20 +108,21 @@ bool fault_pods_count(const struct fault_rest_answer *answer, const char *owner_
         fault_pod_fini(&pod);
     }
     *ready += count;
-    *next = base_str_dup(text_at(json_object_get(answer->json, "metadata"), "continue"));
+    *next = base_str_dup(fault_kube_text(json_object_get(answer->json, "metadata"), "continue"));
     return true;
 }
 
 char *fault_pod_eviction_version(const struct fault_rest_answer *answer, struct base_error *err)
 {
     const json_t *all = json_object_get(answer->json, "resources");
-    if (has_failed(answer, err))
+    if (fault_kube_failed(answer, err))
         return NULL;
     for (size_t i = 0; i < json_array_size(all); i++) {
         const json_t *one = json_array_get(all, i);
-        const char *group = text_at(one, "group");
-        const char *version = text_at(one, "version");
-        if (base_str_eq(text_at(one, "name"), "pods/eviction") && group != NULL && version != NULL)
+        const char *group = fault_kube_text(one, "group");
+        const char *version = fault_kube_text(one, "version");
+        if (base_str_eq(fault_kube_text(one, "name"), "pods/eviction") && group != NULL &&
+            version != NULL)
             return base_str_printf("%s/%s", group, version);
     }
     (void)base_fail(err, BASE_UNAVAILABLE, "the API server has no eviction of pods");
@@ -151,8 +135,8 @@ static const char *budget_words(const json_t *status)
     const json_t *causes = json_object_get(json_object_get(status, "details"), "causes");
     for (size_t i = 0; i < json_array_size(causes); i++) {
         const json_t *one = json_array_get(causes, i);
-        if (base_str_eq(text_at(one, "reason"), "DisruptionBudget"))
-            return text_at(one, "message");
+        if (base_str_eq(fault_kube_text(one, "reason"), "DisruptionBudget"))
+            return fault_kube_text(one, "message");
     }
     return NULL;
 }
@@ -172,7 +156,7 @@ bool fault_pod_accepted(const struct fault_rest_answer *answer, enum fault_kill_
                          "%s: a conflict, as when another pod has its name by now: %s", what,
                          answer->error);
     /* 201: an eviction, 202: a deletion that goes on behind the answer. */
-    if (answer->status != 201 && answer->status != 202 && has_failed(answer, err))
+    if (answer->status != 201 && answer->status != 202 && fault_kube_failed(answer, err))
         return base_fail_context(err, "%s", what);
     return json_is_object(answer->json) ||
            base_fail(err, BASE_CORRUPT, "%s: the API server's answer is no JSON object", what);

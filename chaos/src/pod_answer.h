@@ -9,8 +9,9 @@
 
 struct fault_pod { /* as https://kubernetes.io/docs/reference/ has it */
     char *uid;
-    char *owner_uid; /* of its controller, which makes another one; NULL: has none */
-    char *owner;     /* "ReplicaSet web-7d9f"; NULL likewise */
+    char *owner_uid;  /* of its controller, which makes another one; NULL: has none */
+    char *owner;      /* "ReplicaSet web-7d9f"; NULL likewise */
+    char *owner_kind; /* "ReplicaSet" */
     bool ready;
     bool deleting; /* has a deletionTimestamp */
     int64_t grace_s;

@@ -131,7 +131,10 @@ void fault_rest_ask(struct fault_rest *rest, const char *method, const char *pat
     BASE_AUTO_FREE char *url = base_str_printf("%s%s", rest->origin, path);
     BASE_AUTO_FREE char *text = body != NULL ? model_json_dump_line(body) : NULL;
     json_decref(body);
-    const char *const headers[] = {"Content-Type: application/json", authorization, NULL};
+    /* What a PATCH means is said by its type alone (RFC 5789); RFC 7396 is a document to merge. */
+    const char *type = base_str_eq(method, "PATCH") ? "Content-Type: application/merge-patch+json"
+                                                    : "Content-Type: application/json";
+    const char *const headers[] = {type, authorization, NULL};
     const struct io_http_request request = {
         .method = method,
         .url = url,

@@ -86,7 +86,7 @@ static void say_never(void)
         const char *why;
     } never[] = {
         {"", FAULT_CLOCK, FAULT_CLOCK_REFUSED},
-        {"", FAULT_NODE, FAULT_NODE_REFUSED},
+        {"node.", "reboot", FAULT_NODE_REBOOT_REFUSED},
         {"postgres.", "failover", FAULT_POSTGRES_FAILOVER_REFUSED},
         {"postgres.", "slowDisk", FAULT_POSTGRES_SLOW_DISK_REFUSED},
         {"redis.", "failover", FAULT_REDIS_FAILOVER_REFUSED},

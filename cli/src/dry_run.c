@@ -40,6 +40,9 @@ static const char *const mechanisms[] = {
     [FAULT_RABBITMQ] = "requests to the node's management plugin: connections that are closed, a "
                        "queue that expires "
                        "after one lease",
+    [FAULT_NODE] =
+        "spec.unschedulable of the node at Kubernetes' API, with an annotation that says "
+        "whose it is; a watchdog takes it off at the lease",
 };
 
 static const char *const of_pods[] = {
@@ -52,6 +55,12 @@ static const char *const of_pods[] = {
 static const char *mechanism_of(const struct fault_spec *spec)
 {
     enum fault_kind kind = spec->kind;
+    if (kind == FAULT_NODE && spec->node.action == FAULT_NODE_DRAIN)
+        return "as cordon: spec.unschedulable of the node, with an annotation, which a watchdog "
+               "takes "
+               "off at the lease; and evictions of exactly these pods, which disruption budgets "
+               "may "
+               "hold back; what was evicted does not come back there";
     if (fault_is_of_pod(spec))
         return of_pods[spec->kill.by];
     size_t count = sizeof mechanisms / sizeof mechanisms[0];
@@ -75,7 +84,34 @@ static void print_target(const struct topo *topo, const char *name)
     if (instance->pod_uid != NULL)
         (void)printf(", pod %s/%s uid %s", instance->pod_namespace, instance->pod_name,
                      instance->pod_uid);
+    if (instance->node != NULL)
+        (void)printf(", node %s", instance->node);
     (void)putchar('\n');
+}
+
+/* All that a drain evicts, whichever service it is of, as the topology says; the agent refuses a
+ * node on which something else runs that would be evicted. */
+static void print_drained(const struct fault_spec *spec, const struct topo *topo)
+{
+    for (size_t s = 0; s < topo->service_count; s++) {
+        const struct topo_service *service = &topo->services[s];
+        size_t count = 0;
+        for (size_t i = 0; i < service->instance_count; i++) {
+            const struct topo_instance *one = &service->instances[i];
+            if (!fault_drains(spec, topo, one))
+                continue;
+            (void)printf("  evicts     pod %s/%s uid %s of node %s (%s of %s)\n",
+                         one->pod_namespace != NULL ? one->pod_namespace : "?",
+                         one->pod_name != NULL ? one->pod_name : "?",
+                         one->pod_uid != NULL ? one->pod_uid : "?", one->node, one->name,
+                         service->name);
+            count++;
+        }
+        if (count > 0)
+            (void)printf("  drains     %zu of %zu instances of %s (%.0f %%)\n", count,
+                         service->instance_count, service->name,
+                         100.0 * (double)count / (double)service->instance_count);
+    }
 }
 
 static void print_gate(const struct plan_fault *fault)
@@ -109,6 +145,7 @@ void dry_run_fault(const struct plan_fault *fault, const struct topo *topo)
                  fault_kind_name(spec->kind), spec->service, at, duration, lease);
     for (size_t i = 0; i < spec->target_count; i++)
         print_target(topo, spec->targets[i]);
+    print_drained(spec, topo);
     (void)printf("  radius     %zu of %zu instances of %s (%.0f %%), at most %.0f %% allowed\n",
                  spec->target_count, instances, spec->service,
                  instances > 0 ? 100.0 * (double)spec->target_count / (double)instances : 0.0,

@@ -235,6 +235,8 @@ static struct dur_ns patience_of(const struct session *session)
         patience.ns += spec->kill.restart_within.ns;
     if (fault_is_of_pod(spec))
         patience.ns += spec->duration.ns;
+    if (spec->kind == FAULT_NODE)
+        patience.ns += spec->lease.ns; /* a node is drained within that, or it has failed */
     return patience;
 }
 

@@ -511,6 +511,13 @@ static const struct scn_field fault_fields[] = {
      .help =
          "What an operator can do to a RabbitMQ node through its management plugin. The service "
          "has a credentialsFile in the topology."},
+    {.key = "node",
+     .type = SCN_OBJECT,
+     .shape = &scn_node_shape,
+     .choice = FAULT_NODE + 1,
+     .help =
+         "What Kubernetes does to the nodes that the targets run on. The topology tells the API "
+         "server and each instance's node."},
     {.key = "track",
      .type = SCN_BOOLEAN,
      AT(track),
@@ -528,10 +535,6 @@ static const struct scn_field fault_fields[] = {
      .type = SCN_TEXT,
      .refused = FAULT_CLOCK_REFUSED,
      .help = "Never accepted: " FAULT_CLOCK_REFUSED "."},
-    {.key = FAULT_NODE,
-     .type = SCN_TEXT,
-     .refused = FAULT_NODE_REFUSED,
-     .help = "Never accepted: " FAULT_NODE_REFUSED "."},
 };
 const struct scn_shape scn_fault_shape = {.size = sizeof(struct scn_fault),
                                           FIELDS(fault_fields),

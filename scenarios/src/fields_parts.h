@@ -25,6 +25,7 @@ extern const struct scn_shape scn_redis_shape;
 extern const struct scn_shape scn_io_shape;
 extern const struct scn_shape scn_throttle_shape;
 extern const struct scn_shape scn_rabbitmq_shape;
+extern const struct scn_shape scn_node_shape;
 extern const struct scn_shape scn_probe_shape;
 extern const struct scn_shape scn_request_shape;
 extern const struct scn_shape scn_login_shape;

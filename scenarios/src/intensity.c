@@ -86,6 +86,7 @@ static const struct {
     [FAULT_IO] = {scale_io, NULL},
     [FAULT_IO_THROTTLE] = {scale_throttle, NULL},
     [FAULT_RABBITMQ] = {scale_rabbitmq, NULL},
+    [FAULT_NODE] = {NULL, "a node is marked or it is not"},
 };
 
 const char *scn_growth_refused(enum fault_kind kind)

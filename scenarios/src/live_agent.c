@@ -106,6 +106,8 @@ static struct dur_ns patience_for(const struct fault_spec *spec, enum run_reques
         patience.ns = spec->lease.ns / 3;
     else if (request == RUN_APPLY && fault_is_of_pod(spec))
         patience.ns += spec->duration.ns; /* a pod ends within that, or it has failed */
+    else if (request == RUN_APPLY && spec->kind == FAULT_NODE)
+        patience.ns += spec->lease.ns; /* a node is drained within that, or it has failed */
     else if (request == RUN_REVERT && spec->kind == FAULT_KILL)
         patience.ns += spec->kill.restart_within.ns;
     return patience;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "model/block.h"
 #include "plan_internal.h"
@@ -37,6 +38,8 @@ static const struct need need_processes = {"the control group or the process", f
                                            topo_knows_group_or_process};
 
 static const struct need need_pod = {"the pod (namespace, name, uid)", false, topo_knows_pod};
+
+static const struct need need_node = {"the node", false, topo_knows_node};
 
 static void say_unmet(const struct asked *asked, const struct need *need, const char *instance)
 {
@@ -307,6 +310,12 @@ static void fill_rabbitmq(const struct asked *asked, struct fault_spec *spec)
     spec->rabbitmq.bytes = (int64_t)asked->fault->rabbitmq.bytes;
 }
 
+static void fill_node(const struct asked *asked, struct fault_spec *spec)
+{
+    spec->node.action = asked->fault->node.action;
+    spec->node.empty_dir = asked->fault->node.empty_dir;
+}
+
 static void fill_io(const struct asked *asked, struct fault_spec *spec)
 {
     const struct scn_fault *fault = asked->fault;
@@ -350,19 +359,27 @@ static const struct {
     [FAULT_IO] = {.need = &need_group, .fill = fill_io},
     [FAULT_IO_THROTTLE] = {.need = &need_processes, .fill = fill_throttle},
     [FAULT_RABBITMQ] = {.store = "rabbitmq", .fill = fill_rabbitmq},
+    [FAULT_NODE] = {.fill = fill_node},
 };
 
-/* Whom the API is asked about, and where it is. */
-static void check_pods(const struct asked *asked)
+/* Whom the API is asked about, and where it is. what: of the fault, that asks it. */
+static void check_kubernetes(const struct asked *asked, const struct need *need, const char *what)
 {
     const struct topo *topo = asked->planner->topo;
-    check_instances(asked, &need_pod);
+    check_instances(asked, need);
     at_kind(asked);
     if (topo->kubernetes_url == NULL)
         scn_say(&asked->planner->reporter,
-                "by: %s needs Kubernetes' API server, which target \"%s\" (%s) does not tell: "
+                "%s needs Kubernetes' API server, which target \"%s\" (%s) does not tell: "
                 "\"kubernetes\" in its topology",
-                fault_kill_by_name(asked->fault->kill.by), topo->name, topo_mode_name(topo->mode));
+                what, topo->name, topo_mode_name(topo->mode));
+}
+
+static void check_pods(const struct asked *asked)
+{
+    BASE_AUTO_FREE char *what =
+        base_str_printf("by: %s", fault_kill_by_name(asked->fault->kill.by));
+    check_kubernetes(asked, &need_pod, what);
 }
 
 void planner_kind(struct planner *planner, const struct scn_fault *fault, size_t index,
@@ -371,6 +388,8 @@ void planner_kind(struct planner *planner, const struct scn_fault *fault, size_t
     struct asked asked = {planner, fault, index, service};
     if (fault->kind == FAULT_KILL && fault->kill.by != FAULT_KILL_SIGNAL)
         check_pods(&asked);
+    else if (fault->kind == FAULT_NODE)
+        check_kubernetes(&asked, &need_node, fault_node_action_name(fault->node.action));
     else if (kinds[fault->kind].need != NULL)
         check_instances(&asked, kinds[fault->kind].need);
     if (kinds[fault->kind].store != NULL)

@@ -131,20 +131,37 @@ static double stated_share(const struct plan_slo *slo, const struct fault_spec *
     bool latency = slo->kind == PLAN_SLO_LATENCY;
     if (spec->kind == FAULT_HTTP)
         return spec->http.share;
+    if (spec->kind == FAULT_NODE && spec->node.action == FAULT_NODE_CORDON)
+        return 0; /* who runs there goes on */
     if (spec->kind != FAULT_APP || fault_app_order_of(spec) != FAULT_APP_ANSWERS ||
         spec->app.latency.ns > 0)
         return -1; /* what is slow may time out */
     return latency ? 0 : spec->app.error_rate;
 }
 
+/* Of a service that serves. A drain hits all that run on its nodes, whichever service they are of.
+ */
+static double share_of(const struct topo *topo, const struct fault_spec *spec,
+                       const struct topo_service *service)
+{
+    bool own = base_str_eq(service->name, spec->service);
+    size_t hit = 0;
+    for (size_t i = 0; i < service->instance_count; i++)
+        hit += fault_drains(spec, topo, &service->instances[i]) ? 1 : 0;
+    if (own && hit < spec->target_count)
+        hit = spec->target_count;
+    if (service->observability || hit == 0)
+        return 0; /* it serves nobody */
+    return service->instance_count == 0 ? 1
+                                        : fmin(1, (double)hit / (double)service->instance_count);
+}
+
 static double hit_share(const struct topo *topo, const struct fault_spec *spec)
 {
-    const struct topo_service *service = topo_find_service(topo, spec->service);
-    if (service != NULL && service->observability)
-        return 0; /* it serves nobody */
-    if (service == NULL || service->instance_count == 0)
-        return 1;
-    return fmin(1, (double)spec->target_count / (double)service->instance_count);
+    double share = topo_find_service(topo, spec->service) == NULL ? 1 : 0;
+    for (size_t i = 0; i < topo->service_count; i++)
+        share = fmax(share, share_of(topo, spec, &topo->services[i]));
+    return share;
 }
 
 static struct scn_spend_part part_of(const struct plan *plan, const struct topo *topo,

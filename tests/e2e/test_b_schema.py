@@ -71,7 +71,7 @@ BAD = {
     "wrong_type": ("duration: 36s", "duration: [36s]", r"expected a duration .*, found a list"),
     "not_a_name": ("name: first", "name: First!", r"expected a name of lower-case letters"),
     "clock": ("kill: {", "clock: {offset: 1h}\n      kill: {", r"there is no clock skew: .* libfaketime"),
-    "node": ("kill: {", "node: {drain: {}}\n      kill: {", r"no cordon, drain or reboot .* kubectl"),
+    "node": ("kill: {", "node: {reboot: {}}\n      kill: {", r"journal would go down .* kubelet\.service"),
     "pod": ("kill: {", "kill: {by: drain, ", r"kill\.by: expected one of signal, delete, evict"),
     "version": ("squall/v1", "squall/v9", r"expected squall/v1, found \"squall/v9\""),
     "other_target": ("kind: sandbox", "kind: external", r"\"name\" makes sense only with kind"),

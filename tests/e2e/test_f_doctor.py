@@ -12,9 +12,9 @@ from conftest import BIN
 
 KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "network", "diskFill", "limits",
          "tcp", "http", "dns", "postgres", "redis", "io", "ioThrottle",
-         "rabbitmq"}
+         "rabbitmq", "node"}
 # What no host can do, and what is named instead.
-NEVER = {"clock": "libfaketime", "node": "kubelet.service",
+NEVER = {"clock": "libfaketime", "node.reboot": "kubelet.service",
          "postgres.failover": "kill, pause, partition", "postgres.slowDisk": "ioThrottle",
          "redis.failover": "Sentinel", "rabbitmq.stopNode": "kill its process"}
 # What needs a table in a network namespace.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Kills of pods at a real API server, which tools/kubernetes builds: no part of `make check`, for
-# that would add minutes to it. Takes a preset (release) and pytest's options.
+# Kills of pods, and nodes that are cordoned and drained, at a real API server, which
+# tools/kubernetes builds: no part of `make check`, for that would add minutes to it. Takes a preset (release) and pytest's options.
 #   tools/setup kubernetes && tools/kubernetes && tests/kubernetes/run.sh asan
 set -euo pipefail
 cd "$(dirname "$0")/../.."

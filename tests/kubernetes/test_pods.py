@@ -10,57 +10,13 @@ import sys
 import pytest
 
 from certificates import Authority
-from chaos_lab import Agent, connects, fault
+from chaos_lab import connects, fault
 from conftest import run, wait_until
-from kube_lab import NARROW, NOBODY, Cluster, Namespace, Shop, evidence
+from kube_lab import NARROW, NOBODY, evidence
+from kube_lab import _cluster as _cluster, _lab as _lab
 from services import free_port
 
-NAMES = iter(range(1, 1000))
 S = 1_000_000_000
-
-
-@pytest.fixture(scope="module", name="cluster")
-def _cluster(tmp_path_factory):
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    try:
-        yield made.start()
-    finally:
-        made.stop()
-
-
-@pytest.fixture(name="lab")
-def _lab(cluster, tmp_path):
-    """A namespace, and how a test gets an agent for it."""
-    made = Lab(cluster, tmp_path)
-    yield made
-    made.stop()
-
-
-class Lab:
-    def __init__(self, cluster, folder):
-        self.cluster, self.folder = cluster, folder
-        self.agents, self.namespaces = [], []
-
-    def namespace(self, **more):
-        self.namespaces.append(Namespace(self.cluster, f"shop-{next(NAMES)}", **more))
-        return self.namespaces[-1]
-
-    def shop(self, namespace, **more):
-        made = Shop(self.folder, namespace, **more)
-        for pod in namespace.owned():
-            made.name(pod)
-        return made.write()
-
-    def agent(self, shop, *options):
-        self.agents.append(Agent(shop, self.folder, *options).start())
-        return self.agents[-1]
-
-    def stop(self):
-        for agent in self.agents:
-            agent.finish()
-            assert not list(agent.journal.glob("*.fault")), "nothing stays in the journal"
-        for namespace in self.namespaces:
-            namespace.stop()
 
 
 def kill(by, targets=("web-1",), within_s=20.0, grace_s=0.0, force=False, **more):

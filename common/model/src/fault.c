@@ -24,6 +24,7 @@ static const char *const kind_names[] = {
     [FAULT_IO] = "io",
     [FAULT_IO_THROTTLE] = "ioThrottle",
     [FAULT_RABBITMQ] = "rabbitmq",
+    [FAULT_NODE] = "node",
 };
 static const struct codec_words kinds = CODEC_WORDS(kind_names);
 
@@ -90,6 +91,10 @@ static const struct codec_words redis_pauses = CODEC_WORDS(redis_pause_names);
 static const char *const rabbitmq_action_names[] = {
     [FAULT_RABBITMQ_CLOSE] = "closeConnections", [FAULT_RABBITMQ_FILL] = "fillQueue"};
 static const struct codec_words rabbitmq_actions = CODEC_WORDS(rabbitmq_action_names);
+
+static const char *const node_action_names[] = {
+    [FAULT_NODE_CORDON] = "cordon", [FAULT_NODE_DRAIN] = "drain"};
+static const struct codec_words node_actions = CODEC_WORDS(node_action_names);
 
 static const char *const state_names[] = {
     [FAULT_REQUESTED] = "requested", [FAULT_APPLYING] = "applying",
@@ -247,6 +252,10 @@ static const struct codec_field rabbitmq_fields[] = {
     {.key = "everyNs", .type = CODEC_NS, AT(rabbitmq.every)},
     {.key = "bytes", .type = CODEC_I64, .max = INT64_C(1) << 30, AT(rabbitmq.bytes)},
 };
+static const struct codec_field node_fields[] = {
+    {.key = "action", .type = CODEC_WORD, .words = &node_actions, AT(node.action)},
+    {.key = "emptyDir", .type = CODEC_BOOL, AT(node.empty_dir)},
+};
 #define VARIANT(word, table)                                                                       \
     {                                                                                              \
         .name = (word), .size = sizeof(struct fault_spec), .closed = true, CODEC_FIELDS(table)     \
@@ -273,6 +282,8 @@ static const struct codec_shape dns_shape = VARIANT("dns", dns_fields);
 static const struct codec_shape postgres_shape = VARIANT("postgres", postgres_fields);
 static const struct codec_shape redis_shape = VARIANT("redis", redis_fields);
 static const struct codec_shape rabbitmq_shape = VARIANT("rabbitmq", rabbitmq_fields);
+/* "node" is a key of the spec already: where its targets run. */
+static const struct codec_shape node_shape = VARIANT("nodes", node_fields);
 static const struct codec_shape *const variants[] = {
     [FAULT_KILL] = &kill_shape,
     [FAULT_PARTITION] = &partition_shape,
@@ -291,6 +302,7 @@ static const struct codec_shape *const variants[] = {
     [FAULT_IO] = &model_io_shape,
     [FAULT_IO_THROTTLE] = &model_throttle_shape,
     [FAULT_RABBITMQ] = &rabbitmq_shape,
+    [FAULT_NODE] = &node_shape,
 };
 
 static const struct codec_field spec_fields[] = {
@@ -339,7 +351,6 @@ static const struct codec_field spec_fields[] = {
      AT(track.share)},
     {.key = "parent", .type = CODEC_TEXT_OR_NULL, .optional = true, AT(parent)},
     {.type = CODEC_VARIANT,
-     .words = &kinds,
      .variants = variants,
      .count_offset = offsetof(struct fault_spec, kind)},
 };
@@ -495,6 +506,8 @@ const char *fault_track_refused(enum fault_kind kind)
     case FAULT_REDIS:
     case FAULT_RABBITMQ:
         return of_a_store;
+    case FAULT_NODE:
+        return "a node is marked once, whoever comes to it";
     default:
         return NULL;
     }
@@ -505,9 +518,27 @@ bool fault_is_of_pod(const struct fault_spec *spec)
     return spec->kind == FAULT_KILL && spec->kill.by != FAULT_KILL_SIGNAL;
 }
 
+bool fault_drains(const struct fault_spec *spec, const struct topo *topo,
+                  const struct topo_instance *instance)
+{
+    if (spec->kind != FAULT_NODE || spec->node.action != FAULT_NODE_DRAIN || instance->node == NULL)
+        return false;
+    for (size_t i = 0; i < spec->target_count; i++) {
+        const struct topo_instance *target = topo_find_instance(topo, spec->targets[i], NULL);
+        if (target != NULL && base_str_eq(target->node, instance->node))
+            return true;
+    }
+    return false;
+}
+
 const char *fault_kill_by_name(enum fault_kill_by by)
 {
     return codec_word(&kill_bys, by);
+}
+
+const char *fault_node_action_name(enum fault_node_action action)
+{
+    return codec_word(&node_actions, action);
 }
 
 bool fault_kill_check(const struct fault_spec *spec, struct base_error *err)

@@ -283,6 +283,11 @@ bool topo_knows_pod(const struct topo_instance *instance)
     return instance->pod_uid != NULL;
 }
 
+bool topo_knows_node(const struct topo_instance *instance)
+{
+    return instance->node != NULL;
+}
+
 bool topo_knows_netns(const struct topo_instance *instance)
 {
     return instance->netns != NULL || topo_is_found(instance);

@@ -337,6 +337,10 @@ struct scn_fault {
         struct dur_ns every;
         uint64_t bytes;
     } rabbitmq;
+    struct {
+        enum fault_node_action action;
+        bool empty_dir;
+    } node;
 };
 
 struct scn_probe {

@@ -130,7 +130,7 @@ static void what_cannot_follow_is_refused_with_the_reason(void **state)
         {FAULT_NETWORK, NULL},      {FAULT_LIMITS, NULL},       {FAULT_DISK_FILL, "file system"},
         {FAULT_TCP, NULL},          {FAULT_HTTP, NULL},         {FAULT_DNS, NULL},
         {FAULT_POSTGRES, "server"}, {FAULT_REDIS, "server"},    {FAULT_IO, NULL},
-        {FAULT_IO_THROTTLE, NULL},  {FAULT_RABBITMQ, "server"},
+        {FAULT_IO_THROTTLE, NULL},  {FAULT_RABBITMQ, "server"}, {FAULT_NODE, "marked once"},
     };
     assert_int_equal(sizeof kinds / sizeof *kinds, FAULT_KIND_COUNT);
     struct fault_spec spec = fault(id_a, first, 1);
@@ -211,6 +211,36 @@ static void faults_that_stand_count_once_each(void **state)
     assert_int_equal(admit(&spec, &standing, ""), BASE_OK);
 }
 
+/* users-1 and users-4 are on one node, the others and the gateway on another. */
+static void a_drain_counts_all_that_runs_on_its_nodes(void **state)
+{
+    (void)state;
+    static char one[] = "n1";
+    static char other[] = "n2";
+    for (size_t i = 0; i < 4; i++)
+        user_instances[i].node = i == 0 || i == 3 ? one : other;
+    gateway_instances[0].node = other;
+    struct fault_spec spec = fault(id_a, first, 1);
+    spec.kind = FAULT_NODE;
+    spec.node.action = FAULT_NODE_DRAIN;
+    assert_int_equal(admit(&spec, NULL, ""), BASE_OK);
+    struct fault_spec beside = fault(id_b, third, 1);
+    assert_int_equal(admit(&beside, &spec, "3 of 4 instances of users"), BASE_LIMIT);
+    spec.max_affected = 0.25;
+    assert_int_equal(admit(&spec, NULL, "2 of 4 instances of users"), BASE_LIMIT);
+    spec.max_affected = 1;
+    spec.targets = third;
+    assert_int_equal(admit(&spec, NULL, "1 of 1 instances of gateway"), BASE_LIMIT);
+    services[1].observability = true;
+    assert_int_equal(admit(&spec, NULL, "drain gateway, which observes"), BASE_DENIED);
+    services[1].observability = false;
+    spec.node.action = FAULT_NODE_CORDON;
+    assert_int_equal(admit(&spec, NULL, ""), BASE_OK);
+    for (size_t i = 0; i < 4; i++)
+        user_instances[i].node = NULL;
+    gateway_instances[0].node = NULL;
+}
+
 static void two_of_a_kind_on_one_target_are_refused(void **state)
 {
     (void)state;
@@ -287,6 +317,7 @@ int main(void)
         cmocka_unit_test(half_of_a_service_is_taken_and_more_is_not),
         cmocka_unit_test(the_faults_own_cap_counts_when_it_is_lower),
         cmocka_unit_test(faults_that_stand_count_once_each),
+        cmocka_unit_test(a_drain_counts_all_that_runs_on_its_nodes),
         cmocka_unit_test(two_of_a_kind_on_one_target_are_refused),
         cmocka_unit_test(whoever_has_joined_has_it),
         cmocka_unit_test(time_has_a_floor_and_a_ceiling),

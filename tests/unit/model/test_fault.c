@@ -73,6 +73,10 @@
 
 #define RABBITMQ HEAD("rabbitmq") "'rabbitmq':{'action':'closeConnections','everyNs':7,'bytes':0}}"
 
+#define DRAIN   "'nodes':{'action':'drain','emptyDir':true}}"
+#define NODE    HEAD("node") DRAIN
+#define NODE_ON HEAD("node") "'node':'n1'," DRAIN
+
 #define RECORD                                                                                     \
     "{'id':'r1-1','run':'r1','name':'lose-one','kind':'kill','targets':['users-1'],"               \
     "'state':'gone','end':'expired','wasActive':true,'error':'late','requestedAtNs':1,"            \
@@ -126,6 +130,8 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, IO);
     assert_round_trip(&fault_spec_case, THROTTLE);
     assert_round_trip(&fault_spec_case, RABBITMQ);
+    assert_round_trip(&fault_spec_case, NODE);
+    assert_round_trip(&fault_spec_case, NODE_ON);
     assert_round_trip(&fault_spec_case, FOLLOWS);
     assert_round_trip(&fault_spec_case, PLACED);
     assert_round_trip(&fault_record_case, RECORD);
@@ -152,6 +158,7 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, IO);
     assert_every_key_guarded(&fault_spec_case, THROTTLE);
     assert_every_key_guarded(&fault_spec_case, RABBITMQ);
+    assert_every_key_guarded(&fault_spec_case, NODE);
     assert_every_key_guarded(&fault_record_case, RECORD);
 }
 
@@ -258,6 +265,7 @@ static void test_bad_values(void **state)
         {THROTTLE, {"ioThrottle/readRate", "-1"}},
         {THROTTLE, {"ioThrottle/writeOps", "'max'"}},
         {RABBITMQ, {"rabbitmq/action", "'stopApp'"}},
+        {NODE, {"nodes/action", "'reboot'"}},
         {RABBITMQ, {"rabbitmq/everyNs", "-1"}},
         {RABBITMQ, {"rabbitmq/bytes", "2000000000"}},
     };

@@ -232,7 +232,7 @@ static const struct {
     {", kill: {}", "",
      "s.yaml:15:7: spec.faults[0]: a kind of fault is missing, expected one of kill, partition, "
      "app, pause, cpu, memory, network, diskFill, limits, tcp, http, dns, postgres, redis, io, "
-     "ioThrottle, rabbitmq"},
+     "ioThrottle, rabbitmq, node"},
     {"kill: {}", "clock: {offset: 1h}",
      "s.yaml:15:53: spec.faults[0].clock: there is no clock skew: a process gets another clock "
      "only by being changed from inside (ptrace, the vDSO), where nothing takes that back when "
@@ -240,11 +240,14 @@ static const struct {
      "libfaketime, as another platform"},
     {"kill: {}", "kill: {}, clock: {}", "spec.faults[0].clock: there is no clock skew"},
     {"kill: {}", "node: {reboot: {}}",
-     "s.yaml:15:53: spec.faults[0].node: there is no cordon, drain or reboot of a node: a mark in "
-     "Kubernetes' store and a host that is down have no end that comes by itself when squall dies; "
-     "what runs on a node is hit with `where: {node: ...}`, a kubelet that stands still is `pause` "
-     "on kubelet.service, found by unit; for the rest `suspend` the run and use kubectl"},
-    {"kill: {}", "node: drain", "spec.faults[0].node: there is no cordon, drain or reboot"},
+     "s.yaml:15:60: spec.faults[0].node.reboot: agent, watchdog and journal would go down with the "
+     "host, and nothing brings it back when it does not come up; `suspend` the run and reboot it "
+     "by hand, or hit what runs on a node with `where: {node: ...}`; a kubelet that stands still "
+     "is `pause` on kubelet.service, found by unit"},
+    {"kill: {}", "node: {}",
+     "spec.faults[0].node: what is done to it is missing, expected one of cordon, drain"},
+    {"kill: {}", "node: {cordon: {}}, track: true", "track: makes no sense with node"},
+    {"kill: {}", "node: cordon", "spec.faults[0].node: expected a mapping"},
     {"kill: {}", "kill: {by: drain}", "spec.faults[0].kill.by: expected one of signal, delete"},
     {"kill: {}", "kill: {by: delete, signal: SIGTERM}",
      "spec.faults[0].kill: signal: makes no sense with by: delete"},

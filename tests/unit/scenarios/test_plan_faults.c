@@ -100,6 +100,35 @@ static void set_pods(struct topo *topo)
         }
 }
 
+/* The nodes are those that the topology names; it needs neither pods nor processes. */
+static void test_a_cordon(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}", "node: {cordon: {}}");
+    for (size_t s = 0; s < topo.service_count; s++)
+        for (size_t i = 0; i < topo.services[s].instance_count; i++)
+            assert_null(topo.services[s].instances[i].node);
+    assert_refused(text, &topo, &plain, "spec.faults[0].node: needs to know the node");
+    for (size_t s = 0; s < topo.service_count; s++)
+        for (size_t i = 0; i < topo.services[s].instance_count; i++)
+            topo.services[s].instances[i].node = base_str_printf("n-%zu", i);
+    assert_refused(text, &topo, &plain, "spec.faults[0].node: cordon needs Kubernetes' API server");
+    topo.kubernetes_url = base_str_dup("https://10.0.0.1:6443");
+    struct plan plan = planned(text, &topo, &plain);
+    assert_int_equal(plan.faults[0].spec.kind, FAULT_NODE);
+    assert_int_equal(plan.faults[0].spec.node.action, FAULT_NODE_CORDON);
+    plan_fini(&plan);
+    free(text);
+    text = replaced(SAMPLE, "kill: {}", "node: {drain: {emptyDir: true}}");
+    plan = planned(text, &topo, &plain);
+    assert_int_equal(plan.faults[0].spec.node.action, FAULT_NODE_DRAIN);
+    assert_true(plan.faults[0].spec.node.empty_dir);
+    plan_fini(&plan);
+    free(text);
+    topo_fini(&topo);
+}
+
 /* A kill of pods needs no process, and the API server; one of processes needs no pod. */
 static void test_a_kill_of_pods(void **state)
 {
@@ -516,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_what_is_followed_is_how_many_are_selected),
         cmocka_unit_test(test_who_is_found_is_taken_for_every_kind),
         cmocka_unit_test(test_a_kill_of_pods),
+        cmocka_unit_test(test_a_cordon),
         cmocka_unit_test(test_pause_needs_a_process),
         cmocka_unit_test(test_what_the_platform_refuses),
         cmocka_unit_test(test_network),

@@ -87,6 +87,37 @@ static void test_shares(void **state)
     "stages: [{for: 20s, from: 0/s, to: 100/s}, {for: 20s, rate: 100/s}, {for: 20s, burst: 50, "   \
     "every: 5s}]"
 
+static void test_nodes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fault;
+        double bad;
+    } cases[] = {
+        {FAULT("a", "users", "at: 5s, for: 10s, node: {cordon: {}}"), 0},
+        /* Of the node's two of users and one of gateway, which has two. */
+        {FAULT("a", "users", "at: 5s, for: 10s, node: {drain: {}}"), 500},
+        {FAULT("a", "users", "at: 5s, for: 10s, select: all, node: {drain: {}}"), 1000},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct topo topo = platform(TOPO_NETNS);
+        BASE_AUTO_FREE char *with_last = base_str_printf("%s%s", cases[i].fault, LAST);
+        BASE_AUTO_FREE char *text = text_of(FLAT, with_last, "");
+        topo.kubernetes_url = base_str_dup("https://10.0.0.1:6443");
+        for (size_t s = 0; s < topo.service_count; s++)
+            for (size_t k = 0; k < topo.services[s].instance_count; k++)
+                topo.services[s].instances[k].node =
+                    base_str_printf("n-%zu", topo.services[s].instance_count > 1 ? k % 2 : 9);
+        struct plan plan = planned(text, &topo, &plain);
+        struct scn_spend spend = scn_spend(&plan, &topo, 0);
+        if (fabs(spend.bad - cases[i].bad) > 1e-6)
+            fail_msg("case %zu: %.9g, expected %.9g", i, spend.bad, cases[i].bad);
+        free(spend.parts);
+        plan_fini(&plan);
+        topo_fini(&topo);
+    }
+}
+
 static void test_traffic(void **state)
 {
     (void)state;
@@ -188,9 +219,9 @@ static void test_a_budget_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shares),           cmocka_unit_test(test_traffic),
-        cmocka_unit_test(test_what_waits),       cmocka_unit_test(test_unknown_traffic),
-        cmocka_unit_test(test_a_budget_is_kept),
+        cmocka_unit_test(test_shares),          cmocka_unit_test(test_nodes),
+        cmocka_unit_test(test_traffic),         cmocka_unit_test(test_what_waits),
+        cmocka_unit_test(test_unknown_traffic), cmocka_unit_test(test_a_budget_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,21 +26,21 @@ enum fault_kind {
     FAULT_REDIS,
     FAULT_IO,
     FAULT_IO_THROTTLE,
-    FAULT_RABBITMQ
+    FAULT_RABBITMQ,
+    FAULT_NODE
 };
-enum { FAULT_KIND_COUNT = FAULT_RABBITMQ + 1 };
+enum { FAULT_KIND_COUNT = FAULT_NODE + 1 };
 /* What others have and this tool refuses: why, and what to do instead. */
 #define FAULT_CLOCK "clock"
 #define FAULT_CLOCK_REFUSED                                                                        \
     "there is no clock skew: a process gets another clock only by being changed from inside "      \
     "(ptrace, the vDSO), where nothing takes that back when squall dies, and the host's clock is " \
     "everybody's, the lease's too; start the service under libfaketime, as another platform"
-#define FAULT_NODE "node"
-#define FAULT_NODE_REFUSED                                                                         \
-    "there is no cordon, drain or reboot of a node: a mark in Kubernetes' store and a host that "  \
-    "is down have no end that comes by itself when squall dies; what runs on a node is hit with "  \
-    "`where: {node: ...}`, a kubelet that stands still is `pause` on kubelet.service, found by "   \
-    "unit; for the rest `suspend` the run and use kubectl"
+#define FAULT_NODE_REBOOT_REFUSED                                                                  \
+    "agent, watchdog and journal would go down with the host, and nothing brings it back when it " \
+    "does not come up; `suspend` the run and reboot it by hand, or hit what runs on a node with "  \
+    "`where: {node: ...}`; a kubelet that stands still is `pause` on kubelet.service, found by "   \
+    "unit"
 /* Ways to break a store, likewise. */
 #define FAULT_POSTGRES_FAILOVER_REFUSED                                                            \
     "a promotion cannot be taken back: the standby begins a timeline of its own, and the old "     \
@@ -180,6 +180,12 @@ enum fault_redis_pause { FAULT_REDIS_PAUSE_ALL, FAULT_REDIS_PAUSE_WRITES };
 enum fault_rabbitmq_action {
     FAULT_RABBITMQ_CLOSE, /* connections of others are closed, once or `every` */
     FAULT_RABBITMQ_FILL   /* a queue of the fault's own takes up memory */
+};
+
+/* What befalls the nodes that the targets run on, through Kubernetes' API. */
+enum fault_node_action {
+    FAULT_NODE_CORDON, /* no new pod is placed there */
+    FAULT_NODE_DRAIN   /* and those that are there are evicted */
 };
 
 /* What workers do with a file of theirs. */
@@ -338,6 +344,10 @@ struct fault_spec {
             struct dur_ns every; /* close; 0: once */
             int64_t bytes;       /* fill; else 0 */
         } rabbitmq;
+        struct {
+            enum fault_node_action action;
+            bool empty_dir; /* drain: also pods with an emptyDir volume */
+        } node;
     };
 };
 
@@ -410,9 +420,13 @@ struct fault_record {
     size_t arrival_count;
 };
 
+/* Whether the fault drains the node that the topology places the instance on. */
+bool fault_drains(const struct fault_spec *spec, const struct topo *topo,
+                  const struct topo_instance *instance);
 /* It is done through Kubernetes' API: to a pod, and not to processes. */
 bool fault_is_of_pod(const struct fault_spec *spec);
 const char *fault_kill_by_name(enum fault_kill_by by);
+const char *fault_node_action_name(enum fault_node_action action);
 /* What does not go together in a kill. */
 bool fault_kill_check(const struct fault_spec *spec, struct base_error *err);
 bool fault_spec_from_json(const json_t *json, struct fault_spec *out, struct base_error *err);

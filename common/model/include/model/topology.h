@@ -22,9 +22,10 @@
  * zone, node, namespace, labels: each may be left out. They are what this file says, and nothing
  *   else: no process of a host has a zone, and a pod's control group holds its UID, but none of its
  *   labels
- * kubernetes: the API server by which the agent deletes and evicts pods; its files are on the
- *   agent's host. A role for its token: get, list and delete of pods, create of pods/eviction, in
- *   the namespaces of the pods. May be left out
+ * kubernetes: the API server by which the agent deletes and evicts pods, and cordons and drains
+ *   nodes; its files are on the agent's host. A role for its token: get, list and delete of pods,
+ *   create of pods/eviction, in the namespaces of the pods; get and patch of nodes, and to drain
+ *   them list of pods in all namespaces. May be left out
  * pod: what an instance is there. May be left out; its uid makes sure that never another pod of the
  *   same name is hit
  * credentialsFile: on the agent's host, readable by its owner alone, who is root or the agent's
@@ -139,6 +140,7 @@ bool topo_knows_group(const struct topo_instance *instance);
 bool topo_knows_process(const struct topo_instance *instance);
 bool topo_knows_group_or_process(const struct topo_instance *instance);
 bool topo_knows_pod(const struct topo_instance *instance);
+bool topo_knows_node(const struct topo_instance *instance);
 bool topo_is_found(const struct topo_instance *instance);
 /* Is there an instance that is so? */
 bool topo_any(const struct topo *topo, bool (*is)(const struct topo_instance *instance));
