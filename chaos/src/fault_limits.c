@@ -32,6 +32,8 @@ struct subject { /* one target */
     struct fault_target target;
     struct fault_process process;
     struct fault_limit limit;
+    double files_share; /* of which limit.files is made; 0: it is given */
+    double pids_share;
     char *pids_group; /* NULL: none, or not asked for */
 };
 
@@ -76,6 +78,8 @@ static struct limits_state *state_new(struct fault *fault, size_t count)
         state->subjects[i].fault = fault;
         state->subjects[i].limit = (struct fault_limit){
             .files = spec->limits.files, .pids = spec->limits.pids, .members = -1, .pids_fd = -1};
+        state->subjects[i].files_share = spec->limits.files_share;
+        state->subjects[i].pids_share = spec->limits.pids_share;
     }
     fault_watchdog_init(&state->watchdog, fault, &watchdog_ops);
     state->inquiry = fault_inquiry_new(fault_env_of(fault)->loop, count, verify_finish, fault);
@@ -88,8 +92,11 @@ static bool limits_open(struct fault *fault, const struct topo *topo, struct bas
 {
     const struct fault_spec *spec = fault_spec_of(fault);
     struct limits_state *state = state_new(fault, spec->target_count);
-    if (spec->limits.files < 0 && spec->limits.pids < 0)
-        return base_fail(err, BASE_INVALID, "limits needs a number of files or of pids");
+    if (spec->limits.files < 0 && spec->limits.pids < 0 && spec->limits.files_share <= 0.0 &&
+        spec->limits.pids_share <= 0.0)
+        return base_fail(err, BASE_INVALID,
+                         "limits needs a number of files or of pids, or a share of what they are "
+                         "limited to");
     for (size_t i = 0; i < state->count; i++)
         if (!fault_target_resolve(topo, spec->targets[i], &state->subjects[i].target, err))
             return false;
@@ -258,6 +265,60 @@ static const struct fault_watchdog_ops watchdog_ops = {
 
 /* --- the steps --- */
 
+/* What a share of the limit in force comes to, for the record, too. */
+static bool take_share(struct subject *subject, const char *metric, const char *now, double share,
+                       int64_t *out, struct base_error *err)
+{
+    char value[64];
+    char expected[64];
+    if (!fault_limit_part(now, share, out, err))
+        return base_fail_context(err, "%s", metric);
+    (void)snprintf(value, sizeof value, "%s, %.4g %% of which are %lld", now, share * 100,
+                   (long long)*out);
+    (void)snprintf(expected, sizeof expected, "more than %lld", (long long)*out);
+    say(subject, metric, value, expected, true);
+    return true;
+}
+
+static bool take_files_share(struct subject *subject, struct base_error *err)
+{
+    char now[FAULT_LIMIT_TEXT];
+    uint64_t soft = 0;
+    if (subject->files_share <= 0.0)
+        return true;
+    if (!fault_limit_soft(subject->process.pid, &soft))
+        return base_fail_errno(err, "cannot read the limit on files of process %d",
+                               (int)subject->process.pid);
+    (void)snprintf(now, sizeof now, soft == UINT64_MAX ? "unlimited" : "%llu",
+                   (unsigned long long)soft);
+    return take_share(subject, "limit on open files of its process", now, subject->files_share,
+                      &subject->limit.files, err);
+}
+
+static bool take_pids_share(struct subject *subject, struct base_error *err)
+{
+    const char *now = subject->limit.pids_old;
+    return subject->pids_share <= 0.0 || take_share(subject, "pids.max of its group", now,
+                                                    subject->pids_share, &subject->limit.pids, err);
+}
+
+static bool find_pids_group(struct subject *subject, struct base_error *err)
+{
+    const struct fault_target *target = &subject->target;
+    if (subject->limit.pids < 0 && subject->pids_share <= 0.0)
+        return true;
+    subject->pids_group = fault_limit_pids_group(target->cgroup, subject->process.pid);
+    if (subject->pids_group == NULL)
+        return base_fail(err, BASE_UNAVAILABLE,
+                         "%s is in no control group of its own that could limit its processes (no "
+                         "pids.max)%s%s",
+                         target->name, target->shared != NULL ? ": " : "",
+                         target->shared != NULL ? target->shared : "");
+    return fault_target_alone(target, subject->pids_group, err) &&
+           (read_pids(subject, subject->limit.pids_old, err) ||
+            base_fail_context(err, "%s", target->name));
+}
+
 static bool subject_prepare(struct subject *subject, struct base_error *err)
 {
     const struct fault_target *target = &subject->target;
@@ -267,21 +328,12 @@ static bool subject_prepare(struct subject *subject, struct base_error *err)
     if (target->cgroup != NULL &&
         !fault_group_check(target->cgroup, target->name, subject->process.pid, err))
         return false;
-    if (limit->pids >= 0)
-        subject->pids_group = fault_limit_pids_group(target->cgroup, subject->process.pid);
-    if (limit->pids >= 0 && subject->pids_group == NULL)
-        return base_fail(err, BASE_UNAVAILABLE,
-                         "%s is in no control group of its own that could limit its processes (no "
-                         "pids.max)%s%s",
-                         target->name, target->shared != NULL ? ": " : "",
-                         target->shared != NULL ? target->shared : "");
-    if (limit->pids >= 0 && !fault_target_alone(target, subject->pids_group, err))
+    if (!find_pids_group(subject, err))
         return false;
-    if (!fault_limit_note(limit, &subject->process, target->cgroup, err) ||
-        !fault_limit_open(limit, target->cgroup, subject->pids_group, err) ||
-        (limit->pids >= 0 && !read_pids(subject, limit->pids_old, err)))
-        return base_fail_context(err, "%s", target->name);
-    return true;
+    return (take_files_share(subject, err) && take_pids_share(subject, err) &&
+            fault_limit_note(limit, &subject->process, target->cgroup, err) &&
+            fault_limit_open(limit, target->cgroup, subject->pids_group, err)) ||
+           base_fail_context(err, "%s", target->name);
 }
 
 static void limits_prepare(struct fault *fault)
@@ -414,6 +466,10 @@ static json_t *limits_undo(const struct fault *fault)
         json_object_set_new(one, "processes", processes_to_json(&subject->limit));
         json_object_set_new(one, "pidsGroup", model_json_text(subject->pids_group));
         json_object_set_new(one, "pidsMax", model_json_text(subject->limit.pids_old));
+        if (subject->files_share > 0.0)
+            json_object_set_new(one, "files", json_integer(subject->limit.files));
+        if (subject->pids_share > 0.0)
+            json_object_set_new(one, "pids", json_integer(subject->limit.pids));
         json_array_append_new(list, one);
     }
     return list;
@@ -445,7 +501,11 @@ static bool subject_reopen(struct subject *subject, const json_t *one, struct ba
     if (!fault_target_from_json(json_object_get(one, "target"), &subject->target, err) ||
         !processes_from_json(json_object_get(one, "processes"), &subject->limit, err) ||
         !model_get_text_or(one, "undo", "pidsGroup", NULL, &subject->pids_group, err) ||
-        !model_get_text(one, "undo", "pidsMax", &old, err))
+        !model_get_text(one, "undo", "pidsMax", &old, err) ||
+        (subject->files_share > 0.0 &&
+         !model_get_i64(one, "undo", "files", 1, INT32_MAX, &subject->limit.files, err)) ||
+        (subject->pids_share > 0.0 &&
+         !model_get_i64(one, "undo", "pids", 1, INT32_MAX, &subject->limit.pids, err)))
         return false;
     (void)snprintf(subject->limit.pids_old, sizeof subject->limit.pids_old, "%s", old);
     subject->process = subject->limit.processes[0].process;

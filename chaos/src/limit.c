@@ -32,6 +32,18 @@ static bool set_soft(pid_t pid, uint64_t soft)
     return prlimit(pid, RLIMIT_NOFILE, &limit, NULL) == 0 || errno == ESRCH;
 }
 
+bool fault_limit_part(const char *now, double share, int64_t *out, struct base_error *err)
+{
+    uint64_t limit = 0;
+    if (!base_parse_u64(now, &limit) || limit > INT32_MAX)
+        return base_fail(err, BASE_UNAVAILABLE,
+                         "it has no limit (\"%s\") of which %.4g %% could be taken: give a number",
+                         now, share * 100);
+    double part = (double)limit * share + 1e-6; /* 0.29 of 100 is 28.999... as floating point */
+    *out = part < 1.0 ? 1 : (int64_t)part;
+    return true;
+}
+
 /* --- noting --- */
 
 struct noting {

@@ -22,8 +22,8 @@ struct fault_limit_process {
 };
 
 struct fault_limit {
-    int64_t files; /* the soft limit that is set; -1: left alone */
-    int64_t pids;  /* pids.max; -1: left alone */
+    int64_t files; /* the soft limit that is set; -1: left alone, or not known yet */
+    int64_t pids;  /* pids.max; likewise */
     struct fault_limit_process processes[FAULT_LIMIT_PROCESSES]; /* the target's own first */
     size_t count;
     int members; /* cgroup.procs for reading: those that were forked since; -1: no group */
@@ -31,6 +31,9 @@ struct fault_limit {
     char pids_old[FAULT_LIMIT_TEXT];
 };
 
+/* What a share of a limit comes to: rounded down, 1 at least. now: as the kernel writes it. false:
+ * there is none ("max") of which a share could be taken. */
+bool fault_limit_part(const char *now, double share, int64_t *out, struct base_error *err);
 /* Notes how it is now. group: the target's; NULL: its process alone counts. */
 bool fault_limit_note(struct fault_limit *limit, const struct fault_process *main,
                       const char *group, struct base_error *err);

@@ -147,9 +147,17 @@ static void check_network(struct scn_reporter *reporter, const struct scn_fault 
 
 static void check_limits(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
 {
+    bool files = fault->limits.files >= 0;
+    bool pids = fault->limits.pids >= 0;
+    bool files_share = fault->limits.files_share > 0.0;
+    bool pids_share = fault->limits.pids_share > 0.0;
     scn_at(reporter, "spec.faults[%zu].limits", i);
-    if (fault->limits.files < 0 && fault->limits.pids < 0)
-        scn_say(reporter, "does nothing, expected files, pids or both");
+    if (!files && !pids && !files_share && !pids_share && !scn_spoiled(reporter))
+        scn_say(reporter, "does nothing, expected files or filesPercent, pids or pidsPercent");
+    if (files && files_share)
+        scn_say(reporter, "filesPercent: beside files, expected one of them");
+    if (pids && pids_share)
+        scn_say(reporter, "pidsPercent: beside pids, expected one of them");
 }
 
 static void check_route(struct scn_reporter *reporter, const struct scn_route_of *route, size_t i)

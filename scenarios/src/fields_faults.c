@@ -290,6 +290,24 @@ static const struct scn_field limits_fields[] = {
      .max = "1000000",
      .example = "10",
      .help = "Processes and threads in the target's control group; 0: not one more. -1: as it is."},
+    {.key = "filesPercent",
+     .type = SCN_PERCENT,
+     AT(limits.files_share),
+     .fallback = "0%",
+     .min = "0%",
+     .max = "99%",
+     .example = "10%",
+     .help = "Instead of files: a share of the soft limit that the target's process has, rounded "
+             "down, 1 at least; the record says what it came to. 0%: as it is."},
+    {.key = "pidsPercent",
+     .type = SCN_PERCENT,
+     AT(limits.pids_share),
+     .fallback = "0%",
+     .min = "0%",
+     .max = "99%",
+     .example = "50%",
+     .help = "Instead of pids: a share of the control group's own pids.max, likewise; refused "
+             "where it is \"max\". 0%: as it is."},
 };
 static const struct scn_shape limits_shape = {FIELDS(limits_fields)};
 

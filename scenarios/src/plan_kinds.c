@@ -239,6 +239,8 @@ static void fill_limits(const struct asked *asked, struct fault_spec *spec)
 {
     spec->limits.files = asked->fault->limits.files;
     spec->limits.pids = asked->fault->limits.pids;
+    spec->limits.files_share = asked->fault->limits.files_share;
+    spec->limits.pids_share = asked->fault->limits.pids_share;
 }
 
 static void fill_tcp(const struct asked *asked, struct fault_spec *spec)

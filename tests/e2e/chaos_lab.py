@@ -600,8 +600,10 @@ def limits_on(group, device):
     return found
 
 
-def limits_fault(targets=("jobs-28",), files=-1, pids=-1, **more):
-    return fault("limits", "jobs", list(targets), files=files, pids=pids, **more)
+def limits_fault(targets=("jobs-28",), files=-1, pids=-1, files_share=0.0, pids_share=0.0, **more):
+    shares = {key: share for key, share in (("filesShare", files_share), ("pidsShare", pids_share))
+              if share}
+    return fault("limits", "jobs", list(targets), files=files, pids=pids, **shares, **more)
 
 
 def files_limit(pid):

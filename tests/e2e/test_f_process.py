@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -514,6 +515,48 @@ def test_no_more_processes(agent, platform):
     wait_until(lambda: answers(instance), 5, "serves")
 
 
+def test_a_share_of_the_files_that_a_process_may_have(agent, platform):
+    """Of the limit in force, rounded down; what it came to is on record, and in the journal: an
+    agent that comes back knows what to look for."""
+    pid = platform.instances["jobs-29"].process.pid
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (333, hard))
+    try:
+        spec = limits_fault(["jobs-29"], files_share=0.1)
+        status, record = agent.post(spec)
+        assert status == 200 and files_limit(pid) == 33, record
+        [share] = [e for e in evidence(record, "before") if "limit on open files of" in e["metric"]]
+        assert (share["value"], share["expected"]) == ("333, 10 % of which are 33", "more than 33")
+        agent.kill()
+        wait_until(lambda: files_limit(pid) == 333, GRACE_S, "by the watchdog")
+        agent.start()
+        record = agent.wait_state(spec, "gone", 5)
+        assert record["end"] == "recovery" and all_ok(record), record
+        assert "0 with a limit of 33" in [e["value"] for e in evidence(record, "after")], record
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.skipif(group_mount("pids") is None, reason="no cgroup v1 pids controller")
+def test_a_share_of_the_processes_that_a_group_may_have(agent, platform):
+    """Without a limit there is no share of it: the host's is everybody's."""
+    knob = platform.instances["jobs-28"].groups[1] / "pids.max"
+    spec = limits_fault(pids_share=0.5)
+    status, record = agent.post(spec)
+    assert status == 409 and 'it has no limit ("max") of which 50 % could be taken: give a ' \
+        'number' in record["error"], record
+    knob.write_text("151")
+    try:
+        spec = limits_fault(pids_share=0.5)
+        status, record = agent.post(spec)
+        assert status == 200 and knob.read_text() == "75\n" and all_ok(record), record
+        assert "151, 50 % of which are 75" in [e["value"] for e in evidence(record, "before")]
+        status, record = agent.delete(spec)
+        assert status == 200 and knob.read_text() == "151\n" and all_ok(record), record
+    finally:
+        knob.write_text("max")
+
+
 def test_what_was_forked_meanwhile_is_put_back_too(agent, platform):
     """A child has the limits of its parent, and is in no list."""
     instance = platform.instances["jobs-29"]
@@ -538,6 +581,7 @@ def test_what_was_forked_meanwhile_is_put_back_too(agent, platform):
 def test_limits_that_cannot_be_are_refused(agent, platform):
     hard = files_limit(platform.instances["jobs-29"].process.pid)
     for spec, words in [(limits_fault(["jobs-29"]), "a number of files or of pids"),
+                        (limits_fault(["jobs-29"], files=40, files_share=0.5), "not both"),
                         (limits_fault(["jobs-29"], files=hard), "already"),
                         (limits_fault(["jobs-29"], pids=5), "no pids.max")]:
         status, answer = agent.post(spec)

@@ -173,7 +173,27 @@ static const struct codec_field disk_fields[] = {
 static const struct codec_field limits_fields[] = {
     {.key = "files", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.files)},
     {.key = "pids", .type = CODEC_I64, .min = -1, .max = INT32_MAX, AT(limits.pids)},
+    {.key = "filesShare",
+     .type = CODEC_REAL,
+     .range = RANGE_SHARE,
+     .optional = true,
+     AT(limits.files_share)},
+    {.key = "pidsShare",
+     .type = CODEC_REAL,
+     .range = RANGE_SHARE,
+     .optional = true,
+     AT(limits.pids_share)},
 };
+static bool check_limits(const void *value, const char *where, struct base_error *err)
+{
+    const struct fault_spec *spec = value;
+    bool twice = spec->limits.files >= 0 && spec->limits.files_share > 0.0;
+    if (!twice && (spec->limits.pids < 0 || spec->limits.pids_share <= 0.0))
+        return true;
+    return base_fail(err, BASE_INVALID,
+                     "%s: %s and %sShare: expected a number or a share, not both", where,
+                     twice ? "files" : "pids", twice ? "files" : "pids");
+}
 /* The arguments name members, which take no parentheses. */
 /* NOLINTBEGIN(bugprone-macro-parentheses) */
 /* Which connections: the first fields of every fault of a proxy. */
@@ -275,7 +295,11 @@ static const struct codec_shape pause_shape = {
 static const struct codec_shape cpu_shape = VARIANT("cpu", cpu_fields);
 static const struct codec_shape memory_shape = VARIANT("memory", memory_fields);
 static const struct codec_shape disk_shape = VARIANT("diskFill", disk_fields);
-static const struct codec_shape limits_shape = VARIANT("limits", limits_fields);
+static const struct codec_shape limits_shape = {.name = "limits",
+                                                .size = sizeof(struct fault_spec),
+                                                .closed = true,
+                                                CODEC_FIELDS(limits_fields),
+                                                .check = check_limits};
 static const struct codec_shape tcp_shape = VARIANT("tcp", tcp_fields);
 static const struct codec_shape http_shape = VARIANT("http", http_fields);
 static const struct codec_shape dns_shape = VARIANT("dns", dns_fields);

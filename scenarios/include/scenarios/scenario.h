@@ -268,6 +268,8 @@ struct scn_fault {
     struct {
         int64_t files; /* -1: as it is */
         int64_t pids;
+        double files_share; /* 0..1; 0: as it is */
+        double pids_share;
     } limits;
     struct {
         struct scn_route_of route;

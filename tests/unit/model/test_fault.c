@@ -41,6 +41,7 @@
     "'stateLeave':0.25,'statePass':0.5,'stateRelapse':0.75}}"
 #define DISK   HEAD("diskFill") "'diskFill':{'path':'/s/x','bytes':0,'left':0.1}}"
 #define LIMITS HEAD("limits") "'limits':{'files':0,'pids':-1}}"
+#define SHARES HEAD("limits") "'limits':{'files':-1,'pids':-1,'filesShare':0.1,'pidsShare':0.5}}"
 #define ROUTE  "'direction':'outbound','peers':['postgres'],'ports':['5432','5433']"
 #define TCP                                                                                        \
     HEAD("tcp")                                                                                    \
@@ -120,6 +121,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, STATES);
     assert_round_trip(&fault_spec_case, DISK);
     assert_round_trip(&fault_spec_case, LIMITS);
+    assert_round_trip(&fault_spec_case, SHARES);
     assert_round_trip(&fault_spec_case, TCP);
     assert_round_trip(&fault_spec_case, HTTP);
     assert_round_trip(&fault_spec_case, DNS);
@@ -234,6 +236,10 @@ static void test_bad_values(void **state)
         {DISK, {"diskFill/left", "-0.1"}},
         {LIMITS, {"limits/files", "-2"}},
         {LIMITS, {"limits/pids", "-2"}},
+        {SHARES, {"limits/filesShare", "1.1"}},
+        {SHARES, {"limits/pidsShare", "'50%'"}},
+        {SHARES, {"limits/files", "0"}}, /* a number and a share of the same */
+        {SHARES, {"limits/pids", "9"}},
         {TCP, {"tcp/direction", "'ingress'"}},
         {TCP, {"tcp/ports", "[5432]"}},
         {TCP, {"tcp/share", "1.5"}},

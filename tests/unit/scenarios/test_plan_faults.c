@@ -408,6 +408,32 @@ static void test_faults_of_redis_are_planned(void **state)
     topo_fini(&topo);
 }
 
+static void test_limits_are_planned(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "kill: {}", "limits: {files: 0, pidsPercent: 50%}");
+    struct plan plan = planned(text, &topo, &plain);
+    const struct fault_spec *spec = &plan.faults[0].spec;
+    assert_int_equal(spec->kind, FAULT_LIMITS);
+    assert_int_equal(spec->limits.files, 0);
+    assert_int_equal(spec->limits.pids, -1);
+    assert_true(spec->limits.files_share == 0);
+    assert_true(spec->limits.pids_share == 0.5);
+    plan_fini(&plan);
+    free(text);
+    text = replaced(SAMPLE, "kill: {}", "limits: {filesPercent: 10%, pids: 7}");
+    plan = planned(text, &topo, &plain);
+    spec = &plan.faults[0].spec;
+    assert_int_equal(spec->limits.files, -1);
+    assert_int_equal(spec->limits.pids, 7);
+    assert_true(spec->limits.files_share == 0.1);
+    assert_true(spec->limits.pids_share == 0);
+    plan_fini(&plan);
+    free(text);
+    topo_fini(&topo);
+}
+
 static void test_faults_of_disks_are_planned(void **state)
 {
     (void)state;
@@ -553,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_proxy_faults_are_planned),
         cmocka_unit_test(test_faults_of_postgres_are_planned),
         cmocka_unit_test(test_faults_of_redis_are_planned),
+        cmocka_unit_test(test_limits_are_planned),
         cmocka_unit_test(test_faults_of_disks_are_planned),
         cmocka_unit_test(test_kernel_faults_need_root),
         cmocka_unit_test(test_blocks_of_addresses),

@@ -279,6 +279,10 @@ struct fault_spec {
         struct {
             int64_t files; /* soft limit on open files of each process; -1: left alone */
             int64_t pids;  /* pids.max of the control group; -1: left alone */
+            /* Instead of a number: a share of the limit that is in force when the fault is
+             * prepared, rounded down, 1 at least; 0..1, 0: none. */
+            double files_share;
+            double pids_share;
         } limits;
         struct {
             struct fault_route route;
