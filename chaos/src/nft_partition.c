@@ -147,7 +147,7 @@ static void put_direction(struct nft_batch *batch, const struct fault_nft_partit
                           bool output)
 {
     const char *chain = output ? "output" : "input";
-    bool rejects = partition->action == FAULT_REJECT;
+    enum fault_action action = partition->action;
     if (partition->queue != NULL) {
         put_queue_direction(batch, partition, output);
         return;
@@ -157,19 +157,17 @@ static void put_direction(struct nft_batch *batch, const struct fault_nft_partit
     /* A block may hold the target's own address: what it says to itself is not meant. */
     if (!output || partition->peers->block_count > 0)
         put_loopback_exception(batch, partition->table, output);
-    for (size_t i = 0; output && rejects && i < sizeof answers / sizeof *answers; i++)
-        put_answer_exception(batch, partition->table, &answers[i]);
+    for (size_t i = 0; output && i < sizeof answers / sizeof *answers; i++)
+        if (action == FAULT_REJECT || (action == FAULT_RESET && answers[i].protocol == IPPROTO_TCP))
+            put_answer_exception(batch, partition->table, &answers[i]);
     for (size_t i = 0; i < NFT_FAMILIES; i++) {
         const struct nft_family *family = &nft_families[i];
-        if (!rejects) {
-            put_rules(batch, partition, family, output, (struct ending){.verdict = NFT_END_DROP});
-            continue;
-        }
-        if (partition->protocol != FAULT_PROTOCOL_UDP)
+        if (action != FAULT_DROP && partition->protocol != FAULT_PROTOCOL_UDP)
             put_rules(batch, partition, family, output, (struct ending){.verdict = NFT_END_RESET});
-        if (partition->protocol != FAULT_PROTOCOL_TCP)
+        if (action == FAULT_DROP || partition->protocol != FAULT_PROTOCOL_TCP)
             put_rules(batch, partition, family, output,
-                      (struct ending){.verdict = NFT_END_PROHIBITED});
+                      (struct ending){.verdict = action == FAULT_REJECT ? NFT_END_PROHIBITED
+                                                                        : NFT_END_DROP});
     }
 }
 

@@ -53,6 +53,9 @@ static void check_partition(struct scn_reporter *reporter, const struct scn_faul
     check_others(reporter, "from", fault->partition.from, fault->partition.from_count, i);
     if (fault->partition.protocol == FAULT_PROTOCOL_UDP)
         check_places(reporter, "from", fault->partition.from, fault->partition.from_count, i);
+    scn_at(reporter, "spec.faults[%zu].partition.action", i);
+    if (fault->partition.action == FAULT_RESET && fault->partition.protocol == FAULT_PROTOCOL_UDP)
+        scn_say(reporter, "tcp-reset is about TCP, expected drop or reject with protocol: udp");
 }
 
 static void check_app_size(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i,

@@ -10,7 +10,8 @@ static const struct scn_word signal_list[] = {
     {"SIGKILL", SIGKILL}, {"SIGTERM", SIGTERM}, {"SIGINT", SIGINT}, {"SIGQUIT", SIGQUIT},
     {"SIGABRT", SIGABRT}, {"SIGSEGV", SIGSEGV}, {"SIGHUP", SIGHUP}};
 static const struct scn_words signals = WORDS(signal_list);
-static const struct scn_word action_list[] = {{"drop", FAULT_DROP}, {"reject", FAULT_REJECT}};
+static const struct scn_word action_list[] = {
+    {"drop", FAULT_DROP}, {"reject", FAULT_REJECT}, {"tcp-reset", FAULT_RESET}};
 static const struct scn_words actions = WORDS(action_list);
 
 #define AT(member) .offset = offsetof(struct scn_select, member)
@@ -139,7 +140,8 @@ static const struct scn_field partition_fields[] = {
      .words = &actions,
      AT(partition.action),
      .fallback = "drop",
-     .help = "drop: packets vanish, as on a dead link; reject: connections are refused."},
+     .help = "drop: packets vanish, as on a dead link; reject: TCP is reset, the rest is answered "
+             "with ICMP errors; tcp-reset: TCP is reset, the rest vanishes."},
     {.key = "direction",
      .type = SCN_WORD,
      .words = &scn_directions,

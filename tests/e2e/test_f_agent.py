@@ -87,7 +87,7 @@ def test_a_signal_that_is_ignored_is_ineffective(agent, platform):
 
 
 @NEEDS_ROOT
-@pytest.mark.parametrize("action", ["drop", "reject"])
+@pytest.mark.parametrize("action", ["drop", "reject", "tcp-reset"])
 @pytest.mark.parametrize("direction", ["both", "ingress", "egress"])
 def test_partition_cuts_and_heals(agent, platform, action, direction):
     netns = platform.instances["api-11"].netns
@@ -95,7 +95,7 @@ def test_partition_cuts_and_heals(agent, platform, action, direction):
     status, record = agent.post(spec)
     assert status == 200, record
     assert cut_off(platform)
-    at_once = action == "reject" and direction != "ingress"
+    at_once = action != "drop" and direction != "ingress"
     assert ("refused" in evidence(record, "during")[0]["value"]) == at_once, record
     assert connects(netns, f"{SUBNET}.12", 8000), "a partition from store cuts off nobody else"
     assert not cut_off(platform, "api-12"), "the other instance is no target"
@@ -116,7 +116,8 @@ def block_fault(**more):
 
 @NEEDS_ROOT
 @pytest.mark.parametrize("action, peers", [("drop", [BLOCK]),
-                                           ("reject", ["store", BLOCK, f"{SUBNET}.12/32"])])
+                                           ("reject", ["store", BLOCK, f"{SUBNET}.12/32"]),
+                                           ("tcp-reset", ["store", BLOCK])])
 def test_a_block_of_addresses_is_cut_off(agent, platform, action, peers):
     """All of it, flows that are open already, and for longer than the first lease; but not what the
     target says to itself, though its own address lies in it."""

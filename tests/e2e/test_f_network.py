@@ -5,6 +5,7 @@ by more than 2 s, whatever dies."""
 
 import contextlib
 import ctypes
+import errno
 import os
 import queue
 import shutil
@@ -431,7 +432,35 @@ def test_a_partition_of_some_ports_or_of_tcp(agent, platform, other_port, action
     assert connects(netns, STORE, 5432, timeout=5) and ruleset(netns) == ""
 
 
+@pytest.mark.parametrize("action", ["reject", "tcp-reset"])
+def test_what_a_partition_that_resets_tcp_does_to_the_rest(agent, platform, action):
+    """Open connections of TCP are reset by both; an ICMP error for UDP comes with reject alone."""
+    netns = platform.instances["api-11"].netns
+    spec = partition_fault(action=action, lease_s=10.0)
+    with (tcp_socket(netns) as flow,
+          socket_in(netns, socket.AF_INET, socket.SOCK_DGRAM) as datagrams):
+        flow.settimeout(5.0)
+        flow.connect((STORE, 5432))
+        datagrams.connect((STORE, 5432))
+        inject(agent, spec)
+        with pytest.raises(ConnectionError):
+            flow.sendall(b"one")
+            flow.recv(3)
+        told = 0
+        for _ in range(3):
+            try:
+                datagrams.send(b"one")
+            except PermissionError:  # a rule that drops, in the sender's own namespace
+                continue
+            except OSError as error:
+                told += error.errno == errno.EHOSTUNREACH
+        assert (told > 0) == (action == "reject"), told
+    revert(agent, spec)
+    assert connects(netns, STORE, 5432, timeout=5) and ruleset(netns) == ""
+
+
 @pytest.mark.parametrize("narrowed, status, words", [
+    ({"action": "tcp-reset", "protocol": "udp"}, 400, "use drop for udp"),
     ({"ports": ["80"]}, 400, "add 5432"), ({"ports": ["0"]}, 400, "is no port"),
     ({"protocol": "icmp"}, 400, "expected any, tcp or udp"),
     ({"protocol": "udp", "peers": [f"{SUBNET}.254:53"]}, 400, "it is no instance of the platform")])

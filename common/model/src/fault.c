@@ -32,7 +32,8 @@ static const char *const kill_by_names[] = {
     [FAULT_KILL_SIGNAL] = "signal", [FAULT_KILL_DELETE] = "delete", [FAULT_KILL_EVICT] = "evict"};
 static const struct codec_words kill_bys = CODEC_WORDS(kill_by_names);
 
-static const char *const action_names[] = {[FAULT_DROP] = "drop", [FAULT_REJECT] = "reject"};
+static const char *const action_names[] = {
+    [FAULT_DROP] = "drop", [FAULT_REJECT] = "reject", [FAULT_RESET] = "tcp-reset"};
 static const struct codec_words actions = CODEC_WORDS(action_names);
 
 static const char *const direction_names[] = {
@@ -152,6 +153,10 @@ static bool check_partition(const void *value, const char *where, struct base_er
     const struct fault_spec *spec = value;
     bool ok = spec->partition.protocol != FAULT_PROTOCOL_ICMP ||
               base_fail(err, BASE_INVALID, "protocol: expected any, tcp or udp");
+    if (ok && spec->partition.action == FAULT_RESET)
+        ok = spec->partition.protocol != FAULT_PROTOCOL_UDP ||
+             base_fail(err, BASE_INVALID,
+                       "protocol: action tcp-reset is about TCP, use drop for udp");
     return (ok && model_ports_good(spec->partition.ports, spec->partition.port_count, err)) ||
            base_fail_context(err, "%s", where);
 }

@@ -17,6 +17,9 @@
 #define PARTITION                                                                                  \
     HEAD("partition")                                                                              \
     "'partition':{'peers':['postgres','10.0.0.1'],'action':'reject','direction':'egress'}}"
+#define RESET                                                                                      \
+    HEAD("partition")                                                                              \
+    "'partition':{'peers':['postgres'],'action':'tcp-reset','direction':'both','protocol':'tcp'}}"
 #define APP HEAD("app") "'app':{'errorRate':0.2,'errorStatus':500,'latencyNs':250000000}}"
 #define APP_OTHER(rest)                                                                            \
     HEAD("app") "'app':{'errorRate':0.0,'errorStatus':500,'latencyNs':0," rest "}}"
@@ -109,6 +112,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, KILL);
     assert_round_trip(&fault_spec_case, POD);
     assert_round_trip(&fault_spec_case, PARTITION);
+    assert_round_trip(&fault_spec_case, RESET);
     assert_round_trip(&fault_spec_case, APP);
     assert_round_trip(&fault_spec_case, APP_OTHER("'unready':true"));
     assert_round_trip(&fault_spec_case, APP_DEPENDENCY);
@@ -202,6 +206,7 @@ static void test_bad_values(void **state)
         {PARTITION, {"partition/ports", "['0']"}},
         {PARTITION, {"partition/ports", "['http']"}},
         {PARTITION, {"partition/protocol", "'icmp'"}},
+        {RESET, {"partition/protocol", "'udp'"}},
         {APP, {"app/errorRate", "2"}},
         {APP, {"app/errorStatus", "404"}},
         {APP, {"app/latencyNs", "-1"}},

@@ -59,7 +59,11 @@ enum { FAULT_KIND_COUNT = FAULT_NODE + 1 };
 /* By what a target is killed: a signal to its process, or a request to Kubernetes' API about its
  * pod, which deletes it whatever a disruption budget says, or evicts it if the budget allows. */
 enum fault_kill_by { FAULT_KILL_SIGNAL, FAULT_KILL_DELETE, FAULT_KILL_EVICT };
-enum fault_action { FAULT_DROP, FAULT_REJECT };
+enum fault_action {
+    FAULT_DROP,
+    FAULT_REJECT, /* TCP is reset, for the rest an ICMP error tells that it is prohibited */
+    FAULT_RESET   /* TCP is reset, the rest vanishes */
+};
 enum fault_direction { FAULT_BOTH, FAULT_INGRESS, FAULT_EGRESS }; /* as seen from the target */
 enum fault_protocol {
     FAULT_PROTOCOL_ANY,
