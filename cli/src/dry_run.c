@@ -9,11 +9,14 @@
 #include "base/text.h"
 #include "cli.h"
 #include "model/control.h"
-#include "scenarios/fault_words.h"
 #include "scenarios/spend.h"
 
-/* How each kind is done and undone; a kind that is not here is told by the table of keys. */
-static const char *const mechanisms[] = {
+/* How each kind is done and undone. */
+#define BY_A_PROXY                                                                                 \
+    "a redirect by nftables in the target's network namespace to a proxy of the agent's; it "      \
+    "times "                                                                                       \
+    "out in the kernel after one lease, table and proxy go with the agent; "
+static const char *const mechanisms[FAULT_KIND_COUNT] = {
     [FAULT_KILL] = "a signal through a pidfd; nothing stays in place",
     [FAULT_PARTITION] =
         "nftables sets in the target's network namespace; their elements time out in the kernel "
@@ -28,6 +31,9 @@ static const char *const mechanisms[] = {
         "after one lease",
     [FAULT_DISK_FILL] = "a file without a name, which vanishes with the process that holds it",
     [FAULT_LIMITS] = "limits of the target's processes; a watchdog puts back what was",
+    [FAULT_TCP] = BY_A_PROXY "connections that are open are reset when it begins and ends",
+    [FAULT_HTTP] = BY_A_PROXY "connections that are open are reset when it begins and ends",
+    [FAULT_DNS] = BY_A_PROXY "what is asked of port 53, by UDP and TCP, is answered there",
     [FAULT_POSTGRES] =
         "sessions of the agent at the server, which ends them by its own timeouts after one lease",
     [FAULT_REDIS] =
@@ -54,18 +60,11 @@ static const char *const of_pods[] = {
 
 static const char *mechanism_of(const struct fault_spec *spec)
 {
-    enum fault_kind kind = spec->kind;
-    if (kind == FAULT_NODE && spec->node.action == FAULT_NODE_DRAIN)
+    if (spec->kind == FAULT_NODE && spec->node.action == FAULT_NODE_DRAIN)
         return "as cordon: spec.unschedulable of the node, with an annotation, which a watchdog "
-               "takes "
-               "off at the lease; and evictions of exactly these pods, which disruption budgets "
-               "may "
-               "hold back; what was evicted does not come back there";
-    if (fault_is_of_pod(spec))
-        return of_pods[spec->kill.by];
-    size_t count = sizeof mechanisms / sizeof mechanisms[0];
-    return (size_t)kind < count && mechanisms[kind] != NULL ? mechanisms[kind]
-                                                            : scn_fault_kind_help(kind);
+               "takes off at the lease; and evictions of exactly these pods, which disruption "
+               "budgets may hold back; what was evicted does not come back there";
+    return fault_is_of_pod(spec) ? of_pods[spec->kill.by] : mechanisms[spec->kind];
 }
 
 static void print_target(const struct topo *topo, const char *name)

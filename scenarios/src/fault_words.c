@@ -171,11 +171,3 @@ bool scn_plan_fault_words(const struct scn_fault_words *words, const struct topo
     scn_problems_fini(&found);
     return ok;
 }
-
-const char *scn_fault_kind_help(enum fault_kind kind)
-{
-    for (size_t i = 0; i < scn_fault_shape.count; i++)
-        if (scn_fault_shape.fields[i].choice == (int)kind + 1)
-            return scn_fault_shape.fields[i].help;
-    return "";
-}

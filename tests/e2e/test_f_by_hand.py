@@ -281,6 +281,21 @@ spec:
 
 
 @NEEDS_ROOT
+@pytest.mark.parametrize("fault, words", [
+    (["tcp", "api", "latency=100ms"], "open are reset when it begins and ends"),
+    (["http", "gateway", "abort={status: 503}"], "open are reset when it begins and ends"),
+    (["dns", "api", "names=[db.test]", "answer=servfail"], "what is asked of port 53")])
+def test_a_dry_run_says_by_what_a_proxy_fault_is_made(agent, fault, words):
+    """Not what the key means: what is put in place, and what takes it away."""
+    done = squall(agent, "apply", *fault, "--for", "5s", "--dry-run")
+    (mechanism,) = re.findall(r"^  mechanism  (.*)$", done.stdout, re.MULTILINE)
+    assert done.returncode == 0 and mechanism.startswith(
+        "a redirect by nftables in the target's network namespace to a proxy of the agent's; it "
+        "times out in the kernel after one lease, table and proxy go with the agent; "), done.stdout
+    assert words in mechanism
+
+
+@NEEDS_ROOT
 def test_a_dry_run_says_what_an_agent_cannot(agent, platform, tmp_path):
     weak = Agent(platform, tmp_path)
     weak.prefix = ["setpriv", "--bounding-set=-net_admin"]

@@ -27,7 +27,4 @@ bool scn_plan_fault_words(const struct scn_fault_words *words, const struct topo
                           const struct scn_plan_options *options, struct plan *out,
                           struct scn_problems *problems);
 
-/* What the table says of a kind of fault, for a person; "" for an unknown one. */
-const char *scn_fault_kind_help(enum fault_kind kind);
-
 #endif

@@ -195,14 +195,6 @@ static void test_a_kind_that_is_refused_says_why(void **state)
     }
 }
 
-static void test_every_kind_says_what_it_is(void **state)
-{
-    (void)state;
-    assert_contains(scn_fault_kind_help(FAULT_KILL), "Ends the processes");
-    assert_contains(scn_fault_kind_help(FAULT_PARTITION), "network");
-    assert_string_equal(scn_fault_kind_help((enum fault_kind)999), "");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,7 +204,6 @@ int main(void)
         cmocka_unit_test(test_whom_it_is_for),
         cmocka_unit_test(test_words_stay_words),
         cmocka_unit_test(test_a_kind_that_is_refused_says_why),
-        cmocka_unit_test(test_every_kind_says_what_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
