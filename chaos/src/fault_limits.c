@@ -311,7 +311,8 @@ static bool find_pids_group(struct subject *subject, struct base_error *err)
     if (subject->pids_group == NULL)
         return base_fail(err, BASE_UNAVAILABLE,
                          "%s is in no control group of its own that could limit its processes (no "
-                         "pids.max)%s%s",
+                         "pids.max)%s%s; run it in one (a systemd unit, a container, a pod), and "
+                         "name that with \"cgroup\" in the topology, or let the agent find it",
                          target->name, target->shared != NULL ? ": " : "",
                          target->shared != NULL ? target->shared : "");
     return fault_target_alone(target, subject->pids_group, err) &&

@@ -82,7 +82,8 @@ static bool stress_open(struct fault *fault, const struct topo *topo, struct bas
         if (target->cgroup == NULL)
             return base_fail(err, BASE_UNAVAILABLE,
                              "%s has no control group of its own%s%s: others on this host would be "
-                             "hit",
+                             "hit; run it in one (a systemd unit, a container, a pod), and name "
+                             "that with \"cgroup\" in the topology, or let the agent find it",
                              target->name, target->shared != NULL ? ", " : "",
                              target->shared != NULL ? target->shared : "");
     }

@@ -347,7 +347,9 @@ static bool subject_prepare(struct subject *subject, struct base_error *err)
         return base_fail(err, BASE_UNAVAILABLE,
                          "%s is in no control group of its own that could throttle disks: cgroup "
                          "v2 has io.max where the groups above hand the io controller down "
-                         "(cgroup.subtree_control), v1 has a hierarchy of blkio",
+                         "(cgroup.subtree_control), v1 has a hierarchy of blkio; run it in one (a "
+                         "systemd unit, a container, a pod), and name that with \"cgroup\" in the "
+                         "topology, or let the agent find it",
                          target->name);
     if (!fault_target_alone(target, subject->group, err) ||
         !fault_group_check(subject->group, target->name, subject->process.pid, err) ||

@@ -27,17 +27,20 @@ static void at_kind(const struct asked *asked)
 
 struct need {
     const char *what;
-    bool of_kernel; /* where it is missing, somebody without privileges brought the platform up */
+    bool
+        of_kernel; /* missing: somebody without privileges brought the sandbox up, or nobody said */
+    const char *key; /* of an instance in the topology, which tells it */
     bool (*met)(const struct topo_instance *instance);
 };
 
-static const struct need need_netns = {"a network namespace", true, topo_knows_netns};
-static const struct need need_group = {"a control group of its own", true, topo_knows_group};
-static const struct need need_process = {"the process", false, topo_knows_process};
-static const struct need need_processes = {"the control group or the process", false,
+static const struct need need_netns = {"a network namespace", true, "netns", topo_knows_netns};
+static const struct need need_group = {"a control group of its own", true, "cgroup",
+                                       topo_knows_group};
+static const struct need need_process = {"the process", false, NULL, topo_knows_process};
+static const struct need need_processes = {"the control group or the process", false, NULL,
                                            topo_knows_group_or_process};
 
-static const struct need need_pod = {"the pod (namespace, name, uid)", false, topo_knows_pod};
+static const struct need need_pod = {"the pod (namespace, name, uid)", false, NULL, topo_knows_pod};
 
 static const struct need need_node = {"the node", false, topo_knows_node};
 
@@ -45,7 +48,14 @@ static void say_unmet(const struct asked *asked, const struct need *need, const 
 {
     const struct topo *topo = asked->planner->topo;
     at_kind(asked);
-    if (need->of_kernel)
+    if (need->of_kernel && topo->mode != TOPO_LOOPBACK)
+        scn_say(
+            &asked->planner->reporter,
+            "needs %s, which \"%s\" has none of in target \"%s\" (%s): name it with \"%s\" in "
+            "the topology, or say with \"find\" how the agent finds it, or leave this fault out "
+            "with --without-kernel-faults",
+            need->what, instance, topo->name, topo_mode_name(topo->mode), need->key);
+    else if (need->of_kernel)
         scn_say(&asked->planner->reporter,
                 "needs %s, which \"%s\" has none of (target \"%s\" is %s): bring the sandbox up as "
                 "root, or leave this fault out with --without-kernel-faults",

@@ -370,7 +370,9 @@ def test_a_lost_worker_ends_the_fault(agent, platform, number):
 
 def test_no_group_no_stress(agent):
     status, answer = agent.post(cpu_fault(["jobs-23"]))
-    assert status == 403 and b"control group of its own" in json.dumps(answer).encode(), answer
+    message = answer["error"]["message"]
+    assert status == 403 and "no control group of its own" in message, answer
+    assert 'name that with "cgroup" in the topology' in message, answer
 
 
 # --- diskFill ---
@@ -583,7 +585,8 @@ def test_limits_that_cannot_be_are_refused(agent, platform):
     for spec, words in [(limits_fault(["jobs-29"]), "a number of files or of pids"),
                         (limits_fault(["jobs-29"], files=40, files_share=0.5), "not both"),
                         (limits_fault(["jobs-29"], files=hard), "already"),
-                        (limits_fault(["jobs-29"], pids=5), "no pids.max")]:
+                        (limits_fault(["jobs-29"], pids=5), "no pids.max"),
+                        (limits_fault(["jobs-29"], pids_share=0.5), "name that with")]:
         status, answer = agent.post(spec)
         assert status in (400, 409) and words in json.dumps(answer), answer
     assert files_limit(platform.instances["jobs-29"].process.pid) == hard

@@ -442,7 +442,11 @@ static void test_faults_of_disks_are_planned(void **state)
     topo.state_dir = base_str_dup("/state");
     char *text = replaced(SAMPLE, "kill: {}",
                           "io: {folder: pg, workers: 3, mode: read, size: 2MiB, rate: 1MiB}");
-    assert_refused(text, &topo, &plain, "spec.faults[0].io: needs a control group of its own");
+    assert_refused(
+        text, &topo, &plain,
+        "spec.faults[0].io: needs a control group of its own, which \"users-1\" has none of "
+        "in target \"default\" (netns): name it with \"cgroup\" in the topology, or say "
+        "with \"find\"");
     for (size_t s = 0; s < topo.service_count; s++)
         for (size_t i = 0; i < topo.services[s].instance_count; i++)
             topo.services[s].instances[i].cgroup = base_str_dup("/group");
