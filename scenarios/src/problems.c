@@ -19,19 +19,35 @@ static void disarm(char *text)
     }
 }
 
+/* Each time of a repeated fault is planned, and is as wrong as the one before. */
+static bool is_known(const struct scn_problems *problems, const char *file, const char *path,
+                     struct scn_mark mark, const char *message)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct scn_problem *one = &problems->items[i];
+        if (one->mark.line == mark.line && one->mark.column == mark.column &&
+            base_str_eq(one->message, message) && base_str_eq(one->path, path) &&
+            base_str_eq(one->file, file))
+            return true;
+    }
+    return false;
+}
+
 void scn_problems_add(struct scn_problems *problems, const char *file, const char *path,
                       struct scn_mark mark, const char *format, ...)
 {
-    if (problems->count >= SCN_MAX_PROBLEMS) {
-        problems->dropped++;
-        return;
-    }
     char message[MESSAGE_MAX];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(message, sizeof message, format, args);
     va_end(args);
     disarm(message);
+    if (is_known(problems, file, path, mark, message))
+        return;
+    if (problems->count >= SCN_MAX_PROBLEMS) {
+        problems->dropped++;
+        return;
+    }
     problems->items =
         base_reallocarray(problems->items, problems->count + 1, sizeof *problems->items);
     problems->items[problems->count++] = (struct scn_problem){

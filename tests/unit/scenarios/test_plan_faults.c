@@ -513,6 +513,27 @@ static void test_kernel_faults_need_root(void **state)
     topo_fini(&topo);
 }
 
+/* Each time is planned for itself; what is wrong with all of them is said once. */
+static void test_what_is_wrong_with_a_repeated_fault_is_said_once(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    char *text = replaced(SAMPLE, "at: 2s, for: 2s, service: users, kill: {}",
+                          "at: 1s, for: 1s, service: users, repeat: {times: 3, every: 2s}, "
+                          "io: {}, select: all, maxAffected: 50%");
+    char *list = refused(text, &topo, &plain);
+    static const char *const words[] = {"needs a control group of its own",
+                                        "select fewer or raise maxAffected"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const char *first = strstr(list, words[i]);
+        if (first == NULL || strstr(first + 1, words[i]) != NULL)
+            fail_msg("not once \"%s\": %s", words[i], list);
+    }
+    free(list);
+    free(text);
+    topo_fini(&topo);
+}
+
 /* What a partition is from: names of the platform, addresses, and blocks that may be hit. */
 static void test_blocks_of_addresses(void **state)
 {
@@ -586,6 +607,7 @@ int main(void)
         cmocka_unit_test(test_limits_are_planned),
         cmocka_unit_test(test_faults_of_disks_are_planned),
         cmocka_unit_test(test_kernel_faults_need_root),
+        cmocka_unit_test(test_what_is_wrong_with_a_repeated_fault_is_said_once),
         cmocka_unit_test(test_blocks_of_addresses),
         cmocka_unit_test(test_blocks_of_addresses_for_a_proxy),
     };
