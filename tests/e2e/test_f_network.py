@@ -356,7 +356,7 @@ def test_a_slow_link_is_shared_and_its_buffer_ends(agent, platform):
 
 # --- what cannot be shown is not called active ---
 
-def test_without_effect_it_is_ineffective_chaos_mesh_4545_4152(agent, platform):
+def test_without_effect_it_is_ineffective_chaos_mesh_4545_4152_3129_3302(agent, platform):
     """Somebody else's rule hides the packets from ours: all is in place, and nothing happens."""
     netns = platform.instances["api-11"].netns
     with hidden_packets(netns):
@@ -705,7 +705,7 @@ def test_nothing_outlives_its_agent(untouched, agent, platform, death):
 
 
 @ALL_AT_ONCE
-def test_nothing_outlives_silence_nor_its_target(untouched, agent, platform):
+def test_nothing_outlives_silence_nor_its_target_chaos_mesh_simulate_network(untouched, agent, platform):
     specs = [network_fault([name], delay_ms=60, lease_s=LEASE_S, duration_s=60.0)
              for name in ("api-11", "api-12")]
     for spec in specs:
