@@ -27,8 +27,8 @@ static void at_kind(const struct asked *asked)
 
 struct need {
     const char *what;
-    bool
-        of_kernel; /* missing: somebody without privileges brought the sandbox up, or nobody said */
+    /* Missing: somebody without privileges brought the sandbox up, or nobody said. */
+    bool of_kernel;
     const char *key; /* of an instance in the topology, which tells it */
     bool (*met)(const struct topo_instance *instance);
 };
@@ -41,8 +41,7 @@ static const struct need need_processes = {"the control group or the process", f
                                            topo_knows_group_or_process};
 
 static const struct need need_pod = {"the pod (namespace, name, uid)", false, NULL, topo_knows_pod};
-
-static const struct need need_node = {"the node", false, topo_knows_node};
+static const struct need need_node = {"the node", false, NULL, topo_knows_node};
 
 static void say_unmet(const struct asked *asked, const struct need *need, const char *instance)
 {
