@@ -68,6 +68,7 @@ static void on_histogram(void *ctx, const char *phase, const char *route, const 
                          const struct hdr *hdr)
 {
     struct session *session = ctx;
+    load_outputs_histogram(&session->outputs, phase, kind, hdr);
     load_thresholds_histogram(&session->adhoc.thresholds, phase, route, kind, hdr);
 }
 

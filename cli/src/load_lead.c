@@ -61,7 +61,8 @@ static void on_interval(void *ctx, const struct load_interval *interval)
 static void on_histogram(void *ctx, const char *phase, const char *route, const char *kind,
                          const struct hdr *hdr)
 {
-    const struct lead *lead = ctx;
+    struct lead *lead = ctx;
+    load_outputs_histogram(&lead->outputs, phase, kind, hdr);
     load_thresholds_histogram(&lead->adhoc->thresholds, phase, route, kind, hdr);
 }
 

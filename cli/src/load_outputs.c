@@ -57,7 +57,8 @@ bool load_outputs_open(struct load_outputs *outputs, const struct load_adhoc *ad
     if (!open_one(&outputs->hlog, adhoc->hlog_path, err) ||
         !open_one(&outputs->csv, adhoc->csv_path, err) ||
         !open_one(&outputs->hgrm, adhoc->hgrm_path, err) || !load_csv_head(&head) ||
-        (adhoc->csv_path != NULL && !write_csv(outputs, &head, err))) {
+        (adhoc->csv_path != NULL && !write_csv(outputs, &head, err)) ||
+        !load_by_phase_init(&outputs->phases, &adhoc->spec, err)) {
         load_outputs_fini(outputs);
         return false;
     }
@@ -118,6 +119,12 @@ bool load_outputs_interval(struct load_outputs *outputs, const struct load_inter
         show_line(outputs, interval);
     return outputs->adhoc->csv_path == NULL ||
            (load_csv_row(&row, interval, outputs->start) && write_csv(outputs, &row, err));
+}
+
+void load_outputs_histogram(struct load_outputs *outputs, const char *phase, const char *kind,
+                            const struct hdr *hdr)
+{
+    load_by_phase_histogram(&outputs->phases, phase, kind, hdr);
 }
 
 /* --- the end --- */
@@ -188,6 +195,8 @@ static bool print_result(const struct load_outputs *outputs, const struct load_r
     const struct load_whole whole = whole_of(result, totals);
     if (adhoc->json) {
         json_t *json = load_summary_json(result, totals);
+        if (outputs->phases.count > 0)
+            (void)json_object_set_new(json, "phases", load_by_phase_json(&outputs->phases, result));
         json_t *thresholds = load_thresholds_json(&adhoc->thresholds, &whole);
         if (missed_too_many(adhoc, result))
             (void)json_array_append_new(thresholds, missed_json(adhoc, &result->total));
@@ -200,6 +209,7 @@ static bool print_result(const struct load_outputs *outputs, const struct load_r
     BASE_AUTO_BUF struct base_buf text;
     base_buf_init(&text, text_max);
     (void)load_summary_text(&text, adhoc, result, totals);
+    (void)load_by_phase_text(&text, &outputs->phases, result);
     (void)load_thresholds_text(&text, &adhoc->thresholds, &whole);
     if (missed_too_many(adhoc, result))
         missed_text(&text, adhoc, &result->total);
@@ -230,4 +240,5 @@ void load_outputs_fini(struct load_outputs *outputs)
     base_staged_abandon(&outputs->hlog);
     base_staged_abandon(&outputs->csv);
     base_staged_abandon(&outputs->hgrm);
+    load_by_phase_fini(&outputs->phases);
 }

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "live_view.h"
 #include "loadgen/adhoc.h"
+#include "loadgen/by_phase.h"
 
 struct load_outputs {
     const struct load_adhoc *adhoc;
@@ -17,6 +18,7 @@ struct load_outputs {
     struct base_staged csv;
     struct base_staged hgrm;
     struct live_view view;
+    struct load_by_phase phases;
     struct mono_ns start;
     struct load_counts total;
     struct load_interval last; /* as given; its phase belongs to the run */
@@ -28,6 +30,9 @@ bool load_outputs_open(struct load_outputs *outputs, const struct load_adhoc *ad
                        struct base_error *err);
 bool load_outputs_interval(struct load_outputs *outputs, const struct load_interval *interval,
                            struct base_error *err);
+/* As load_events.on_histogram has it. */
+void load_outputs_histogram(struct load_outputs *outputs, const char *phase, const char *kind,
+                            const struct hdr *hdr);
 void load_outputs_redraw(struct load_outputs *outputs); /* the terminal has another size */
 /* The results, thresholds among them; puts the files in place. */
 bool load_outputs_finish(struct load_outputs *outputs, const struct load_result *result,

@@ -300,6 +300,7 @@ int run_one_load(const char *file, struct load_spec *out, double *max_missed)
         if (code < 0)
             code = make_plan(&one, &options);
         if (code < 0) {
+            scn_plan_alone(&one.scenario, &one.plan.load);
             *out = one.plan.load;
             *max_missed = one.plan.max_missed;
             one.plan.load = (struct load_spec){.rate = 0};

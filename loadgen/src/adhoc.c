@@ -111,7 +111,7 @@ static bool add_stage(struct load_adhoc *a, const char *value)
 
 static bool add_user_stage(struct load_adhoc *a, const char *value)
 {
-    return load_user_stage_parse(value, &a->spec.closed, &a->wrong);
+    return load_user_stage_parse(value, &a->spec, &a->wrong);
 }
 
 static bool set_users(struct load_adhoc *a, const char *value)
@@ -412,7 +412,8 @@ const struct load_option load_options[] = {
     {'k', "insecure", NULL, "https: do not verify certificates; the result says so", set_insecure},
     {0, "stage", "STAGE",
      "instead of a rate, repeated: \"30s 500/s\", \"1m 0..500/s\",\n" INDENT
-     "\"1m 100..500/s in 5 steps\" or \"10s 50 every 1s\"",
+     "\"1m 100..500/s in 5 steps\" or \"10s 50 every 1s\"; with a name in\n" INDENT
+     "front, \"warm-up: 30s 500/s\", it is a phase of its own",
      add_stage},
     {0, "replay", "FILE", "instead of a rate: when to send, one timestamp a line", set_replay},
     {0, "users", "N",
@@ -431,7 +432,8 @@ const struct load_option load_options[] = {
     {0, "threshold", "TEXT",
      "what must hold, repeated: \"p99 < 250ms\", \"errors < 1%\",\n" INDENT
      "\"p95 < 200ms over 10s\" (every window), \"... over 10s abort\",\n" INDENT
-     "\"... route life.read\" (of that route, or step of a flow, alone)",
+     "\"... route life.read\" (of that route, or step of a flow, alone),\n" INDENT
+     "\"... phase peak\" (of the stages of that name)",
      add_threshold},
     {0, "max-late", "TIME",
      "how late the generator itself may be (p99) before its\n" INDENT
@@ -512,7 +514,7 @@ static void set_defaults(struct load_adhoc *a)
                                       .timeout = {2 * BASE_NS_PER_S},
                                       .interval = {BASE_NS_PER_S},
                                       .max_late = {10 * BASE_NS_PER_MS},
-                                      .first_phase = base_str_dup("load")}};
+                                      .first_phase = base_str_dup(LOAD_UNNAMED_PHASE)}};
     a->spec.routes = base_calloc(1, sizeof *a->spec.routes);
     a->spec.route_count = 1;
     a->spec.routes[0] = (struct load_route){.name = base_str_dup("url"), .weight = 1};

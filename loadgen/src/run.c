@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/text.h"
@@ -42,9 +43,10 @@ struct load_run {
     struct io_timer tick;
     struct load_collector collector;
     enum stage stage;
-    bool waiting;    /* warm, and the start is somebody else's to say */
-    uint32_t phase;  /* in force */
-    bool collecting; /* a swap is under way */
+    bool waiting;                  /* warm, and the start is somebody else's to say */
+    struct load_segments segments; /* the phases, as all workers have them */
+    bool told;                     /* a command named one: those of the plan are void */
+    bool collecting;               /* a swap is under way */
     struct mono_ns swap_at;
     struct mono_ns start;
     bool stopped;
@@ -114,15 +116,16 @@ static void order_swap(struct load_run *run)
     }
 }
 
-static void order_phase(struct load_run *run, const struct load_segment *segment)
+static void order_phases(struct load_run *run)
 {
     for (uint32_t i = 0; i < run->worker_count; i++) {
         struct load_worker *worker = &run->workers[i];
         struct load_mailbox *mail = &worker->mail;
         pthread_mutex_lock(&mail->lock);
         mail->segments =
-            base_reallocarray(mail->segments, mail->segment_count + 1, sizeof *mail->segments);
-        mail->segments[mail->segment_count++] = *segment;
+            base_reallocarray(mail->segments, run->segments.count, sizeof *mail->segments);
+        memcpy(mail->segments, run->segments.list, run->segments.count * sizeof *mail->segments);
+        mail->segment_count = run->segments.count;
         pthread_mutex_unlock(&mail->lock);
         io_wake_send(&worker->wake);
     }
@@ -161,6 +164,20 @@ static bool all_report(struct load_run *run, size_t flag)
     return true;
 }
 
+/* Those of the plan, before anything is due: no command can be late for them. */
+static bool plan_phases(struct load_run *run, struct base_error *err)
+{
+    for (size_t i = 0; i < run->spec->phase_count && !run->told; i++) {
+        const struct load_phase *phase = &run->spec->phases[i];
+        struct load_segment segment = {.from = base_mono_add(run->start, phase->start).ns};
+        if (!load_collector_phase(&run->collector, phase->name, &segment.phase, err))
+            return false;
+        load_segments_plan(&run->segments, &segment);
+    }
+    order_phases(run);
+    return true;
+}
+
 /* --- the course of a run; what calls on_finished or on_error does not touch the run after it, for
  * the callback may free it --- */
 
@@ -183,7 +200,7 @@ static bool begin_at(struct load_run *run, struct mono_ns mono, struct wall_ns w
 {
     run->start = mono;
     run->stage = RUNNING;
-    if (!load_collector_begin(&run->collector, mono, wall, err))
+    if (!load_collector_begin(&run->collector, mono, wall, err) || !plan_phases(run, err))
         return false;
     order_go(run);
     set_tick(run);
@@ -224,7 +241,7 @@ static void on_tick(void *ctx)
 static bool close_interval(struct load_run *run, struct mono_ns end, struct base_error *err)
 {
     const struct load_interval *interval =
-        load_collector_close(&run->collector, end, run->phase, err);
+        load_collector_close(&run->collector, end, load_segments_at(&run->segments, end.ns), err);
     if (interval == NULL)
         return false;
     run->events.on_interval(run->events.ctx, interval);
@@ -506,6 +523,7 @@ struct load_run *load_run_start_share(struct io_loop *loop, const struct load_sp
     run->share = share;
     run->events = *events;
     run->cpu_before = process_cpu();
+    load_segments_init(&run->segments);
     atomic_init(&run->iterations, spec->closed.iterations);
     if (!assemble(run, hlog_fd, err)) {
         load_run_free(run);
@@ -554,9 +572,10 @@ bool load_run_phase(struct load_run *run, const char *name, struct base_error *e
     struct load_segment segment = {.from = base_mono_now().ns};
     if (!load_collector_phase(&run->collector, name, &segment.phase, err))
         return false;
-    run->phase = segment.phase;
+    run->told = true;
+    load_segments_override(&run->segments, &segment);
     if (run->stage != OVER)
-        order_phase(run, &segment);
+        order_phases(run);
     return true;
 }
 
@@ -608,6 +627,7 @@ void load_run_free(struct load_run *run)
     for (uint32_t i = 0; i < run->worker_count; i++)
         load_worker_fini(&run->workers[i]);
     free(run->workers);
+    load_segments_fini(&run->segments);
     io_wake_fini(&run->wake);
     io_timer_fini(&run->tick);
     load_collector_fini(&run->collector);

@@ -7,8 +7,9 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "collector.h"
 
-enum { WORDS_MAX = 6, STEPS_MAX = 1000 };
+enum { WORDS_MAX = 7, STEPS_MAX = 1000 };
 
 bool load_number_parse(const char *text, double *out)
 {
@@ -75,15 +76,54 @@ static size_t split(char *text, char *words[WORDS_MAX])
     return count;
 }
 
+/* Takes the name off the words of a stage that has one: a first word that ends with a colon, as no
+ * length does. */
+static bool take_name(const char *text, char *words[WORDS_MAX], size_t *count, const char **name,
+                      struct base_error *err)
+{
+    size_t len = *count > 0 ? strlen(words[0]) : 0;
+    *name = LOAD_UNNAMED_PHASE;
+    if (len == 0 || words[0][len - 1] != ':')
+        return true;
+    words[0][len - 1] = '\0';
+    if (!load_tag_word(words[0]) || strchr(words[0], ':') != NULL)
+        return wrong(
+            err, text,
+            "a name of 1 to 100 letters without '/', ',', ':' and quotes before the colon");
+    if (base_str_eq(words[0], LOAD_UNNAMED_PHASE))
+        return wrong(err, text,
+                     "another name: \"" LOAD_UNNAMED_PHASE "\" are the stages without one");
+    *name = words[0];
+    for (size_t i = 1; i < *count; i++)
+        words[i - 1] = words[i];
+    (*count)--;
+    return true;
+}
+
+/* When stages that follow these begin; what is too long is refused with all options in. */
+static struct dur_ns end_of(const struct load_stage *stages, size_t count)
+{
+    struct dur_ns sum = {0};
+    for (size_t i = 0; i < count; i++)
+        if (__builtin_add_overflow(sum.ns, stages[i].length.ns, &sum.ns))
+            return (struct dur_ns){INT64_MAX};
+    return sum;
+}
+
 bool load_stage_parse(const char *text, struct load_spec *spec, struct base_error *err)
 {
     BASE_AUTO_FREE char *copy = base_str_dup(text);
     char *words[WORDS_MAX] = {NULL};
     size_t count = split(copy, words);
+    const char *name;
     struct load_stage stage = {.burst = 0};
+    struct dur_ns start = end_of(spec->stages, spec->stage_count);
     uint64_t steps = 0;
+    if (!take_name(text, words, &count, &name, err))
+        return false;
     if (count == 0 || !base_parse_duration(words[0], &stage.length) || stage.length.ns == 0)
-        return wrong(err, text, "how long it lasts first, such as 30s");
+        return wrong(err, text,
+                     "how long it lasts first, such as 30s, or before it a name and a colon");
     bool burst = count == 4 && base_str_eq(words[2], "every");
     bool stairs = count == 5 && base_str_eq(words[2], "in") && base_str_eq(words[4], "steps");
     if (!burst && !stairs && count != 2)
@@ -97,6 +137,7 @@ bool load_stage_parse(const char *text, struct load_spec *spec, struct base_erro
         return wrong(err, text, "a rate such as 500/s, or two such as 0..500/s");
     if (stairs && (!parse_count(words[3], STEPS_MAX, &steps) || stage.length.ns < (int64_t)steps))
         return wrong(err, text, "1 to 1000 steps");
+    load_spec_add_phase(spec, start, name);
     if (stairs)
         load_spec_add_steps(spec, &stage, (uint32_t)steps);
     else
@@ -110,12 +151,16 @@ static bool parse_users(const char *text, double *out)
            *out <= floor(*out);
 }
 
-bool load_user_stage_parse(const char *text, struct load_closed *closed, struct base_error *err)
+bool load_user_stage_parse(const char *text, struct load_spec *spec, struct base_error *err)
 {
     BASE_AUTO_FREE char *copy = base_str_dup(text);
     char *words[WORDS_MAX] = {NULL};
     size_t count = split(copy, words);
+    const char *name;
+    struct load_closed *closed = &spec->closed;
     struct load_stage stage = {.burst = 0};
+    if (!take_name(text, words, &count, &name, err))
+        return false;
     if (count != 2 || !base_parse_duration(words[0], &stage.length) || stage.length.ns == 0)
         return wrong(err, text, "LENGTH USERS or LENGTH USERS..USERS, such as 10s 0..50");
     char *dots = strstr(words[1], "..");
@@ -124,6 +169,7 @@ bool load_user_stage_parse(const char *text, struct load_closed *closed, struct 
     if (!parse_users(words[1], &stage.from) ||
         !parse_users(dots != NULL ? dots + 2 : words[1], &stage.to))
         return wrong(err, text, "whole numbers of users");
+    load_spec_add_phase(spec, end_of(closed->stages, closed->stage_count), name);
     closed->stages =
         base_reallocarray(closed->stages, closed->stage_count + 1, sizeof *closed->stages);
     closed->stages[closed->stage_count++] = stage;

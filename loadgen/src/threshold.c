@@ -170,12 +170,23 @@ static bool check_name(const struct load_threshold *t, const char *what, const c
                      near != NULL ? "\"" : "");
 }
 
-/* A load without a scenario's faults has one phase. */
-static bool check_selectors(const struct load_threshold *t, const struct load_spec *spec,
-                            struct base_error *err)
+/* Without a scenario's faults it is the stages that make phases. */
+static bool check_phase(const struct load_threshold *t, const struct load_spec *spec,
+                        struct base_error *err)
 {
-    if (t->phase != NULL && !check_name(t, "phase", t->phase, &spec->first_phase, 1, err))
-        return false;
+    size_t count = spec->phase_count + 1;
+    if (t->phase == NULL)
+        return true;
+    BASE_AUTO_FREE char **names = base_calloc(count, sizeof *names); /* borrowed */
+    names[0] = spec->first_phase;
+    for (size_t i = 1; i < count; i++)
+        names[i] = spec->phases[i - 1].name;
+    return check_name(t, "phase", t->phase, names, count, err);
+}
+
+static bool check_route(const struct load_threshold *t, const struct load_spec *spec,
+                        struct base_error *err)
+{
     if (t->route == NULL)
         return true;
     uint32_t count = load_spec_routes(spec);
@@ -189,18 +200,31 @@ static bool check_selectors(const struct load_threshold *t, const struct load_sp
     return known;
 }
 
+static bool is_of_a_part(const struct load_threshold *t)
+{
+    return t->phase != NULL || t->route != NULL;
+}
+
+static bool asks_for(const struct load_threshold *t, const char *phase, const char *route)
+{
+    return (t->phase == NULL || base_str_eq(t->phase, phase)) &&
+           (t->route == NULL || base_str_eq(t->route, route));
+}
+
 bool load_thresholds_start(struct load_thresholds *thresholds, const struct load_spec *spec,
                            struct base_error *err)
 {
     for (size_t i = 0; i < thresholds->count; i++)
         if (!check_window(&thresholds->items[i], spec, err) ||
-            !check_selectors(&thresholds->items[i], spec, err))
+            !check_phase(&thresholds->items[i], spec, err) ||
+            !check_route(&thresholds->items[i], spec, err))
             return false;
     for (size_t i = 0; i < thresholds->count; i++) {
         struct load_threshold *t = &thresholds->items[i];
+        t->spec = spec;
         if (t->over.ns > 0)
             t->window = load_window_new(&t->expect, t->phase, t->route, t->over, spec->interval);
-        else if (t->route != NULL && !hdr_init_latency(&t->response, err))
+        else if (is_of_a_part(t) && !hdr_init_latency(&t->response, err))
             return false;
     }
     return true;
@@ -213,7 +237,7 @@ void load_thresholds_histogram(struct load_thresholds *thresholds, const char *p
         struct load_threshold *t = &thresholds->items[i];
         if (t->window != NULL)
             load_window_histogram(t->window, phase, route, kind, hdr);
-        else if (base_str_eq(t->route, route) && base_str_eq(kind, LOAD_ENDED))
+        else if (is_of_a_part(t) && asks_for(t, phase, route) && base_str_eq(kind, LOAD_ENDED))
             (void)hdr_add(&t->response, hdr, NULL); /* same shapes: cannot fail */
     }
 }
@@ -249,15 +273,15 @@ static struct load_judged judge_windows(const struct load_threshold *t)
     return (struct load_judged){VERDICT_PASS, sum->worst, NULL};
 }
 
-/* Of its route; the phase is the only one. */
+/* Of its phase and route. */
 static struct load_counts counts_of(const struct load_threshold *t,
                                     const struct load_result *result)
 {
     struct load_counts counts = {.intended = 0};
-    if (t->route == NULL)
+    if (!is_of_a_part(t))
         return result->total;
     for (size_t i = 0; i < result->part_count; i++)
-        if (base_str_eq(result->parts[i].route, t->route))
+        if (asks_for(t, result->parts[i].phase, result->parts[i].route))
             load_counts_add(&counts, &result->parts[i].counts);
     return counts;
 }
@@ -267,9 +291,12 @@ static struct load_judged judge_whole(const struct load_threshold *t,
 {
     const struct load_result *result = whole->result;
     struct load_counts counts = counts_of(t, result);
+    struct dur_ns length = result->scheduled;
+    if (t->phase != NULL)
+        length = load_spec_phase_length(t->spec, t->phase, length);
     struct load_measure m =
-        load_measure(&t->expect, &counts, t->route == NULL ? whole->response : &t->response,
-                     base_dur_to_s(result->scheduled));
+        load_measure(&t->expect, &counts, is_of_a_part(t) ? &t->response : whole->response,
+                     base_dur_to_s(length));
     if (!result->complete)
         return insufficient(m.value, "the load was stopped before its end");
     if (isnan(m.value))

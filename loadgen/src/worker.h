@@ -20,17 +20,12 @@
 #include "loadgen/flows.h"
 #include "recorder.h"
 #include "schedule.h"
+#include "segments.h"
 #include "users.h"
 
 struct load_flows;
 
 TAILQ_HEAD(load_conn_list, load_conn);
-
-/* From this intended time (monotonic ns) on, requests belong to this phase. */
-struct load_segment {
-    int64_t from;
-    uint32_t phase;
-};
 
 struct load_mailbox {
     pthread_mutex_t lock;

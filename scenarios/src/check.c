@@ -10,11 +10,12 @@
 #include "check_gates.h"
 #include "check_kinds.h"
 #include "check_load.h"
+#include "check_phases.h"
 #include "check_ramp.h"
 #include "check_stores.h"
 #include "decode.h"
-#include "phases.h"
 #include "reporter.h"
+#include "timeline.h"
 
 /* One load has one kind of connection, and one identity. */
 static void check_target(struct scn_reporter *reporter)
@@ -185,37 +186,6 @@ static void check_faults(struct scn_reporter *reporter)
     }
 }
 
-static bool means_two_phases(const char *name, const char *other)
-{
-    return base_str_starts(name, "after-") && base_str_eq(name + strlen("after-"), other);
-}
-
-/* Phases are named after what happens; a name must not mean two of them. */
-static void check_phase_names(struct scn_reporter *reporter)
-{
-    if (scn_problems_under(reporter->problems, "spec.faults"))
-        return;
-    struct scn_timeline timeline;
-    scn_timeline_make(reporter->scenario, NULL, &timeline);
-    for (size_t i = 0; i < timeline.count; i++) {
-        const char *name = timeline.list[i].name;
-        scn_at(reporter, "spec.faults[%zu].name", timeline.list[i].index);
-        if (base_str_eq(name, "steady"))
-            scn_say(reporter, "\"steady\" is the phase before all faults, expected another name");
-        for (size_t k = 0; k < timeline.count; k++) {
-            if (means_two_phases(name, timeline.list[k].name))
-                scn_say(reporter, "\"%s\" is the phase after \"%s\", expected another name", name,
-                        timeline.list[k].name);
-            if (k < i && base_str_eq(name, timeline.list[k].name))
-                scn_say(reporter,
-                        "\"%s\" is taken by a time that \"%s\" happens, expected another "
-                        "name",
-                        name, timeline.list[k].fault->name);
-        }
-    }
-    scn_timeline_fini(&timeline);
-}
-
 /* Windows are made of intervals. */
 static void check_window_interval(struct scn_reporter *reporter, struct dur_ns over)
 {
@@ -261,22 +231,6 @@ static void check_threshold_window(struct scn_reporter *reporter, size_t i)
                           "the load runs, such as 10s");
 }
 
-static void check_threshold_phase(struct scn_reporter *reporter,
-                                  const struct scn_timeline *timeline,
-                                  const struct plan_phase *phases, size_t phase_count, size_t i)
-{
-    const char *phase = reporter->scenario->thresholds[i].phase;
-    scn_at(reporter, "spec.thresholds[%zu].phase", i);
-    if (phase == NULL || scn_spoiled(reporter) ||
-        scn_phases_have(timeline, phases, phase_count, phase))
-        return;
-    const char **names = base_calloc(phase_count, sizeof *names);
-    for (size_t k = 0; k < phase_count; k++)
-        names[k] = phases[k].name;
-    scn_say_unknown(reporter, "phase", phase, names, phase_count);
-    free(names);
-}
-
 /* All that is recorded apart: routes, and the steps of flows. free() each name and the array. */
 static size_t route_names(const struct scn_load *load, char ***out)
 {
@@ -311,24 +265,14 @@ static void check_threshold_route(struct scn_reporter *reporter, size_t i)
 static void check_thresholds(struct scn_reporter *reporter)
 {
     const struct scn_scenario *scenario = reporter->scenario;
-    bool faults_known = !scn_problems_under(reporter->problems, "spec.faults") &&
-                        !scn_problems_under(reporter->problems, "spec.duration");
     bool routes_known = !scn_problems_under(reporter->problems, "spec.load.routes") &&
                         !scn_problems_under(reporter->problems, "spec.load.flows");
-    struct plan_phase *phases = NULL;
-    struct scn_timeline timeline = {0};
-    if (faults_known)
-        scn_timeline_make(scenario, NULL, &timeline);
-    size_t count = faults_known ? scn_phases_make(&timeline, scenario->duration, &phases) : 0;
+    scn_check_threshold_phases(reporter);
     for (size_t i = 0; i < scenario->threshold_count; i++) {
-        if (faults_known)
-            check_threshold_phase(reporter, &timeline, phases, count, i);
         if (routes_known && scenario->load.route_count + scenario->load.flow_count > 0)
             check_threshold_route(reporter, i);
         check_threshold_window(reporter, i);
     }
-    scn_timeline_fini(&timeline);
-    scn_phases_free(phases, count);
 }
 
 /* The names of faults, for a question that is to be asked while one of them is active. */
@@ -453,10 +397,11 @@ void scn_check(const struct scn_scenario *scenario, struct scn_problems *problem
     check_load(&reporter);
     check_steady(&reporter);
     scn_check_requests(&reporter);
+    scn_check_stage_names(&reporter);
     /* First, since what the others find under spec.faults leaves the phases as they are. */
     check_thresholds(&reporter);
     check_faults(&reporter);
-    check_phase_names(&reporter);
+    scn_check_fault_names(&reporter);
     check_probes(&reporter);
     check_slos(&reporter);
     check_aborts(&reporter);

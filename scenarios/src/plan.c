@@ -237,7 +237,7 @@ static void plan_phases(struct planner *planner)
 {
     struct plan *plan = planner->plan;
     plan->phase_count = scn_phases_make(&planner->timeline, plan->duration, &plan->phases);
-    plan->load.first_phase = base_str_dup(plan->phases[0].name);
+    scn_phases_of_load(&planner->timeline, plan->phases, plan->phase_count, &plan->load);
 }
 
 /* A threshold on a phase that went with its fault is left out with it, and said so: judged without

@@ -90,6 +90,7 @@ struct run {
     /* faults, phases */
     struct run_fault *faults;
     char *phase;                            /* NULL: none yet */
+    bool phase_told;                        /* the generator was told of one */
     struct mono_ns pause_began;             /* 0: no operator is waited for */
     struct dur_ns paused;                   /* before that, altogether */
     struct load_window **abort_windows;     /* one for each abort condition */

@@ -123,10 +123,33 @@ static struct scn_occurrence occurrence_of(const struct scn_fault *fault, int64_
     return occurrence;
 }
 
+static void add_quiet(struct scn_timeline *out, const char *name, int64_t *start, int64_t length)
+{
+    const char *known = name != NULL ? name : SCN_STEADY;
+    size_t count = out->quiet_count;
+    if (count == 0 || !base_str_eq(out->quiet[count - 1].name, known)) {
+        out->quiet = base_reallocarray(out->quiet, count + 1, sizeof *out->quiet);
+        out->quiet[out->quiet_count++] = (struct scn_quiet){.name = known, .start = {*start}};
+    }
+    *start += length; /* at most 1000 stages of 24 h */
+}
+
+static void make_quiet(const struct scn_load *load, struct scn_timeline *out)
+{
+    int64_t start = 0;
+    for (size_t i = 0; i < load->stage_count; i++)
+        add_quiet(out, load->stages[i].name, &start, load->stages[i].length.ns);
+    for (size_t i = 0; i < load->users.stage_count; i++)
+        add_quiet(out, load->users.stages[i].name, &start, load->users.stages[i].length.ns);
+    if (out->quiet_count == 0)
+        add_quiet(out, NULL, &start, 0);
+}
+
 void scn_timeline_make(const struct scn_scenario *scenario, const bool *left_out,
                        struct scn_timeline *out)
 {
     *out = (struct scn_timeline){0};
+    make_quiet(&scenario->load, out);
     for (size_t i = 0; i < scenario->fault_count; i++) {
         const struct scn_fault *fault = &scenario->faults[i];
         size_t times = times_of(fault);
@@ -163,5 +186,6 @@ void scn_timeline_fini(struct scn_timeline *timeline)
     for (size_t i = 0; i < timeline->count; i++)
         free(timeline->list[i].name);
     free(timeline->list);
+    free(timeline->quiet);
     *timeline = (struct scn_timeline){0};
 }

@@ -20,9 +20,18 @@ struct scn_occurrence {
     struct dur_ns waits; /* so much later it may begin, for it or what it follows waits */
 };
 
+/* What it is as long as no fault has begun, from then on. */
+struct scn_quiet {
+    const char *name; /* of a stage, or SCN_STEADY */
+    struct dur_ns start;
+};
+#define SCN_STEADY "steady"
+
 struct scn_timeline {
     struct scn_occurrence *list; /* in the order of the file */
     size_t count;
+    struct scn_quiet *quiet; /* the first from 0 on; neighbours differ */
+    size_t quiet_count;
 };
 
 /* left_out[i]: fault i is not going to happen, though others may follow the time at which it would

@@ -8,15 +8,16 @@ from conftest import run
 
 
 def write(folder, url, routes, load=(), target=(), **spec):
-    """A scenario for 1 s of 100 requests a second. load, target: keys more, or others; url None: target
-    says all."""
+    """A scenario for 1 s of 100 requests a second. load, target: keys more, or others (None: without
+    it); url None: target says all."""
     file = folder / "scenario.yaml"
+    arrivals = {"arrivals": "constant", "rate": "100/s", "connections": 4, "maxLate": "2s",
+                "routes": routes, **dict(load)}
     document = {
         "apiVersion": "squall/v1", "kind": "Scenario", "metadata": {"name": "load"},
         "spec": {"target": {**({"kind": "external", "urls": [url]} if url else {}), **dict(target)},
                  "duration": "1s",
-                 "load": {"arrivals": "constant", "rate": "100/s", "connections": 4, "maxLate": "2s",
-                          "routes": routes, **dict(load)},
+                 "load": {key: value for key, value in arrivals.items() if value is not None},
                  "thresholds": [{"name": "answered", "expect": "errors < 1%"}], **spec}}
     file.write_text(json.dumps(document, indent=1))  # which is YAML
     return file

@@ -138,9 +138,9 @@ class Cluster:
         self.started.append(one)
         return one
 
-    def lead(self, *more, run_id="r", workers=WORKERS, rate=150, seconds=2, path="/"):
+    def lead(self, *more, run_id="r", workers=WORKERS, rate=150, seconds=2, path="/", due=None):
         return self.start(
-            [f"http://{self.address}:{self.target.port}{path}", "-r", rate, "-d", seconds, "-c", 12,
+            [f"http://{self.address}:{self.target.port}{path}", *(due or ["-r", rate, "-d", seconds]), "-c", 12,
              "--arrivals", "constant", "--interval", "200ms", "--workers", workers, "--redis",
              f"{self.address}:{self.redis.port}", "--run", run_id, "--patience", "20", *more],
             "leader")
@@ -412,6 +412,23 @@ def test_thresholds_are_of_all_workers_k6_operator_413(cluster):
     assert code in (1, 3) and "stopped early" in out and "p50 < 1ns over 600ms abort: worst" in out
     assert "ended early" not in out
     assert all(end(each)[0] in (0, 3) for each in workers)
+
+
+def test_stages_with_names_are_phases_of_all_workers(cluster):
+    """Each has them by its own clock, and what is judged of one is what all of them sent in it."""
+    leader = cluster.lead("--json", "--max-late", "5s", "--threshold", "count >= 200 phase peak",
+                          "--threshold", "count >= 201 phase peak", "--threshold",
+                          "p50 < 1ns phase warm-up over 400ms", workers=2,
+                          due=["--stage", "warm-up: 1s 100/s", "--stage", "peak: 1s 200/s"])
+    workers = [cluster.join(i) for i in range(2)]
+    code, out, told = end(leader)
+    assert all(end(each)[0] in (0, 3) for each in workers)
+    result = json.loads(out)
+    if not result["clientLimited"]:
+        assert code == 1, told
+        assert [one["status"] for one in result["thresholds"]] == ["pass", "fail", "fail"]
+    assert {one["phase"]: (one["counts"]["ok"], one["response"]["count"])
+            for one in result["phases"]} == {"warm-up": (100, 100), "peak": (200, 200)}
 
 
 def test_without_its_leader_nobody_sends(cluster):

@@ -91,20 +91,25 @@ static void try_stages(char *text, enum load_arrivals arrivals)
     }
     if (fits)
         walk(&spec);
-    free(spec.stages);
+    for (size_t i = 1; i < spec.phase_count; i++)
+        must(spec.phases[i].start.ns > spec.phases[i - 1].start.ns);
+    spec.routes = NULL;
+    spec.route_count = 0;
+    load_spec_fini(&spec);
 }
 
 static void try_users(char *text)
 {
-    struct load_closed closed = {.stage_count = 0};
+    struct load_spec spec = {.rate = 0};
+    const struct load_closed *closed = &spec.closed;
     for (char *line; (line = strsep(&text, "\n")) != NULL;)
-        if (!load_user_stage_parse(line, &closed, NULL))
-            (void)load_think_parse(line, &closed, NULL);
-    for (size_t i = 0; i < closed.stage_count; i++)
-        must(closed.stages[i].length.ns > 0 && closed.stages[i].from >= 0 &&
-             closed.stages[i].to <= LOAD_USERS_MAX);
-    must(closed.think != LOAD_THINK_UNIFORM || closed.think_a.ns <= closed.think_b.ns);
-    free(closed.stages);
+        if (!load_user_stage_parse(line, &spec, NULL))
+            (void)load_think_parse(line, &spec.closed, NULL);
+    for (size_t i = 0; i < closed->stage_count; i++)
+        must(closed->stages[i].length.ns > 0 && closed->stages[i].from >= 0 &&
+             closed->stages[i].to <= LOAD_USERS_MAX);
+    must(closed->think != LOAD_THINK_UNIFORM || closed->think_a.ns <= closed->think_b.ns);
+    load_spec_fini(&spec);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

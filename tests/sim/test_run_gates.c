@@ -30,7 +30,28 @@ static void a_fault_waits_for_its_condition(void **state)
     assert_in_range(world.faults[1].applied_at - world.load_started_at, 15 * SECOND,
                     15 * SECOND + SECOND / 10);
     /* Its phase begins when it does: b's came in between, c's is the last. */
-    assert_string_equal(world.told, "steady a b after-b c after-c ");
+    assert_string_equal(world.told, "a b after-b c after-c ");
+    world_fini(&world);
+}
+
+/* The stages' phases go on until the fault's turn has come, and are in the record; the generator
+ * has them by itself, and is told of what the faults make of it. */
+static void stages_name_phases_until_a_fault_comes(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    add_gate_probe(&world, 3, 14); /* a's turn is at 12 s of the load */
+    wait_for_gate(&world, 0, 20);
+    struct load_spec *load = &world.plan.load;
+    load_spec_add_phase(load, base_dur_s(0), "warm-up");
+    load_spec_add_phase(load, base_dur_s(3), "steady");
+    load_spec_add_phase(load, base_dur_s(8), "peak");
+    load_spec_add_phase(load, base_dur_s(30), "cool-down"); /* hidden by faults */
+    world_run(&world);
+    assert_promise(&world);
+    assert_string_equal(world.told, "a b c after-c ");
+    assert_int_equal(world_count(&world, "phase.changed"), 3 + 4);
     world_fini(&world);
 }
 
@@ -78,9 +99,9 @@ static void branches_are_taken_by_what_the_probe_says_then(void **state)
         bool taken[WORLD_FAULTS];
         const char *phases;
     } cases[] = {
-        {3000, 3001, {true, false, false}, "steady a after-a "},
-        {3, 3000, {false, true, true}, "steady b c after-c "},
-        {10, 19, {true, true, false}, "steady a after-a b after-b "},
+        {3000, 3001, {true, false, false}, "a after-a "},
+        {3, 3000, {false, true, true}, "b c after-c "},
+        {10, 19, {true, true, false}, "a after-a b after-b "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct world world;
@@ -271,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fault_waits_for_its_condition),
+        cmocka_unit_test(stages_name_phases_until_a_fault_comes),
         cmocka_unit_test(a_condition_that_does_not_come_about_ends_the_run),
         cmocka_unit_test(an_old_answer_opens_no_gate),
         cmocka_unit_test(branches_are_taken_by_what_the_probe_says_then),

@@ -172,8 +172,6 @@ static void fx_load_start(void *ctx)
 static void fx_load_phase(void *ctx, const char *phase)
 {
     struct world *world = ctx;
-    size_t number = world->phases < world->plan.phase_count ? world->phases : 0;
-    world->phases += base_str_eq(world->plan.phases[number].name, phase) ? 1 : 0;
     size_t len = strlen(world->told);
     (void)snprintf(world->told + len, sizeof world->told - len, "%s ", phase);
 }
@@ -420,7 +418,10 @@ static void make_plan(struct plan *plan)
         .steady_for = base_dur_s(2),
         .steady_deadline = base_dur_s(20),
         .scrape_interval = base_dur_s(1),
-        .load = {.duration = base_dur_s(40), .timeout = base_dur_s(2), .interval = base_dur_s(1)},
+        .load = {.duration = base_dur_s(40),
+                 .timeout = base_dur_s(2),
+                 .interval = base_dur_s(1),
+                 .first_phase = base_str_dup("steady")},
     };
     plan->faults = base_calloc(WORLD_FAULTS, sizeof *plan->faults);
     plan->fault_count = WORLD_FAULTS;

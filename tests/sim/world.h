@@ -84,8 +84,7 @@ struct world {
     int64_t probed[WORLD_PROBES]; /* how often each was asked */
     int64_t probed_first[WORLD_PROBES];
     int64_t probed_last[WORLD_PROBES];
-    size_t phases;  /* told to the generator, in the order of the plan */
-    char told[256]; /* all that it was told, with a space behind each */
+    char told[256]; /* the phases that the generator was told, with a space behind each */
     int64_t suspended_at, continued_at;
     bool listening;              /* for an operator */
     bool broken_while_suspended; /* a fault was in force, or was asked for */

@@ -154,6 +154,15 @@ static const struct codec_shape stage_shape = {.name = "stage",
                                                CODEC_FIELDS(stage_fields),
                                                .check = check_stage};
 
+#define AT(member) .offset = offsetof(struct load_phase, member)
+static const struct codec_field phase_fields[] = {
+    {.key = "name", .type = CODEC_TEXT, .form = FORM_TAG, AT(name)},
+    {.key = "startNs", .type = CODEC_NS, .min = 1, AT(start)},
+};
+#undef AT
+static const struct codec_shape phase_shape = {
+    .name = "phase", .size = sizeof(struct load_phase), CODEC_FIELDS(phase_fields)};
+
 #define AT(member) .offset = offsetof(struct load_closed, member)
 static const struct codec_field closed_fields[] = {
     {.key = "stages",
@@ -240,6 +249,12 @@ static const struct codec_field spec_fields[] = {
      AT(routes),
      .count_offset = offsetof(struct load_spec, route_count)},
     {.key = "firstPhase", .type = CODEC_TEXT, .form = FORM_TAG, AT(first_phase)},
+    {.key = "phases",
+     .type = CODEC_OBJECTS,
+     .optional = true,
+     .shape = &phase_shape,
+     AT(phases),
+     .count_offset = offsetof(struct load_spec, phase_count)},
     {.key = "tls", .type = CODEC_GROUP, .shape = &tls_shape},
     {.key = "sources",
      .type = CODEC_TEXTS,
@@ -336,10 +351,20 @@ static bool check_routes(const struct load_spec *spec, const char *where, struct
     return true;
 }
 
+static bool check_phases(const struct load_spec *spec, const char *where, struct base_error *err)
+{
+    for (size_t i = 1; i < spec->phase_count; i++)
+        if (spec->phases[i].start.ns <= spec->phases[i - 1].start.ns)
+            return base_fail(err, BASE_INVALID,
+                             "%s.phases[%zu].startNs: expected later than the phase before it",
+                             where, i);
+    return true;
+}
+
 static bool check_spec(const void *value, const char *where, struct base_error *err)
 {
     const struct load_spec *spec = value;
-    if (!check_source(spec, where, err))
+    if (!check_source(spec, where, err) || !check_phases(spec, where, err))
         return false;
     if (spec->threads > spec->connections)
         return base_fail(err, BASE_INVALID, "%s.threads: %u are more than the %u connections",
@@ -539,6 +564,11 @@ json_t *load_result_to_json(const struct load_result *result)
 void load_result_fini(struct load_result *result)
 {
     codec_fini(&result_shape, result);
+}
+
+json_t *load_counts_to_json(const struct load_counts *counts)
+{
+    return codec_encode(&counts_shape, counts);
 }
 
 void load_counts_add(struct load_counts *sum, const struct load_counts *counts)

@@ -23,3 +23,42 @@ void load_spec_add_steps(struct load_spec *spec, const struct load_stage *ramp, 
         begin = end;
     }
 }
+
+void load_spec_add_phase(struct load_spec *spec, struct dur_ns start, const char *name)
+{
+    if (start.ns <= 0 || spec->first_phase == NULL) {
+        free(spec->first_phase);
+        spec->first_phase = base_str_dup(name);
+        return;
+    }
+    if (base_str_eq(load_spec_phase_at(spec, start), name))
+        return;
+    spec->phases = base_reallocarray(spec->phases, spec->phase_count + 1, sizeof *spec->phases);
+    spec->phases[spec->phase_count++] =
+        (struct load_phase){.name = base_str_dup(name), .start = start};
+}
+
+const char *load_spec_phase_at(const struct load_spec *spec, struct dur_ns at)
+{
+    const char *name = spec->first_phase;
+    for (size_t i = 0; i < spec->phase_count && spec->phases[i].start.ns <= at.ns; i++)
+        name = spec->phases[i].name;
+    return name;
+}
+
+struct dur_ns load_spec_phase_length(const struct load_spec *spec, const char *name,
+                                     struct dur_ns over)
+{
+    struct dur_ns length = {0};
+    int64_t start = 0;
+    const char *here = spec->first_phase;
+    for (size_t i = 0; i <= spec->phase_count && start < over.ns; i++) {
+        int64_t end = i < spec->phase_count ? spec->phases[i].start.ns : over.ns;
+        end = end < over.ns ? end : over.ns;
+        if (base_str_eq(here, name))
+            length.ns += end - start;
+        start = end;
+        here = i < spec->phase_count ? spec->phases[i].name : NULL;
+    }
+    return length;
+}

@@ -2,7 +2,8 @@
 /*
  * Thresholds of a load without a scenario: "p99 < 250ms", over the whole of it or, as "p99 < 250ms
  * over 10s", in every window of that length; "... over 10s abort" ends the load when one fails,
- * "... route life.read" is of that route or step alone. What may follow the expectation, in any
+ * "... route life.read" is of that route or step alone, "... phase warm-up" of the stages of that
+ * name. What may follow the expectation, in any
  * order, are the keys of a scenario's thresholds: phase, route, over, abort. Judged by the same
  * code as those (model/window.h).
  */
@@ -23,8 +24,9 @@ struct load_threshold {
     char *route;        /* or FLOW.STEP; NULL: all */
     struct dur_ns over; /* 0: the whole */
     bool abort;
-    struct hdr response;        /* over the whole, with a route: its response times */
-    struct load_window *window; /* made when the load starts */
+    const struct load_spec *spec; /* of the load, once it starts */
+    struct hdr response;          /* over the whole, with a phase or route: its response times */
+    struct load_window *window;   /* made when the load starts */
 };
 
 struct load_thresholds {
@@ -36,8 +38,9 @@ struct load_thresholds {
 bool load_thresholds_add(struct load_thresholds *thresholds, const char *text,
                          struct base_error *err);
 void load_thresholds_fini(struct load_thresholds *thresholds); /* accepts a zeroed value */
-/* Before the load starts. A window that is never full, or shorter than what windows are made of,
- * and a phase or route that the load does not have, are BASE_INVALID. */
+/* Before the load starts; spec outlives what is judged. A window that is never full, or shorter
+ * than what windows are made of, and a phase or route that the load does not have, are
+ * BASE_INVALID. */
 bool load_thresholds_start(struct load_thresholds *thresholds, const struct load_spec *spec,
                            struct base_error *err);
 void load_thresholds_histogram(struct load_thresholds *thresholds, const char *phase,

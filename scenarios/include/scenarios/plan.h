@@ -21,6 +21,8 @@ struct scn_plan_options {
     bool target_given;          /* the operator chose the platform: spec.target is not compared */
 };
 
+/* Of a plan's load that is sent without its faults: the phases are those of its stages. */
+void scn_plan_alone(const struct scn_scenario *scenario, struct load_spec *load);
 /* The topology must be the one that spec.target names, or the one the operator chose. False: out is
  * untouched and problems holds at least one more, each with its place in the scenario. */
 bool scn_plan(const struct scn_scenario *scenario, const struct topo *topo,

@@ -71,6 +71,7 @@ enum scn_stage_kind { SCN_STAGE_RATE, SCN_STAGE_RAMP, SCN_STAGE_BURST };
 
 struct scn_stage {
     enum scn_stage_kind kind;
+    char *name;           /* the phase of what becomes due in it; NULL: none */
     struct dur_ns length; /* `for` */
     double rate;
     double from; /* 0 also when left out: then where the stage before it ended */
@@ -89,6 +90,7 @@ enum scn_users_kind { SCN_USERS_FLAT, SCN_USERS_RAMP };
 
 struct scn_user_stage {
     enum scn_users_kind kind;
+    char *name;           /* as in scn_stage */
     struct dur_ns length; /* `for` */
     int64_t count;
     int64_t from; /* as in scn_stage */

@@ -226,6 +226,72 @@ static void test_of_a_route(void **state)
     hdr_fini(&all);
 }
 
+/* A warm-up is kept out of what is judged, rates by how long the phase was. */
+static void test_of_a_phase(void **state)
+{
+    (void)state;
+    struct load_spec spec = {.duration = {9 * BASE_NS_PER_S},
+                             .interval = {BASE_NS_PER_S},
+                             .routes = routes,
+                             .route_count = 1};
+    load_spec_add_phase(&spec, base_dur_s(0), "warm-up");
+    load_spec_add_phase(&spec, base_dur_s(2), load);
+    load_spec_add_phase(&spec, base_dur_s(7), "warm-up");
+    char *warm_up = spec.first_phase;
+    struct load_part parts[] = {
+        {warm_up, home, {.intended = 400, .sent = 400, .ok = 200, .failed = {[0] = 200}}},
+        {load, home, {.intended = 1000, .sent = 1000, .ok = 1000}}};
+    struct load_result result = {
+        .complete = true, .scheduled = {9 * BASE_NS_PER_S}, .parts = parts, .part_count = 2};
+    for (size_t i = 0; i < 2; i++)
+        load_counts_add(&result.total, &parts[i].counts);
+    struct hdr all, slow;
+    assert_true(hdr_init_latency(&all, NULL) && hdr_init_latency(&slow, NULL));
+    hdr_record_n(&slow, 500 * BASE_NS_PER_MS, 200);
+    hdr_record_n(&all, 5 * BASE_NS_PER_MS, 1000);
+    assert_true(hdr_add(&all, &slow, NULL));
+    const struct load_whole whole = {.result = &result, .response = &all};
+    static const struct {
+        const char *text;
+        enum verdict_status status;
+    } cases[] = {
+        {"p90 < 100ms", VERDICT_FAIL},
+        {"p90 < 100ms phase load", VERDICT_PASS},
+        {"p90 < 100ms phase warm-up", VERDICT_FAIL},
+        {"p90 < 100ms phase load route home", VERDICT_PASS},
+        {"errors < 1% phase load", VERDICT_PASS},
+        {"errors < 1% phase warm-up", VERDICT_FAIL},
+        {"rate > 199/s phase load", VERDICT_PASS}, /* 1000 in 5 s */
+        {"rate > 201/s phase load", VERDICT_FAIL},
+        {"rate > 51/s phase warm-up", VERDICT_FAIL}, /* 200 in 2 s + 2 s */
+        {"rate > 49/s phase warm-up", VERDICT_PASS},
+        {"count >= 1001 phase load", VERDICT_FAIL},
+    };
+    enum { CASES = sizeof cases / sizeof *cases };
+    struct load_thresholds thresholds = {.count = 0};
+    for (size_t i = 0; i < CASES; i++)
+        assert_true(load_thresholds_add(&thresholds, cases[i].text, NULL));
+    assert_true(load_thresholds_start(&thresholds, &spec, NULL));
+    record(&thresholds, home, LOAD_ENDED, 5, 1000);
+    load_thresholds_histogram(&thresholds, "warm-up", home, LOAD_ENDED, &slow);
+    for (size_t i = 0; i < CASES; i++) {
+        struct load_judged judged = load_threshold_judge(&thresholds.items[i], &whole);
+        if (judged.status != cases[i].status)
+            fail_msg("%s: %s", cases[i].text, verdict_status_name(judged.status));
+    }
+    load_thresholds_fini(&thresholds);
+    struct base_error err;
+    assert_true(load_thresholds_add(&thresholds, "p50 < 1s phase warmup", NULL));
+    assert_false(load_thresholds_start(&thresholds, &spec, &err));
+    assert_non_null(strstr(err.message, "no phase \"warmup\", there is \"warm-up\""));
+    load_thresholds_fini(&thresholds);
+    hdr_fini(&all);
+    hdr_fini(&slow);
+    spec.routes = NULL;
+    spec.route_count = 0;
+    load_spec_fini(&spec);
+}
+
 static void test_names_that_the_load_does_not_have(void **state)
 {
     (void)state;
@@ -293,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_abort),
         cmocka_unit_test(test_the_whole_is_judged),
         cmocka_unit_test(test_of_a_route),
+        cmocka_unit_test(test_of_a_phase),
         cmocka_unit_test(test_names_that_the_load_does_not_have),
         cmocka_unit_test(test_windows_and_several),
     };

@@ -25,7 +25,8 @@
     "'host':'h','targets':[{'address':'10.0.0.3','port':3000}],"                                   \
     "'routes':[{'name':'a','method':'GET','path':'/"                                               \
     "','body':null,'bodyFile':null,'headers':[],'weight':1}],"                                     \
-    "'firstPhase':'steady','tls':null}"
+    "'firstPhase':'steady','phases':[{'name':'a','startNs':1},{'name':'b','startNs':4}],"          \
+    "'tls':null}"
 #define CLOSED                                                                                     \
     "{'arrivals':'poisson','rate':0.0,'users':{'stages':[{'lengthNs':10,'from':0.0,'to':50.0,"     \
     "'burst':0,'everyNs':0}],'iterations':5,'iterationsEach':0,'think':'uniform','thinkANs':1,"    \
@@ -88,13 +89,13 @@
     "'once':[{'flow':'f','part':'setup','step':'s','ok':false,'tookNs':3,'why':'w'}]}"
 
 static const char *const spec_nullable[] = {
-    "body",         "bodyFile",    "stages",     "replay",   "replayUnit", "sources",
-    "tls",          "caFile",      "certFile",   "keyFile",  "engine",     "http2",
-    "streams",      "proxy",       "unixSocket", "protocol", "until",      "answerBytes",
-    "headers",      "expectedNs",  "thinkNs",    "extract",  "expect",     "setup",
-    "teardown",     "flows",       "feeders",    "contains", "pipeline",   "user",
-    "database",     "params",      "key",        "exchange", "persistent", "queue",
-    "passwordFile", "passwordEnv", "spin"};
+    "body",        "bodyFile",     "stages",      "replay",     "replayUnit", "sources",
+    "phases",      "tls",          "caFile",      "certFile",   "keyFile",    "engine",
+    "http2",       "streams",      "proxy",       "unixSocket", "protocol",   "until",
+    "answerBytes", "headers",      "expectedNs",  "thinkNs",    "extract",    "expect",
+    "setup",       "teardown",     "flows",       "feeders",    "contains",   "pipeline",
+    "user",        "database",     "params",      "key",        "exchange",   "persistent",
+    "queue",       "passwordFile", "passwordEnv", "spin"};
 CASE(load_spec, struct load_spec, spec_nullable);
 static const char *const interval_nullable[] = {
     "causes",    "parts",          "dns",          "proxy",   "not_http2", "error_reply",
@@ -204,6 +205,9 @@ static void test_bad_values(void **state)
         {"stages/0/burst", "5"},
         {"stages/1/everyNs", "0"},
         {"stages/1/burst", "1000001"},
+        {"phases/0/startNs", "0"},
+        {"phases/0/startNs", "4"},
+        {"phases/1/name", "'a b'"},
     };
     static const struct bad_value closed[] = {
         {"rate", "5"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When requests are due, and how connections are used for them. */
+#include "base/buf.h"
 #include "fixture.h"
 
 static void assert_stage(const struct load_stage *stage, int64_t ms, double from, double to,
@@ -40,6 +41,101 @@ static void test_stages(void **state)
     plan_fini(&plan);
     topo_fini(&topo);
     free(text);
+}
+
+static void assert_phases_of(const char *stages, const char *faults, const char *plan_has,
+                             const char *load_has)
+{
+    struct topo topo = platform(TOPO_NETNS);
+    char *staged = replaced(SAMPLE, "rate: 100/s", stages);
+    char *text = replaced(staged, FAULTS REST, faults);
+    struct plan plan = planned(text, &topo, &plain);
+    struct base_buf got;
+    base_buf_init(&got, 1000);
+    for (size_t i = 0; i < plan.phase_count; i++)
+        base_buf_printf(&got, "%s%s@%g", i > 0 ? " " : "", plan.phases[i].name,
+                        base_dur_to_s(plan.phases[i].start));
+    assert_string_equal(got.data, plan_has);
+    base_buf_clear(&got);
+    base_buf_printf(&got, "%s", plan.load.first_phase);
+    for (size_t i = 0; i < plan.load.phase_count; i++)
+        base_buf_printf(&got, " %s@%g", plan.load.phases[i].name,
+                        base_dur_to_s(plan.load.phases[i].start));
+    assert_string_equal(got.data, load_has);
+    base_buf_fini(&got);
+    struct plan again;
+    json_t *json = plan_to_json(&plan);
+    assert_true(plan_from_json(json, &again, NULL));
+    json_decref(json);
+    assert_int_equal(again.load.phase_count, plan.load.phase_count);
+    plan_fini(&again);
+    plan_fini(&plan);
+    topo_fini(&topo);
+    free(text);
+    free(staged);
+}
+
+/* A stage names its phase until a fault comes, however often. */
+static void test_phases(void **state)
+{
+    (void)state;
+#define STAGES                                                                                     \
+    "stages:\n"                                                                                    \
+    "      - {name: warm-up, for: 1s, to: 60/m}\n"                                                 \
+    "      - {name: warm-up, for: 2s, rate: 10/s}\n"                                               \
+    "      - {for: 5s, rate: 10/s}\n"                                                              \
+    "      - {name: peak, for: 2s, burst: 7, every: 500ms}\n"                                      \
+    "      - {name: warm-up, for: 10s, from: 0/s, to: 9/s, steps: 5}"
+#define ONE_FAULT(at, more)                                                                        \
+    "  faults: [{name: lose, at: " at ", for: 1s, service: users, kill: {}" more "}]\n"
+    assert_phases_of(STAGES, "", "warm-up@0 steady@3 peak@8 warm-up@10",
+                     "warm-up steady@3 peak@8 warm-up@10");
+    assert_phases_of(STAGES, ONE_FAULT("9s", ""), "warm-up@0 steady@3 peak@8 lose@9 after-lose@10",
+                     "warm-up steady@3 peak@8");
+    assert_phases_of(STAGES, ONE_FAULT("8s", ""), "warm-up@0 steady@3 lose@8 after-lose@9",
+                     "warm-up steady@3");
+    assert_phases_of(STAGES, ONE_FAULT("0s", ""), "lose@0 after-lose@1", "lose");
+    /* Who waits may come later: until then the stages go on. */
+    assert_phases_of(STAGES, ONE_FAULT("2s", ", suspend: {within: 5s}"),
+                     "warm-up@0 lose@2 after-lose@3", "warm-up steady@3 peak@8 warm-up@10");
+    assert_phases_of("users: {stages: [{for: 4s, count: 2}, {name: busy, for: 16s, to: 9}]}", "",
+                     "steady@0 busy@4", "steady busy@4");
+}
+
+/* A threshold knows the phases of stages, but for those that faults hide. */
+static void test_phases_of_thresholds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *phase;
+        const char *fault;
+        const char *said; /* NULL: nothing */
+    } cases[] = {
+        {"peak", ONE_FAULT("9s", ""), NULL},
+        {"steady", ONE_FAULT("9s", ""), NULL},
+        {"peak", ONE_FAULT("8s", ", suspend: {within: 5s}"), NULL},
+        {"peak", ONE_FAULT("8s", ""), "the stage \"peak\" begins after a fault, whose phases"},
+        {"peek", "", "no phase \"peek\", did you mean \"peak\"?"},
+        {"lose", "", "no phase \"lose\", expected one of warm-up, steady, peak\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *rest =
+            base_str_printf("%s  thresholds: [{name: fast, expect: p99 < 1s, phase: %s}]\n",
+                            cases[i].fault, cases[i].phase);
+        char *staged = replaced(SAMPLE, "rate: 100/s", STAGES);
+        char *text = replaced(staged, FAULTS REST, rest);
+        if (cases[i].said == NULL) {
+            struct scn_scenario scenario = parsed(text);
+            scn_scenario_fini(&scenario);
+        } else {
+            char *list = complaints(text, strlen(text));
+            assert_contains(list, cases[i].said);
+            free(list);
+        }
+        free(text);
+        free(staged);
+        free(rest);
+    }
 }
 
 static struct load_spec planned_load(const char *source, const struct topo *topo)
@@ -132,6 +228,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stages),
+        cmocka_unit_test(test_phases),
+        cmocka_unit_test(test_phases_of_thresholds),
         cmocka_unit_test(test_replay_path),
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_stairs_of_the_catalog),

@@ -9,7 +9,7 @@
  *                       {"type":"finished","status":"complete"|"stopped"}
  *                       {"type":"error","message":"..."} and exit status 5
  * squall-load's input:  {"type":"phase","name":"lose-one"}  samples intended from now on belong
- * there
+ * there, whatever the plan's phases are
  *                       {"type":"stop"}                     no new requests; finish within timeout
  *                       end of file                         the controller died: stop
  *
@@ -57,6 +57,12 @@ struct load_stage {
     double to;
     uint64_t burst; /* 0: none; from and to are 0 then */
     struct dur_ns every;
+};
+
+/* From this time after the start on, what becomes due belongs to the phase of that name. */
+struct load_phase {
+    char *name; /* becomes part of a tag, as a route's */
+    struct dur_ns start;
 };
 
 /* Recorded timestamps, one a line, of which the first is the start. */
@@ -170,6 +176,8 @@ struct load_spec {
     struct load_route *routes;
     size_t route_count;
     char *first_phase;
+    struct load_phase *phases; /* those after it, in order, until a command names another */
+    size_t phase_count;
     struct load_tls_spec tls;
     char **sources; /* addresses of this machine to connect from, in turn; none: the kernel's */
     size_t source_count;
@@ -386,12 +394,19 @@ void load_spec_add_stage(struct load_spec *spec, const struct load_stage *stage)
 /* A staircase from ramp->from to ramp->to, both of them steps; steps > 0, and no more than the
  * ramp's nanoseconds. */
 void load_spec_add_steps(struct load_spec *spec, const struct load_stage *ramp, uint32_t steps);
+/* What is due from `start` on is of this phase; no later one has been added. */
+void load_spec_add_phase(struct load_spec *spec, struct dur_ns start, const char *name);
+const char *load_spec_phase_at(const struct load_spec *spec, struct dur_ns at);
+/* How long, of the first `over`, it is this phase. */
+struct dur_ns load_spec_phase_length(const struct load_spec *spec, const char *name,
+                                     struct dur_ns over);
 bool load_interval_from_json(const json_t *json, struct load_interval *out, struct base_error *err);
 json_t *load_interval_to_json(const struct load_interval *interval); /* without "type" */
 void load_interval_fini(struct load_interval *interval);
 bool load_result_from_json(const json_t *json, struct load_result *out, struct base_error *err);
 json_t *load_result_to_json(const struct load_result *result);
 void load_result_fini(struct load_result *result);
+json_t *load_counts_to_json(const struct load_counts *counts);
 void load_counts_add(struct load_counts *sum, const struct load_counts *counts);
 void load_thread_add(struct load_thread *sum, const struct load_thread *thread);
 uint64_t load_counts_failed(const struct load_counts *counts); /* all classes, without missed */
