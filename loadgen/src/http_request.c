@@ -60,14 +60,29 @@ static const struct field *field_at(const char *text)
     return NULL;
 }
 
-/* A word in double braces that is none of ours is a slip that nobody would see on the wire. */
+/* The name of a field, between its braces. */
+static bool names_field(const char *word, size_t len)
+{
+    for (size_t i = 0; i < FIELDS; i++)
+        if (strlen(fields[i].text) == len + 4 && memcmp(fields[i].text + 2, word, len) == 0)
+            return true;
+    return false;
+}
+
+/* A word in double braces that is none of ours, and one of ours that has no end, are slips that
+ * nobody would see on the wire. */
 bool load_request_check_fields(const struct load_route *route, const char *text,
                                struct base_error *err)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
     for (const char *at = text; at != NULL && (at = strstr(at, "{{")) != NULL; at++) {
         size_t len = strspn(at + 2, letters);
-        if (len > 0 && base_str_starts(at + 2 + len, "}}") && field_at(at) == NULL)
+        bool closed = base_str_starts(at + 2 + len, "}}");
+        if (!closed && names_field(at + 2, len))
+            return base_fail(err, BASE_INVALID,
+                             "route \"%s\": the field \"%.40s\" has no end: write {{%.*s}}",
+                             route->name, at, (int)len, at + 2);
+        if (len > 0 && closed && field_at(at) == NULL)
             return base_fail(err, BASE_INVALID,
                              "route \"%s\": the field \"%.*s\" is unknown: use {{seq}} or {{rand}}",
                              route->name, (int)(len < 40 ? len + 4 : 40), at);

@@ -176,6 +176,9 @@ static void test_refused(void **state)
         {"GET", "/", "h", "Content-Length: 5", "left out"},
         {"GET", "/{{sequence}}", "h", NULL, "\"{{sequence}}\" is unknown"},
         {"GET", "/", "h", "A: {{x}}", "\"{{x}}\" is unknown"},
+        {"GET", "/{{seq", "h", NULL, "\"{{seq\" has no end: write {{seq}}"},
+        {"GET", "/{{seq}", "h", NULL, "\"{{seq}\" has no end: write {{seq}}"},
+        {"GET", "/", "h", "A: {{rand/b", "\"{{rand/b\" has no end: write {{rand}}"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct load_route route = route_of(bad[i].method, bad[i].path);
