@@ -26,12 +26,13 @@ static void free_reply(redisReply **reply)
 }
 #define AUTO_REPLY __attribute__((cleanup(free_reply))) redisReply
 
-static bool fail_context(const struct load_redis *redis, struct base_error *err)
+/* what: to do about it. */
+static bool fail_context(const struct load_redis *redis, const char *what, struct base_error *err)
 {
     const redisContext *c = redis->context;
     bool slow = c->err == REDIS_ERR_IO && errno == EAGAIN; /* the socket's timeout */
-    return base_fail(err, BASE_UNAVAILABLE, "%s: %s", redis->place,
-                     slow ? "no answer in time: is it reachable?" : c->errstr);
+    return base_fail(err, BASE_UNAVAILABLE, "%s: %s: %s", redis->place,
+                     slow ? "no answer in time" : c->errstr, slow ? "is it reachable?" : what);
 }
 
 struct load_redis *load_redis_connect(const char *host, uint16_t port, struct dur_ns patience,
@@ -45,7 +46,7 @@ struct load_redis *load_redis_connect(const char *host, uint16_t port, struct du
     if (redis->context == NULL)
         abort(); /* as base_calloc */
     if (redis->context->err != 0 || redisSetTimeout(redis->context, limit) != REDIS_OK) {
-        (void)fail_context(redis, err);
+        (void)fail_context(redis, "is it up, and is this where it listens (redis-cli ping)?", err);
         load_redis_free(redis);
         return NULL;
     }
@@ -71,7 +72,7 @@ static redisReply *call(struct load_redis *redis, const char *const *words, stru
     redisReply *reply =
         redis->context->err != 0 ? NULL : redisCommandArgv(redis->context, argc, argv, NULL);
     if (reply == NULL) {
-        (void)fail_context(redis, err);
+        (void)fail_context(redis, "is it still up?", err);
         return NULL;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
