@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one table of options of squall load (adhoc.c): parsing and help come from it. */
+/* The one table of options of squall load (adhoc_options.c): parsing and help come from it. */
 #ifndef LOAD_ADHOC_OPTIONS_H
 #define LOAD_ADHOC_OPTIONS_H
 
