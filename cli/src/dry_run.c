@@ -211,7 +211,10 @@ static bool rehearse(const struct control_agent *agent, const struct fault_spec 
         const char *why = ok ? control_why(answer) : err.message;
         (void)printf("  %-10s CANNOT: %s\n", spec->name, why != NULL ? why : "no answer to it");
     } else {
-        json_array_foreach(json_object_get(answer, "targets"), i, target) print_found(spec, target);
+        json_array_foreach(json_object_get(answer, "targets"), i, target)
+        {
+            print_found(spec, target);
+        }
     }
     json_decref(answer);
     return ok && status == 200;

@@ -812,7 +812,9 @@ LACKS = [why for why in [no_throttle_here() and f"ioThrottle: {no_throttle_here(
                          "the same deaths, and each operation of an apply, inside user-mode-linux "
                          "(netem_inside.py by test_f_netem.py).",
                          "kill (by: delete, by: evict): at a real API server "
-                         "(tests/kubernetes/run.sh); nothing of them stays in place."] if why]
+                         "(tests/kubernetes/run.sh); nothing of them stays in place.",
+                         "node (cordon, drain): at a real API server, with their deaths (the same; "
+                         "ADR 0027)."] if why]
 
 ASIDE = Aside("web-17", delay_ms=100.0)
 PARTNERS = {"limits": Roomy(), "partition": Partition(), "diskFill": OtherFill(), "cpu": Cpu()}

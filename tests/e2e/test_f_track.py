@@ -11,7 +11,7 @@ import time
 import pytest
 
 from chaos_lab import (NEEDS_ROOT, SUBNET, Agent, Instance, Platform, S, all_ok, bridge, cut_off,
-                       disk_fault, echo_command, files_limit, kill_fault, limits_fault, make_namespace,
+                       disk_fault, echo_command, fault, files_limit, kill_fault, limits_fault, make_namespace,
                        partition_fault, ruleset)
 from conftest import wait_until
 from services import free_port
@@ -170,6 +170,8 @@ REFUSED = {
     "postgres": (postgres_fault("lock", ["api-1"], table="t"), "at the server that it was told to"),
     "redis": (redis_fault("pause", ["api-1"]), "at the server that it was told to"),
     "rabbitmq": (rabbitmq_fault("fillQueue", ["api-1"], mib=1), "at the server that it was told to"),
+    "node": (fault("nodes", "api", ["api-1"], action="cordon", emptyDir=False) | {"kind": "node"},
+             "a node is marked once, whoever comes to it"),
 }
 
 
