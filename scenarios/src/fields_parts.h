@@ -38,4 +38,10 @@ extern const struct scn_shape scn_threshold_shape;
 extern const struct scn_shape scn_slo_shape;
 extern const struct scn_shape scn_abort_shape;
 
+/* Of stages of both models. */
+#define STAGE_NAME_HELP                                                                            \
+    "Names the phase of what becomes due in the stage, which is \"steady\" without it, as long "   \
+    "as "                                                                                          \
+    "no fault has begun; stages of one name are one phase."
+
 #endif

@@ -7,12 +7,7 @@ static const struct scn_words units = WORDS(unit_list);
 
 #define AT(member) .offset = offsetof(struct scn_stage, member)
 static const struct scn_field stage_fields[] = {
-    {.key = "name",
-     .type = SCN_NAME,
-     AT(name),
-     .example = "warm-up",
-     .help = "Names the phase of what becomes due in the stage, which is \"steady\" without it, as "
-             "long as no fault has begun; stages of one name are one phase."},
+    {.key = "name", .type = SCN_NAME, AT(name), .example = "warm-up", .help = STAGE_NAME_HELP},
     {.key = "for",
      .type = SCN_DURATION,
      AT(length),

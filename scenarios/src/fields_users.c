@@ -4,12 +4,7 @@
 
 #define AT(member) .offset = offsetof(struct scn_user_stage, member)
 static const struct scn_field user_stage_fields[] = {
-    {.key = "name",
-     .type = SCN_NAME,
-     AT(name),
-     .example = "warm-up",
-     .help = "Names the phase of what becomes due in the stage, which is \"steady\" without it, as "
-             "long as no fault has begun; stages of one name are one phase."},
+    {.key = "name", .type = SCN_NAME, AT(name), .example = "warm-up", .help = STAGE_NAME_HELP},
     {.key = "for",
      .type = SCN_DURATION,
      AT(length),

@@ -356,28 +356,6 @@ def test_rights_that_are_lost(lab):
     assert place.clear()
 
 
-@pytest.mark.parametrize("after_ms", [0, 30, 60, 100, 150, 300])
-def test_a_server_that_stands_still_meanwhile(lab, after_ms):
-    """Wherever its marking has come to by then: what is under way is carried out later, or not."""
-    place = Place(lab)
-    server = lab.cluster.processes[1]
-    answers = []
-    worker = threading.Thread(target=lambda: answers.append(place.agent.post(cordon())))
-    worker.start()
-    wait_until(place.guards, 10, "its watchdog is there")
-    due = time.monotonic() + after_ms / 1000
-    wait_until(lambda: time.monotonic() >= due, 5, "it has come further")
-    server.send_signal(signal.SIGSTOP)
-    try:
-        wait_until(lambda: not worker.is_alive() or time.monotonic() > due + LEASE_S + 1, 20, "the lease is over")
-    finally:
-        server.send_signal(signal.SIGCONT)
-    worker.join(30)
-    [(_, record)] = answers
-    record = place.agent.wait_state(record, "gone", 30)
-    assert place.clear() and not place.guards(), record
-
-
 def test_a_server_that_cannot_be_asked_before(lab):
     place = Place(lab)
     place.relay.cut()
