@@ -340,14 +340,21 @@ def test_four_states(agent, platform):
     revert(agent, spec)
 
 
+def train(platform, count):
+    """How long a train of packets takes to the other end and back."""
+    pings = ping(platform, count=count, gap_s=0, size=1250, wait_s=2.0)
+    assert pings.lost() == 0
+    return max(times[0] for times in pings.answers.values()) - pings.sent[0]
+
+
 def test_a_slow_link_is_shared_and_its_buffer_ends(agent, platform):
     spec = network_fault(rate=2e6, direction="egress")
     inject(agent, spec)
-    pings = ping(platform, count=40, gap_s=0, size=1250)  # 5 ms each
-    assert pings.lost() == 0
-    # The first ones wait for this process while it sends the others, as the last may on a busy machine.
-    times = sorted(t[0] for t in pings.answers.values())[20:]
-    assert (times[-1] - times[0]) / 19 == pytest.approx(0.005, rel=0.3)
+    # A train of 40, 5 ms each: what else the machine does lets it arrive later, never sooner.
+    best, end = train(platform, 40), time.monotonic() + 1.0
+    while best > 0.2 * 1.1 and time.monotonic() < end:
+        best = min(best, train(platform, 40))
+    assert best == pytest.approx(0.2, rel=0.1)
     pings = ping(platform, count=100, gap_s=0, size=1250, wait_s=1.0)
     assert pings.lost() > 20, "500 ms of packets do not fit into a buffer of 260 ms"
     record = revert(agent, spec)
