@@ -129,10 +129,11 @@ void load_amqp_overdue(const struct load_place *place)
 }
 
 /* Gives up a connection on which nonsense was said. */
-static bool nonsense(struct load_amqp *amqp)
+static bool nonsense(struct load_amqp *amqp, const char *why)
 {
     if (!amqp->pipe.wire.up)
         return load_amqp_refuse(amqp, "what came is not AMQP 0-9-1");
+    load_pool_note_malformed(amqp->pipe.wire.pool, why);
     load_pipe_lose(&amqp->pipe, NULL, LOAD_FAIL_PROTOCOL, LOAD_CAUSE_COUNT, NULL);
     return false;
 }
@@ -145,11 +146,11 @@ static bool on_confirm(struct load_amqp *amqp, const struct load_amqp_said *said
     uint64_t upto = said->tag == 0 && said->multiple ? last : said->tag;
     struct load_place *place, *next;
     if (upto == 0 || upto > last)
-        return nonsense(amqp);
+        return nonsense(amqp, "a confirm of what was not published");
     if (!said->multiple) {
         place = place_tagged(amqp, upto);
         if (place == NULL || (place->marks & CONFIRMED) != 0)
-            return nonsense(amqp); /* it was confirmed before */
+            return nonsense(amqp, "a second confirm of one message");
         confirm(amqp, place, nacked, now);
         return true;
     }
@@ -169,7 +170,7 @@ static bool on_content(struct load_amqp *amqp, const struct load_amqp_said *said
     bool got = said->method == LOAD_AMQP_GET_OK, delivered = said->method == LOAD_AMQP_DELIVER;
     struct load_place *place = got ? oldest(amqp, true) : NULL;
     if ((got && place == NULL) || (delivered && !load_amqp_plan_of(amqp)->consumes))
-        return nonsense(amqp); /* nobody asked */
+        return nonsense(amqp, "a message that nobody asked for");
     if (place != NULL)
         place->first_at = now;
     amqp->content = got ? LOAD_AMQP_GOT : delivered ? LOAD_AMQP_DELIVERED : LOAD_AMQP_RETURNED;
@@ -187,7 +188,7 @@ static bool on_empty(struct load_amqp *amqp, int64_t now)
 {
     struct load_place *place = oldest(amqp, true);
     if (place == NULL)
-        return nonsense(amqp);
+        return nonsense(amqp, "an empty queue that nobody asked about");
     place->first_at = now;
     fail(amqp, place, now, "the queue is empty");
     return true;
@@ -230,7 +231,7 @@ static bool on_method(struct load_amqp *amqp, const struct load_amqp_frame *fram
     struct load_amqp_said said;
     if (!load_amqp_decode(amqp->pipe.own->extra, frame, &said) ||
         (amqp->content != LOAD_AMQP_NO_CONTENT && !may_interrupt(frame, said.method)))
-        return nonsense(amqp);
+        return nonsense(amqp, "a method frame that is not to be understood here");
     if (!amqp->pipe.wire.up)
         return load_amqp_greet(amqp, &said, now);
     switch (said.method) {
@@ -257,7 +258,7 @@ static bool on_method(struct load_amqp *amqp, const struct load_amqp_frame *fram
     case LOAD_AMQP_AGREED:
         break;
     }
-    return nonsense(amqp);
+    return nonsense(amqp, "a method that only an opening connection has");
 }
 
 /* --- content --- */
@@ -304,13 +305,13 @@ static bool on_header(struct load_amqp *amqp, const struct load_amqp_frame *fram
     bool ours = false;
     if (amqp->content == LOAD_AMQP_NO_CONTENT || amqp->has_header ||
         !load_amqp_decode_header(amqp->pipe.own->extra, frame, &amqp->body, id))
-        return nonsense(amqp);
+        return nonsense(amqp, "a header frame that is not to be understood here");
     amqp->has_header = true;
     if (amqp->content != LOAD_AMQP_GOT)
         amqp->whose = place_of_id(amqp, id, &ours);
     if (amqp->content == LOAD_AMQP_RETURNED) {
         if (amqp->whose == NULL)
-            return nonsense(amqp); /* it is none of those under way */
+            return nonsense(amqp, "a message came back that is not under way");
         amqp->whose->marks |= RETURNED;
     } else if (amqp->content == LOAD_AMQP_DELIVERED && amqp->whose == NULL) {
         count_stray(amqp, ours);
@@ -323,7 +324,7 @@ static bool on_header(struct load_amqp *amqp, const struct load_amqp_frame *fram
 static bool on_body(struct load_amqp *amqp, const struct load_amqp_frame *frame, int64_t now)
 {
     if (amqp->content == LOAD_AMQP_NO_CONTENT || !amqp->has_header || frame->len > amqp->body)
-        return nonsense(amqp);
+        return nonsense(amqp, "a body frame that is not to be understood here");
     amqp->body -= frame->len;
     return amqp->body > 0 || content_is_whole(amqp, now);
 }
@@ -360,7 +361,7 @@ static bool received(struct load_pipe *pipe, const char *data, size_t len, int64
         size_t used;
         enum load_parse parse = load_amqp_read(&amqp->reader, data, len, &used, &frame);
         if (parse == LOAD_PARSE_BAD)
-            return nonsense(amqp);
+            return nonsense(amqp, "no frame of AMQP 0-9-1");
         count_bytes(amqp, used);
         if (parse == LOAD_PARSE_DONE && !on_frame(amqp, &frame, now))
             return false;

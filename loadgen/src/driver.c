@@ -63,6 +63,12 @@ void load_pool_note_why(struct load_pool *pool, enum load_cause cause, const cha
         (void)snprintf(pool->whys[cause], sizeof pool->whys[cause], "%s", why);
 }
 
+void load_pool_note_malformed(struct load_pool *pool, const char *why)
+{
+    if (pool->malformed[0] == '\0')
+        (void)snprintf(pool->malformed, sizeof pool->malformed, "%s", why);
+}
+
 void load_conn_note_refusal(struct load_conn *conn, enum load_cause cause, const char *why)
 {
     struct load_pool *pool = conn->pool;

@@ -48,7 +48,6 @@ struct load_stream_troubles {
     uint32_t allowed; /* the fewest at once that a target allows, when fewer than asked; 0: none */
     uint64_t lost;    /* connections that ended with requests under way */
     size_t most;      /* requests under way on one of these */
-    char malformed[LOAD_WHY]; /* what was wrong with a response */
 };
 
 /* Messages that came to consumers without belonging to a request, and consumers that were lost. */
@@ -83,6 +82,7 @@ struct load_pool {
                                 the last that was lost before its first answer */
     struct load_refusals refusals[LOAD_CAUSE_COUNT];
     char whys[LOAD_CAUSE_COUNT][LOAD_WHY]; /* the first in the target's words; "": it said none */
+    char malformed[LOAD_WHY]; /* what was wrong with the first response that was; "": none was */
     struct load_stream_troubles streams;
     struct load_delivery_troubles deliveries;
     uint64_t statuses[LOAD_STATUSES]; /* requests that failed by them */
@@ -145,6 +145,8 @@ void load_conn_settle(struct load_conn *conn, bool reached);
 /* Counts an attempt to connect that failed; why: of TLS or a session, or NULL. */
 void load_conn_note_refusal(struct load_conn *conn, enum load_cause cause, const char *why);
 void load_pool_note_why(struct load_pool *pool, enum load_cause cause, const char *why);
+/* Of the first request that fails by LOAD_FAIL_PROTOCOL. */
+void load_pool_note_malformed(struct load_pool *pool, const char *why);
 /* The target's words about a request, if it had any. */
 static inline void load_pool_note_outcome(struct load_pool *pool,
                                           const struct load_outcome *outcome)

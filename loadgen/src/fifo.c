@@ -71,8 +71,9 @@ static bool answer(struct fifo *fifo, struct load_place *place, int64_t now)
     return !last || leave(fifo);
 }
 
-static bool nonsense(struct fifo *fifo)
+static bool nonsense(struct fifo *fifo, const char *why)
 {
+    load_pool_note_malformed(fifo->pipe.wire.pool, why);
     load_pipe_lose(&fifo->pipe, NULL, LOAD_FAIL_PROTOCOL, LOAD_CAUSE_COUNT, NULL);
     return false;
 }
@@ -96,7 +97,7 @@ static bool received(struct load_pipe *pipe, const char *data, size_t len, int64
     while (len > 0 || held) {
         struct load_place *place = load_wire_oldest(&pipe->wire);
         if (place == NULL)
-            return nonsense(fifo); /* nobody asked */
+            return nonsense(fifo, LOAD_MORE_THAN_ASKED);
         if (!fifo->started)
             start(fifo, place, now);
         size_t used;
@@ -104,7 +105,7 @@ static bool received(struct load_pipe *pipe, const char *data, size_t len, int64
         enum load_parse parse = protocol->feed(fifo->parser, memory, data, len, &used);
         place->bytes_in += used;
         if (parse == LOAD_PARSE_BAD)
-            return nonsense(fifo);
+            return nonsense(fifo, protocol->fault(fifo->parser));
         if (parse == LOAD_PARSE_MORE)
             return true;
         if (!answer(fifo, place, now))

@@ -23,6 +23,11 @@ static enum load_parse feed(void *parser, void *memory, const char *data, size_t
     return load_response_feed_memo(parser, memory, data, len, used);
 }
 
+static const char *fault(const void *parser)
+{
+    return ((const struct load_response *)parser)->fault;
+}
+
 static enum load_parse eof(void *parser)
 {
     return load_response_eof(parser);
@@ -46,6 +51,7 @@ const struct load_protocol load_http1_protocol = {
     .build = build,
     .start = start,
     .feed = feed,
+    .fault = fault,
     .eof = eof,
     .judge = judge,
     .in_body = in_body,

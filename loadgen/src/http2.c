@@ -103,7 +103,6 @@ void load_h2_slots_fit(struct load_h2_wire *wire, int64_t now)
 static void judge(struct load_h2_slot *slot, struct load_outcome *outcome)
 {
     const struct load_h2_stream *stream = &slot->stream;
-    struct load_stream_troubles *troubles = &slot->head.pool->streams;
     const char *why = load_h2_session_why(slot->wire->session);
     outcome->cause = LOAD_CAUSE_COUNT;
     switch (stream->end) {
@@ -113,8 +112,7 @@ static void judge(struct load_h2_slot *slot, struct load_outcome *outcome)
         return;
     case LOAD_H2_MALFORMED:
         outcome->failure = LOAD_FAIL_PROTOCOL;
-        if (troubles->malformed[0] == '\0')
-            (void)snprintf(troubles->malformed, sizeof troubles->malformed, "%s", why);
+        load_pool_note_malformed(slot->head.pool, why);
         return;
     case LOAD_H2_REFUSED:
         outcome->cause = LOAD_CAUSE_REFUSED_STREAM;

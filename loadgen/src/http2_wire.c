@@ -129,7 +129,6 @@ static void broke(struct load_h2_wire *wire)
 /* HTTP/2 as such is over on this connection. */
 static void over(struct load_h2_wire *wire)
 {
-    struct load_stream_troubles *troubles = &wire->own->pool->streams;
     if (wire->state == LOAD_H2_WIRE_GREETING) {
         refuse(wire, LOAD_CAUSE_NOT_HTTP2);
         return;
@@ -139,9 +138,7 @@ static void over(struct load_h2_wire *wire)
         reopen(wire);
         return;
     }
-    if (troubles->malformed[0] == '\0')
-        (void)snprintf(troubles->malformed, sizeof troubles->malformed, "%s",
-                       load_h2_session_why(wire->session));
+    load_pool_note_malformed(wire->own->pool, load_h2_session_why(wire->session));
     lose(wire, LOAD_FAIL_PROTOCOL, LOAD_CAUSE_COUNT);
 }
 

@@ -62,8 +62,6 @@ static void add_streams(struct load_stream_troubles *sum, const struct load_stre
         sum->allowed = more->allowed;
     sum->lost += more->lost;
     sum->most = more->most > sum->most ? more->most : sum->most;
-    if (sum->malformed[0] == '\0')
-        memcpy(sum->malformed, more->malformed, sizeof sum->malformed);
 }
 
 void load_troubles_add(struct load_troubles *troubles, const struct load_pool *pool)
@@ -75,6 +73,8 @@ void load_troubles_add(struct load_troubles *troubles, const struct load_pool *p
         if (troubles->whys[i][0] == '\0')
             memcpy(troubles->whys[i], pool->whys[i], sizeof troubles->whys[i]);
     }
+    if (troubles->malformed[0] == '\0')
+        memcpy(troubles->malformed, pool->malformed, sizeof troubles->malformed);
     add_streams(&troubles->streams, &pool->streams);
     for (unsigned i = 0; i < LOAD_STATUSES; i++)
         troubles->statuses[i] += pool->statuses[i];
@@ -212,7 +212,7 @@ void load_notes_write(struct load_result *result, const struct load_spec *spec,
                 statuses);
     note_status(result, LOAD_FAIL_HTTP_5XX, "look into the target's log for why", statuses);
     note_status(result, LOAD_FAIL_STATUS, "HTTP has no such status", statuses);
-    note_malformed(result, troubles->streams.malformed);
+    note_malformed(result, troubles->malformed);
     note_streams(result, &troubles->streams);
     note_deliveries(result, &troubles->deliveries);
 }

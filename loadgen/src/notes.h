@@ -9,6 +9,7 @@
 struct load_troubles {
     struct load_refusals refusals[LOAD_CAUSE_COUNT];
     char whys[LOAD_CAUSE_COUNT][LOAD_WHY];
+    char malformed[LOAD_WHY];
     struct load_stream_troubles streams;
     struct load_delivery_troubles deliveries;
     uint64_t statuses[LOAD_STATUSES];

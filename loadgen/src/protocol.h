@@ -10,6 +10,8 @@
 #include "http_request.h"
 #include "parse.h"
 
+#define LOAD_MORE_THAN_ASKED "more came than the answers to what was asked"
+
 enum { LOAD_PARSER_MAX = 256 }; /* bytes that a connection has for its parser */
 
 struct load_protocol {
@@ -23,6 +25,9 @@ struct load_protocol {
     void (*start)(void *parser, const struct load_request *request);
     /* Takes bytes until the response is whole or wrong; *used of them belonged to it. */
     enum load_parse (*feed)(void *parser, void *memory, const char *data, size_t len, size_t *used);
+    /* What was wrong, when feed said BAD; valid until the parser starts anew. NULL: it never says
+     * so. */
+    const char *(*fault)(const void *parser);
     /* The connection ended: DONE when that is how this response ends, otherwise BAD. */
     enum load_parse (*eof)(void *parser);
     /* Of a whole response: ok, or else the failure. False: the connection is not to be used again.

@@ -178,6 +178,11 @@ static enum load_parse feed(void *memory, void *unused, const char *data, size_t
     return LOAD_PARSE_DONE;
 }
 
+static const char *fault(const void *memory)
+{
+    return ((const struct parser *)memory)->reader->errstr;
+}
+
 static bool next(void *memory)
 {
     struct parser *parser = memory;
@@ -208,6 +213,7 @@ const struct load_protocol load_redis_protocol = {
     .build = build,
     .start = start,
     .feed = feed,
+    .fault = fault,
     .eof = eof,
     .judge = judge,
     .fini = fini,

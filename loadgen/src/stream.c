@@ -152,8 +152,9 @@ static void fail(struct stream *conn, enum load_cause cause, int64_t now)
     end_badly(conn, load_cause_failure(cause), cause, now);
 }
 
-static void fail_protocol(struct stream *conn, int64_t now)
+static void fail_protocol(struct stream *conn, const char *why, int64_t now)
 {
+    load_pool_note_malformed(conn->head.pool, why);
     end_badly(conn, LOAD_FAIL_PROTOCOL, LOAD_CAUSE_COUNT, now);
 }
 
@@ -211,8 +212,10 @@ static bool received(struct stream *conn, size_t len)
     enum load_parse parse = protocol->feed(conn->parser, memory, own->buffer, len, &used);
     if (parse == LOAD_PARSE_MORE)
         return true;
-    if (parse == LOAD_PARSE_BAD || used < len) /* more than one response to one request */
-        fail_protocol(conn, now);
+    if (parse == LOAD_PARSE_BAD)
+        fail_protocol(conn, protocol->fault(conn->parser), now);
+    else if (used < len)
+        fail_protocol(conn, LOAD_MORE_THAN_ASKED, now);
     else
         answered(conn, now);
     return false;

@@ -74,6 +74,7 @@ def test_no_connection_lives_to_its_first_answer(serve, load):
                                               timeout=0.2)))
     assert result["total"]["failed"]["protocol"] > 3 and result["total"]["ok"] == 0
     assert {name for name, n in result["total"]["causes"].items() if n} == {"unusable"}, result["notes"]
+    assert any(n.endswith("(the first: does not begin with HTTP/1.x)") for n in result["notes"])
     assert any("(unusable)" in n and "first request on each fails" in n for n in result["notes"])
 
 

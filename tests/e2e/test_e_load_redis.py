@@ -95,6 +95,7 @@ def test_something_that_is_no_redis(tmp_path, load):
     finally:
         nginx.close()
     assert result["total"]["failed"]["protocol"] == 25, result["notes"]
+    assert any('(the first: Protocol error, got "H" as reply type byte)' in note for note in result["notes"])
 
 
 def test_over_tls_and_by_the_command_line(tmp_path, load):

@@ -54,6 +54,7 @@ def test_more_than_was_asked_for(redis, load):
     """Five bytes come where two should."""
     result = check_sums(load.finish(plan_for(redis, "GET nothing\r\n", rate=20, ends={"answerBytes": 2})))
     assert result["total"]["failed"]["protocol"] == 10, result["total"]
+    assert any("(the first: more came than the answers" in note for note in result["notes"])
 
 
 def test_a_server_that_hangs_up(redis, load):

@@ -259,6 +259,8 @@ static void peer_fates(const struct peer_run *run, char out[static 2 * PEER_REQU
                                                                   : '?';
     }
     out[2 * run->ended] = '\0';
+    if (strchr(out, '!') != NULL) /* and what was wrong is said */
+        assert_string_not_equal(run->pool.malformed, "");
 }
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "protocol.h"
 #include "stream.h"
 
 static char name[] = "r", get[] = "GET", head_method[] = "HEAD", path[] = "/{{seq}}", host[] = "h",
@@ -148,6 +149,7 @@ static void test_more_than_was_asked_for(void **state)
     assert_int_equal(run.ended, 2);
     assert_true(run.outcomes[0].ok && run.outcomes[1].ok);
     assert_int_equal(run.outcomes[0].bytes_in + run.outcomes[1].bytes_in, 10);
+    assert_string_equal(run.pool.malformed, LOAD_MORE_THAN_ASKED);
     assert_int_equal(run.pool.established, 0); /* such a connection is not to be trusted */
     peer_end(&run);
 }

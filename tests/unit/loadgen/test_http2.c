@@ -357,7 +357,7 @@ static void test_lost_with_requests_under_way(void **state)
     w = with_requests(3);
     say(w, "000003 00 01 " ONE " 616263 "); /* DATA without HEADERS */
     check_lost(w, 0, LOAD_CAUSE_COUNT);
-    assert_true(w->pool.streams.malformed[0] != '\0');
+    assert_true(w->pool.malformed[0] != '\0');
     finish(w);
 }
 

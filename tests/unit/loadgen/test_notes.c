@@ -73,7 +73,7 @@ static void test_what_is_no_such_protocol(void **state)
     expect_note(&result, "protocol", "7 requests failed: what came is not what");
     load_result_fini(&result);
     result = (struct load_result){.total.failed[LOAD_FAIL_PROTOCOL] = 7};
-    memcpy(troubles.streams.malformed, "no :status", sizeof "no :status");
+    memcpy(troubles.malformed, "no :status", sizeof "no :status");
     load_notes_write(&result, &spec, &troubles);
     expect_note(&result, "protocol", "(the first: no :status)");
     assert_int_equal(result.note_count, 1);
