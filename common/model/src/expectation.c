@@ -86,6 +86,17 @@ static bool parse_op(const char *word, enum expect_op *out)
     return false;
 }
 
+/* Written as k6 has it, where durations are numbers of milliseconds. */
+static bool is_k6(const char *word)
+{
+    return strncmp(word, "p(", 2) == 0 || strcmp(word, "med") == 0 || strcmp(word, "avg") == 0;
+}
+
+static bool is_number(const char *text)
+{
+    return text[0] != '\0' && strspn(text, "0123456789.") == strlen(text);
+}
+
 static bool parse_value(enum unit unit, const char *text, double *out)
 {
     struct dur_ns duration;
@@ -196,7 +207,7 @@ static void copy_word(char out[static WORD_MAX_TEXT], const char *text, size_t l
 static bool parse(const char *text, struct expectation *out, struct base_error *err)
 {
     struct expectation parsed = {.quantile = 0};
-    char word[WORD_MAX_TEXT];
+    char word[WORD_MAX_TEXT + sizeof "ms"];
     size_t stat_at = spaces(text);
     size_t stat_len = strcspn(text + stat_at, " \t<>=");
     size_t op_at = stat_at + stat_len + spaces(text + stat_at + stat_len);
@@ -212,12 +223,15 @@ static bool parse(const char *text, struct expectation *out, struct base_error *
                      "a statistic: a percentile such as p99 or p99.9, mean, max, errors, "
                      "achieved_rate, rate or count",
                      word, stat_hint(word));
+    bool k6 = is_k6(word);
     copy_word(word, text + op_at, op_len);
     if (!parse_op(word, &parsed.op))
         return wrong(err, op_at, "one of < <= > >=", op_len > 0 ? word : text + op_at,
                      op_hint(word));
     copy_word(word, text + value_at, value_len);
     enum unit unit = stats[parsed.stat].unit;
+    if (k6 && is_number(word))
+        (void)snprintf(word + strlen(word), sizeof "ms", "ms");
     if (!parse_value(unit, word, &parsed.value)) {
         char hint[80];
         unit_hint(&parsed, word, hint);

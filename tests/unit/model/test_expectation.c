@@ -31,6 +31,10 @@ static const struct {
     {"count>=0", "count >= 0", {EXPECT_COUNT, 0, EXPECT_GE, 0}},
     {"rate > 60/m", "rate > 1/s", {EXPECT_RATE, 0, EXPECT_GT, 1}},
     {"p(99)<250ms", "p99 < 250ms", {EXPECT_QUANTILE, 0.99, EXPECT_LT, 250e6}},
+    {"p(99)<250", "p99 < 250ms", {EXPECT_QUANTILE, 0.99, EXPECT_LT, 250e6}},
+    {"p(99.9) <= 0.5", "p99.9 <= 500us", {EXPECT_QUANTILE, 0.999, EXPECT_LE, 5e5}},
+    {"med<5", "p50 < 5ms", {EXPECT_QUANTILE, 0.5, EXPECT_LT, 5e6}},
+    {"avg<200", "mean < 200ms", {EXPECT_MEAN, 0, EXPECT_LT, 200e6}},
     {"p(99.9) < 1s", "p99.9 < 1s", {EXPECT_QUANTILE, 0.999, EXPECT_LT, 1e9}},
     {"p95<200ms", "p95 < 200ms", {EXPECT_QUANTILE, 0.95, EXPECT_LT, 200e6}},
     {"med<5ms", "p50 < 5ms", {EXPECT_QUANTILE, 0.5, EXPECT_LT, 5e6}},
@@ -98,9 +102,14 @@ static void test_parse_refuses(void **state)
         {"errors < nan%", "expected a percentage"},
         {"rate > 500", "expected a rate such as 500/s"},
         {"count > 1.5", "expected a whole number"},
-        {"p(99)<250",
-         "at character 7: expected a duration with its unit such as 250ms (ns, us, ms, "
+        {"p99<250",
+         "at character 5: expected a duration with its unit such as 250ms (ns, us, ms, "
          "s, m, h), found \"250\"; did you mean 250ms?"},
+        {"mean<250", "; did you mean 250ms?"},
+        {"p(99)<1e3", "expected a duration"},
+        {"p(99)<-1", "expected a duration"},
+        {"p(99)<", "expected a duration"},
+        {"p(99)<1.2.3", "expected a duration"},
         {"errors<0.01", "at character 8: expected a percentage from 0% to 100% such as 1%, found "
                         "\"0.01\"; did you mean 1%?"},
         {"errors<5", "; did you mean 5%?"},

@@ -561,7 +561,7 @@ static const struct {
     {"phase: steady", "over: 5s, abort: yes", "expected true or false, without quotes"},
     {"phase: steady", "over: 5s, abort: 'true'", "expected true or false, without quotes"},
     {"phase: steady", "over: 5s, abort: 1", "expected true or false, without quotes"},
-    {"p99 < 250ms", "p(99)<250", "found \"250\"; did you mean 250ms?"},
+    {"p99 < 250ms", "p99 < 250", "found \"250\"; did you mean 250ms?"},
     {"rate: 100/s", "users: {}", "a number of users is missing, expected one of count, stages"},
     {"rate: 100/s", "users: {count: 0}", "0 is out of range, expected 1 to 1000000"},
     {"rate: 100/s", "users: {count: 5, think: {}}", "a distribution is missing, expected one of"},
