@@ -102,9 +102,8 @@ static void test_parse_refuses(void **state)
         {"errors < nan%", "expected a percentage"},
         {"rate > 500", "expected a rate such as 500/s"},
         {"count > 1.5", "expected a whole number"},
-        {"p99<250",
-         "at character 5: expected a duration with its unit such as 250ms (ns, us, ms, "
-         "s, m, h), found \"250\"; did you mean 250ms?"},
+        {"p99<250", "at character 5: expected a duration with its unit such as 250ms (ns, us, ms, "
+                    "s, m, h), found \"250\"; did you mean 250ms?"},
         {"mean<250", "; did you mean 250ms?"},
         {"p(99)<1e3", "expected a duration"},
         {"p(99)<-1", "expected a duration"},
