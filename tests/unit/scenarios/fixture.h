@@ -139,35 +139,49 @@ static inline struct topo platform(enum topo_mode mode)
     return topo;
 }
 
+static inline struct plan planned_from(const struct scn_scenario *scenario, const struct topo *topo,
+                                       const struct scn_plan_options *options)
+{
+    struct scn_problems problems = {.items = NULL};
+    struct plan plan;
+    if (!scn_plan(scenario, topo, options, &plan, &problems)) {
+        char *list = scn_problems_text(&problems);
+        fail_msg("%s", list);
+    }
+    return plan;
+}
+
 static inline struct plan planned(const char *text, const struct topo *topo,
                                   const struct scn_plan_options *options)
 {
     struct scn_scenario scenario = parsed(text);
-    struct scn_problems problems = {.items = NULL};
-    struct plan plan;
-    if (!scn_plan(&scenario, topo, options, &plan, &problems)) {
-        char *list = scn_problems_text(&problems);
-        fail_msg("%s", list);
-    }
+    struct plan plan = planned_from(&scenario, topo, options);
     scn_scenario_fini(&scenario);
     return plan;
 }
 
 /* Why it cannot be planned; fails when it can. free() it. */
-static inline char *refused(const char *text, const struct topo *topo,
-                            const struct scn_plan_options *options)
+static inline char *refused_from(const struct scn_scenario *scenario, const struct topo *topo,
+                                 const struct scn_plan_options *options)
 {
-    struct scn_scenario scenario = parsed(text);
     struct scn_problems problems = {.items = NULL};
     struct plan plan;
     struct plan untouched;
     memset(&plan, 0xA5, sizeof plan);
     memset(&untouched, 0xA5, sizeof untouched);
-    if (scn_plan(&scenario, topo, options, &plan, &problems))
-        fail_msg("planned: %s", text);
+    if (scn_plan(scenario, topo, options, &plan, &problems))
+        fail_msg("planned: %s", scenario->name);
     assert_memory_equal(&plan, &untouched, sizeof plan);
     char *list = scn_problems_text(&problems);
     scn_problems_fini(&problems);
+    return list;
+}
+
+static inline char *refused(const char *text, const struct topo *topo,
+                            const struct scn_plan_options *options)
+{
+    struct scn_scenario scenario = parsed(text);
+    char *list = refused_from(&scenario, topo, options);
     scn_scenario_fini(&scenario);
     return list;
 }

@@ -7,11 +7,12 @@ static void test_selection_is_seeded(void **state)
 {
     (void)state;
     struct topo topo = platform(TOPO_NETNS);
+    struct scn_scenario scenario = parsed(SAMPLE);
     unsigned hits[4] = {0};
     for (uint64_t seed = 0; seed < 400; seed++) {
         struct scn_plan_options options = {.run = "r", .seed_given = true, .seed = seed};
-        struct plan one = planned(SAMPLE, &topo, &options);
-        struct plan two = planned(SAMPLE, &topo, &options);
+        struct plan one = planned_from(&scenario, &topo, &options);
+        struct plan two = planned_from(&scenario, &topo, &options);
         const char *target = one.faults[0].spec.targets[0];
         assert_string_equal(target, two.faults[0].spec.targets[0]);
         assert_int_equal(one.seed, seed);
@@ -23,6 +24,7 @@ static void test_selection_is_seeded(void **state)
     /* 100 each on average; 60 is more than four standard deviations away. */
     for (size_t i = 0; i < 4; i++)
         assert_true(hits[i] > 60);
+    scn_scenario_fini(&scenario);
     topo_fini(&topo);
 }
 
@@ -153,10 +155,11 @@ static void test_a_selection_among_those_that_match(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *with = base_str_printf("kill: {}, %s", cases[i].more);
         char *text = replaced(SAMPLE, "kill: {}", with);
+        struct scn_scenario scenario = parsed(text);
         size_t hits[5] = {0};
         for (uint64_t seed = 1; seed <= 20; seed++) {
             struct scn_plan_options options = {.run = "r", .seed_given = true, .seed = seed};
-            struct plan plan = planned(text, &topo, &options);
+            struct plan plan = planned_from(&scenario, &topo, &options);
             const struct fault_spec *spec = &plan.faults[0].spec;
             assert_in_range(spec->target_count, cases[i].least, cases[i].most);
             for (size_t k = 0; k < spec->target_count; k++)
@@ -165,6 +168,7 @@ static void test_a_selection_among_those_that_match(void **state)
         }
         for (size_t k = 1; k <= 4; k++)
             assert_int_equal(hits[k] == 0, strchr(cases[i].never, (int)('0' + k)) != NULL);
+        scn_scenario_fini(&scenario);
         free(text);
         free(with);
     }
@@ -266,11 +270,12 @@ static void test_faults_at_one_time_share_the_cap(void **state)
         HEAD "  duration: 20s\n" LOAD "  faults:\n"
              "    - {name: a, at: 2s, for: 4s, service: users, kill: {}}\n"
              "    - {name: b, at: 5s, for: 2s, service: users, select: {count: 2}, kill: {}}\n";
+    struct scn_scenario scenario = parsed(text);
     size_t shared = 0;
     size_t same = 0;
     for (uint64_t seed = 0; seed < 50; seed++) {
         struct scn_plan_options options = {.run = "r", .seed_given = true, .seed = seed};
-        char *list = refused(text, &topo, &options);
+        char *list = refused_from(&scenario, &topo, &options);
         shared += strstr(list, "s.yaml:14:7: spec.faults[1].maxAffected: together with the faults "
                                "that are in force when this one starts, such as \"a\", 3 of 4 "
                                "instances of "
@@ -280,6 +285,7 @@ static void test_faults_at_one_time_share_the_cap(void **state)
     }
     assert_int_equal(shared + same, 50);
     assert_true(shared > 0 && same > 0);
+    scn_scenario_fini(&scenario);
     topo_fini(&topo);
 }
 
@@ -295,10 +301,10 @@ static void test_times_that_follow_each_other_are_not_added_up(void **state)
         "waitFor: {probe: go, within: 30s}}\n"
         "    - {name: b, at: 4s, for: 1s, service: users, kill: {}, "
         "repeat: {times: 3, every: 5s}}\n";
+    struct scn_scenario scenario = parsed(text);
     size_t fit = 0;
     for (uint64_t seed = 0; seed < 50; seed++) {
         struct scn_plan_options options = {.run = "r", .seed_given = true, .seed = seed};
-        struct scn_scenario scenario = parsed(text);
         struct scn_problems problems = {.items = NULL};
         struct plan plan;
         if (scn_plan(&scenario, &topo, &options, &plan, &problems)) {
@@ -309,9 +315,9 @@ static void test_times_that_follow_each_other_are_not_added_up(void **state)
         assert_null(strstr(list, "together with"));
         free(list);
         scn_problems_fini(&problems);
-        scn_scenario_fini(&scenario);
     }
     assert_true(fit > 0);
+    scn_scenario_fini(&scenario);
     topo_fini(&topo);
 }
 
