@@ -122,6 +122,7 @@ const struct scn_scalar *scn_scalar_of(enum scn_type type);
 /* What a value without quotes means to YAML's core schema. */
 enum scn_meaning { SCN_MEANS_TEXT, SCN_MEANS_NOTHING, SCN_MEANS_BOOLEAN, SCN_MEANS_NUMBER };
 enum scn_meaning scn_meaning_of(const char *text);
+/* The pattern is a literal: it is kept. NULL: everything matches. */
 bool scn_matches(const char *pattern, const char *text);
 /* "one of poisson, constant"; "a duration such as 250ms (ns, us, ms, s, m, h)". free() it. */
 char *scn_expected(const struct scn_field *field);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One row for each type of single value: its form, how it is read, how it is spoken of. */
+#include <pthread.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -346,16 +347,37 @@ const struct scn_scalar *scn_scalar_of(enum scn_type type)
     return type < SCN_SCALARS ? &scalars[type] : &none;
 }
 
+/* Compiling takes ten times as long as all else that is done to a file: each is compiled once. They
+ * are the few of this program, and live as long. */
+struct pattern_known {
+    const char *pattern;
+    regex_t compiled;
+    struct pattern_known *next;
+};
+
+static const regex_t *compiled(const char *pattern)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static struct pattern_known *first;
+    (void)pthread_mutex_lock(&lock);
+    struct pattern_known *one = first;
+    while (one != NULL && one->pattern != pattern)
+        one = one->next;
+    if (one == NULL) {
+        one = base_calloc(1, sizeof *one);
+        one->pattern = pattern;
+        if (regcomp(&one->compiled, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+            abort(); /* a pattern of ours that is none */
+        one->next = first;
+        first = one;
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return &one->compiled;
+}
+
 bool scn_matches(const char *pattern, const char *text)
 {
-    regex_t compiled;
-    if (pattern == NULL)
-        return true;
-    if (regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-        return false;
-    bool matches = regexec(&compiled, text, 0, NULL, 0) == 0;
-    regfree(&compiled);
-    return matches;
+    return pattern == NULL || regexec(compiled(pattern), text, 0, NULL, 0) == 0;
 }
 
 static bool is_one_of(const char *text, const char *const *words, size_t count)

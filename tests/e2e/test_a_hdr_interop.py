@@ -89,7 +89,7 @@ def test_they_read_a_load_s_log(ours, theirs, serve, tmp_path, kind):
 
     server = serve(behave)
     log = tmp_path / "load.hlog"
-    done = run("squall", "load", f"http://127.0.0.1:{server.port}/", "-r", 200, "-d", 2, "-c", 20,
+    done = run("squall", "load", f"http://127.0.0.1:{server.port}/", "-r", 200, "-d", 1, "-c", 20,
                "--interval", "100ms", "--hlog", log)
     assert done.returncode in (0, 3), done.stderr
     read = theirs("read", log, kind)
