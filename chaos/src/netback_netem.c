@@ -17,6 +17,7 @@
 
 struct netem_state {
     struct fault_tc *tc;
+    struct fault_tc_news *news;   /* NULL: no blocks of peers */
     struct fault_classifier *out; /* NULL: that direction is not impaired */
     struct fault_classifier *in;
     struct fault_tc_devices devices;
@@ -102,6 +103,11 @@ static bool netem_apply(const struct fault_netback_want *want, struct dur_ns tim
     state->tc = fault_tc_new(&want->zone->netns, err);
     if (state->tc == NULL)
         return false;
+    if (want->zone->peers.block_count > 0) {
+        state->news = fault_tc_news_new(&want->zone->netns, err);
+        if (state->news == NULL)
+            return false;
+    }
     if (network->direction != FAULT_INGRESS) {
         state->out = fault_classifier_new(network, true, FAULT_TC_CLASS, err);
         if (state->out == NULL)
@@ -119,7 +125,7 @@ static bool netem_renew(const struct fault_netback_want *want, struct dur_ns tim
                         struct base_error *err)
 {
     struct netem_state *netem = state;
-    if (!fault_tc_devices_last(netem->tc, &want->zone->peers, &netem->devices, err))
+    if (!fault_tc_devices_last(netem->tc, netem->news, &want->zone->peers, &netem->devices, err))
         return base_fail_context(err, "%s", want->zone->target.name);
     return renew_both(want, netem, timeout, err);
 }
@@ -133,6 +139,7 @@ static void netem_close(void *value)
         return;
     fault_classifier_free(state->out);
     fault_classifier_free(state->in);
+    fault_tc_news_free(state->news);
     fault_tc_free(state->tc);
     free(state);
 }

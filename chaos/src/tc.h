@@ -25,6 +25,12 @@ struct fault_tc; /* a socket inside one namespace */
 struct fault_tc *fault_tc_new(const struct fault_netns *netns, struct base_error *err);
 void fault_tc_free(struct fault_tc *tc); /* accepts NULL */
 
+/* Of routes that come, so that nobody has to list them again and again: a router has a million.
+ * From when it was made on, which is before they are listed first. */
+struct fault_tc_news;
+struct fault_tc_news *fault_tc_news_new(const struct fault_netns *netns, struct base_error *err);
+void fault_tc_news_free(struct fault_tc_news *news); /* accepts NULL */
+
 struct fault_tc_devices {
     int list[FAULT_TC_MOST_DEVICES]; /* ifindex */
     size_t count;
@@ -35,9 +41,10 @@ struct fault_tc_devices {
 bool fault_tc_devices(struct fault_tc *tc, const struct fault_peers *peers,
                       struct fault_tc_devices *out, struct base_error *err);
 /* false: packets reach one of them by a device that is not among `known`, for routes have changed.
- */
-bool fault_tc_devices_last(struct fault_tc *tc, const struct fault_peers *peers,
-                           const struct fault_tc_devices *known, struct base_error *err);
+ * news may be NULL when there are no blocks. */
+bool fault_tc_devices_last(struct fault_tc *tc, struct fault_tc_news *news,
+                           const struct fault_peers *peers, const struct fault_tc_devices *known,
+                           struct base_error *err);
 /* Under a prio that sends everything to its first class unless a filter says otherwise: options are
  * those of netem. BASE_DENIED when the device has a qdisc that is not the kernel's default. */
 bool fault_tc_add_egress(struct fault_tc *tc, int ifindex, int program, const void *options,

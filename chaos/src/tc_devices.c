@@ -103,6 +103,14 @@ static bool meets(const struct addr_block *block, const struct rtmsg *head, cons
            addr_block_spans(&route, block->family, block->first);
 }
 
+bool fault_tc_leads_into(const struct nlmsghdr *message, const struct addr_block *block)
+{
+    const struct rtmsg *head = mnl_nlmsg_get_payload(message);
+    const struct nlattr *parts[RTA_MAX + 1] = {0};
+    (void)mnl_attr_parse(message, sizeof *head, on_inroad_part, parts);
+    return head->rtm_type == RTN_UNICAST && meets(block, head, parts[RTA_DST]);
+}
+
 static int on_inroad(const struct nlmsghdr *message, void *data)
 {
     struct inroads *inroads = data;
@@ -170,20 +178,26 @@ static bool complain(const struct fault_peers *peers, size_t i, int ifindex, str
     return base_fail(err, BASE_UNAVAILABLE, came, text, addr_block_bits(block), ifindex);
 }
 
-bool fault_tc_devices_last(struct fault_tc *tc, const struct fault_peers *peers,
-                           const struct fault_tc_devices *known, struct base_error *err)
+bool fault_tc_devices_last(struct fault_tc *tc, struct fault_tc_news *news,
+                           const struct fault_peers *peers, const struct fault_tc_devices *known,
+                           struct base_error *err)
 {
-    for (size_t i = 0; i < peers->count + peers->block_count; i++) {
+    bool lists = peers->block_count > 0 && fault_tc_news_due(news, peers);
+    bool listed = lists;
+    for (size_t i = 0; i < peers->count + (lists ? peers->block_count : 0); i++) {
         struct fault_tc_devices now;
         struct base_error why = {0};
         if (!devices_to(tc, peers, i, &now, &why)) {
             if (why.code == BASE_LIMIT)
                 return base_fail(err, why.code, "%s", why.message);
+            listed = listed && (i < peers->count || why.code == BASE_NOT_FOUND);
             continue; /* where no way leads, nothing goes by the wrong one */
         }
         for (size_t k = 0; k < now.count; k++)
             if (!has(known, now.list[k]))
                 return complain(peers, i, now.list[k], err);
     }
+    if (listed)
+        fault_tc_news_listed(news);
     return true;
 }
