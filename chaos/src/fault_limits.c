@@ -35,6 +35,7 @@ struct subject { /* one target */
     double files_share; /* of which limit.files is made; 0: it is given */
     double pids_share;
     char *pids_group; /* NULL: none, or not asked for */
+    size_t again;     /* how often more it is asked when it has answered */
 };
 
 struct limits_state {
@@ -194,11 +195,36 @@ static bool has_none_to_spare(const struct subject *subject)
     return open_below >= subject->limit.files;
 }
 
+/* accept(2) takes the descriptor's number before it waits: each thread that was in it when the
+ * limit was lowered answers once more. */
+static bool ask_again(struct fault *fault, bool *asked, struct base_error *err)
+{
+    struct limits_state *state = fault_state_of(fault);
+    for (size_t i = 0; i < state->count; i++) {
+        struct subject *subject = &state->subjects[i];
+        if (!fault_inquiry_result(state->inquiry, i)->answered || subject->again == 0 ||
+            !has_none_to_spare(subject))
+            continue;
+        subject->again--;
+        *asked = true;
+        if (!fault_inquiry_ask(state->inquiry, i, &subject->target, base_dur_ms(patience_ms), err))
+            return false;
+    }
+    return true;
+}
+
 static void verify_finish(void *ctx)
 {
     struct fault *fault = ctx;
     struct limits_state *state = fault_state_of(fault);
     struct base_error err = {0};
+    bool asked = false;
+    if (!ask_again(fault, &asked, &err)) {
+        fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
+        return;
+    }
+    if (asked)
+        return;
     bool ok = as_wanted(fault, true, true);
     for (size_t i = 0; i < state->count; i++) {
         struct subject *subject = &state->subjects[i];
@@ -222,6 +248,7 @@ static void limits_verify(struct fault *fault)
     state->round = FAULT_STEP_VERIFY;
     fault_inquiry_cancel(state->inquiry);
     for (size_t i = 0; i < state->count; i++) {
+        state->subjects[i].again = fault_limit_threads(&state->subjects[i].limit);
         if (!fault_inquiry_ask(state->inquiry, i, &state->subjects[i].target,
                                base_dur_ms(patience_ms), &err)) {
             fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);

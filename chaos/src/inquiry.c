@@ -72,6 +72,7 @@ bool fault_inquiry_ask(struct fault_inquiry *inquiry, size_t index,
                        struct base_error *err)
 {
     struct question *question = &inquiry->questions[index];
+    question->known = false;
     question->answer =
         fault_answer_start(inquiry->loop, target, patience, on_answer, question, err);
     if (question->answer == NULL)

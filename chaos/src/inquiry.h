@@ -14,7 +14,8 @@ struct fault_inquiry *fault_inquiry_new(struct io_loop *loop, size_t count,
 void fault_inquiry_free(struct fault_inquiry *inquiry); /* accepts NULL */
 /* Whatever is under way; and forgets what is known: a new round. */
 void fault_inquiry_cancel(struct fault_inquiry *inquiry);
-/* Asks the target of that index, once a round. false with err: the round is cancelled. */
+/* Asks the target of that index. One that is known already is asked anew, and the round is done
+ * when that is known, too. false with err: the round is cancelled. */
 bool fault_inquiry_ask(struct fault_inquiry *inquiry, size_t index,
                        const struct fault_target *target, struct dur_ns patience,
                        struct base_error *err);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -220,4 +221,18 @@ size_t fault_limit_lowered(const struct fault_limit *limit, const char *group)
     else if (limit->files >= 0 && fault_process_alive(&limit->processes[0].process))
         count_one(&counting, limit->processes[0].process.pid);
     return counting.count;
+}
+
+size_t fault_limit_threads(const struct fault_limit *limit)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < limit->count; i++) {
+        const struct fault_process *process = &limit->processes[i].process;
+        BASE_AUTO_FREE char *tasks = base_str_printf("/proc/%d/task", (int)process->pid);
+        struct stat st;
+        /* A folder for each, beside "." and "..". */
+        if (fault_process_alive(process) && stat(tasks, &st) == 0 && st.st_nlink > 2)
+            count += (size_t)st.st_nlink - 2;
+    }
+    return count;
 }

@@ -51,5 +51,7 @@ bool fault_limit_restore(const struct fault_limit *limit);
 /* Processes of the group (NULL: the one alone) whose soft limit is the one that was set. */
 size_t fault_limit_lowered(const struct fault_limit *limit, const char *group);
 bool fault_limit_soft(pid_t pid, uint64_t *out);
+/* Of all the processes together. */
+size_t fault_limit_threads(const struct fault_limit *limit);
 
 #endif

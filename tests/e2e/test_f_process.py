@@ -10,15 +10,17 @@ import re
 import resource
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
-from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, PREFIX, S, Agent, agent, agent_options,
-                       all_ok, answers, bridge, cpu_fault, disk_fault, evidence, files_limit,
-                       fillers, group_mount, kill_fault, limits_fault, memory_fault, pause_fault,
-                       platform, sh, unshared_mounts, workers_in)
+from chaos_lab import (ALL_AT_ONCE, GRACE_S, NEEDS_ROOT, PREFIX, S, Agent, Instance, agent,
+                       agent_options, all_ok, answers, bridge, cpu_fault, disk_fault, evidence,
+                       files_limit, fillers, group_mount, kill_fault, limits_fault, memory_fault,
+                       pause_fault, platform, sh, unshared_mounts, workers_in)
 from conftest import command_of, each_process, wait_until
+from services import free_port
 
 pytestmark = NEEDS_ROOT
 JOBS = ["jobs-21", "jobs-22", "jobs-23"]  # cgroup v2, v1 freezer, SIGSTOP
@@ -502,6 +504,47 @@ def test_no_more_files_no_more_connections(agent, platform):
     wait_until(lambda: answers(gateway, 0.5), 5, "it accepts again")
     assert all_ok(record) and record["error"] is None, record
     assert "not answered" in [e["value"] for e in evidence(record, "during")]
+
+
+# Each thread of it is in accept(2) all the time, and has a descriptor's number there.
+POOL = """
+import socket, sys, threading
+listener = socket.create_server((sys.argv[1], int(sys.argv[2])))
+pause = threading.Event()
+def serve():
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            pause.wait(0.02)
+            continue
+        with connection:
+            while data := connection.recv(4096):
+                connection.sendall(data)
+for _ in range(int(sys.argv[3])):
+    threading.Thread(target=serve).start()
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 5])
+def test_threads_that_were_accepting_answer_once_more(agent, platform, tmp_path, threads):
+    """Before they can open nothing any more: that is no fault without effect."""
+    pool = platform.add("jobs", Instance(tmp_path, "pool-1", [
+        sys.executable, "-c", POOL, "127.0.0.1", str(port := free_port()), str(threads)],
+        "127.0.0.1", port))
+    try:
+        platform.write()
+        spec = limits_fault(["pool-1"], files=1)
+        status, record = agent.post(spec)
+        assert status == 200 and all_ok(record), record
+        assert "not answered" in [e["value"] for e in evidence(record, "during")], record
+        assert not answers(pool, 0.3)
+        status, record = agent.delete(spec)
+        assert (status, record["state"]) == (200, "gone") and all_ok(record), record
+        wait_until(lambda: answers(pool, 0.5), 5, "it accepts again")
+    finally:
+        platform.instances.pop("pool-1").stop()
+        platform.write()
 
 
 @pytest.mark.skipif(group_mount("pids") is None, reason="no cgroup v1 pids controller")

@@ -98,6 +98,23 @@ static void a_round_is_done_when_the_last_one_is_known(void **value)
     }
 }
 
+static void one_that_is_asked_anew_keeps_the_round_open(void **value)
+{
+    struct world *world = *value;
+    assert_true(ask(world, silent));
+    assert_true(ask(world, refusing));
+    while (fault_inquiry_result(world->inquiry, refusing) == NULL)
+        io_loop_run_once(world->loop);
+    assert_true(ask(world, refusing));
+    assert_null(fault_inquiry_result(world->inquiry, refusing));
+    io_loop_run(world->loop);
+    assert_int_equal(world->rounds, 1);
+    assert_true(ask(world, silent));
+    io_loop_run(world->loop);
+    assert_int_equal(world->rounds, 2);
+    assert_non_null(fault_inquiry_result(world->inquiry, refusing));
+}
+
 static void one_that_cannot_be_asked_cancels_the_round(void **value)
 {
     struct world *world = *value;
@@ -118,6 +135,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_round_is_done_when_the_last_one_is_known, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(one_that_is_asked_anew_keeps_the_round_open, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(one_that_cannot_be_asked_cancels_the_round, setup,
                                         teardown),
