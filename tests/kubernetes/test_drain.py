@@ -63,6 +63,28 @@ class Place:
         return record
 
 
+class HalfWay(Place):
+    """Where a drain has evicted the first of two pods, and the budget holds the other one back."""
+
+    def __init__(self, lab, **more):
+        super().__init__(lab, budget=1)
+        self.answers = []
+        asking = threading.Thread(target=self.ask, args=(self.agent, drain(**more)), daemon=True)
+        self.begun, self.asking = time.monotonic(), asking
+        asking.start()
+        wait_until(lambda: len(self.pods()) == 1, 10, "one of them is evicted")
+
+    def ask(self, agent, spec):
+        with contextlib.suppress(OSError):  # of an agent that dies
+            self.answers.append(agent.post(spec))
+
+    def answer(self):
+        """What the agent says in the end."""
+        self.asking.join(30)
+        [answer] = self.answers
+        return answer
+
+
 def test_a_node_is_drained(lab):
     place = Place(lab, budget=2)
     place.web.pod("daemon", owned=False, kind="DaemonSet", nodeName=place.node)
@@ -85,16 +107,10 @@ def test_a_node_is_drained(lab):
 
 
 def test_a_budget_that_allows_one_after_the_other(lab):
-    place = Place(lab, budget=1)
-    answers = []
-    worker = threading.Thread(target=lambda: answers.append(place.agent.post(drain())))
-    assert place.agent.port  # started before it is asked
-    worker.start()
-    wait_until(lambda: len(place.pods()) == 1, 10, "one of them is evicted")
+    place = HalfWay(lab)
     assert place.pods() < {"web-1", "web-2"}
     place.web.allow(1)
-    worker.join(30)
-    [(status, record)] = answers
+    status, record = place.answer()
     assert status == 200 and record["state"] == "active", record
     assert not place.pods()
 
@@ -153,16 +169,10 @@ def test_pods_that_do_not_end(lab):
 
 def test_who_comes_meanwhile(lab):
     """Past the scheduler, which the mark keeps away: then it is not drained."""
-    place = Place(lab, budget=1)
-    answers = []
-    assert place.agent.port
-    worker = threading.Thread(target=lambda: answers.append(place.agent.post(drain())))
-    worker.start()
-    wait_until(lambda: len(place.pods()) == 1, 10, "one of them is evicted")
+    place = HalfWay(lab)
     place.web.pod("late", owned=False, kind="ReplicaSet", nodeName=place.node)
     place.web.allow(1)
-    worker.join(30)
-    [(status, record)] = answers
+    status, record = place.answer()
     assert status != 200 and "late has come to node" in record["error"], record
     assert place.pods() == {"late"} and place.clear()
 
@@ -191,22 +201,12 @@ def test_the_rights_to_list_are_named(lab):
         lab.cluster.allow("squall-drain")
 
 
-def ask_in_vain(agent, spec):
-    with contextlib.suppress(OSError):
-        agent.post(spec)
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_the_agent_dies_half_way(lab, number):
-    place = Place(lab, budget=1)
-    assert place.agent.port
-    worker = threading.Thread(target=lambda: ask_in_vain(place.agent, drain(lease_s=5.0)), daemon=True)
-    begun = time.monotonic()
-    worker.start()
-    wait_until(lambda: len(place.pods()) == 1, 10, "one of them is evicted")
+    place = HalfWay(lab, lease_s=5.0)
     place.agent.signal(number)
     wait_until(place.clear, 20, "the mark is off")
-    assert time.monotonic() - begun < 5 + 2
+    assert time.monotonic() - place.begun < 5 + 2
     if number == signal.SIGKILL:
         place.agent.process.wait(10)
         place.agent.start()
@@ -216,19 +216,13 @@ def test_the_agent_dies_half_way(lab, number):
 
 
 def test_a_halt_half_way(lab):
-    place = Place(lab, budget=1)
-    answers = []
-    assert place.agent.port
-    worker = threading.Thread(target=lambda: answers.append(place.agent.post(drain())))
-    worker.start()
-    wait_until(lambda: len(place.pods()) == 1, 10, "one of them is evicted")
+    place = HalfWay(lab)
     begun = time.monotonic()
     done = run("squall", "halt", "--agent", f"http://127.0.0.1:{place.agent.port}", "--token-file",
                place.agent.token_file)
     assert done.returncode == 0 and place.clear(), done
     assert time.monotonic() - begun < 5
-    worker.join(20)
-    assert answers[0][1]["end"] == "halt", answers
+    assert place.answer()[1]["end"] == "halt"
 
 
 def test_by_hand_with_exactly_those_pods_in_the_dry_run(lab):
