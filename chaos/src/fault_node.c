@@ -358,8 +358,9 @@ static bool is_away(const struct fault_node_one *one)
            sight != FAULT_NODE_OPENED && sight != FAULT_NODE_FENCED;
 }
 
-/* A watchdog that has begun, too, writes once more before nothing is there. */
-static bool look_again(struct node_state *state)
+/* A watchdog that has begun, too, is ended by the agent: between the two writes of a fence, if it
+ * so happens, and the first of them stays. */
+static bool lift_again(struct node_state *state)
 {
     bool all = true;
     for (size_t i = 0; i < state->nodes.count; i++)
@@ -372,7 +373,7 @@ static void seen_gone(struct fault *fault)
     struct node_state *state = fault_state_of(fault);
     struct base_error err = {0};
     bool ok = true;
-    if (look_again(state)) {
+    if (lift_again(state)) {
         io_timer_start(&state->again, base_dur_ms(again_ms));
         return;
     }
@@ -410,11 +411,11 @@ static void node_gone(struct fault *fault)
 
 static void on_again(void *ctx)
 {
-    const struct node_state *state = fault_state_of(ctx);
+    struct node_state *state = fault_state_of(ctx);
     if (state->reverts)
         node_revert(ctx);
     else
-        node_gone(ctx);
+        fault_node_set_ask(&state->nodes, FAULT_NODE_LIFT, seen_gone);
 }
 
 /* --- housekeeping --- */

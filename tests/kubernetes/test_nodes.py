@@ -304,12 +304,17 @@ def test_a_server_that_is_away_for_a_moment(lab):
     assert place.clear()
 
 
-def test_agent_and_watchdog_meet(lab):
-    """A server so slow that both take the mark off: nobody is blamed, and nothing is stuck."""
+def test_what_a_watchdog_that_had_begun_leaves(lab):
+    """A server so slow that both are at it; the agent has the mark off first, and ends the watchdog
+    between the two writes of its fence."""
     place = Place(lab)
-    spec, _ = place.cordon(lease_s=30.0, duration_s=3.0)
-    place.relay.delay_s = 0.25
-    record = place.agent.wait_state(spec, "gone", 20)
+    spec, _ = place.cordon(lease_s=30.0, duration_s=2.0)
+    mark = place.marks()[1]
+    place.relay.delay_s = 0.6  # of the agent's look at what is left, which is on its way then
+    wait_until(lambda: not place.guards(), 20, "its watchdog is ended")
+    place.set(None, **{MARK: f"{mark}; ended"})
+    place.relay.delay_s = 0
+    record = place.agent.wait_state(spec, "gone", 10)
     assert record["end"] == "expired" and not record["error"], record
     assert place.clear()
 
