@@ -50,7 +50,7 @@ spec:
  load:
   service: gateway
   arrivals: poisson
-  rate: 150/s
+  {pace}
   connections: 16
   timeout: 2s
   maxLate: 500ms
@@ -174,10 +174,10 @@ class Experiment:
     """`squall run` under way, with its timeline."""
 
     def __init__(self, box, folder, fault, out=None, within="20s", check="/ready", duration="11s",
-                 judged=JUDGED):
+                 judged=JUDGED, pace="rate: 150/s"):
         file = folder / "scenario.yaml"
         file.write_text(SCENARIO.format(sandbox=box.name, fault=fault, within=within, check=check,
-                                        duration=duration, judged=judged))
+                                        duration=duration, judged=judged, pace=pace))
         self.begin(box, folder, file, out)
 
     @classmethod

@@ -149,6 +149,33 @@ def test_a_fault_grows_and_another_follows_when_it_is_gone(sandbox, tmp_path):
     assert [text.split(":")[0] for text in asked] == ["30.0 %", "60.0 %"]
 
 
+NAMED = """\
+stages: [{name: warm-up, for: 1s, rate: 100/s}, {name: peak, for: 6s, rate: 200/s}]"""
+BY_PHASE = """\
+ thresholds:
+  - {name: warm, expect: count >= 60, phase: warm-up}
+  - {name: well-at-peak, expect: errors < 1%, phase: peak}
+  - {name: ill, expect: errors > 5%, phase: broken}
+  - {name: well-again, expect: errors < 1%, phase: after-broken}
+"""
+
+
+def test_stages_are_phases_until_the_first_fault(sandbox, tmp_path):
+    sandbox.wait_healthy()
+    fault = FAULTS["app"].replace("at: 3s, for: 6s", "at: 2s, for: 3s")
+    one = Experiment(sandbox, tmp_path, fault, duration="7s", judged=BY_PHASE, pace=NAMED)
+    one.assert_passed()
+    load = json.loads((one.dir() / "load.json").read_text())
+    sent = {}
+    for part in load["parts"]:
+        sent[part["phase"]] = sent.get(part["phase"], 0) + part["counts"]["sent"]
+    assert list(sent) == ["warm-up", "peak", "broken", "after-broken"]
+    # The peak is cut by the fault: a second of it, give or take a Poisson count's five deviations.
+    assert 60 < sent["warm-up"] < 150 and 130 < sent["peak"] < 270, sent
+    report = (one.dir() / "report.md").read_text()
+    assert all(phase in report for phase in sent)
+
+
 PROBES = """\
  probes:
   - {name: page, every: 200ms, http: {path: /api/data, contains: data}}
