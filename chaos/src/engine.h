@@ -75,7 +75,8 @@ struct fault_ops {
 };
 
 const struct fault_ops *fault_ops_of(enum fault_kind kind); /* one table, in fault.c */
-/* With what a spec says beside its kind: `track`, or a kill of a pod. */
+/* With what a spec says beside its kind: a kill of a pod, or a slow disk; and `track`. */
+const struct fault_ops *fault_ops_alone(const struct fault_spec *spec);
 const struct fault_ops *fault_ops_for(const struct fault_spec *spec);
 extern const struct fault_ops fault_kill_ops;
 extern const struct fault_ops fault_pod_ops; /* a kill by Kubernetes' API */

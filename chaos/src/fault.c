@@ -30,11 +30,18 @@ const struct fault_ops *fault_ops_of(enum fault_kind kind)
     return all[kind];
 }
 
+const struct fault_ops *fault_ops_alone(const struct fault_spec *spec)
+{
+    if (fault_is_slow_disk(spec))
+        return &fault_throttle_ops;
+    return fault_is_of_pod(spec) ? &fault_pod_ops : fault_ops_of(spec->kind);
+}
+
 const struct fault_ops *fault_ops_for(const struct fault_spec *spec)
 {
     if (spec->track.on)
         return &fault_roster_ops;
-    return fault_is_of_pod(spec) ? &fault_pod_ops : fault_ops_of(spec->kind);
+    return fault_ops_alone(spec);
 }
 
 const struct fault_spec *fault_spec_of(const struct fault *fault)

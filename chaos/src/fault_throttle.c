@@ -5,37 +5,23 @@
  * that it has open. A rule of somebody else is refused, so that what was before is always none.
  * Proven by a probe in the group that goes past the page cache (throttle_meter.h): faster than the
  * limit before, held to it during, faster again after; over when the kernel has no rule of ours.
+ *
+ * A slow disk of PostgreSQL is the same, and besides felt by a witness (throttle_witness.h).
  */
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/cleanup.h"
 #include "base/text.h"
 #include "folder.h"
 #include "group.h"
 #include "inside.h"
 #include "step.h"
-#include "throttle_meter.h"
-#include "undo.h"
+#include "throttle_witness.h"
 #include "watchdog.h"
 
-enum { poll_ms = 20 };
-/* So much more than the limit a disk must give without it, or nothing would be shown; afterwards
- * again, with some allowance for what else is done on it meanwhile. */
-static const double free_before = 1.5, free_after = 1.25;
-
-struct subject { /* one target */
-    struct fault *fault;
-    struct fault_target target;
-    struct fault_process process;
-    char *group;
-    struct fault_throttle throttle;
-    struct fault_strain strain; /* the group's cgroup.procs; none when found in the journal */
-    struct throttle_meter meters[FAULT_THROTTLE_RULES]; /* of each rule */
-};
+enum { poll_ms = 20, again_ms = 100 };
 
 struct throttle_state {
-    struct subject *subjects;
+    struct throttle_target *targets;
     size_t count;
     char *folder; /* NULL: found in the journal */
     char device[FAULT_DEVICE_TEXT];
@@ -44,6 +30,10 @@ struct throttle_state {
     struct mono_ns began;
     struct fault_watchdog watchdog;
     struct io_timer poll;
+    const struct throttle_witness
+        *witness;          /* of each target; NULL: none, or found in the journal */
+    bool asked;            /* in this round */
+    struct io_timer again; /* when they are asked once more */
 };
 
 static bool throttle_host(struct base_error *err)
@@ -76,25 +66,21 @@ static bool throttle_platform(const struct topo *topo, struct base_error *err)
 
 static void on_poll(void *ctx);
 static void on_measured(void *ctx);
+static void on_witnessed(void *ctx);
+static void ask(void *ctx);
 static const struct fault_watchdog_ops watchdog_ops;
 
 static struct throttle_state *state_new(struct fault *fault, size_t count)
 {
     struct throttle_state *state = base_calloc(1, sizeof *state);
-    state->subjects = base_calloc(count, sizeof *state->subjects);
+    struct io_loop *loop = fault_env_of(fault)->loop;
+    state->targets = base_calloc(count, sizeof *state->targets);
     state->count = count;
-    for (size_t i = 0; i < count; i++) {
-        struct subject *subject = &state->subjects[i];
-        subject->fault = fault;
-        for (size_t m = 0; m < FAULT_THROTTLE_RULES; m++)
-            subject->meters[m] = (struct throttle_meter){.throttle = &subject->throttle,
-                                                         .rule = m,
-                                                         .file = -1,
-                                                         .on_done = on_measured,
-                                                         .ctx = fault};
-    }
+    for (size_t i = 0; i < count; i++)
+        throttle_target_init(&state->targets[i], fault, on_measured);
     fault_watchdog_init(&state->watchdog, fault, &watchdog_ops);
-    io_timer_init(&state->poll, fault_env_of(fault)->loop, on_poll, fault);
+    io_timer_init(&state->poll, loop, on_poll, fault);
+    io_timer_init(&state->again, loop, ask, fault);
     fault_set_state(fault, state);
     return state;
 }
@@ -103,92 +89,62 @@ static bool throttle_open(struct fault *fault, const struct topo *topo, struct b
 {
     const struct fault_spec *spec = fault_spec_of(fault);
     struct throttle_state *state = state_new(fault, spec->target_count);
-    for (size_t i = 0; i < state->count; i++)
-        if (!fault_target_resolve(topo, spec->targets[i], &state->subjects[i].target, err))
+    state->witness = fault_is_slow_disk(spec) ? &throttle_pg_commits : NULL;
+    for (size_t i = 0; i < state->count; i++) {
+        struct throttle_target *of = &state->targets[i];
+        if (!fault_target_resolve(topo, spec->targets[i], &of->target, err))
             return false;
-    return fault_folder_open(fault, topo, spec->throttle.path, &state->folder, err) &&
+        if (state->witness != NULL &&
+            (of->witness = state->witness->open(of, on_witnessed, fault, err)) == NULL)
+            return false;
+    }
+    return fault_folder_open(fault, topo, fault_throttling_of(spec)->path, &state->folder, err) &&
            fault_throttle_device(state->folder, state->device, err);
 }
 
 /* --- what the kernel has --- */
 
-static void say(struct subject *subject, const char *metric, const char *value,
-                const char *expected, bool ok)
-{
-    const struct throttle_state *state = fault_state_of(subject->fault);
-    fault_evidence(subject->fault, subject->target.name, fault_step_when(state->round), metric,
-                   value, expected, ok);
-}
-
-static void say_rule(struct subject *subject, size_t rule, enum fault_throttle_found found,
-                     uint64_t value, bool set, bool ok)
-{
-    const struct fault_throttle_rule *of = &subject->throttle.rules[rule];
-    BASE_AUTO_FREE char *metric = base_str_printf(
-        "%s for %s in its group", fault_io_limit_name(of->limit), subject->throttle.device);
-    BASE_AUTO_FREE char *wanted = base_str_printf("%llu", (unsigned long long)of->value);
-    char text[32] = "none";
-    if (found == FAULT_THROTTLE_UNKNOWN)
-        (void)snprintf(text, sizeof text, "cannot be read");
-    else if (found != FAULT_THROTTLE_NONE)
-        (void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    say(subject, metric, text, set ? wanted : "none of ours", ok);
-}
-
-/* set: all rules are ours; else none is. foreign: nor anybody else's. */
 static bool as_wanted(struct fault *fault, bool set, bool foreign, bool record)
 {
-    struct throttle_state *state = fault_state_of(fault);
+    const struct throttle_state *state = fault_state_of(fault);
     bool all = true;
-    for (size_t i = 0; i < state->count; i++) {
-        struct subject *subject = &state->subjects[i];
-        if (record && subject->throttle.count == 0)
-            say(subject, "its control group", "gone", "without limits of ours", true);
-        for (size_t r = 0; r < subject->throttle.count; r++) {
-            uint64_t value = 0;
-            enum fault_throttle_found found = fault_throttle_look(&subject->throttle, r, &value);
-            bool ok =
-                set ? found == FAULT_THROTTLE_OURS
-                    : found == FAULT_THROTTLE_NONE || (found == FAULT_THROTTLE_OTHER && !foreign);
-            if (record)
-                say_rule(subject, r, found, value, set, ok);
-            all = all && ok;
-        }
-    }
+    for (size_t i = 0; i < state->count; i++)
+        all = throttle_target_is_set(&state->targets[i], state->round, set, foreign, record) && all;
     return all;
 }
 
 /* --- measuring --- */
 
+/* Of the lease: nobody renews it before all has been shown. */
+static struct dur_ns most_of(const struct fault *fault)
+{
+    const struct throttle_state *state = fault_state_of(fault);
+    return (struct dur_ns){fault_spec_of(fault)->lease.ns / (state->witness != NULL ? 4 : 3)};
+}
+
+static bool is_patient(const struct fault *fault)
+{
+    const struct throttle_state *state = fault_state_of(fault);
+    struct dur_ns waited = base_mono_sub(base_mono_now(), state->began);
+    return waited.ns < fault_spec_of(fault)->lease.ns / 2;
+}
+
 static void measures_cancel(struct throttle_state *state)
 {
     for (size_t i = 0; i < state->count; i++)
-        for (size_t r = 0; r < FAULT_THROTTLE_RULES; r++)
-            throttle_meter_cancel(&state->subjects[i].meters[r]);
+        throttle_target_cancel(&state->targets[i]);
 }
 
-static bool measure_one(struct subject *subject, size_t rule, bool held, struct base_error *err)
-{
-    const struct throttle_state *state = fault_state_of(subject->fault);
-    struct io_loop *loop = fault_env_of(subject->fault)->loop;
-    struct dur_ns most = {fault_spec_of(subject->fault)->lease.ns / 3};
-    struct throttle_meter *meter = &subject->meters[rule];
-    bool first = state->round == FAULT_STEP_PREPARE;
-    return (held ? throttle_meter_held_run(meter, loop, &subject->strain, most, err)
-                 : throttle_meter_free_run(meter, loop, &subject->strain, first, err)) ||
-           base_fail_context(err, "%s", subject->target.name);
-}
-
-static void measure(struct fault *fault, bool held)
+static void measure(struct fault *fault)
 {
     struct throttle_state *state = fault_state_of(fault);
     struct base_error err = {0};
     bool ok = true;
     state->starting = true;
     for (size_t i = 0; ok && i < state->count; i++) {
-        struct subject *subject = &state->subjects[i];
-        for (size_t r = 0; ok && r < subject->throttle.count; r++)
-            ok = measure_one(subject, r, held, &err);
+        struct throttle_target *of = &state->targets[i];
+        for (size_t r = 0; ok && r < of->throttle.count; r++)
+            ok = throttle_target_measure(of, r, state->round, most_of(fault), &err);
     }
     state->starting = false;
     if (ok)
@@ -199,53 +155,54 @@ static void measure(struct fault *fault, bool held)
 
 static bool all_shown(struct fault *fault, bool record)
 {
-    struct throttle_state *state = fault_state_of(fault);
+    const struct throttle_state *state = fault_state_of(fault);
     bool all = true;
-    for (size_t i = 0; i < state->count; i++) {
-        struct subject *subject = &state->subjects[i];
-        for (size_t r = 0; r < subject->throttle.count; r++) {
-            const struct throttle_meter *meter = &subject->meters[r];
-            struct throttle_meter_words words;
-            bool ok = state->round == FAULT_STEP_VERIFY
-                          ? throttle_meter_is_held(meter, &words)
-                          : throttle_meter_is_free(meter,
-                                                   state->round == FAULT_STEP_PREPARE ? free_before
-                                                                                      : free_after,
-                                                   &words);
-            if (record)
-                say(subject, words.metric, words.value, words.expected, ok);
-            all = all && ok;
-        }
-    }
+    for (size_t i = 0; i < state->count; i++)
+        all = throttle_target_shown(&state->targets[i], state->round, record) && all;
     return all;
+}
+
+/* The disk has shown what it should. */
+static void shown_by_disk(struct fault *fault)
+{
+    const struct throttle_state *state = fault_state_of(fault);
+    if (state->witness != NULL)
+        ask(fault);
+    else
+        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
 }
 
 static void prepare_finish(struct fault *fault)
 {
     struct base_error err = {0};
-    bool ok = all_shown(fault, true) ||
-              base_fail(&err, BASE_UNAVAILABLE,
-                        "the disk gives hardly more than that without a limit: ask for less; see "
-                        "the evidence");
-    fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
+    if (all_shown(fault, true)) {
+        shown_by_disk(fault);
+        return;
+    }
+    (void)base_fail(&err, BASE_UNAVAILABLE,
+                    "the disk gives hardly more than that without a limit: ask for less; see the "
+                    "evidence");
+    fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
 
 /* One window after the other, until one shows it or patience is over. */
 static void verify_finish(struct fault *fault)
 {
-    const struct throttle_state *state = fault_state_of(fault);
     struct base_error err = {0};
     bool shown = all_shown(fault, false);
-    struct dur_ns waited = base_mono_sub(base_mono_now(), state->began);
-    if (!shown && waited.ns < fault_spec_of(fault)->lease.ns / 2) {
-        measure(fault, true);
+    if (!shown && is_patient(fault)) {
+        measure(fault);
         return;
     }
     bool set = as_wanted(fault, true, false, true);
-    if (!all_shown(fault, true) || !set)
-        (void)base_fail(&err, BASE_UNAVAILABLE,
-                        "the measured effect is not what was asked for; see the evidence");
-    fault_step_done(fault, shown && set ? FAULT_OUTCOME_OK : FAULT_OUTCOME_NO_EFFECT, &err);
+    (void)all_shown(fault, true);
+    if (shown && set) {
+        shown_by_disk(fault);
+        return;
+    }
+    (void)base_fail(&err, BASE_UNAVAILABLE,
+                    "the measured effect is not what was asked for; see the evidence");
+    fault_step_done(fault, FAULT_OUTCOME_NO_EFFECT, &err);
 }
 
 /* Found in the journal, or halted: the kernel's word is enough. Nor can be shown that a limit of
@@ -255,10 +212,10 @@ static bool can_measure(struct fault *fault)
     const struct throttle_state *state = fault_state_of(fault);
     bool any = false;
     for (size_t i = 0; i < state->count; i++) {
-        const struct subject *subject = &state->subjects[i];
-        if (subject->strain.group_count == 0 || !fault_group_has(subject->group, "cgroup.procs"))
+        const struct throttle_target *of = &state->targets[i];
+        if (of->strain.group_count == 0 || !fault_group_has(of->group, "cgroup.procs"))
             return false;
-        any = any || subject->meters[0].file >= 0;
+        any = any || of->meters[0].file >= 0;
     }
     return any && !fault_is_halted(fault) && as_wanted(fault, false, true, false);
 }
@@ -267,13 +224,17 @@ static bool can_measure(struct fault *fault)
 static void gone_finish(struct fault *fault)
 {
     bool shown = all_shown(fault, false);
-    if (!shown && can_measure(fault)) {
-        measure(fault, false); /* until the deadline */
+    bool can = can_measure(fault);
+    if (!shown && can) {
+        measure(fault); /* until the deadline */
         return;
     }
     if (shown)
         (void)all_shown(fault, true);
-    fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+    if (shown && can)
+        shown_by_disk(fault);
+    else
+        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
 }
 
 static void on_measured(void *ctx)
@@ -282,7 +243,7 @@ static void on_measured(void *ctx)
     const struct throttle_state *state = fault_state_of(fault);
     for (size_t i = 0; i < state->count; i++)
         for (size_t r = 0; r < FAULT_THROTTLE_RULES; r++)
-            if (state->starting || state->subjects[i].meters[r].busy)
+            if (state->starting || state->targets[i].meters[r].busy)
                 return;
     if (state->round == FAULT_STEP_PREPARE)
         prepare_finish(fault);
@@ -292,6 +253,66 @@ static void on_measured(void *ctx)
         gone_finish(fault);
 }
 
+/* --- who feels it --- */
+
+static void ask(void *ctx)
+{
+    struct fault *fault = ctx;
+    struct throttle_state *state = fault_state_of(fault);
+    state->asked = true;
+    for (size_t i = 0; i < state->count; i++)
+        state->witness->ask(state->targets[i].witness, state->round, state->device, most_of(fault));
+}
+
+/* err: of the first who has not. */
+static bool all_felt(struct fault *fault, bool record, struct base_error *err)
+{
+    const struct throttle_state *state = fault_state_of(fault);
+    bool all = true;
+    for (size_t i = 0; i < state->count; i++) {
+        struct base_error why = {0};
+        if (state->witness->shown(state->targets[i].witness, record, &why))
+            continue;
+        if (all)
+            (void)base_fail(err, why.code, "%s: %s", state->targets[i].target.name, why.message);
+        all = false;
+    }
+    return all;
+}
+
+/* Who has not seen it is asked again: while it stands until patience is over, after that until the
+ * deadline. */
+static void on_witnessed(void *ctx)
+{
+    struct fault *fault = ctx;
+    struct throttle_state *state = fault_state_of(fault);
+    struct base_error err = {0};
+    bool gone = state->round == FAULT_STEP_VERIFY_GONE;
+    for (size_t i = 0; i < state->count; i++)
+        if (state->witness->busy(state->targets[i].witness))
+            return;
+    bool felt = all_felt(fault, false, &err);
+    if (!felt && ((gone && can_measure(fault)) ||
+                  (state->round == FAULT_STEP_VERIFY && is_patient(fault)))) {
+        io_timer_start(&state->again, base_dur_ms(again_ms));
+        return;
+    }
+    if (felt || !gone)
+        (void)all_felt(fault, true, &err);
+    if (felt || gone)
+        fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
+    else
+        fault_step_measured(fault, state->round, true, &err);
+}
+
+static void witnesses_cancel(struct throttle_state *state)
+{
+    io_timer_stop(&state->again);
+    for (size_t i = 0; state->witness != NULL && i < state->count; i++)
+        if (state->targets[i].witness != NULL)
+            state->witness->cancel(state->targets[i].witness);
+}
+
 /* --- the watchdog --- */
 
 static bool lift_all(void *ctx)
@@ -299,7 +320,7 @@ static bool lift_all(void *ctx)
     const struct throttle_state *state = ctx;
     bool ok = true;
     for (size_t i = 0; i < state->count; i++)
-        ok = fault_throttle_lift(&state->subjects[i].throttle) && ok;
+        ok = fault_throttle_lift(&state->targets[i].throttle) && ok;
     return ok;
 }
 
@@ -311,8 +332,8 @@ static void set_all(struct fault *fault)
     bool ok = as_wanted(fault, false, true, false) ||
               base_fail(&err, BASE_UNAVAILABLE, "somebody else has just set a limit");
     for (size_t i = 0; ok && i < state->count; i++)
-        ok = fault_throttle_set(&state->subjects[i].throttle, &err) ||
-             base_fail_context(&err, "%s", state->subjects[i].target.name);
+        ok = fault_throttle_set(&state->targets[i].throttle, &err) ||
+             base_fail_context(&err, "%s", state->targets[i].target.name);
     fault_step_done(fault, ok ? FAULT_OUTCOME_OK : FAULT_OUTCOME_FAILED, &err);
 }
 
@@ -326,46 +347,11 @@ static const struct fault_watchdog_ops watchdog_ops = {
 
 /* --- the steps --- */
 
-static char *group_of(const struct subject *subject)
+static void begin(struct fault *fault, enum fault_step round)
 {
-    enum fault_throttle_means means;
-    const char *own = subject->target.cgroup;
-    if (own != NULL && fault_throttle_means_of(own, &means))
-        return base_str_dup(own);
-    return subject->process.pid > 0 ? fault_group_v1(subject->process.pid, "blkio") : NULL;
-}
-
-static bool subject_prepare(struct subject *subject, struct base_error *err)
-{
-    const struct throttle_state *state = fault_state_of(subject->fault);
-    const struct fault_target *target = &subject->target;
-    if ((target->status_file != NULL || target->find_by != NULL) &&
-        !fault_target_process(target, &subject->process, NULL, err))
-        return false;
-    subject->group = group_of(subject);
-    if (subject->group == NULL)
-        return base_fail(err, BASE_UNAVAILABLE,
-                         "%s is in no control group of its own that could throttle disks: cgroup "
-                         "v2 has io.max where the groups above hand the io controller down "
-                         "(cgroup.subtree_control), v1 has a hierarchy of blkio; run it in one (a "
-                         "systemd unit, a container, a pod), and name that with \"cgroup\" in the "
-                         "topology, or let the agent find it",
-                         target->name);
-    if (!fault_target_alone(target, subject->group, err) ||
-        !fault_group_check(subject->group, target->name, subject->process.pid, err) ||
-        !fault_throttle_open(&subject->throttle, subject->group, state->device,
-                             fault_spec_of(subject->fault)->throttle.limits, err))
-        return base_fail_context(err, "%s", target->name);
-    int procs = fault_group_open(subject->group, "cgroup.procs", err);
-    if (procs < 0)
-        return base_fail_context(err, "%s", target->name);
-    subject->strain.groups[subject->strain.group_count++] = procs;
-    for (size_t r = 0; r < subject->throttle.count; r++) {
-        subject->meters[r].group = subject->group;
-        if (!throttle_meter_open(&subject->meters[r], state->folder, err))
-            return base_fail_context(err, "%s", target->name);
-    }
-    return true;
+    struct throttle_state *state = fault_state_of(fault);
+    state->round = round;
+    state->asked = false;
 }
 
 static void throttle_prepare(struct fault *fault)
@@ -373,14 +359,14 @@ static void throttle_prepare(struct fault *fault)
     struct throttle_state *state = fault_state_of(fault);
     struct base_error err = {0};
     bool ok = true;
-    state->round = FAULT_STEP_PREPARE;
+    begin(fault, FAULT_STEP_PREPARE);
     for (size_t i = 0; ok && i < state->count; i++)
-        ok = subject_prepare(&state->subjects[i], &err);
+        ok = throttle_target_prepare(&state->targets[i], state->folder, state->device, &err);
     if (ok && !as_wanted(fault, false, true, true))
         ok = base_fail(&err, BASE_UNAVAILABLE,
                        "that device is limited already, by somebody else; see the evidence");
     if (ok)
-        measure(fault, false);
+        measure(fault);
     else
         fault_step_done(fault, FAULT_OUTCOME_FAILED, &err);
 }
@@ -391,8 +377,8 @@ static void throttle_apply(struct fault *fault)
     int *keep = base_calloc(state->count * FAULT_THROTTLE_RULES, sizeof *keep);
     size_t count = 0;
     for (size_t i = 0; i < state->count; i++)
-        for (size_t r = 0; r < state->subjects[i].throttle.count; r++)
-            keep[count++] = state->subjects[i].throttle.rules[r].fd;
+        for (size_t r = 0; r < state->targets[i].throttle.count; r++)
+            keep[count++] = state->targets[i].throttle.rules[r].fd;
     fault_watchdog_apply(&state->watchdog, keep, count);
     free(keep);
 }
@@ -400,15 +386,15 @@ static void throttle_apply(struct fault *fault)
 static void throttle_verify(struct fault *fault)
 {
     struct throttle_state *state = fault_state_of(fault);
-    state->round = FAULT_STEP_VERIFY;
+    begin(fault, FAULT_STEP_VERIFY);
     state->began = base_mono_now();
-    measure(fault, true);
+    measure(fault);
 }
 
 static bool all_inside(const struct throttle_state *state, struct base_error *err)
 {
     for (size_t i = 0; i < state->count; i++)
-        if (!fault_target_inside(&state->subjects[i].target, state->subjects[i].group, err))
+        if (!fault_target_inside(&state->targets[i].target, state->targets[i].group, err))
             return false;
     return true;
 }
@@ -446,13 +432,12 @@ static void on_poll(void *ctx)
     if (!can_measure(fault))
         fault_step_done(fault, FAULT_OUTCOME_OK, NULL);
     else
-        measure(fault, false);
+        measure(fault);
 }
 
 static void throttle_gone(struct fault *fault)
 {
-    struct throttle_state *state = fault_state_of(fault);
-    state->round = FAULT_STEP_VERIFY_GONE;
+    begin(fault, FAULT_STEP_VERIFY_GONE);
     on_poll(fault);
 }
 
@@ -461,11 +446,14 @@ static void throttle_gone(struct fault *fault)
 static void throttle_late(struct fault *fault, enum fault_step step)
 {
     struct throttle_state *state = fault_state_of(fault);
+    struct base_error ignored = {0};
     fault_watchdog_cancel(&state->watchdog);
     if (step != FAULT_STEP_VERIFY_GONE)
         return;
     (void)as_wanted(fault, false, false, true);
     (void)all_shown(fault, true);
+    if (state->asked)
+        (void)all_felt(fault, true, &ignored);
 }
 
 static void throttle_cancel(struct fault *fault)
@@ -473,6 +461,7 @@ static void throttle_cancel(struct fault *fault)
     struct throttle_state *state = fault_state_of(fault);
     io_timer_stop(&state->poll);
     measures_cancel(state);
+    witnesses_cancel(state);
     fault_watchdog_cancel(&state->watchdog);
 }
 
@@ -481,17 +470,14 @@ static void throttle_close(struct fault *fault)
     struct throttle_state *state = fault_state_of(fault);
     fault_watchdog_fini(&state->watchdog);
     for (size_t i = 0; i < state->count; i++) {
-        struct subject *subject = &state->subjects[i];
-        for (size_t r = 0; r < FAULT_THROTTLE_RULES; r++)
-            throttle_meter_close(&subject->meters[r]);
-        fault_strain_close(&subject->strain);
-        fault_throttle_close(&subject->throttle);
-        free(subject->group);
-        fault_target_fini(&subject->target);
+        if (state->targets[i].witness != NULL)
+            state->witness->close(state->targets[i].witness);
+        throttle_target_close(&state->targets[i]);
     }
+    io_timer_fini(&state->again);
     io_timer_fini(&state->poll);
     free(state->folder);
-    free(state->subjects);
+    free(state->targets);
     free(state);
     fault_set_state(fault, NULL);
 }
@@ -502,36 +488,16 @@ static json_t *throttle_undo(const struct fault *fault)
 {
     const struct throttle_state *state = fault_state_of(fault);
     json_t *list = json_array();
-    for (size_t i = 0; i < state->count; i++) {
-        const struct subject *subject = &state->subjects[i];
-        json_t *one = json_object();
-        json_object_set_new(one, "target", fault_target_to_json(&subject->target));
-        json_object_set_new(one, "group", model_json_text(subject->group));
-        json_object_set_new(one, "device", model_json_text(state->device));
-        json_array_append_new(list, one);
-    }
+    for (size_t i = 0; i < state->count; i++)
+        json_array_append_new(list, throttle_target_to_json(&state->targets[i], state->device));
     return list;
-}
-
-static bool subject_reopen(struct subject *subject, const json_t *one, struct base_error *err)
-{
-    BASE_AUTO_FREE char *device = NULL;
-    struct base_error why = {0};
-    if (!fault_target_from_json(json_object_get(one, "target"), &subject->target, err) ||
-        !model_get_text(one, "undo", "group", &subject->group, err) ||
-        !model_get_text(one, "undo", "device", &device, err))
-        return false;
-    /* A group that is gone has no limits. */
-    return fault_throttle_open(&subject->throttle, subject->group, device,
-                               fault_spec_of(subject->fault)->throttle.limits, &why) ||
-           why.code == BASE_NOT_FOUND || base_fail(err, why.code, "%s", why.message);
 }
 
 static bool throttle_reopen(struct fault *fault, const json_t *undo, struct base_error *err)
 {
     struct throttle_state *state = state_new(fault, json_array_size(undo));
     for (size_t i = 0; i < state->count; i++)
-        if (!subject_reopen(&state->subjects[i], json_array_get(undo, i), err))
+        if (!throttle_target_from_json(&state->targets[i], json_array_get(undo, i), err))
             return false;
     return true;
 }

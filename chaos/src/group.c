@@ -118,6 +118,38 @@ size_t fault_group_count(const char *group)
     return census.count;
 }
 
+/* --- by another number --- */
+
+struct inner {
+    pid_t wanted;
+    pid_t found;
+};
+
+static void match_inner(void *ctx, pid_t pid)
+{
+    struct inner *inner = ctx;
+    BASE_AUTO_FREE char *path = base_str_printf("/proc/%d/status", (int)pid);
+    BASE_AUTO_BUF struct base_buf buf;
+    uint64_t number = 0;
+    base_buf_init(&buf, file_max);
+    if (!base_file_read(path, &buf, NULL))
+        return;
+    char *line = strstr(buf.data, "\nNSpid:");
+    if (line == NULL)
+        return;
+    line[1 + strcspn(line + 1, "\n")] = '\0';
+    const char *last = strrchr(line, '\t'); /* the innermost namespace's */
+    if (last != NULL && base_parse_u64(last + 1, &number) && number == (uint64_t)inner->wanted)
+        inner->found = pid;
+}
+
+pid_t fault_group_inner(const char *group, pid_t inner)
+{
+    struct inner search = {.wanted = inner};
+    (void)take(group, depth_max, match_inner, &search, NULL);
+    return search.found;
+}
+
 /* --- cgroup v1: a hierarchy for each controller --- */
 
 static bool parts(char letter)

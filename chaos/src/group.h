@@ -20,6 +20,10 @@ int fault_group_open(const char *group, const char *file, struct base_error *err
 /* Each process in the group and those below it. */
 void fault_group_each(const char *group, void (*on_process)(void *ctx, pid_t pid), void *ctx);
 
+/* The process in the group, or below it, that knows itself by that number, which is another one in
+ * a PID namespace of its own (NSpid, proc_pid_status(5)); 0: none. */
+pid_t fault_group_inner(const char *group, pid_t inner);
+
 /* Where the whole v1 hierarchy of a controller is mounted, or with NULL that of cgroup v2; free()
  * it. NULL: nowhere. */
 char *fault_group_mount(const char *controller);

@@ -49,18 +49,25 @@ static struct store_state *state_new(struct fault *fault, const struct fault_sto
     return state;
 }
 
+bool fault_store_credentials(const struct fault_target *target, const char *kind,
+                             struct fault_credentials *out, struct base_error *err)
+{
+    if (!base_str_eq(target->kind, kind))
+        return base_fail(err, BASE_INVALID, "%s is of the kind \"%s\", expected \"%s\"",
+                         target->name, target->kind, kind);
+    if (target->credentials_file == NULL)
+        return base_fail(err, BASE_UNAVAILABLE,
+                         "%s: its service has no credentialsFile in the topology", target->name);
+    return fault_credentials_read(target->credentials_file, out, err) ||
+           base_fail_context(err, "%s", target->name);
+}
+
 static bool subject_open(struct fault_store_subject *subject, const struct fault_store_ops *ops,
                          struct base_error *err)
 {
     const struct fault_target *target = &subject->target;
-    if (!base_str_eq(target->kind, ops->kind))
-        return base_fail(err, BASE_INVALID, "%s is of the kind \"%s\", expected \"%s\"",
-                         target->name, target->kind, ops->kind);
-    if (target->credentials_file == NULL)
-        return base_fail(err, BASE_UNAVAILABLE,
-                         "%s: its service has no credentialsFile in the topology", target->name);
-    if (!fault_credentials_read(target->credentials_file, &subject->credentials, err))
-        return base_fail_context(err, "%s", target->name);
+    if (!fault_store_credentials(target, ops->kind, &subject->credentials, err))
+        return false;
     /* Only a help for telling later whether the process that had the fault is gone. */
     if (target->status_file != NULL && !fault_target_process(target, &subject->process, NULL, NULL))
         subject->process = (struct fault_process){0};

@@ -60,6 +60,10 @@ void fault_store_close(struct fault *fault);
     .deadline = fault_store_deadline, .late = fault_store_late, .cancel = fault_store_cancel,      \
     .close = fault_store_close
 
+/* Of the target's service, which is of that kind; fault_credentials_fini. */
+bool fault_store_credentials(const struct fault_target *target, const char *kind,
+                             struct fault_credentials *out, struct base_error *err);
+
 /* --- for the kinds --- */
 /* Once for each step; err (may be NULL when OK) gets the target's name in front. */
 void fault_store_done(struct fault_store_subject *subject, enum fault_outcome outcome,

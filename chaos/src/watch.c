@@ -90,7 +90,7 @@ static void tell_fault(const struct looking *looking, struct fault *fault,
                        const struct fault_sight *sight, enum fault_news news)
 {
     const struct fault_spec *spec = fault_spec_of(fault);
-    enum fault_place place = fault_ops_of(spec->kind)->place;
+    enum fault_place place = fault_ops_alone(spec)->place;
     if (news != FAULT_NEWS_INSTANCE &&
         (place == FAULT_PLACE_NONE || !is_target(spec, sight->name) ||
          is_held(&looking->view->known, sight, place)))

@@ -88,7 +88,6 @@ static void say_never(void)
         {"", FAULT_CLOCK, FAULT_CLOCK_REFUSED},
         {"node.", "reboot", FAULT_NODE_REBOOT_REFUSED},
         {"postgres.", "failover", FAULT_POSTGRES_FAILOVER_REFUSED},
-        {"postgres.", "slowDisk", FAULT_POSTGRES_SLOW_DISK_REFUSED},
         {"redis.", "failover", FAULT_REDIS_FAILOVER_REFUSED},
         {"rabbitmq.", "stopNode", FAULT_RABBITMQ_STOP_REFUSED},
     };
@@ -98,19 +97,24 @@ static void say_never(void)
     }
 }
 
+static bool say_can(const char *name, enum fault_kind kind)
+{
+    struct base_error why = {0};
+    bool can = fault_host_can(kind, &why);
+    BASE_AUTO_FREE char *what = base_str_printf("fault %s", name);
+    say(can, what, can ? fault_host_means(kind) : why.message);
+    return can;
+}
+
 /* What kernel and privileges allow; what a platform offers is another question, which its agent
  * answers. */
 static bool check_faults(void)
 {
     bool all = true;
-    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++) {
-        struct base_error why = {0};
-        bool can = fault_host_can((enum fault_kind)kind, &why);
-        BASE_AUTO_FREE char *what =
-            base_str_printf("fault %s", fault_kind_name((enum fault_kind)kind));
-        say(can, what, can ? fault_host_means((enum fault_kind)kind) : why.message);
-        all = all && can;
-    }
+    for (int kind = 0; kind < FAULT_KIND_COUNT; kind++)
+        all = say_can(fault_kind_name((enum fault_kind)kind), (enum fault_kind)kind) && all;
+    /* What it needs beside that of postgres: ioThrottle's mechanism is its own. */
+    all = say_can("postgres.slowDisk", FAULT_IO_THROTTLE) && all;
     say_never();
     return all;
 }

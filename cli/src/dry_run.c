@@ -60,6 +60,10 @@ static const char *const of_pods[] = {
 
 static const char *mechanism_of(const struct fault_spec *spec)
 {
+    if (fault_is_slow_disk(spec))
+        return "as ioThrottle: io.max of the target's cgroup, or blkio.throttle of cgroup v1; a "
+               "watchdog puts back what was; sessions of the agent at the server commit records "
+               "of WAL that no table sees, and time that";
     if (spec->kind == FAULT_NODE && spec->node.action == FAULT_NODE_DRAIN)
         return "as cordon: spec.unschedulable of the node, with an annotation, which a watchdog "
                "takes off at the lease; and evictions of exactly these pods, which disruption "

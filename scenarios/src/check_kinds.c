@@ -262,18 +262,11 @@ static void check_rabbitmq(struct scn_reporter *reporter, const struct scn_fault
         check_every(reporter, fault->rabbitmq.every);
 }
 
-static void check_postgres(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
-{
-    scn_at(reporter, "spec.faults[%zu].postgres.terminate.every", i);
-    if (fault->postgres.action == FAULT_POSTGRES_TERMINATE)
-        check_every(reporter, fault->postgres.every);
-    scn_at(reporter, "spec.faults[%zu].postgres.lock.table", i);
-    if (fault->postgres.action == FAULT_POSTGRES_LOCK &&
-        !scn_matches("^[^.[:cntrl:]]{1,63}([.][^.[:cntrl:]]{1,63})?$", fault->postgres.table))
-        scn_say(reporter, "expected the name of a table, or SCHEMA.TABLE");
-}
-
-static void check_throttle(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+/* key: "ioThrottle", or whatever else has its keys; check: of the model, what goes together. */
+static void check_throttling(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i,
+                             const char *key,
+                             bool (*check)(const int64_t limits[static FAULT_IO_LIMITS],
+                                           struct base_error *err))
 {
     enum { least_ops = 10 };
     const int64_t limits[FAULT_IO_LIMITS] = {
@@ -283,15 +276,33 @@ static void check_throttle(struct scn_reporter *reporter, const struct scn_fault
         [FAULT_IO_WRITE_OPS] = fault->throttle.write_ops,
     };
     struct base_error err = {0};
-    scn_at(reporter, "spec.faults[%zu].ioThrottle", i);
-    if (!fault_io_limits_check(limits, &err))
+    scn_at(reporter, "spec.faults[%zu].%s", i, key);
+    if (!check(limits, &err))
         scn_say(reporter, "%s", err.message);
     for (int limit = FAULT_IO_READ_OPS; limit <= FAULT_IO_WRITE_OPS; limit++) {
-        scn_at(reporter, "spec.faults[%zu].ioThrottle.%s", i,
+        scn_at(reporter, "spec.faults[%zu].%s.%s", i, key,
                fault_io_limit_name((enum fault_io_limit)limit));
         if (limits[limit] > 0 && limits[limit] < least_ops)
             scn_say(reporter, "expected at least %d: fewer cannot be measured in time", least_ops);
     }
+}
+
+static void check_postgres(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    scn_at(reporter, "spec.faults[%zu].postgres.terminate.every", i);
+    if (fault->postgres.action == FAULT_POSTGRES_TERMINATE)
+        check_every(reporter, fault->postgres.every);
+    if (fault->postgres.action == FAULT_POSTGRES_SLOW_DISK)
+        check_throttling(reporter, fault, i, "postgres.slowDisk", fault_slow_disk_check);
+    scn_at(reporter, "spec.faults[%zu].postgres.lock.table", i);
+    if (fault->postgres.action == FAULT_POSTGRES_LOCK &&
+        !scn_matches("^[^.[:cntrl:]]{1,63}([.][^.[:cntrl:]]{1,63})?$", fault->postgres.table))
+        scn_say(reporter, "expected the name of a table, or SCHEMA.TABLE");
+}
+
+static void check_throttle(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
+{
+    check_throttling(reporter, fault, i, "ioThrottle", fault_io_limits_check);
 }
 
 void scn_check_kind(struct scn_reporter *reporter, size_t fault)

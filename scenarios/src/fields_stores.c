@@ -64,14 +64,16 @@ static const struct scn_field postgres_fields[] = {
      .shape = &connections_shape,
      .choice = FAULT_POSTGRES_CONNECTIONS + 1,
      .help = "Takes the connections that are free when the fault begins: new ones are refused."},
+    {.key = "slowDisk",
+     .type = SCN_OBJECT,
+     .shape = &scn_throttle_shape,
+     .choice = FAULT_POSTGRES_SLOW_DISK + 1,
+     .help = "The disk of the primary gives its control group no more than so much, as with "
+             "ioThrottle; shown by the time that commits take. Needs writeRate or writeOps."},
     {.key = "failover",
      .type = SCN_TEXT,
      .refused = FAULT_POSTGRES_FAILOVER_REFUSED,
      .help = "Never accepted: " FAULT_POSTGRES_FAILOVER_REFUSED "."},
-    {.key = "slowDisk",
-     .type = SCN_TEXT,
-     .refused = FAULT_POSTGRES_SLOW_DISK_REFUSED,
-     .help = "Never accepted: " FAULT_POSTGRES_SLOW_DISK_REFUSED "."},
 };
 const struct scn_shape scn_postgres_shape = {
     FIELDS(postgres_fields), .choice_of = "a way to break it",

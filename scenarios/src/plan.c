@@ -41,7 +41,9 @@ bool planner_leaves_out(const struct planner *planner, const struct scn_fault *f
         [FAULT_NETWORK] = true,   [FAULT_TCP] = true, [FAULT_HTTP] = true,
         [FAULT_DNS] = true,       [FAULT_IO] = true,  [FAULT_IO_THROTTLE] = true,
     };
-    return planner->options->without_kernel_faults && kernel[fault->kind];
+    bool slow_disk =
+        fault->kind == FAULT_POSTGRES && fault->postgres.action == FAULT_POSTGRES_SLOW_DISK;
+    return planner->options->without_kernel_faults && (kernel[fault->kind] || slow_disk);
 }
 
 /* ---- target ---- */

@@ -155,6 +155,17 @@ static char *state_folder(const struct asked *asked, const char *folder)
     return base_str_printf("%s/%s", topo->state_dir != NULL ? topo->state_dir : "", folder);
 }
 
+static struct fault_throttling throttling_of(const struct asked *asked)
+{
+    const struct scn_fault *fault = asked->fault;
+    return (struct fault_throttling){
+        .path = state_folder(asked, fault->throttle.folder),
+        .limits = {[FAULT_IO_READ_RATE] = (int64_t)fault->throttle.read_rate,
+                   [FAULT_IO_WRITE_RATE] = (int64_t)fault->throttle.write_rate,
+                   [FAULT_IO_READ_OPS] = fault->throttle.read_ops,
+                   [FAULT_IO_WRITE_OPS] = fault->throttle.write_ops}};
+}
+
 /* ---- the kinds ---- */
 
 static void fill_kill(const struct asked *asked, struct fault_spec *spec)
@@ -303,6 +314,10 @@ static void fill_postgres(const struct asked *asked, struct fault_spec *spec)
     spec->postgres.table = base_str_dup(fault->postgres.table);
     spec->postgres.lock = fault->postgres.lock;
     spec->postgres.left = fault->postgres.left;
+    if (fault->postgres.action == FAULT_POSTGRES_SLOW_DISK) {
+        check_instances(asked, &need_processes);
+        spec->postgres.disk = throttling_of(asked);
+    }
 }
 
 static void fill_redis(const struct asked *asked, struct fault_spec *spec)
@@ -339,12 +354,7 @@ static void fill_io(const struct asked *asked, struct fault_spec *spec)
 
 static void fill_throttle(const struct asked *asked, struct fault_spec *spec)
 {
-    const struct scn_fault *fault = asked->fault;
-    spec->throttle.path = state_folder(asked, fault->throttle.folder);
-    spec->throttle.limits[FAULT_IO_READ_RATE] = (int64_t)fault->throttle.read_rate;
-    spec->throttle.limits[FAULT_IO_WRITE_RATE] = (int64_t)fault->throttle.write_rate;
-    spec->throttle.limits[FAULT_IO_READ_OPS] = fault->throttle.read_ops;
-    spec->throttle.limits[FAULT_IO_WRITE_OPS] = fault->throttle.write_ops;
+    spec->throttle = throttling_of(asked);
 }
 
 static const struct {

@@ -262,18 +262,24 @@ JOBS = [(21, [None]), (22, ["freezer"]), (23, []), (24, []), (25, [None]), (26, 
         (27, [None, "memory"]), (28, [None, "pids"]), (29, [None])]
 
 
+def add_groups(platform, name, controllers):
+    """Control groups of an instance: of cgroup v2 (None), of a v1 controller."""
+    groups = []
+    for mount in filter(None, map(group_mount, controllers)):
+        groups.append(mount / f"{PREFIX}-{name}")
+        with contextlib.suppress(FileNotFoundError):
+            groups[-1].rmdir()  # of a run that was cut off
+        groups[-1].mkdir()
+        platform.groups.append(groups[-1])
+    return groups
+
+
 def add_jobs(platform, jobs=tuple(JOBS), service="jobs"):
-    """A service on the bridge's own address, each instance in control groups of its own: of cgroup
-    v2 (None), of a v1 controller."""
+    """A service on the bridge's own address, each instance in control groups of its own."""
     for number, controllers in jobs:
-        name, groups = f"{service}-{number}", []
-        for mount in filter(None, map(group_mount, controllers)):
-            groups.append(mount / f"{PREFIX}-{name}")
-            with contextlib.suppress(FileNotFoundError):
-                groups[-1].rmdir()  # of a run that was cut off
-            groups[-1].mkdir()
-            platform.groups.append(groups[-1])
-            limit = groups[-1] / "memory.limit_in_bytes"
+        name = f"{service}-{number}"
+        groups = add_groups(platform, name, controllers)
+        for limit in (group / "memory.limit_in_bytes" for group in groups):
             if limit.exists():
                 limit.write_text(str(JOBS_27_LIMIT))
         address, port = f"{SUBNET}.1", 8000 + number
@@ -465,6 +471,14 @@ class Agent:
 
     def get(self, spec):
         return self.ask("GET", f"/v1/faults/{spec['id']}")[1]
+
+    def come_back(self, number):
+        """After that signal."""
+        if number == signal.SIGKILL:
+            self.process.wait(10)
+            self.start()
+        else:
+            self.signal(signal.SIGCONT)
 
     def signal(self, number):
         self.process.send_signal(number)

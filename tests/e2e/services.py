@@ -58,8 +58,9 @@ def descendants(pid):
 class Postgres:
     """A server in its own folder; not under tmp_path, which only root may enter."""
 
-    def __init__(self, address="127.0.0.1", wrap=(), port=None, template=None):
-        self.root = pathlib.Path(tempfile.mkdtemp(prefix="tgt-pg-", dir=SCRATCH))
+    def __init__(self, address="127.0.0.1", wrap=(), port=None, template=None, scratch=SCRATCH):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="tgt-pg-", dir=scratch))
+        self.settings = {"fsync": "off"}
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
             os.chown(self.root, user.pw_uid, user.pw_gid)
@@ -78,8 +79,8 @@ class Postgres:
     def command(self, connections=100):
         return [*self.wrap, *as_postgres(), str(PG_BIN / "postgres"), "-D",
                 str(self.root / "data"), "-k", str(self.root), "-p", str(self.port), "-c",
-                f"listen_addresses={self.address}", "-c", "fsync=off", "-c",
-                f"max_connections={connections}"]
+                f"listen_addresses={self.address}", "-c", f"max_connections={connections}",
+                *(word for key, value in self.settings.items() for word in ("-c", f"{key}={value}"))]
 
     def start(self):
         log = open(self.root / "log", "ab")

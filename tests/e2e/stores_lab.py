@@ -36,17 +36,21 @@ def credentials(folder, kind, **words):
 class Database:
     """A PostgreSQL server whose process an Instance keeps; its clients come over TCP with a password."""
 
-    def __init__(self, address, port, template=None):
-        self.server = Postgres(address, port=port, template=template and template.server)
+    def __init__(self, address, port, template=None, **where):
+        self.server = Postgres(address, port=port, template=template and template.server, **where)
         hba = self.server.root / "data" / "pg_hba.conf"
         hba.write_text("local all all trust\nhost all all all scram-sha-256\n")
 
-    def keep(self, platform, name, service="pg"):
-        """Started, with the table t, which the role app may use and has a session for."""
+    def launch(self, platform, name, service="pg", groups=()):
         command = ["env", "-C", str(self.server.root), *self.server.command(CONNECTIONS)]
-        self.instance = platform.add(service, Instance(platform.folder, name, command,
-                                                       self.server.address, self.server.port))
+        self.instance = platform.add(service, Instance(
+            platform.folder, name, command, self.server.address, self.server.port, groups=groups))
         wait_until(lambda: self.local("select 1").returncode == 0, 30, "the database answers")
+        return self
+
+    def keep(self, platform, name, service="pg", groups=()):
+        """Started, with the table t, which the role app may use and has a session for."""
+        self.launch(platform, name, service, groups)
         for statement in ("CREATE TABLE IF NOT EXISTS t (n int)",
                           f"ALTER ROLE postgres PASSWORD '{PASSWORD}'",
                           f"CREATE ROLE app LOGIN PASSWORD '{PASSWORD}'", "GRANT ALL ON t TO app"):

@@ -12,15 +12,17 @@ from conftest import BIN
 
 KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "network", "diskFill", "limits",
          "tcp", "http", "dns", "postgres", "redis", "io", "ioThrottle",
-         "rabbitmq", "node"}
+         "postgres.slowDisk", "rabbitmq", "node"}
+# What needs control groups that throttle disks.
+DISK_KINDS = {"ioThrottle", "postgres.slowDisk"}
 # What no host can do, and what is named instead.
 NEVER = {"clock": "libfaketime", "node.reboot": "kubelet.service",
-         "postgres.failover": "kill, pause, partition", "postgres.slowDisk": "ioThrottle",
+         "postgres.failover": "kill, pause, partition",
          "redis.failover": "Sentinel", "rabbitmq.stopNode": "kill its process"}
 # What needs a table in a network namespace.
 NETNS_KINDS = {"partition", "network", "tcp", "http", "dns"}
 # What every host can do.
-FREE_KINDS = KINDS - NETNS_KINDS - ({"ioThrottle"} if no_throttle_here() else set())
+FREE_KINDS = KINDS - NETNS_KINDS - (DISK_KINDS if no_throttle_here() else set())
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="privileges are taken away from root")
 
 
@@ -63,6 +65,7 @@ def test_as_root_all_faults_can_be_had():
     limits = faults.pop("limits")
     assert limits[0] == "ok" and (limits[1] == "") == has_capability(24), limits
     disks = faults.pop("ioThrottle")
+    assert faults.pop("postgres.slowDisk") == disks
     v2, v1 = group_mount(None), group_mount("blkio")
     if v2 is not None and "io" in (v2 / "cgroup.controllers").read_text().split():
         assert disks == ("ok", "io.max (cgroup v2)")
@@ -70,7 +73,7 @@ def test_as_root_all_faults_can_be_had():
         assert disks == ("ok", "blkio.throttle (cgroup v1)")
     else:
         assert disks[0] == "MISSING" and "no control groups" in disks[1]
-    assert faults == {kind: ("ok", "") for kind in KINDS - {"network", "limits", "ioThrottle"}}
+    assert faults == {kind: ("ok", "") for kind in KINDS - DISK_KINDS - {"network", "limits"}}
 
 
 @NEEDS_ROOT

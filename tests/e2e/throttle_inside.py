@@ -148,11 +148,7 @@ def test_it_is_lifted_whatever_becomes_of_the_agent(agent, platform, number):
     agent.signal(number)
     wait_until(lambda: not throttled(group), LEASE_S + GRACE_S, "lifted by lease + 2 s")
     print(f"{number.name}: {time.monotonic() - since:.2f} s")
-    if number == signal.SIGKILL:
-        agent.process.wait(10)
-        agent.start()
-    else:
-        agent.signal(signal.SIGCONT)
+    agent.come_back(number)
     record = agent.wait_state(spec, "gone", 15)
     assert record["end"] in ("recovery", "lease"), record
 

@@ -71,6 +71,7 @@ static const char *const postgres_action_names[] = {
     [FAULT_POSTGRES_TERMINATE] = "terminate",
     [FAULT_POSTGRES_LOCK] = "lock",
     [FAULT_POSTGRES_CONNECTIONS] = "connections",
+    [FAULT_POSTGRES_SLOW_DISK] = "slowDisk",
 };
 static const struct codec_words postgres_actions = CODEC_WORDS(postgres_action_names);
 
@@ -264,7 +265,16 @@ static const struct codec_field postgres_fields[] = {
     {.key = "table", .type = CODEC_TEXT_OR_NULL, .form = FORM_LINE, AT(postgres.table)},
     {.key = "lock", .type = CODEC_WORD, .words = &postgres_locks, AT(postgres.lock)},
     {.key = "left", .type = CODEC_I64, .max = FAULT_POSTGRES_MOST_LEFT, AT(postgres.left)},
+    {.key = "disk", .type = CODEC_GROUP, .shape = &model_slow_disk_shape, .optional = true},
 };
+static bool check_postgres(const void *value, const char *where, struct base_error *err)
+{
+    const struct fault_spec *spec = value;
+    bool slow = fault_is_slow_disk(spec);
+    return slow == (spec->postgres.disk.path != NULL) ||
+           base_fail(err, BASE_INVALID, "%s: disk: expected %s", where,
+                     slow ? "what slowDisk throttles" : "none, which only slowDisk has");
+}
 static const struct codec_field redis_fields[] = {
     {.key = "action", .type = CODEC_WORD, .words = &redis_actions, AT(redis.action)},
     {.key = "pause", .type = CODEC_WORD, .words = &redis_pauses, AT(redis.pause)},
@@ -308,7 +318,11 @@ static const struct codec_shape limits_shape = {.name = "limits",
 static const struct codec_shape tcp_shape = VARIANT("tcp", tcp_fields);
 static const struct codec_shape http_shape = VARIANT("http", http_fields);
 static const struct codec_shape dns_shape = VARIANT("dns", dns_fields);
-static const struct codec_shape postgres_shape = VARIANT("postgres", postgres_fields);
+static const struct codec_shape postgres_shape = {.name = "postgres",
+                                                  .size = sizeof(struct fault_spec),
+                                                  .closed = true,
+                                                  CODEC_FIELDS(postgres_fields),
+                                                  .check = check_postgres};
 static const struct codec_shape redis_shape = VARIANT("redis", redis_fields);
 static const struct codec_shape rabbitmq_shape = VARIANT("rabbitmq", rabbitmq_fields);
 /* "node" is a key of the spec already: where its targets run. */
@@ -545,6 +559,11 @@ const char *fault_track_refused(enum fault_kind kind)
 bool fault_is_of_pod(const struct fault_spec *spec)
 {
     return spec->kind == FAULT_KILL && spec->kill.by != FAULT_KILL_SIGNAL;
+}
+
+bool fault_is_slow_disk(const struct fault_spec *spec)
+{
+    return spec->kind == FAULT_POSTGRES && spec->postgres.action == FAULT_POSTGRES_SLOW_DISK;
 }
 
 bool fault_drains(const struct fault_spec *spec, const struct topo *topo,

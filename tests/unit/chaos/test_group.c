@@ -152,6 +152,17 @@ static void a_group_that_is_gone_is_not_frozen(void **state)
     assert_true(fault_freezer_set(&freezer, false));
 }
 
+static void a_process_is_found_by_the_number_that_it_knows(void **state)
+{
+    (void)state;
+    BASE_AUTO_FREE char *text = base_str_printf("1\n%d\n", (int)getpid());
+    BASE_AUTO_FREE char *group = base_str_printf("%s/ours", root);
+    put("ours", "cgroup.procs", "");
+    put("ours/below", "cgroup.procs", text);
+    assert_int_equal(fault_group_inner(group, getpid()), getpid());
+    assert_int_equal(fault_group_inner(group, getppid()), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +170,7 @@ int main(void)
         cmocka_unit_test(what_would_hit_others_is_refused),
         cmocka_unit_test(each_freezer_is_told_by_its_files),
         cmocka_unit_test(a_group_that_is_gone_is_not_frozen),
+        cmocka_unit_test(a_process_is_found_by_the_number_that_it_knows),
     };
     return cmocka_run_group_tests(tests, make_groups, remove_groups);
 }

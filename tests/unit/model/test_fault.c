@@ -63,6 +63,10 @@
 #define POSTGRES                                                                                   \
     HEAD("postgres")                                                                               \
     "'postgres':{'action':'lock','everyNs':7,'table':'t','lock':'writes','left':3}}"
+#define SLOW_DISK                                                                                  \
+    HEAD("postgres")                                                                               \
+    "'postgres':{'action':'slowDisk','everyNs':0,'table':null,'lock':'all','left':0,'disk':"       \
+    "{'path':'/s','readRate':65536,'writeRate':0,'readOps':0,'writeOps':100}}}"
 #define REDIS                                                                                      \
     HEAD("redis")                                                                                  \
     "'redis':{'action':'killClients','pause':'writes','bytes':5,'everyNs':7,"                      \
@@ -130,6 +134,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, HTTP);
     assert_round_trip(&fault_spec_case, DNS);
     assert_round_trip(&fault_spec_case, POSTGRES);
+    assert_round_trip(&fault_spec_case, SLOW_DISK);
     assert_round_trip(&fault_spec_case, REDIS);
     assert_round_trip(&fault_spec_case, HEAD("redis") "'redis':{'action':'evict','pause':'all','"
                                                       "bytes':4194304,'everyNs':0,'timeNs':0}}");
@@ -160,6 +165,7 @@ static void test_every_key_guarded(void **state)
     assert_every_key_guarded(&fault_spec_case, HTTP);
     assert_every_key_guarded(&fault_spec_case, DNS);
     assert_every_key_guarded(&fault_spec_case, POSTGRES);
+    assert_every_key_guarded(&fault_spec_case, SLOW_DISK);
     assert_every_key_guarded(&fault_spec_case, REDIS);
     assert_every_key_guarded(&fault_spec_case, IO);
     assert_every_key_guarded(&fault_spec_case, THROTTLE);
@@ -262,6 +268,8 @@ static void test_bad_values(void **state)
         {POSTGRES, {"postgres/action", "'drop'"}},
         {POSTGRES, {"postgres/left", "-1"}},
         {POSTGRES, {"postgres/lock", "'reads'"}},
+        {SLOW_DISK, {"postgres/disk/path", "''"}},
+        {SLOW_DISK, {"postgres/disk/readRate", "-1"}},
         {REDIS, {"redis/action", "'flushall'"}},
         {REDIS, {"redis/bytes", "-1"}},
         {REDIS, {"redis/everyNs", "-1"}},
@@ -312,6 +320,22 @@ static void test_limits_of_a_disk_that_hide_each_other(void **state)
     json_t *json = json_of(THROTTLE);
     json_object_set_new(json_object_get(json, "ioThrottle"), "readOps", json_integer(7));
     assert_refused(&fault_spec_case, json, "readOps: beside readRate");
+    json_decref(json);
+}
+
+static void test_a_slow_disk_slows_commits(void **state)
+{
+    (void)state;
+    json_t *json = json_of(SLOW_DISK);
+    json_t *postgres = json_object_get(json, "postgres");
+    json_object_set_new(json_object_get(postgres, "disk"), "readOps", json_integer(7));
+    assert_refused(&fault_spec_case, json, "readOps: beside readRate");
+    json_object_set_new(json_object_get(postgres, "disk"), "readOps", json_integer(0));
+    json_object_set_new(json_object_get(postgres, "disk"), "writeOps", json_integer(0));
+    assert_refused(&fault_spec_case, json, "slows no commit, expected writeRate or writeOps");
+    json_object_set_new(json_object_get(postgres, "disk"), "writeOps", json_integer(9));
+    json_object_set_new(postgres, "action", json_string("connections"));
+    assert_refused(&fault_spec_case, json, "disk: expected none, which only slowDisk has");
     json_decref(json);
 }
 
@@ -502,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_every_key_guarded),
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_limits_of_a_disk_that_hide_each_other),
+        cmocka_unit_test(test_a_slow_disk_slows_commits),
         cmocka_unit_test(test_network_of_impairments_that_disagree),
         cmocka_unit_test(test_kind_and_parameters_agree),
         cmocka_unit_test(test_copy_is_deep),

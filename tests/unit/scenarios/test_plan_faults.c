@@ -381,6 +381,44 @@ static void test_faults_of_postgres_are_planned(void **state)
     topo_fini(&topo);
 }
 
+/* As ioThrottle: of the kernel, with a folder; as any fault of a store: with credentials. */
+static void test_a_slow_disk_is_planned(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_LOOPBACK);
+    struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
+    char *text = replaced(SAMPLE, "service: users, kill: {}",
+                          "service: postgres, maxAffected: 100%, "
+                          "postgres: {slowDisk: {folder: pg, writeOps: 50, readRate: 1MiB}}");
+    free(topo.state_dir);
+    topo.state_dir = base_str_dup("/state");
+    assert_refused(text, &topo, &plain,
+                   "spec.faults[0].postgres: \"postgres\" is of the kind \"http\"");
+    store_of(&topo, "postgres");
+    free(topo.services[2].instances[0].status_file);
+    topo.services[2].instances[0].status_file = NULL;
+    assert_refused(text, &topo, &plain,
+                   "spec.faults[0].postgres: needs to know the control group or the process of");
+    topo.services[2].instances[0].cgroup = base_str_dup("/group");
+    struct plan plan = planned(text, &topo, &without);
+    assert_string_equal(plan.skipped[0].name, "lose");
+    plan_fini(&plan);
+    topo.mode = TOPO_NETNS;
+    for (size_t s = 0; s < topo.service_count; s++)
+        for (size_t i = 0; i < topo.services[s].instance_count; i++)
+            topo.services[s].instances[i].netns = base_str_dup("/n");
+    plan = planned(text, &topo, &plain);
+    const struct fault_spec *spec = &plan.faults[0].spec;
+    assert_int_equal(spec->postgres.action, FAULT_POSTGRES_SLOW_DISK);
+    assert_string_equal(spec->postgres.disk.path, "/state/pg");
+    assert_int_equal(spec->postgres.disk.limits[FAULT_IO_READ_RATE], 1 << 20);
+    assert_int_equal(spec->postgres.disk.limits[FAULT_IO_WRITE_OPS], 50);
+    assert_ptr_equal(fault_throttling_of(spec), &spec->postgres.disk);
+    plan_fini(&plan);
+    free(text);
+    topo_fini(&topo);
+}
+
 static void test_faults_of_redis_are_planned(void **state)
 {
     (void)state;
@@ -603,6 +641,7 @@ int main(void)
         cmocka_unit_test(test_network_of_four_states),
         cmocka_unit_test(test_proxy_faults_are_planned),
         cmocka_unit_test(test_faults_of_postgres_are_planned),
+        cmocka_unit_test(test_a_slow_disk_is_planned),
         cmocka_unit_test(test_faults_of_redis_are_planned),
         cmocka_unit_test(test_limits_are_planned),
         cmocka_unit_test(test_faults_of_disks_are_planned),

@@ -46,9 +46,6 @@ enum { FAULT_KIND_COUNT = FAULT_NODE + 1 };
     "a promotion cannot be taken back: the standby begins a timeline of its own, and the old "     \
     "primary is a second one until it is rewound; break the primary (kill, pause, partition), "    \
     "and let what guards it fail over"
-#define FAULT_POSTGRES_SLOW_DISK_REFUSED                                                           \
-    "a slow disk is a kind of its own; use ioThrottle on the service of the database, such as "    \
-    "ioThrottle: {folder: postgres, writeRate: 1MiB}"
 #define FAULT_REDIS_FAILOVER_REFUSED                                                               \
     "roles that are exchanged stay so when squall dies, no lease puts them back; break the "       \
     "primary (kill, pause, partition, or redis: {sleep: {}}), and let Sentinel, or what else "     \
@@ -159,9 +156,10 @@ enum fault_dns_answer {
 
 /* What befalls a PostgreSQL server, through its own protocol. */
 enum fault_postgres_action {
-    FAULT_POSTGRES_TERMINATE,  /* sessions of others in the database are ended, once or `every` */
-    FAULT_POSTGRES_LOCK,       /* a transaction holds a lock on `table` */
-    FAULT_POSTGRES_CONNECTIONS /* connections are taken until `left` are free */
+    FAULT_POSTGRES_TERMINATE,   /* sessions of others in the database are ended, once or `every` */
+    FAULT_POSTGRES_LOCK,        /* a transaction holds a lock on `table` */
+    FAULT_POSTGRES_CONNECTIONS, /* connections are taken until `left` are free */
+    FAULT_POSTGRES_SLOW_DISK    /* commits of the primary wait for a disk that is throttled */
 };
 enum fault_postgres_lock {
     FAULT_POSTGRES_LOCK_ALL,   /* ACCESS EXCLUSIVE: nobody reads or writes */
@@ -203,6 +201,10 @@ enum fault_io_limit {
     FAULT_IO_WRITE_OPS
 };
 enum { FAULT_IO_LIMITS = FAULT_IO_WRITE_OPS + 1 };
+struct fault_throttling {
+    char *path; /* a folder in the platform's state folder: on the device that is meant */
+    int64_t limits[FAULT_IO_LIMITS];
+};
 
 /* What an app fault orders, which is measured in a way of its own: errors and latency together, or
  * one of the others. */
@@ -327,7 +329,8 @@ struct fault_spec {
             struct dur_ns every; /* 0: once */
             char *table;         /* "name" or "schema.name"; NULL unless locked */
             enum fault_postgres_lock lock;
-            int64_t left; /* connections that ordinary roles still can make */
+            int64_t left;                 /* connections that ordinary roles still can make */
+            struct fault_throttling disk; /* slowDisk; else without a path */
         } postgres;
         struct {
             enum fault_redis_action action;
@@ -343,10 +346,7 @@ struct fault_spec {
             int64_t bytes; /* of the file of each */
             int64_t rate;  /* bytes a second of each; 0: as fast as it goes */
         } io;
-        struct {
-            char *path; /* a folder in the platform's state folder: on the device that is meant */
-            int64_t limits[FAULT_IO_LIMITS];
-        } throttle;
+        struct fault_throttling throttle;
         struct {
             enum fault_rabbitmq_action action;
             struct dur_ns every; /* close; 0: once */
@@ -433,6 +433,10 @@ bool fault_drains(const struct fault_spec *spec, const struct topo *topo,
                   const struct topo_instance *instance);
 /* It is done through Kubernetes' API: to a pod, and not to processes. */
 bool fault_is_of_pod(const struct fault_spec *spec);
+/* It throttles a disk as ioThrottle does, and shows it by commits of the primary. */
+bool fault_is_slow_disk(const struct fault_spec *spec);
+/* Of ioThrottle, or of a slow disk. */
+const struct fault_throttling *fault_throttling_of(const struct fault_spec *spec);
 const char *fault_kill_by_name(enum fault_kill_by by);
 const char *fault_node_action_name(enum fault_node_action action);
 /* What does not go together in a kill. */
@@ -463,6 +467,8 @@ bool fault_record_ineffective(const struct fault_record *record);
 bool fault_network_check(const struct fault_network *network, struct base_error *err);
 /* At least one limit, and of a direction one at most; the message starts with a key. */
 bool fault_io_limits_check(const int64_t limits[static FAULT_IO_LIMITS], struct base_error *err);
+/* Likewise, of what is to slow commits: one of them is of writes. */
+bool fault_slow_disk_check(const int64_t limits[static FAULT_IO_LIMITS], struct base_error *err);
 const char *fault_io_limit_name(enum fault_io_limit limit); /* as in scenarios: "readRate" */
 /* As in scenarios: "dependency"; "errorRate or latency". */
 const char *fault_app_order_name(enum fault_app_order order);
