@@ -85,6 +85,14 @@ static void jump_if(struct assembly *a, uint8_t how, uint8_t reg, int32_t imm, e
     emit(a, BPF_JMP | how | BPF_K, reg, 0, 0, imm);
 }
 
+/* Unsigned, of 64 bits. */
+static void jump_unless_below(struct assembly *a, uint8_t reg, uint8_t than, enum label to)
+{
+    a->jumps[a->jump_count].at = a->len;
+    a->jumps[a->jump_count++].to = to;
+    emit(a, BPF_JMP | BPF_JGE | BPF_X, reg, than, 0, 0);
+}
+
 static void label(struct assembly *a, enum label which)
 {
     a->labels[which] = a->len;
@@ -159,9 +167,7 @@ static void look_up(struct assembly *a, int map)
     jump_if(a, BPF_JEQ, BPF_REG_0, 0, TO_MISS);
     load(a, BPF_DW, BPF_REG_7, BPF_REG_0, 0);
     call(a, BPF_FUNC_ktime_get_ns);
-    a->jumps[a->jump_count].at = a->len;
-    a->jumps[a->jump_count++].to = TO_MISS;
-    emit(a, BPF_JMP | BPF_JGE | BPF_X, BPF_REG_0, BPF_REG_7, 0, 0);
+    jump_unless_below(a, BPF_REG_0, BPF_REG_7, TO_MISS);
 }
 
 static void match_ports(struct assembly *a, const struct fault_network *network)
@@ -194,6 +200,16 @@ static void match_protocol(struct assembly *a, const struct fault_network *netwo
     jump_if(a, BPF_JNE, BPF_REG_9, numbers[network->protocol].second, TO_MISS);
 }
 
+/* Each packet for itself. The number is one of 32 bits, and so is what it is held against: moved
+ * by an instruction of 64 bits its highest bit would be taken for a sign. */
+static void draw_lots(struct assembly *a, double share)
+{
+    double below = share * 4294967296.0;
+    call(a, BPF_FUNC_get_prandom_u32);
+    emit(a, BPF_ALU | BPF_MOV | BPF_K, BPF_REG_1, 0, 0, (int32_t)(uint32_t)below);
+    jump_unless_below(a, BPF_REG_0, BPF_REG_1, TO_MISS);
+}
+
 static void assemble(struct assembly *a, const struct fault_network *network, bool output, int map,
                      uint32_t class_id)
 {
@@ -203,6 +219,8 @@ static void assemble(struct assembly *a, const struct fault_network *network, bo
     if (network->port_count > 0)
         match_ports(a, network);
     label(a, TO_HIT);
+    if (fault_has_share(&network->impairment))
+        draw_lots(a, network->impairment.share);
     set(a, BPF_REG_0, (int32_t)class_id);
     emit(a, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
     label(a, TO_MISS);

@@ -13,7 +13,8 @@
 struct fault_classifier;
 
 /* Matches nothing before its first renewal. output: the peer is the packet's destination, not its
- * source. class_id is its answer for what matches. */
+ * source. class_id is its answer for what matches; where only a share of the packets is meant, for
+ * those that the lot falls on. */
 struct fault_classifier *fault_classifier_new(const struct fault_network *network, bool output,
                                               uint32_t class_id, struct base_error *err);
 void fault_classifier_free(struct fault_classifier *classifier);    /* accepts NULL */

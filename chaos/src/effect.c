@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "impair.h"
+#include "chances.h"
 #include "jitter.h"
 #include "statistics.h"
 
@@ -16,6 +16,9 @@ enum {
     sample_most = 1500,
     share_least = 200, /* for a share, where time allows: one of half or double the size shows... */
     share_hits = 20,   /* ...and so many hits are expected */
+    telling_least = 12, /* of a share: so many are delayed, and tell by how much... */
+    delayed_wish = 100, /* ...and where time allows so many that half as many show, too: those that
+                           are delayed in one direction where it should be both */
     probe_bytes = 64,
     train_bytes = 1400, /* each; fits into every Ethernet */
     train_least = 8,
@@ -34,16 +37,6 @@ static double larger(double a, double b)
     return a > b ? a : b;
 }
 
-static int ways_of(const struct fault_network *network)
-{
-    return network->direction == FAULT_BOTH ? 2 : 1;
-}
-
-static double directions(const struct fault_network *network)
-{
-    return ways_of(network);
-}
-
 static enum fault_probe_method method_of(const struct fault_network *network)
 {
     if (network->protocol == FAULT_PROTOCOL_UDP)
@@ -54,89 +47,29 @@ static enum fault_probe_method method_of(const struct fault_network *network)
 
 /* --- what a round trip meets --- */
 
-/* How many of one packet arrive at the other end, none, one or two: by chance. */
-struct arrivals {
-    double none;
-    double one;
-    double two;
-};
-
-static struct arrivals pass(const struct fault_impairment *im)
-{
-    double kept = 1.0 - impair_mean_loss(im);
-    double sound = 1.0 - im->corrupt;
-    double twice = im->duplicate;
-    return (struct arrivals){
-        .none = 1.0 - kept + kept * (1.0 - twice) * im->corrupt,
-        .one = kept * ((1.0 - twice) * sound + twice * im->corrupt), /* the copy is sound */
-        .two = kept * twice * sound,
-    };
-}
-
-struct chances {
-    double lost;    /* no answer */
-    double doubled; /* of those answered: more than one */
-    double early;   /* of those answered: overtook in a direction at least */
-};
-
-static struct chances chances_of(const struct fault_network *network)
-{
-    const struct fault_impairment *im = &network->impairment;
-    struct arrivals way = pass(im);
-    bool both = network->direction == FAULT_BOTH;
-    /* Where only one direction is impaired the other hands on what it gets. */
-    double lost = both ? way.none + way.one * way.none + way.two * way.none * way.none : way.none;
-    double single = both ? way.one * way.one + way.two * 2.0 * way.one * way.none : way.one;
-    double answered = 1.0 - lost;
-    return (struct chances){
-        .lost = lost,
-        .doubled = im->duplicate > 0.0 ? (answered - single) / answered : 0.0,
-        .early = 1.0 - pow(1.0 - im->reorder, directions(network)),
-    };
-}
-
-/* Losses of a burst come together, and jitters that are correlated: so many samples tell as much as
- * this share of independent ones. */
-static double independent_losses(const struct fault_impairment *im)
-{
-    double memory = 0.0;
-    if (fault_has_burst(im))
-        memory = 1.0 - im->burst.enter - im->burst.leave;
-    if (fault_has_states(im)) {
-        /* Bursts end after a loss only, which so many of their packets are. */
-        double lost = im->states.pass > 0.0
-                          ? im->states.relapse / (im->states.relapse + im->states.pass)
-                          : 1.0;
-        memory = 1.0 - im->states.enter - im->states.leave * lost;
-    }
-    return memory > 0.0 ? (1.0 - memory) / (1.0 + memory) : 1.0;
-}
-
-static double independent_jitters(const struct fault_impairment *im)
-{
-    return (1.0 - im->correlation) / (1.0 + im->correlation);
-}
-
+/* Of those that tell how long a delay is, as what follows. */
 static double deviation_ns(const struct fault_network *network)
 {
     const struct fault_impairment *im = &network->impairment;
-    return jitter_deviation(im->distribution) * (double)im->jitter.ns * sqrt(directions(network));
+    return jitter_deviation(im->distribution) * (double)im->jitter.ns *
+           sqrt(chances_of(network).telling);
 }
 
 /* So many times as many samples as of normal values tell their deviation as well. That of uniform
  * ones takes fewer, of which no use is made. */
 static double tails(const struct fault_network *network)
 {
-    double kurtosis = jitter_kurtosis(network->impairment.distribution, ways_of(network));
+    double kurtosis =
+        jitter_kurtosis(network->impairment.distribution, chances_of(network).telling);
     return larger(1.0, (kurtosis - 1.0) / 2.0);
 }
 
-/* What the link takes for one probe there and back. */
-static double added_ns(const struct fault_network *network, size_t bytes)
+/* What so many directions add to one probe. */
+static double added_ns(const struct fault_network *network, int ways, size_t bytes)
 {
     const struct fault_impairment *im = &network->impairment;
     double link = im->rate > 0.0 ? (double)bytes * 8.0 / im->rate * 1e9 : 0.0;
-    return directions(network) * ((double)im->delay.ns + link);
+    return ways * ((double)im->delay.ns + link);
 }
 
 /* --- how many, how fast --- */
@@ -151,7 +84,8 @@ static struct sample sample_of(const struct fault_network *network)
 {
     const struct fault_impairment *im = &network->impairment;
     struct chances chances = chances_of(network);
-    const double rates[] = {chances.lost, chances.doubled, chances.early};
+    const double rates[] = {chances.lost, chances.doubled, chances.overtook, chances.hit};
+    double telling = chances.hit > 0.0 ? chances.delayed[chances.telling] : 1.0;
     struct sample sample = {.need = sample_least, .wish = sample_least};
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
         if (rates[i] <= 0.0)
@@ -160,11 +94,15 @@ static struct sample sample_of(const struct fault_network *network)
         sample.need = larger(sample.need, n > 0 ? (double)n : HUGE_VAL);
         sample.wish = larger(larger(sample.wish, share_least), share_hits / rates[i]);
     }
-    sample.need /= independent_losses(im);
-    sample.wish /= independent_losses(im);
-    double jitters = im->jitter.ns > 0 ? 100.0 / independent_jitters(im) : 0.0;
+    sample.need /= chances_independent_losses(im);
+    sample.wish /= chances_independent_losses(im);
+    if (chances.hit > 0.0) {
+        sample.need = larger(sample.need, telling_least / telling);
+        sample.wish = larger(sample.wish, delayed_wish / chances.hit);
+    }
+    double jitters = im->jitter.ns > 0 ? 100.0 / chances_independent_jitters(im) : 0.0;
     sample.bare = ceil(larger(sample.need, jitters));
-    sample.need = ceil(larger(sample.need, jitters * tails(network)));
+    sample.need = ceil(larger(sample.need, jitters * tails(network) / telling));
     double wish = ceil(larger(sample.need, sample.wish));
     sample.wish = wish < sample_most ? wish : sample_most;
     return sample;
@@ -173,8 +111,9 @@ static struct sample sample_of(const struct fault_network *network)
 static struct dur_ns patience_of(const struct fault_network *network, size_t bytes)
 {
     const struct fault_impairment *im = &network->impairment;
-    double reach = jitter_reach(im->distribution, ways_of(network)) * (double)im->jitter.ns;
-    double span = added_ns(network, bytes) + reach;
+    int ways = chances_ways(network);
+    double reach = jitter_reach(im->distribution, ways) * (double)im->jitter.ns;
+    double span = added_ns(network, ways, bytes) + reach;
     return (struct dur_ns){(int64_t)span + base_dur_ms(slack_ms).ns};
 }
 
@@ -192,6 +131,32 @@ static struct fault_probe_plan train_of(const struct fault_network *network)
                                      .patience = patience,
                                      .ports = network->ports,
                                      .port_count = network->port_count};
+}
+
+/* The least whole percent that probes could show; 0: none. */
+static int least_percent(const struct fault_network *network)
+{
+    struct fault_network other = *network;
+    for (int percent = 1; percent < 100; percent++) {
+        other.impairment.share = percent / 100.0;
+        if (sample_of(&other).need <= sample_most)
+            return percent;
+    }
+    return 0;
+}
+
+static bool too_little(const struct fault_network *network, struct base_error *err)
+{
+    int percent = fault_has_share(&network->impairment) ? least_percent(network) : 0;
+    if (percent > 0)
+        return base_fail(err, BASE_INVALID,
+                         "percent: of this, what befalls so few packets cannot be shown in %d "
+                         "probes; ask for %d %% or more",
+                         sample_most, percent);
+    return base_fail(err, BASE_INVALID,
+                     "so little of it cannot be shown in %d probes; ask for a share of 1 %% or "
+                     "more, shorter bursts or less correlation",
+                     sample_most);
 }
 
 static bool too_long(double need_s, struct dur_ns budget, struct base_error *err)
@@ -235,10 +200,7 @@ bool effect_plan(const struct fault_network *network, size_t paths, struct dur_n
     struct sample sample = sample_of(network);
     struct effect_plan plan = {.train = {.count = 0}};
     if (sample.need > sample_most)
-        return base_fail(err, BASE_INVALID,
-                         "so little of it cannot be shown in %d probes; ask for a share of 1 %% or "
-                         "more, shorter bursts or less correlation",
-                         sample_most);
+        return too_little(network, err);
     double rest_ns = (double)(budget.ns - patience_of(network, probe_bytes).ns);
     if (network->impairment.rate > 0.0) {
         plan.train = train_of(network);
@@ -331,7 +293,7 @@ static void judge_spread(struct effect_verdict *verdict, const struct fault_netw
                          double measured, double before, size_t n)
 {
     double expected = sqrt(pow(deviation_ns(network), 2.0) + before * before);
-    double worth = larger(2.0, (double)n * independent_jitters(&network->impairment));
+    double worth = larger(2.0, (double)n * chances_independent_jitters(&network->impairment));
     double tolerance = tolerance_ns + expected * 4.0 * sqrt(tails(network) / (2.0 * worth));
     struct effect_line *line = add(verdict, "jitter of the round trip (standard deviation)",
                                    n > 0 && fabs(measured - expected) <= tolerance);
@@ -340,35 +302,103 @@ static void judge_spread(struct effect_verdict *verdict, const struct fault_netw
                    tolerance / 1e6);
 }
 
+/* From where on a round trip is late by the delay of so many directions rather than of one less.
+ * What else the machine does makes round trips longer, never shorter: without jitter no more room
+ * is needed below than a delay is allowed to differ by, and who is late for another reason is
+ * seldom taken for delayed. */
+static double edge_of(const struct fault_network *network, double base, int ways)
+{
+    double room = network->impairment.jitter.ns > 0 ? 0.5 : tolerance_share;
+    return base + (ways - room) * (double)network->impairment.delay.ns;
+}
+
+static size_t count_from(const struct fault_probe_result *result, double edge)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result->answered; i++)
+        count += (double)result->rtt_ns[i] >= edge ? 1 : 0;
+    return count;
+}
+
+static void judge_hit(const struct fault_network *network, double base,
+                      const struct fault_probe_result *during, struct effect_verdict *out)
+{
+    struct chances chances = chances_of(network);
+    judge_share(out, "round trips that were delayed", count_from(during, edge_of(network, base, 1)),
+                during->answered, chances.hit, 1.0);
+    /* None of them is within what chance allows when so few are expected. */
+    if (fault_sample_size(chances.delayed[2], miss, 1, during->answered) > 0 && chances.hit > 0.0)
+        judge_share(out, "round trips that were delayed in both directions",
+                    count_from(during, edge_of(network, base, 2)), during->answered,
+                    chances.delayed[2], 1.0);
+}
+
+/* Without the fault: fewer than chance would allow with it. */
+static void judge_not_hit(const struct fault_network *network, double base,
+                          const struct fault_probe_result *result, struct effect_verdict *out)
+{
+    double rate = chances_of(network).hit;
+    if (rate <= 0.0)
+        return;
+    double least = larger(1.0, (double)fault_binomial_interval(result->answered, rate, miss).low);
+    size_t count = count_from(result, edge_of(network, base, 1));
+    struct effect_line *line =
+        add(out, "round trips as late as delayed ones", (double)count < least);
+    (void)snprintf(line->value, sizeof line->value, "%zu of %zu", count, result->answered);
+    (void)snprintf(line->expected, sizeof line->expected, "fewer than %.0f", least);
+}
+
+/* How late those are that tell it; result->rtt_ns gets them, and no others. */
+static struct fault_probe_result telling_of(const struct fault_network *network, double base,
+                                            const struct fault_probe_result *during)
+{
+    struct chances chances = chances_of(network);
+    bool all = chances.hit <= 0.0 && chances.overtook <= 0.0;
+    double from = all ? 0.0 : edge_of(network, base, chances.telling);
+    double to = chances.telling < chances_ways(network)
+                    ? edge_of(network, base, chances.telling + 1)
+                    : HUGE_VAL;
+    struct fault_probe_result telling = {
+        .rtt_ns = base_calloc(during->answered + 1, sizeof *telling.rtt_ns)};
+    for (size_t i = 0; i < during->answered; i++)
+        if ((double)during->rtt_ns[i] >= from && (double)during->rtt_ns[i] < to)
+            telling.rtt_ns[telling.answered++] = during->rtt_ns[i];
+    return telling;
+}
+
+static void judge_delay(const struct fault_network *network, double base,
+                        const struct effect_plan *plan, const struct fault_probe_result *telling,
+                        struct impair_lateness late_one_way, struct effect_verdict *out)
+{
+    const struct fault_impairment *im = &network->impairment;
+    const int ways = chances_of(network).telling;
+    double expected = added_ns(network, ways, plan->paced.bytes);
+    double tolerance = larger(tolerance_ns, tolerance_share * expected);
+    double worth = larger(1.0, (double)telling->answered * chances_independent_jitters(im));
+    tolerance += 4.0 * 1.2533 * deviation_ns(network) / sqrt(worth); /* of a normal median */
+    const struct impair_lateness whole = {.low = {ways * late_one_way.low.ns},
+                                          .high = {ways * late_one_way.high.ns}};
+    double median = jitter_median(im->distribution, ways) * (double)im->jitter.ns;
+    double added = typical_of(im, telling->rtt_ns, telling->answered) - base;
+    judge_added(out, added, expected + median, tolerance, whole, telling->answered);
+}
+
 static void judge_timing(const struct fault_network *network, const struct effect_plan *plan,
                          const struct fault_probe_result *before,
-                         const struct fault_probe_result *during,
-                         struct impair_lateness late_one_way, struct effect_verdict *out)
+                         const struct fault_probe_result *during, struct impair_lateness late,
+                         struct effect_verdict *out)
 {
     const struct fault_impairment *im = &network->impairment;
     double base = typical_of(im, before->rtt_ns, before->answered);
-    double expected = added_ns(network, plan->paced.bytes);
-    double edge = im->reorder > 0.0 ? base + expected - (double)im->delay.ns / 2.0 : 0.0;
-    int64_t *late = base_calloc(during->answered + 1, sizeof *late);
-    size_t count = 0;
-    for (size_t i = 0; i < during->answered; i++)
-        if ((double)during->rtt_ns[i] >= edge)
-            late[count++] = during->rtt_ns[i];
-    double tolerance = larger(tolerance_ns, tolerance_share * expected);
-    double worth = larger(1.0, (double)count * independent_jitters(im));
-    tolerance += 4.0 * 1.2533 * deviation_ns(network) / sqrt(worth); /* of a normal median */
-    const int64_t ways = ways_of(network);
-    const struct impair_lateness whole = {.low = {ways * late_one_way.low.ns},
-                                          .high = {ways * late_one_way.high.ns}};
-    double median = jitter_median(im->distribution, ways_of(network)) * (double)im->jitter.ns;
-    judge_added(out, typical_of(im, late, count) - base, expected + median, tolerance, whole,
-                count);
+    struct fault_probe_result telling = telling_of(network, base, during);
+    judge_hit(network, base, during, out);
+    judge_delay(network, base, plan, &telling, late, out);
     if (im->jitter.ns > 0)
-        judge_spread(out, network, spread_of(late, count),
-                     spread_of(before->rtt_ns, before->answered), count);
-    judge_share(out, "round trips that overtook", during->answered - count, during->answered,
-                chances_of(network).early, 1.0);
-    free(late);
+        judge_spread(out, network, spread_of(telling.rtt_ns, telling.answered),
+                     spread_of(before->rtt_ns, before->answered), telling.answered);
+    judge_share(out, "round trips that overtook", during->answered - telling.answered,
+                during->answered, chances_of(network).overtook, 1.0);
+    fault_probe_result_fini(&telling);
 }
 
 static double rate_of(const struct effect_plan *plan, const struct fault_probe_result *train)
@@ -408,14 +438,15 @@ void effect_before(const struct fault_network *network, const struct effect_plan
                    const struct effect_measured *before, struct effect_verdict *out)
 {
     const struct fault_probe_result *paced = &before->paced;
+    double typical = typical_of(&network->impairment, paced->rtt_ns, paced->answered);
     *out = (struct effect_verdict){0};
     size_t lost = paced->sent - paced->answered;
     struct effect_line *line =
         add(out, "round trips", paced->answered > 0 && lost * 50 <= paced->sent);
     (void)snprintf(line->value, sizeof line->value, "%zu of %zu answered, in %.2fms",
-                   paced->answered, paced->sent,
-                   typical_of(&network->impairment, paced->rtt_ns, paced->answered) / 1e6);
+                   paced->answered, paced->sent, typical / 1e6);
     (void)snprintf(line->expected, sizeof line->expected, "all but 2 %% answered");
+    judge_not_hit(network, typical, paced, out);
     judge_rate(network, plan, &before->train, false, out);
 }
 
@@ -430,9 +461,9 @@ void effect_during(const struct fault_network *network, const struct effect_plan
     if (im->delay.ns > 0)
         judge_timing(network, plan, &before->paced, paced, late, out);
     judge_share(out, "round trips without an answer", paced->sent - paced->answered, paced->sent,
-                chances.lost, independent_losses(im));
+                chances.lost, chances_independent_losses(im));
     judge_share(out, "answers that came twice", paced->doubled, paced->answered, chances.doubled,
-                independent_losses(im));
+                chances_independent_losses(im));
     judge_rate(network, plan, &during->train, true, out);
 }
 
@@ -442,9 +473,9 @@ void effect_after(const struct fault_network *network, const struct effect_plan 
 {
     const struct fault_probe_result *paced = &after->paced;
     bool known = before->paced.answered > 0;
-    double expected = added_ns(network, plan->paced.bytes);
-    double added = typical_of(&network->impairment, paced->rtt_ns, paced->answered) -
-                   typical_of(&network->impairment, before->paced.rtt_ns, before->paced.answered);
+    double expected = added_ns(network, chances_ways(network), plan->paced.bytes);
+    double base = typical_of(&network->impairment, before->paced.rtt_ns, before->paced.answered);
+    double added = typical_of(&network->impairment, paced->rtt_ns, paced->answered) - base;
     /* Without a figure from before half of the effect is the line between there and gone. */
     double tolerance = larger(tolerance_ns, (known ? tolerance_share : 0.5) * expected);
     size_t lost = paced->sent - paced->answered;
@@ -458,6 +489,7 @@ void effect_after(const struct fault_network *network, const struct effect_plan 
     (void)snprintf(line->expected, sizeof line->expected,
                    "%s answered, none twice, at most %+.2fms", lossy ? "all" : "all but 2 %",
                    tolerance / 1e6);
+    judge_not_hit(network, base, paced, out);
     judge_rate(network, plan, &after->train, false, out);
 }
 

@@ -65,9 +65,12 @@ static void send_copy(const struct fault_holder *holder, const unsigned char *da
     (void)sent; /* as on any wire, the second one may be lost */
 }
 
+/* Who leaves at once is never late, and many of them would hide that the others are. */
 static void note_late(struct fault_holder *holder, const struct timeline_packet *packet,
                       struct mono_ns now)
 {
+    if (!packet->delayed)
+        return;
     int64_t bucket = base_mono_sub(now, packet->leaves).ns / (late_bucket_us * BASE_NS_PER_US);
     if (bucket < 0)
         bucket = 0;
@@ -135,15 +138,18 @@ static bool flip(unsigned char *data, size_t len, uint64_t bit)
 static void on_packet(void *ctx, const struct fault_netqueue_packet *packet)
 {
     struct fault_holder *holder = ctx;
+    struct mono_ns now = base_mono_now();
     struct impair_fate fate =
-        impair_packet(&holder->directions[packet->output ? 1 : 0], base_mono_now(), packet->bytes);
+        impair_packet(&holder->directions[packet->output ? 1 : 0], now, packet->bytes);
     bool whole = packet->data_len > 0 && packet->data_len == packet->bytes;
     if (fate.drop) {
         fault_netqueue_drop(holder->queue, packet->id);
         return;
     }
-    struct timeline_packet held = {
-        .leaves = fate.leaves, .id = packet->id, .len = packet->data_len};
+    struct timeline_packet held = {.leaves = fate.leaves,
+                                   .id = packet->id,
+                                   .delayed = base_mono_before(now, fate.leaves),
+                                   .len = packet->data_len};
     held.duplicate = fate.duplicate && whole;
     if (held.duplicate)
         held.copy = copy_of(packet);

@@ -19,7 +19,7 @@ void impair_init(struct impair *impair, const struct fault_impairment *what, uin
 bool impair_counts_packets(const struct fault_impairment *what)
 {
     return fault_loses(what) || what->duplicate > 0.0 || what->corrupt > 0.0 ||
-           what->reorder > 0.0 || what->rate > 0.0;
+           what->reorder > 0.0 || what->rate > 0.0 || fault_has_share(what);
 }
 
 /* The chain's stationary distribution, in parts of the calm state: as often as bursts are entered
@@ -142,6 +142,9 @@ struct impair_fate impair_packet(struct impair *impair, struct mono_ns now, size
     const struct fault_impairment *what = &impair->what;
     struct impair_fate fate = {.leaves = now};
     struct mono_ns sent;
+    /* Before all else: those that are not hit are none of the packets that jitter correlates. */
+    if (fault_has_share(what) && !happens(impair, what->share))
+        return fate;
     if (lost(impair) || !pass_link(impair, now, bytes, &sent)) {
         fate.drop = true;
         return fate;

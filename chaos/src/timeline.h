@@ -13,6 +13,7 @@ struct timeline_packet {
     struct mono_ns leaves;
     uint64_t order; /* given by timeline_add */
     uint32_t id;
+    bool delayed;        /* leaves later than it came */
     bool changed;        /* leaves with the bytes below in place of its own */
     bool duplicate;      /* `copy` leaves too */
     unsigned char *data; /* owned; NULL unless changed */

@@ -143,6 +143,7 @@ static void check_network(struct scn_reporter *reporter, const struct scn_fault 
     check_others(reporter, "peers", fault->network.peers, fault->network.peer_count, i);
     if (fault->network.protocol == FAULT_PROTOCOL_UDP)
         check_places(reporter, "peers", fault->network.peers, fault->network.peer_count, i);
+    check_share(reporter, fault->network.impairment.share, i);
     scn_at(reporter, "spec.faults[%zu].network", i);
     if (!fault_network_check(&fault->network, &err))
         scn_say(reporter, "%s", err.message);

@@ -105,6 +105,15 @@ static const struct scn_field network_fields[] = {
      .fallback = "both",
      .help = "Seen from the target: ingress is what it receives, egress what it sends. With both "
              "each direction is impaired, so that a round trip takes the delay twice."},
+    {.key = "percent",
+     .type = SCN_PERCENT,
+     AT(network.impairment.share),
+     .fallback = "100%",
+     .min = "0%",
+     .max = "100%",
+     .example = "20%",
+     .help = "Only this share of the packets, each by lot; the others pass as they are. Not with "
+             "rate, lossBursts or lossStates."},
     {.key = "delay",
      .type = SCN_DURATION,
      AT(network.impairment.delay),

@@ -27,7 +27,8 @@ static void scale_memory(struct fault_spec *spec, double share)
     spec->memory.percent *= share;
 }
 
-/* How often and how much; what bursts are like, and how narrow the way is, stays. */
+/* How often and how much; what bursts are like, how narrow the way is, and which share of the
+ * packets is meant, stays. */
 static void scale_network(struct fault_spec *spec, double share)
 {
     struct fault_impairment *impairment = &spec->network.impairment;

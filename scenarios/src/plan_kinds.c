@@ -245,6 +245,8 @@ static void fill_network(const struct asked *asked, struct fault_spec *spec)
     spec->network.peers = texts_of(from->peers, from->peer_count).list;
     spec->network.ports = texts_of(from->ports, from->port_count).list;
     spec->network.seed = seed_of(asked);
+    if (!fault_has_share(&from->impairment))
+        spec->network.impairment.share = 0; /* all packets: as one who knows of no share has it */
 }
 
 static void fill_disk(const struct asked *asked, struct fault_spec *spec)

@@ -181,11 +181,36 @@ def test_loss_and_duplicates(agent, platform, direction):
     revert(agent, spec)
 
 
+@pytest.mark.parametrize("direction, ways", [("both", 2), ("ingress", 1)])
+def test_a_share_of_the_packets(agent, platform, direction, ways):
+    """Which of them is drawn by the classifier; the others are not even led to netem."""
+    spec = network_fault(share=0.4, delay_ms=DELAY_MS, direction=direction, lease_s=5.0)
+    inject(agent, spec)
+    rtts = ping(platform, address=STORE, count=200, gap_s=0.003, wait_s=1.0).rtts()
+    low, high = binomial(200, 1 - 0.6 ** ways)
+    assert low <= sum(rtt > DELAY_MS / 2000 for rtt in rtts) <= high
+    assert min(rtts) < DELAY_MS / 2000, "the others pass"
+    revert(agent, spec)
+
+
+def test_a_share_of_which_nothing_is_lost_is_not_called_active(agent, platform):
+    """The target says to itself that the peer's address is its own: no packet for it passes the netem."""
+    own = ["nsenter", f"--net=/run/netns/{platform.instances['api-11'].netns}", "ip", "address"]
+    subprocess.run([*own, "add", f"{STORE}/32", "dev", "lo"], check=True)
+    try:
+        status, record = agent.post(network_fault(share=0.4, loss=0.5, protocol="icmp", lease_s=5.0))
+        assert (status, record["end"], record["wasActive"]) == (409, "failed", False), record
+        assert "does not show the impairment" in record["error"], record
+    finally:
+        subprocess.run([*own, "del", f"{STORE}/32", "dev", "lo"], check=True)
+
+
 @pytest.mark.parametrize("more", [dict(burst=(0.05, 0.25, 1.0), corrupt=0.1, lease_s=4.0),
                                   dict(states=(0.02, 0.1, 0.5, 0.3, 0.8), lease_s=4.0),
                                   dict(delay_ms=DELAY_MS, reorder=0.2, lease_s=3.0),
                                   dict(delay_ms=DELAY_MS, jitter_ms=60, distribution="pareto",
                                        lease_s=5.0),
+                                  dict(share=0.5, loss=0.4, duplicate=0.4, corrupt=0.2, lease_s=4.0),
                                   dict(rate=2e5, lease_s=4.0)], ids=str)
 def test_the_others_show_their_effect(agent, platform, more):
     spec = network_fault(direction="egress", **more)

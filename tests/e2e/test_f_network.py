@@ -153,13 +153,13 @@ def binomial(n, rate):
 
 
 @contextlib.contextmanager
-def hidden_packets(netns):
+def hidden_packets(netns, which=""):
     """Somebody else's rule marks packets as what the agent has sent itself, and so does not hold."""
     nft = ["ip", "netns", "exec", netns, "nft"]
     sh(*nft, "add table inet other; add chain inet other out { type filter hook output priority -300; };"
-       " add rule inet other out meta mark set 0x5351a7c3;"
+       " add rule inet other out " + which + " meta mark set 0x5351a7c3;"
        " add chain inet other in { type filter hook input priority -300; };"
-       " add rule inet other in meta mark set 0x5351a7c3")
+       " add rule inet other in " + which + " meta mark set 0x5351a7c3")
     try:
         yield
     finally:
@@ -381,6 +381,10 @@ def test_without_effect_it_is_ineffective_chaos_mesh_4545_4152_3129_3302(agent, 
     (dict(delay_ms=1400), "give a longer lease"),
     (dict(loss=0.0005), "cannot be shown in 1500 probes"),
     (dict(), "does nothing"),
+    (dict(delay_ms=20, share=0.004), "ask for 1 % or more"),
+    (dict(loss=0.1, share=0.02), "ask for 4 % or more"),
+    (dict(rate=1e6, share=0.2), "percent: a link has one bandwidth"),
+    (dict(delay_ms=20, share=1.0), "more than 0 and less than 1"),
     (dict(loss=0.1, burst=(0.1, 0.2, 1.0)), "either loss or lossBursts"),
     (dict(loss=0.1, states=(0.0, 0.1, 0.2, 0.0, 0.0)), "either loss or lossStates"),
     (dict(delay_ms=20, peers=["nobody"]), "is no service, instance or address"),

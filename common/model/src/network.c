@@ -52,6 +52,8 @@ static const struct codec_field network_fields[] = {
     {.key = "reorder", .type = CODEC_REAL, .range = RANGE_SHARE, IMPAIR(reorder)},
     {.key = "rateBits", .type = CODEC_REAL, IMPAIR(rate)},
     {.key = "seed", .type = CODEC_U64, AT(seed)},
+    /* All of them, and none, are said by leaving it out. */
+    {.key = "share", .type = CODEC_REAL, .range = RANGE_OPEN, .optional = true, IMPAIR(share)},
     {.key = "stateAlone",
      .type = CODEC_REAL,
      .range = RANGE_SHARE,
@@ -99,6 +101,11 @@ bool fault_has_states(const struct fault_impairment *impairment)
 bool fault_loses(const struct fault_impairment *impairment)
 {
     return impairment->loss > 0.0 || fault_has_burst(impairment) || fault_has_states(impairment);
+}
+
+bool fault_has_share(const struct fault_impairment *impairment)
+{
+    return impairment->share > 0.0 && impairment->share < 1.0;
 }
 
 /* --- what goes together --- */
@@ -217,6 +224,27 @@ static bool check_states(const struct fault_impairment *im, struct base_error *e
     return check_rules(rules, sizeof rules / sizeof *rules, err);
 }
 
+static bool check_share(const struct fault_impairment *im, struct base_error *err)
+{
+    bool some = fault_has_share(im);
+    bool delay = some && im->delay.ns > 0;
+    const struct rule rules[] = {
+        {"percent", some && im->rate > 0.0,
+         "a link has one bandwidth for all packets: give rate a fault of its own, without percent"},
+        {"percent", some && (fault_has_burst(im) || fault_has_states(im)),
+         "bursts are of packets in a row, of which it would leave some out: use it with loss, or "
+         "without it say in lossBursts or lossStates how many pass within a burst"},
+        {"percent", delay && im->delay.ns < 10 * BASE_NS_PER_MS,
+         "needs a delay of at least 10ms, or it is not seen which packets are hit"},
+        {"percent", delay && im->jitter.ns * 8 > im->delay.ns,
+         "a jitter of more than an eighth of the delay hides which packets are hit"},
+    };
+    return check_rules(rules, sizeof rules / sizeof *rules, err);
+}
+
+/* RFC 6298: the first retransmission of a SYN is due after 1 s. */
+static const int64_t most_connect_ns = 900 * BASE_NS_PER_MS;
+
 bool fault_network_check(const struct fault_network *network, struct base_error *err)
 {
     const struct fault_impairment *im = &network->impairment;
@@ -225,7 +253,12 @@ bool fault_network_check(const struct fault_network *network, struct base_error 
                        (network->protocol == FAULT_PROTOCOL_TCP || network->port_count > 0);
     bool some = im->delay.ns > 0 || fault_loses(im) || im->duplicate > 0.0 || im->corrupt > 0.0 ||
                 im->rate > 0.0;
+    bool both = network->direction == FAULT_BOTH;
     const struct rule rules[] = {
+        {"percent",
+         by_connects && fault_has_share(im) && im->delay.ns * (both ? 2 : 1) > most_connect_ns,
+         "of TCP a round trip may take 900ms at most: a connect is tried again after 1s, and "
+         "passes then"},
         {"rate", im->rate > 0.0 && (im->rate < 64e3 || im->rate > 200e6), "64kbit to 200mbit"},
         {"rate", im->rate > 0.0 && by_connects,
          "is measured by single packets, which TCP connects are not: it takes protocol any or "
@@ -239,7 +272,8 @@ bool fault_network_check(const struct fault_network *network, struct base_error 
          "icmp and no ports, or udp"},
     };
     return check_ports(network, err) && check_timing(im, err) && check_losses(im, err) &&
-           check_states(im, err) && check_rules(rules, sizeof rules / sizeof *rules, err) &&
+           check_states(im, err) && check_share(im, err) &&
+           check_rules(rules, sizeof rules / sizeof *rules, err) &&
            (some || base_fail(err, BASE_INVALID,
                               "does nothing, expected one of delay, loss, lossBursts, lossStates, "
                               "duplicate, corrupt and rate"));

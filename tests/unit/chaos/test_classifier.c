@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "classifier.h"
+#include "statistics.h"
 
 enum { hit = 0x53510002 };
 
@@ -213,6 +214,38 @@ static void most_ports_fit(void **state)
     fault_classifier_free(c);
 }
 
+/* Each packet for itself, and only of those that match. */
+static void a_share_is_drawn_by_lot(void **state)
+{
+    (void)state;
+    enum { many = 4000 };
+    static const double shares[] = {0.02, 0.3, 0.49, 0.51, 0.97};
+    char first[] = "5432";
+    char *ports[] = {first};
+    for (size_t s = 0; s < sizeof shares / sizeof *shares; s++) {
+        const struct fault_network network = {
+            .impairment = {.share = shares[s]}, .ports = ports, .port_count = 1};
+        struct fault_classifier *c = made(&network, true);
+        size_t hits = 0;
+        size_t again = 0;
+        bool last = false;
+        for (int i = 0; i < many; i++) {
+            uint32_t is =
+                run(c, (struct packet){.protocol = 6, .destination = 7, .from = 1, .to = 5432});
+            assert_true(is == hit || is == 0);
+            again += last && is == hit ? 1 : 0;
+            last = is == hit;
+            hits += last ? 1 : 0;
+            assert_int_equal(run(c, (struct packet){.protocol = 6, .destination = 7, .to = 1}), 0);
+        }
+        struct fault_interval of_all = fault_binomial_interval(many, shares[s], 1e-6);
+        struct fault_interval of_hits = fault_binomial_interval(hits, shares[s], 1e-6);
+        if (hits < of_all.low || hits > of_all.high || again < of_hits.low || again > of_hits.high)
+            fail_msg("%g: %zu of %d, %zu after another", shares[s], hits, many, again);
+        fault_classifier_free(c);
+    }
+}
+
 /* It needs nobody to end. */
 static void it_ends_by_itself(void **state)
 {
@@ -243,6 +276,7 @@ int main(void)
         cmocka_unit_test(blocks_are_met_to_their_last_bit),
         cmocka_unit_test(protocols_and_ports),
         cmocka_unit_test(most_ports_fit),
+        cmocka_unit_test(a_share_is_drawn_by_lot),
         cmocka_unit_test(it_ends_by_itself),
     };
     const struct fault_network any = {.direction = FAULT_BOTH};

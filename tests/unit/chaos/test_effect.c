@@ -147,6 +147,19 @@ static const struct fault_network cases[] = {
     {.impairment = {.corrupt = 0.1}},
     {.impairment = {.delay = {50 * 1000000}, .reorder = 0.2}},
     {.impairment = {.loss = 0.1, .duplicate = 0.2, .corrupt = 0.05, .delay = {20 * 1000000}}},
+    {.impairment = {.share = 0.2, .delay = {50 * 1000000}}},
+    {.impairment = {.share = 0.9, .delay = {50 * 1000000}}, .protocol = FAULT_PROTOCOL_TCP},
+    {.impairment = {.share = 0.03, .delay = {20 * 1000000}}, .direction = FAULT_EGRESS},
+    {.impairment = {.share = 0.3, .delay = {80 * 1000000}, .jitter = {10 * 1000000}},
+     .direction = FAULT_INGRESS},
+    {.impairment = {.share = 0.5,
+                    .delay = {80 * 1000000},
+                    .jitter = {8 * 1000000},
+                    .distribution = FAULT_NORMAL,
+                    .correlation = 0.2}},
+    {.impairment = {.share = 0.6, .delay = {50 * 1000000}, .reorder = 0.2}},
+    {.impairment = {.share = 0.5, .loss = 0.4, .duplicate = 0.3, .corrupt = 0.2}},
+    {.impairment = {.share = 0.5, .delay = {30 * 1000000}, .loss = 0.3, .duplicate = 0.3}},
     {.impairment = {.rate = 1e6}},
     {.impairment = {.rate = 20e6, .delay = {10 * 1000000}}, .direction = FAULT_EGRESS},
 };
@@ -214,6 +227,107 @@ static void one_way_is_not_taken_for_both(void **state)
     twice.delay.ns *= 2;
     assert_int_equal(shown_of(&both, &half, 20), 0);
     assert_int_equal(shown_of(&one, &twice, 20), 0);
+}
+
+/* As likely as what was asked for, or not: all packets, half or twice as many, one direction of
+ * two; and all of the loss, or of the delay, where a share was asked for. */
+static void another_share_is_not_taken_for_it(void **state)
+{
+    (void)state;
+    static const double shares[] = {0.0, 0.1, 0.4};
+    struct fault_network delayed = {.impairment = {.share = 0.2, .delay = base_dur_ms(40)}};
+    struct fault_network lossy = {.impairment = {.share = 0.2, .loss = 0.5}};
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        for (int direction = FAULT_BOTH; direction <= FAULT_EGRESS; direction++) {
+            delayed.direction = lossy.direction = (enum fault_direction)direction;
+            struct fault_impairment real = delayed.impairment;
+            real.share = shares[i];
+            size_t shown = shown_of(&delayed, &real, 40);
+            if (shown > 1)
+                fail_msg("%g of the packets were taken for 0.2 %zu times of 40", real.share, shown);
+        }
+    }
+    struct fault_impairment all_lossy = lossy.impairment;
+    all_lossy.share = 0.0;
+    assert_int_equal(shown_of(&lossy, &all_lossy, 40), 0);
+}
+
+/* How often packets that are hit one way, so many of them, are taken for a share of both. */
+static size_t one_way_shown(const struct fault_network *both, double share, size_t series)
+{
+    struct fault_network one = *both;
+    struct effect_plan plan;
+    size_t shown = 0;
+    one.direction = FAULT_EGRESS;
+    one.impairment.share = share;
+    assert_true(effect_plan(both, 1, base_dur_s(4), &plan, NULL));
+    for (size_t seed = 0; seed < series; seed++) {
+        struct effect_verdict verdict;
+        struct effect_measured before = measure(both, &nothing, &plan, seed);
+        struct effect_measured during = measure(&one, &one.impairment, &plan, seed);
+        effect_during(both, &plan, &before, &during, (struct impair_lateness){.low = {0}},
+                      &verdict);
+        shown += effect_shown(&verdict) ? 1 : 0;
+        effect_measured_fini(&before);
+        effect_measured_fini(&during);
+    }
+    return shown;
+}
+
+static void a_share_one_way_is_not_taken_for_both(void **state)
+{
+    (void)state;
+    static const double shares[] = {0.1, 0.2, 0.5};
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        struct fault_network both = {.impairment = {.share = shares[i], .delay = base_dur_ms(40)}};
+        assert_true(one_way_shown(&both, shares[i], 40) <= 1);
+    }
+    /* Not even one that hits as many. */
+    struct fault_network both = {.impairment = {.share = 0.3, .delay = base_dur_ms(40)}};
+    assert_true(one_way_shown(&both, 0.51, 40) <= 1);
+}
+
+/* Whoever else delays as many is not the fault. */
+static void a_link_that_delays_as_many_by_itself_shows_nothing(void **state)
+{
+    (void)state;
+    const struct fault_network network = {.impairment = {.share = 0.2, .delay = base_dur_ms(40)}};
+    struct effect_plan plan;
+    struct effect_verdict verdict;
+    assert_true(effect_plan(&network, 1, base_dur_s(4), &plan, NULL));
+    struct effect_measured before = measure(&network, &network.impairment, &plan, 1);
+    effect_before(&network, &plan, &before, &verdict);
+    assert_false(effect_shown(&verdict));
+    effect_measured_fini(&before);
+}
+
+static void too_small_a_percent_is_refused_with_the_least(void **state)
+{
+    (void)state;
+    static const struct {
+        struct fault_network network;
+        const char *words;
+    } refused[] = {
+        {{.impairment = {.share = 0.004, .delay = {20 * 1000000}}, .direction = FAULT_EGRESS},
+         "percent: of this, what befalls so few packets cannot be shown in 1500 probes; ask for "
+         "1 % or more"},
+        {{.impairment = {.share = 0.1, .loss = 0.02}, .direction = FAULT_EGRESS},
+         "ask for 31 % or more"},
+        {{.impairment = {.share = 0.1,
+                         .delay = {80 * 1000000},
+                         .jitter = {10 * 1000000},
+                         .distribution = FAULT_PARETO},
+          .direction = FAULT_EGRESS},
+         "ask for 24 % or more"},
+        {{.impairment = {.share = 0.5, .loss = 0.001}}, "ask for a share of 1 % or more"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct effect_plan plan;
+        struct base_error err = {0};
+        assert_false(effect_plan(&refused[i].network, 1, base_dur_s(4), &plan, &err));
+        if (strstr(err.message, refused[i].words) == NULL)
+            fail_msg("%s", err.message);
+    }
 }
 
 static void after_is_gone_or_not(void **state)
@@ -377,6 +491,10 @@ int main(void)
         cmocka_unit_test(what_is_not_there_is_not_shown),
         cmocka_unit_test(another_size_is_not_taken_for_it),
         cmocka_unit_test(one_way_is_not_taken_for_both),
+        cmocka_unit_test(another_share_is_not_taken_for_it),
+        cmocka_unit_test(a_share_one_way_is_not_taken_for_both),
+        cmocka_unit_test(a_link_that_delays_as_many_by_itself_shows_nothing),
+        cmocka_unit_test(too_small_a_percent_is_refused_with_the_least),
         cmocka_unit_test(after_is_gone_or_not),
         cmocka_unit_test(lateness_of_our_own_is_told_from_the_fault),
         cmocka_unit_test(nothing_measured_shows_nothing),

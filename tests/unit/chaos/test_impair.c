@@ -112,6 +112,69 @@ static void each_share_is_binomial(void **state)
     }
 }
 
+/* Who is not hit passes as if nothing were there, and is not among those whose jitter is told from
+ * one to the next. */
+static void only_a_share_is_hit(void **state)
+{
+    (void)state;
+    static const double shares[] = {0.01, 0.2, 0.5, 0.95};
+    for (size_t s = 0; s < sizeof shares / sizeof *shares; s++) {
+        struct impair impair;
+        size_t hit = 0;
+        size_t dropped = 0;
+        size_t doubled = 0;
+        size_t after = 0;
+        size_t again = 0;
+        bool last = false;
+        impair_init(
+            &impair,
+            &(struct fault_impairment){
+                .share = shares[s], .delay = base_dur_ms(1), .loss = 0.25, .duplicate = 0.3},
+            s);
+        for (int i = 0; i < many; i++) {
+            struct impair_fate fate = impair_packet(&impair, epoch, 100);
+            bool is_hit = fate.drop || fate.leaves.ns > epoch.ns;
+            assert_true(is_hit || !(fate.duplicate || fate.corrupt));
+            hit += is_hit ? 1 : 0;
+            dropped += fate.drop ? 1 : 0;
+            doubled += fate.duplicate ? 1 : 0;
+            after += last ? 1 : 0;
+            again += last && is_hit ? 1 : 0;
+            last = is_hit;
+        }
+        assert_share(hit, many, shares[s]);
+        assert_share(dropped, hit, 0.25);
+        assert_share(doubled, hit - dropped, 0.3);
+        assert_share(again, after, shares[s]);
+    }
+}
+
+/* As it is without those between them. */
+static void jitter_is_correlated_among_those_that_are_hit(void **state)
+{
+    (void)state;
+    struct impair impair;
+    double sum = 0.0;
+    double squares = 0.0;
+    double last = 0.0;
+    impair_init(&impair,
+                &(struct fault_impairment){.share = 0.1,
+                                           .delay = base_dur_ms(80),
+                                           .jitter = base_dur_ms(10),
+                                           .distribution = FAULT_NORMAL,
+                                           .correlation = 0.8},
+                5);
+    for (int i = 0; i < 10 * many; i++) {
+        double ms = (double)(impair_packet(&impair, epoch, 100).leaves.ns - epoch.ns) / 1e6;
+        if (ms <= 0.0)
+            continue;
+        sum += (ms - 80.0) * last;
+        squares += (ms - 80.0) * (ms - 80.0);
+        last = ms - 80.0;
+    }
+    assert_true(fabs(sum / squares - 0.8) < 0.03);
+}
+
 /* Uniform loss has no memory: after a loss another one is as likely as ever. */
 static void uniform_losses_are_independent(void **state)
 {
@@ -413,7 +476,7 @@ static void what_is_decided_by_packet_is_told(void **state)
 {
     (void)state;
     const struct fault_impairment none = {.delay = base_dur_ms(1), .jitter = base_dur_ms(1)};
-    struct fault_impairment some[] = {none, none, none, none, none, none, none};
+    struct fault_impairment some[] = {none, none, none, none, none, none, none, none};
     some[0].loss = 0.1;
     some[1].burst.enter = 0.1;
     some[2].duplicate = 0.1;
@@ -421,6 +484,7 @@ static void what_is_decided_by_packet_is_told(void **state)
     some[4].reorder = 0.1;
     some[5].rate = 1e6;
     some[6].states.enter = 0.1;
+    some[7].share = 0.1;
     assert_false(impair_counts_packets(&none));
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         assert_true(impair_counts_packets(&some[i]));
@@ -433,6 +497,8 @@ int main(void)
         cmocka_unit_test(the_delay_is_exact_without_jitter),
         cmocka_unit_test(same_seed_same_fates),
         cmocka_unit_test(each_share_is_binomial),
+        cmocka_unit_test(only_a_share_is_hit),
+        cmocka_unit_test(jitter_is_correlated_among_those_that_are_hit),
         cmocka_unit_test(uniform_losses_are_independent),
         cmocka_unit_test(bursts_are_as_long_as_asked),
         cmocka_unit_test(a_burst_and_a_calm_have_losses_of_their_own),

@@ -42,6 +42,12 @@
     "'burstEnter':0.0,'burstLeave':0.0,'burstLoss':0.0,'burstCalm':0.0,'duplicate':0.0,"           \
     "'corrupt':0.0,'reorder':0.0,'rateBits':0.0,'seed':7,'stateAlone':0.01,'stateEnter':0.02,"     \
     "'stateLeave':0.25,'statePass':0.5,'stateRelapse':0.75}}"
+#define SOME_PACKETS                                                                               \
+    HEAD("network")                                                                                \
+    "'network':{'peers':['postgres'],'ports':[],'protocol':'any','direction':'both',"              \
+    "'delayNs':0,'jitterNs':0,'correlation':0.0,'distribution':'uniform','loss':0.5,"              \
+    "'burstEnter':0.0,'burstLeave':0.0,'burstLoss':0.0,'burstCalm':0.0,'duplicate':0.0,"           \
+    "'corrupt':0.0,'reorder':0.0,'rateBits':0.0,'seed':7,'share':0.25}}"
 #define DISK   HEAD("diskFill") "'diskFill':{'path':'/s/x','bytes':0,'left':0.1}}"
 #define LIMITS HEAD("limits") "'limits':{'files':0,'pids':-1}}"
 #define SHARES HEAD("limits") "'limits':{'files':-1,'pids':-1,'filesShare':0.1,'pidsShare':0.5}}"
@@ -127,6 +133,7 @@ static void test_round_trip(void **state)
     assert_round_trip(&fault_spec_case, MEMORY);
     assert_round_trip(&fault_spec_case, NETWORK);
     assert_round_trip(&fault_spec_case, STATES);
+    assert_round_trip(&fault_spec_case, SOME_PACKETS);
     assert_round_trip(&fault_spec_case, DISK);
     assert_round_trip(&fault_spec_case, LIMITS);
     assert_round_trip(&fault_spec_case, SHARES);
@@ -243,6 +250,10 @@ static void test_bad_values(void **state)
         {NETWORK, {"network/statePass", "'0.1'"}},
         {NETWORK, {"network/stateRelapse", "null"}},
         {NETWORK, {"network/surprise", "1"}},
+        {SOME_PACKETS, {"network/share", "0"}},
+        {SOME_PACKETS, {"network/share", "1"}},
+        {SOME_PACKETS, {"network/share", "-0.1"}},
+        {SOME_PACKETS, {"network/share", "'20%'"}},
         {DISK, {"diskFill/path", "''"}},
         {DISK, {"diskFill/left", "-0.1"}},
         {LIMITS, {"limits/files", "-2"}},
@@ -431,6 +442,33 @@ static void test_network_of_impairments_that_disagree(void **state)
          "lossStates: bursts would be the rule"},
         {{.impairment = {.rate = 1e6, .states = {.enter = 0.1, .leave = 0.1}}},
          "rate: what is lost"},
+        {{.impairment = {.share = 0.2}}, "does nothing"},
+        {{.impairment = {.share = 0.2, .loss = 0.5, .duplicate = 0.5, .corrupt = 0.5}}, NULL},
+        {{.impairment = {.share = 0.2, .rate = 1e6}}, "percent: a link has one bandwidth"},
+        {{.impairment = {.share = 0.2, .burst = {.enter = 0.1, .leave = 0.1, .loss = 1.0}}},
+         "percent: bursts are of packets in a row"},
+        {{.impairment = {.share = 0.2, .states = {.enter = 0.1, .leave = 0.1}}},
+         "percent: bursts are of packets in a row"},
+        {{.impairment = {.share = 0.2, .delay = MS(9)}}, "percent: needs a delay of at least 10ms"},
+        {{.impairment = {.share = 0.2, .delay = MS(10), .reorder = 0.1}}, NULL},
+        {{.impairment = {.share = 0.2, .delay = MS(80), .jitter = MS(10)}}, NULL},
+        {{.impairment = {.share = 0.2, .delay = MS(80), .jitter = MS(11)}}, "percent: a jitter of"},
+        {{.impairment = {.share = 1.0, .delay = MS(9), .jitter = MS(9)}}, NULL},
+        {{.impairment = {.share = 0.2, .delay = MS(450)}, .protocol = FAULT_PROTOCOL_TCP}, NULL},
+        {{.impairment = {.share = 0.2, .delay = MS(451)}, .protocol = FAULT_PROTOCOL_TCP},
+         "percent: of TCP a round trip may take 900ms"},
+        {{.impairment = {.share = 0.2, .delay = MS(901)},
+          .direction = FAULT_EGRESS,
+          .ports = good,
+          .port_count = 1},
+         "percent: of TCP a round trip may take 900ms"},
+        {{.impairment = {.share = 0.2, .delay = MS(900)},
+          .direction = FAULT_EGRESS,
+          .ports = good,
+          .port_count = 1},
+         NULL},
+        {{.impairment = {.share = 0.2, .delay = MS(2000)}}, NULL},
+        {{.impairment = {.delay = MS(2000)}, .protocol = FAULT_PROTOCOL_TCP}, NULL},
         {{.impairment = {.corrupt = 0.51}}, "corrupt: at most 50%"},
         {{.impairment = {.duplicate = 0.51}}, "duplicate: at most 50%"},
         {{.impairment = {.duplicate = 0.1}, .protocol = FAULT_PROTOCOL_TCP},

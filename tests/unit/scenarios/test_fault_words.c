@@ -100,6 +100,16 @@ static void test_faults_of_a_proxy(void **state)
     plan_fini(&plan);
 }
 
+static void test_a_share_of_packets(void **state)
+{
+    (void)state;
+    static const char *const details[] = {"peers=[postgres]", "delay=100ms", "percent=20%"};
+    struct plan plan;
+    assert_by_hand("network", details, 3, &plan);
+    assert_true(plan.faults[0].spec.network.impairment.share == 0.2);
+    plan_fini(&plan);
+}
+
 static void test_whom_it_is_for(void **state)
 {
     (void)state;
@@ -201,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_words_become_one_fault),
         cmocka_unit_test(test_a_kind_without_keys_and_a_number_to_select),
         cmocka_unit_test(test_faults_of_a_proxy),
+        cmocka_unit_test(test_a_share_of_packets),
         cmocka_unit_test(test_whom_it_is_for),
         cmocka_unit_test(test_words_stay_words),
         cmocka_unit_test(test_a_kind_that_is_refused_says_why),

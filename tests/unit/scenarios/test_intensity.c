@@ -42,12 +42,14 @@ static void sizes_are_scaled(void **state)
 
     struct fault_spec network = {
         .kind = FAULT_NETWORK,
-        .network = {.seed = 9, .impairment = {.delay = {800}, .loss = 0.4, .rate = 64000}},
+        .network = {.seed = 9,
+                    .impairment = {.share = 0.2, .delay = {800}, .loss = 0.4, .rate = 64000}},
     };
     scn_scale(&network, 0.75);
     assert_int_equal(network.network.impairment.delay.ns, 600);
     assert_true(near(network.network.impairment.loss, 0.3));
-    assert_true(network.network.impairment.rate == 64000); /* less would be worse, not less */
+    assert_true(network.network.impairment.rate == 64000);    /* less would be worse, not less */
+    assert_true(near(network.network.impairment.share, 0.2)); /* or the loss would fall twice */
     assert_int_equal(network.network.seed, 9);
 
     struct fault_spec chain = {

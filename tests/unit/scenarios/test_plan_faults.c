@@ -2,6 +2,7 @@
 /* What each kind of fault becomes, and what the platform cannot take. */
 #include "fixture.h"
 
+#include <math.h>
 #include <signal.h>
 
 /* A grace is for those who are asked: SIGTERM, unless the scenario says what to ask with. */
@@ -290,6 +291,31 @@ static void test_network(void **state)
     assert_contains(plan.skipped[0].why, "network needs kernel privileges");
     plan_fini(&plan);
     free(text);
+    topo_fini(&topo);
+}
+
+/* Of all packets nothing is said, so that an agent which knows of no share is told nothing new. */
+static void test_network_of_some_packets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double share;
+    } cases[] = {{"network: {peers: [postgres], loss: 50%, percent: 2.5%}", 0.025},
+                 {"network: {peers: [postgres], loss: 50%, percent: 100%}", 0.0},
+                 {"network: {peers: [postgres], loss: 50%}", 0.0}};
+    struct topo topo = platform(TOPO_NETNS);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text = replaced(SAMPLE, "kill: {}", cases[i].text);
+        struct plan plan = planned(text, &topo, &plain);
+        assert_true(fabs(plan.faults[0].spec.network.impairment.share - cases[i].share) < 1e-9);
+        json_t *json = fault_spec_to_json(&plan.faults[0].spec);
+        const json_t *share = json_object_get(json_object_get(json, "network"), "share");
+        assert_int_equal(share != NULL, cases[i].share > 0.0);
+        json_decref(json);
+        plan_fini(&plan);
+        free(text);
+    }
     topo_fini(&topo);
 }
 
@@ -638,6 +664,7 @@ int main(void)
         cmocka_unit_test(test_pause_needs_a_process),
         cmocka_unit_test(test_what_the_platform_refuses),
         cmocka_unit_test(test_network),
+        cmocka_unit_test(test_network_of_some_packets),
         cmocka_unit_test(test_network_of_four_states),
         cmocka_unit_test(test_proxy_faults_are_planned),
         cmocka_unit_test(test_faults_of_postgres_are_planned),

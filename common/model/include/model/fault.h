@@ -72,6 +72,7 @@ enum fault_distribution { FAULT_UNIFORM, FAULT_NORMAL, FAULT_PARETO, FAULT_PARET
 
 /* What happens to the packets of one direction. 0 switches a member off. */
 struct fault_impairment {
+    double share;         /* of the packets: only those are hit, each by lot; 0: all */
     struct dur_ns delay;  /* one way: a round trip takes it once for each impaired direction */
     struct dur_ns jitter; /* uniform: delay +- jitter; else: its standard deviation */
     double correlation;   /* of a packet's jitter with that of the packet before it, 0..1 */
@@ -475,7 +476,8 @@ const char *fault_app_order_name(enum fault_app_order order);
 enum fault_app_order fault_app_order_of(const struct fault_spec *spec); /* of a checked one */
 bool fault_has_burst(const struct fault_impairment *impairment);
 bool fault_has_states(const struct fault_impairment *impairment);
-bool fault_loses(const struct fault_impairment *impairment); /* by any of the three ways */
+bool fault_loses(const struct fault_impairment *impairment);     /* by any of the three ways */
+bool fault_has_share(const struct fault_impairment *impairment); /* some are not hit */
 
 /* Enum <-> lower-case word ("kill", "active", "lease"). Parsing an unknown word is false. */
 const char *fault_kind_name(enum fault_kind kind);
