@@ -190,6 +190,15 @@ bool agent_can(const struct agent *agent, enum fault_kind kind, struct base_erro
     return false;
 }
 
+/* A store's node is cut off by what a partition is made of. */
+static bool can_cut_off(const struct agent *agent, const struct fault_spec *spec,
+                        struct base_error *why)
+{
+    const struct base_error *host = &agent->host[FAULT_PARTITION];
+    return fault_failover_of(spec) == NULL || host->code == BASE_OK ||
+           base_fail(why, host->code, "fault %s cuts off: %s", spec->id, host->message);
+}
+
 /* A run that claims to start later than any halt could not be halted; one of long ago is somebody
  * repeating a request whose id is no longer remembered. */
 static bool check_clock(const struct fault_spec *spec, struct base_error *err)
@@ -225,7 +234,7 @@ struct fault *agent_take(struct agent *agent, const struct fault_spec *spec, str
         return NULL;
     }
     if (!admit(agent, spec, err) || !check_clock(spec, err) || !agent_can(agent, spec->kind, err) ||
-        !agent_used_check(agent->used, spec->id, err))
+        !can_cut_off(agent, spec, err) || !agent_used_check(agent->used, spec->id, err))
         return NULL;
     return fault_new(&agent->env, spec, &agent->topo, err);
 }

@@ -75,7 +75,8 @@ struct fault_ops {
 };
 
 const struct fault_ops *fault_ops_of(enum fault_kind kind); /* one table, in fault.c */
-/* With what a spec says beside its kind: a kill of a pod, or a slow disk; and `track`. */
+/* With what a spec says beside its kind: a kill of a pod, a slow disk, or a failover; and `track`.
+ */
 const struct fault_ops *fault_ops_alone(const struct fault_spec *spec);
 const struct fault_ops *fault_ops_for(const struct fault_spec *spec);
 extern const struct fault_ops fault_kill_ops;
@@ -97,7 +98,8 @@ extern const struct fault_ops fault_io_ops;
 extern const struct fault_ops fault_throttle_ops;
 extern const struct fault_ops fault_rabbitmq_ops;
 extern const struct fault_ops fault_node_ops;
-extern const struct fault_ops fault_roster_ops; /* of a fault of any kind with `track` */
+extern const struct fault_ops fault_failover_ops; /* a store's node that is cut off */
+extern const struct fault_ops fault_roster_ops;   /* of a fault of any kind with `track` */
 
 struct fault_netback_ops; /* netback.h */
 

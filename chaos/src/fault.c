@@ -34,6 +34,8 @@ const struct fault_ops *fault_ops_alone(const struct fault_spec *spec)
 {
     if (fault_is_slow_disk(spec))
         return &fault_throttle_ops;
+    if (fault_failover_of(spec) != NULL)
+        return &fault_failover_ops;
     return fault_is_of_pod(spec) ? &fault_pod_ops : fault_ops_of(spec->kind);
 }
 

@@ -87,9 +87,6 @@ static void say_never(void)
     } never[] = {
         {"", FAULT_CLOCK, FAULT_CLOCK_REFUSED},
         {"node.", "reboot", FAULT_NODE_REBOOT_REFUSED},
-        {"postgres.", "failover", FAULT_POSTGRES_FAILOVER_REFUSED},
-        {"redis.", "failover", FAULT_REDIS_FAILOVER_REFUSED},
-        {"rabbitmq.", "stopNode", FAULT_RABBITMQ_STOP_REFUSED},
     };
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
         BASE_AUTO_FREE char *what = base_str_printf("fault %s%s", never[i].of, never[i].what);
@@ -115,8 +112,16 @@ static bool check_faults(void)
         all = say_can(fault_kind_name((enum fault_kind)kind), (enum fault_kind)kind) && all;
     /* What it needs beside that of postgres: ioThrottle's mechanism is its own. */
     all = say_can("postgres.slowDisk", FAULT_IO_THROTTLE) && all;
+    struct base_error why = {0};
+    bool able = fault_host_can_cut_off(&why);
+    static const char *const cuts_off[] = {"postgres.failover", "redis.failover",
+                                           "rabbitmq.stopNode"};
+    for (size_t i = 0; i < sizeof cuts_off / sizeof cuts_off[0]; i++) {
+        BASE_AUTO_FREE char *what = base_str_printf("fault %s", cuts_off[i]);
+        say(able, what, able ? "" : why.message);
+    }
     say_never();
-    return all;
+    return all && able;
 }
 
 int cmd_doctor(int argc, char **argv)

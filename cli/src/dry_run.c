@@ -64,6 +64,10 @@ static const char *mechanism_of(const struct fault_spec *spec)
         return "as ioThrottle: io.max of the target's cgroup, or blkio.throttle of cgroup v1; a "
                "watchdog puts back what was; sessions of the agent at the server commit records "
                "of WAL that no table sees, and time that";
+    if (fault_failover_of(spec) != NULL)
+        return "nftables in the target's network namespace, which reset or drop all that comes in "
+               "or goes out; they time out in the kernel after one lease, the table goes with the "
+               "agent. Whoever takes over keeps the role";
     if (spec->kind == FAULT_NODE && spec->node.action == FAULT_NODE_DRAIN)
         return "as cordon: spec.unschedulable of the node, with an annotation, which a watchdog "
                "takes off at the lease; and evictions of exactly these pods, which disruption "
@@ -117,6 +121,22 @@ static void print_drained(const struct fault_spec *spec, const struct topo *topo
     }
 }
 
+/* Whom the agent asks, beside the target: before, during and after. */
+static void print_asked(const struct fault_spec *spec)
+{
+    const struct fault_failover *failover = fault_failover_of(spec);
+    char within[BASE_DUR_TEXT];
+    if (failover == NULL)
+        return;
+    base_dur_format(failover->restored_within, within);
+    (void)printf("  asks      ");
+    for (size_t i = 0; i < failover->member_count; i++)
+        (void)printf("%s%s", i > 0 ? ", " : " ", failover->members[i]);
+    (void)printf(" whether the cluster goes on without the target; it has to be whole again within "
+                 "%s of the end\n",
+                 within);
+}
+
 static void print_gate(const struct plan_fault *fault)
 {
     const struct plan_gate *gate = &fault->gate;
@@ -149,6 +169,7 @@ void dry_run_fault(const struct plan_fault *fault, const struct topo *topo)
     for (size_t i = 0; i < spec->target_count; i++)
         print_target(topo, spec->targets[i]);
     print_drained(spec, topo);
+    print_asked(spec);
     (void)printf("  radius     %zu of %zu instances of %s (%.0f %%), at most %.0f %% allowed\n",
                  spec->target_count, instances, spec->service,
                  instances > 0 ? 100.0 * (double)spec->target_count / (double)instances : 0.0,

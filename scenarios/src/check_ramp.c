@@ -27,8 +27,10 @@ static void check_io(struct scn_reporter *reporter, const struct scn_fault *faul
 static void check_rabbitmq(struct scn_reporter *reporter, const struct scn_fault *fault, size_t i)
 {
     uint64_t steps = (uint64_t)fault->ramp.steps;
-    if (fault->rabbitmq.action == FAULT_RABBITMQ_CLOSE) {
-        scn_say(reporter, "closeConnections does not grow: it closes all of them");
+    if (fault->rabbitmq.action != FAULT_RABBITMQ_FILL) {
+        scn_say(reporter, fault->rabbitmq.action == FAULT_RABBITMQ_CLOSE
+                              ? "closeConnections does not grow: it closes all of them"
+                              : "stopNode does not grow: a node is cut off or it is not");
         return;
     }
     scn_at(reporter, "spec.faults[%zu].rabbitmq.fillQueue.size", i);

@@ -7,6 +7,38 @@ static const struct scn_word lock_list[] = {{"all", FAULT_POSTGRES_LOCK_ALL},
 static const struct scn_words locks = WORDS(lock_list);
 
 #define AT(member) .offset = offsetof(struct scn_fault, member)
+/* The first argument names a member. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
+#define FAILOVER_FIELDS(kind, store)                                                               \
+    {.key = "members",                                                                             \
+     .type = SCN_TEXTS,                                                                            \
+     .item = SCN_NAME,                                                                             \
+     AT(kind.failover.members),                                                                    \
+     .count_offset = offsetof(struct scn_fault, kind.failover.member_count),                       \
+     .required = true,                                                                             \
+     .least = 1,                                                                                   \
+     .most = FAULT_MAX_MEMBERS,                                                                    \
+     .help = "The others of its cluster, which the agent asks: instances, or services, all whose " \
+             "instances but the target are meant. Each has a credentialsFile."},                   \
+    {                                                                                              \
+        .key = "restoredWithin", .type = SCN_DURATION, AT(kind.failover.restored_within),          \
+        .fallback = "30s", .min = "1s", .max = "10m",                                              \
+        .help = "So soon after the fault's end " store                                             \
+    }
+/* NOLINTEND(bugprone-macro-parentheses) */
+static const struct scn_field postgres_failover_fields[] = {
+    FAILOVER_FIELDS(postgres, "one of them is the primary, and all others follow it."),
+};
+static const struct scn_field redis_failover_fields[] = {
+    FAILOVER_FIELDS(redis, "one of them is the primary, and all others follow it."),
+};
+static const struct scn_field stop_fields[] = {
+    FAILOVER_FIELDS(rabbitmq, "the node runs in all their eyes, and nobody reports a partition."),
+};
+static const struct scn_shape postgres_failover_shape = {FIELDS(postgres_failover_fields)};
+static const struct scn_shape redis_failover_shape = {FIELDS(redis_failover_fields)};
+static const struct scn_shape stop_shape = {FIELDS(stop_fields)};
+
 static const struct scn_field terminate_fields[] = {
     {.key = "every",
      .type = SCN_DURATION,
@@ -71,9 +103,11 @@ static const struct scn_field postgres_fields[] = {
      .help = "The disk of the primary gives its control group no more than so much, as with "
              "ioThrottle; shown by the time that commits take. Needs writeRate or writeOps."},
     {.key = "failover",
-     .type = SCN_TEXT,
-     .refused = FAULT_POSTGRES_FAILOVER_REFUSED,
-     .help = "Never accepted: " FAULT_POSTGRES_FAILOVER_REFUSED "."},
+     .type = SCN_OBJECT,
+     .shape = &postgres_failover_shape,
+     .choice = FAULT_POSTGRES_FAILOVER + 1,
+     .help = "The primary is cut off from everybody, and a standby has to take over within one "
+             "lease. The new roles stay."},
 };
 const struct scn_shape scn_postgres_shape = {
     FIELDS(postgres_fields), .choice_of = "a way to break it",
@@ -171,9 +205,11 @@ static const struct scn_field redis_fields[] = {
              "maxmemory and beyond, so that it evicts keys of others by its own policy. They do "
              "not come back when the fault ends."},
     {.key = "failover",
-     .type = SCN_TEXT,
-     .refused = FAULT_REDIS_FAILOVER_REFUSED,
-     .help = "Never accepted: " FAULT_REDIS_FAILOVER_REFUSED "."},
+     .type = SCN_OBJECT,
+     .shape = &redis_failover_shape,
+     .choice = FAULT_REDIS_FAILOVER + 1,
+     .help = "The primary is cut off from everybody, and a replica has to take over within one "
+             "lease. The new roles stay."},
 };
 const struct scn_shape scn_redis_shape = {FIELDS(redis_fields), .choice_of = "a way to break it",
                                           .choice_offset =
@@ -216,9 +252,11 @@ static const struct scn_field rabbitmq_fields[] = {
      .choice = FAULT_RABBITMQ_FILL + 1,
      .help = "A queue of the fault's own, which expires by itself, takes up memory."},
     {.key = "stopNode",
-     .type = SCN_TEXT,
-     .refused = FAULT_RABBITMQ_STOP_REFUSED,
-     .help = "Never accepted: " FAULT_RABBITMQ_STOP_REFUSED "."},
+     .type = SCN_OBJECT,
+     .shape = &stop_shape,
+     .choice = FAULT_RABBITMQ_STOP + 1,
+     .help = "The node is cut off from everybody, until its cluster says within one lease that it "
+             "does not run."},
 };
 const struct scn_shape scn_rabbitmq_shape = {
     FIELDS(rabbitmq_fields), .choice_of = "a way to break it",

@@ -43,7 +43,12 @@ bool planner_leaves_out(const struct planner *planner, const struct scn_fault *f
     };
     bool slow_disk =
         fault->kind == FAULT_POSTGRES && fault->postgres.action == FAULT_POSTGRES_SLOW_DISK;
-    return planner->options->without_kernel_faults && (kernel[fault->kind] || slow_disk);
+    bool cuts_off =
+        (fault->kind == FAULT_POSTGRES && fault->postgres.action == FAULT_POSTGRES_FAILOVER) ||
+        (fault->kind == FAULT_REDIS && fault->redis.action == FAULT_REDIS_FAILOVER) ||
+        (fault->kind == FAULT_RABBITMQ && fault->rabbitmq.action == FAULT_RABBITMQ_STOP);
+    return planner->options->without_kernel_faults &&
+           (kernel[fault->kind] || slow_disk || cuts_off);
 }
 
 /* ---- target ---- */

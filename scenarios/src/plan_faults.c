@@ -174,6 +174,35 @@ static void fill_track(const struct scn_fault *fault, size_t want, struct fault_
         spec->track.count = want;
 }
 
+static bool is_other(const struct topo *topo, const char *member, const char *target)
+{
+    const struct topo_service *service = topo_find_service(topo, member);
+    if (topo_find_instance(topo, member, NULL) != NULL || service == NULL)
+        return !base_str_eq(member, target);
+    return service->instance_count > 1 ||
+           (service->instance_count == 1 && !base_str_eq(service->instances[0].name, target));
+}
+
+/* One node is cut off, and somebody has to be left who can take over. */
+static void check_cut_off(struct planner *planner, const struct fault_spec *spec, size_t index)
+{
+    const struct fault_failover *failover = fault_failover_of(spec);
+    bool others = false;
+    if (failover == NULL)
+        return;
+    for (size_t i = 0; i < failover->member_count; i++)
+        others = others || is_other(planner->topo, failover->members[i], spec->targets[0]);
+    scn_at(&planner->reporter, "spec.faults[%zu].%s", index,
+           spec->target_count != 1 ? "select" : fault_kind_name(spec->kind));
+    if (spec->target_count != 1)
+        scn_say(&planner->reporter, "%zu instances are selected, and one node is cut off at a time",
+                spec->target_count);
+    else if (!others)
+        scn_say(&planner->reporter,
+                "members: nobody but \"%s\" itself, expected the others of its cluster",
+                spec->targets[0]);
+}
+
 /* What is right as a whole may be too little in the first of a ramp's steps. */
 static void check_scaled(struct planner *planner, const struct fault_spec *spec, size_t index)
 {
@@ -235,6 +264,7 @@ static void plan_fault(struct planner *planner, const struct scn_occurrence *occ
     fill_where(&fault->where, &spec->where);
     fill_targets(planner, occurrence, service, want, spec);
     fill_track(fault, want, spec);
+    check_cut_off(planner, spec, index);
 }
 
 static void need_agent(struct planner *planner)

@@ -76,6 +76,14 @@ static void check_instances(const struct asked *asked, const struct need *need)
     }
 }
 
+static void say_speechless(const struct asked *asked, const struct topo_service *service)
+{
+    scn_say(&asked->planner->reporter,
+            "\"%s\" has no credentialsFile in the topology, without which the agent cannot "
+            "speak to it",
+            service->name);
+}
+
 static void check_store(const struct asked *asked, const char *kind)
 {
     const struct topo_service *service = asked->service;
@@ -84,10 +92,7 @@ static void check_store(const struct asked *asked, const char *kind)
         scn_say(&asked->planner->reporter, "\"%s\" is of the kind \"%s\", expected \"%s\"",
                 service->name, service->kind, kind);
     else if (service->credentials_file == NULL)
-        scn_say(&asked->planner->reporter,
-                "\"%s\" has no credentialsFile in the topology, without which the agent cannot "
-                "speak to it",
-                service->name);
+        say_speechless(asked, service);
 }
 
 /* ---- parts that several kinds have ---- */
@@ -308,6 +313,31 @@ static void fill_dns(const struct asked *asked, struct fault_spec *spec)
     spec->dns.server = base_str_dup(fault->dns.server);
 }
 
+/* The agent resolves their names, too: here only those that it would refuse are. */
+static void fill_failover(const struct asked *asked, const char *key,
+                          const struct scn_failover *from, struct fault_failover *out)
+{
+    struct planner *planner = asked->planner;
+    for (size_t i = 0; i < from->member_count; i++) {
+        const struct topo_service *of = NULL;
+        scn_at(&planner->reporter, "spec.faults[%zu].%s.%s.members[%zu]", asked->index,
+               fault_kind_name(asked->fault->kind), key, i);
+        if (topo_find_instance(planner->topo, from->members[i], &of) == NULL)
+            of = planner_service(planner, from->members[i]);
+        if (of == NULL)
+            continue;
+        if (!base_str_eq(of->kind, asked->service->kind))
+            scn_say(&planner->reporter, "\"%s\" is of the kind \"%s\", expected \"%s\"",
+                    from->members[i], of->kind, asked->service->kind);
+        else if (of->credentials_file == NULL)
+            say_speechless(asked, of);
+    }
+    out->members = texts_of(from->members, from->member_count).list;
+    out->member_count = from->member_count;
+    out->restored_within = from->restored_within;
+    check_instances(asked, &need_netns);
+}
+
 static void fill_postgres(const struct asked *asked, struct fault_spec *spec)
 {
     const struct scn_fault *fault = asked->fault;
@@ -320,6 +350,8 @@ static void fill_postgres(const struct asked *asked, struct fault_spec *spec)
         check_instances(asked, &need_processes);
         spec->postgres.disk = throttling_of(asked);
     }
+    if (fault->postgres.action == FAULT_POSTGRES_FAILOVER)
+        fill_failover(asked, "failover", &fault->postgres.failover, &spec->postgres.failover);
 }
 
 static void fill_redis(const struct asked *asked, struct fault_spec *spec)
@@ -329,6 +361,8 @@ static void fill_redis(const struct asked *asked, struct fault_spec *spec)
     spec->redis.bytes = (int64_t)asked->fault->redis.bytes;
     spec->redis.every = asked->fault->redis.every;
     spec->redis.time = asked->fault->redis.time;
+    if (asked->fault->redis.action == FAULT_REDIS_FAILOVER)
+        fill_failover(asked, "failover", &asked->fault->redis.failover, &spec->redis.failover);
 }
 
 static void fill_rabbitmq(const struct asked *asked, struct fault_spec *spec)
@@ -336,6 +370,9 @@ static void fill_rabbitmq(const struct asked *asked, struct fault_spec *spec)
     spec->rabbitmq.action = asked->fault->rabbitmq.action;
     spec->rabbitmq.every = asked->fault->rabbitmq.every;
     spec->rabbitmq.bytes = (int64_t)asked->fault->rabbitmq.bytes;
+    if (asked->fault->rabbitmq.action == FAULT_RABBITMQ_STOP)
+        fill_failover(asked, "stopNode", &asked->fault->rabbitmq.failover,
+                      &spec->rabbitmq.failover);
 }
 
 static void fill_node(const struct asked *asked, struct fault_spec *spec)

@@ -13,6 +13,7 @@ from chaos_lab import (SUBNET, Instance, answers, app_fault, asked, connects, cp
                        memory_fault, network_fault, no_throttle_here, partition_fault, pause_fault,
                        resident, sh, tcp_socket, throttle_fault, workers_in)
 from conftest import SANITIZED, wait_until
+from failover_lab import redis_failover
 from proxy_lab import RIGHT, dns_fault, http_fault, lookup, tcp_fault
 from stores_lab import postgres_fault, rabbitmq_fault, redis_fault, still_there
 
@@ -623,6 +624,22 @@ class RedisEvict(RedisStore):
         return server.of_faults("KEYS", "squall:*") == [] and server.info("used_memory") < 12 << 20
 
 
+class RedisFailover(RedisStore):
+    """Its Sentinel gives the role back to its target before each fault."""
+    target, never = "redis-71", "one node at a time"
+    pair, each = None, 8
+
+    def spec(self, lab, targets, **times):
+        lab.guarded.lead(self.target)
+        return redis_failover(targets[0], ["pair"], service="pair", **times)
+
+    def again(self, lab):
+        lab.guarded.lead(self.target)
+
+    def gone(self, effect):
+        return effect.lab.guarded.nodes[effect.target.name].answers()
+
+
 class RabbitStore(Store):
     """One node for both, under two names: starting one takes seconds. What a node held that was
     killed is gone."""
@@ -762,6 +779,7 @@ KINDS = {
     "redis (killClients)": RedisKillClients(),
     "redis (sleep)": RedisSleep(),
     "redis (evict)": RedisEvict(),
+    "redis (failover)": RedisFailover(),
     "rabbitmq (fillQueue)": RabbitFill(),
     "rabbitmq (closeConnections)": RabbitClose(),
     "io": Io(),

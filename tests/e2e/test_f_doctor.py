@@ -12,15 +12,15 @@ from conftest import BIN
 
 KINDS = {"kill", "partition", "app", "pause", "cpu", "memory", "network", "diskFill", "limits",
          "tcp", "http", "dns", "postgres", "redis", "io", "ioThrottle",
-         "postgres.slowDisk", "rabbitmq", "node"}
+         "postgres.slowDisk", "rabbitmq", "node", "postgres.failover", "redis.failover",
+         "rabbitmq.stopNode"}
 # What needs control groups that throttle disks.
 DISK_KINDS = {"ioThrottle", "postgres.slowDisk"}
 # What no host can do, and what is named instead.
-NEVER = {"clock": "libfaketime", "node.reboot": "kubelet.service",
-         "postgres.failover": "kill, pause, partition",
-         "redis.failover": "Sentinel", "rabbitmq.stopNode": "kill its process"}
+NEVER = {"clock": "libfaketime", "node.reboot": "kubelet.service"}
 # What needs a table in a network namespace.
-NETNS_KINDS = {"partition", "network", "tcp", "http", "dns"}
+NETNS_KINDS = {"partition", "network", "tcp", "http", "dns", "postgres.failover", "redis.failover",
+               "rabbitmq.stopNode"}
 # What every host can do.
 FREE_KINDS = KINDS - NETNS_KINDS - (DISK_KINDS if no_throttle_here() else set())
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="privileges are taken away from root")

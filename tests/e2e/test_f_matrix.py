@@ -25,6 +25,7 @@ from chaos_lab import (NEEDS_ROOT, SUBNET, Instance, add_fronts, add_jobs, app_f
                        echo_command, gateway_command, kill_fault, make_namespace,
                        partition_fault, platform, sh)
 from conftest import ROOT, SANITIZED, wait_until
+from failover_lab import Guarded
 from matrix_lab import (FIRST_LEASE_S, FOR_S, LEASE_S, LIMIT_S, Effect, Lab, Machine,
                         controller_of, made_by, measure, table_of, text_of)
 from proxy_lab import ZONE
@@ -59,7 +60,7 @@ def web(platform, bridge):
 
 
 @pytest.fixture(scope="module")
-def stores(web):
+def stores(web, bridge):
     """Stores on the bridge's own address, a server for each fault of theirs."""
     platform, address = web, f"{SUBNET}.1"
     platform.stores["pg"] = ("postgres", credentials(
@@ -76,6 +77,7 @@ def stores(web):
         for name, server in {**databases, **caches}.items():
             server.keep(platform, name)
         broker.keep(platform, "rmq-51")
+        platform.guarded = Guarded(platform, bridge, (71, 72), 1, "pair", down_ms=1000)
         platform.add("rmq", Alias(broker.instance, "rmq-52"))
         platform.servers = {**databases, **caches, "rmq-51": broker, "rmq-52": broker}
         platform.write()
@@ -85,6 +87,8 @@ def stores(web):
             if name in platform.instances:
                 server.stop()
         broker.close()
+        if getattr(platform, "guarded", None) is not None:
+            platform.guarded.close()
 
 
 @pytest.fixture(scope="module")
@@ -324,7 +328,7 @@ NOT_TOGETHER = {
                      "pause (SIGSTOP)", "memory", "io", "ioThrottle (v1 blkio)", "postgres (lock)",
                      "postgres (connections)", "postgres (terminate)", "redis (pause)",
                      "redis (fill)", "redis (killClients)", "redis (sleep)", "redis (evict)",
-                     "rabbitmq (fillQueue)", "rabbitmq (closeConnections)"], "with one other: the row above")}
+                     "redis (failover)", "rabbitmq (fillQueue)", "rabbitmq (closeConnections)"], "with one other: the row above")}
 
 
 def packet_kinds(platform):
@@ -423,7 +427,8 @@ def test_the_namespace_of_the_target_vanishes(platform, bridge, machine, tmp_pat
                            for kind, (service, number) in IN_NAMESPACES.items()], FIRST_LEASE_S)
         with concurrent.futures.ThreadPoolExecutor(len(effects)) as pool:
             matrix["the target's namespace is taken away"] = {
-                **dict.fromkeys(KINDS, "nothing of it is there"), **dict(zip(
+                **dict.fromkeys(KINDS, "nothing of it is there"), "redis (failover)": "as partition",
+                **dict(zip(
                     IN_NAMESPACES, pool.map(lambda e: take_away(platform, lab, e), effects)))}
         assert lab.agent.terminate() == 0
     finally:

@@ -11,6 +11,9 @@
  * making their rules in a network namespace that exists for this call alone; nothing outside of it
  * is touched. Blocks for some milliseconds. */
 bool fault_host_can(enum fault_kind kind, struct base_error *why);
+/* Likewise a store's node that is cut off from its cluster (failover, stopNode), which is no kind
+ * of its own. */
+bool fault_host_can_cut_off(struct base_error *why);
 /* By what this host does it, where hosts differ; "" otherwise. Blocks as above. */
 const char *fault_host_means(enum fault_kind kind);
 /* Whether this platform offers what such a fault needs. Pure. */

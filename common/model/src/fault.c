@@ -67,33 +67,6 @@ static const char *const dns_answer_names[] = {
 };
 static const struct codec_words dns_answers = CODEC_WORDS(dns_answer_names);
 
-static const char *const postgres_action_names[] = {
-    [FAULT_POSTGRES_TERMINATE] = "terminate",
-    [FAULT_POSTGRES_LOCK] = "lock",
-    [FAULT_POSTGRES_CONNECTIONS] = "connections",
-    [FAULT_POSTGRES_SLOW_DISK] = "slowDisk",
-};
-static const struct codec_words postgres_actions = CODEC_WORDS(postgres_action_names);
-
-static const char *const postgres_lock_names[] = {
-    [FAULT_POSTGRES_LOCK_ALL] = "all", [FAULT_POSTGRES_LOCK_WRITES] = "writes"};
-static const struct codec_words postgres_locks = CODEC_WORDS(postgres_lock_names);
-
-static const char *const redis_action_names[] = {
-    [FAULT_REDIS_PAUSE] = "pause",      [FAULT_REDIS_FILL] = "fill",
-    [FAULT_REDIS_KILL] = "killClients", [FAULT_REDIS_SLEEP] = "sleep",
-    [FAULT_REDIS_EVICT] = "evict",
-};
-static const struct codec_words redis_actions = CODEC_WORDS(redis_action_names);
-
-static const char *const redis_pause_names[] = {
-    [FAULT_REDIS_PAUSE_ALL] = "all", [FAULT_REDIS_PAUSE_WRITES] = "writes"};
-static const struct codec_words redis_pauses = CODEC_WORDS(redis_pause_names);
-
-static const char *const rabbitmq_action_names[] = {
-    [FAULT_RABBITMQ_CLOSE] = "closeConnections", [FAULT_RABBITMQ_FILL] = "fillQueue"};
-static const struct codec_words rabbitmq_actions = CODEC_WORDS(rabbitmq_action_names);
-
 static const char *const node_action_names[] = {
     [FAULT_NODE_CORDON] = "cordon", [FAULT_NODE_DRAIN] = "drain"};
 static const struct codec_words node_actions = CODEC_WORDS(node_action_names);
@@ -259,34 +232,6 @@ static const struct codec_field dns_fields[] = {
     {.key = "address", .type = CODEC_TEXT_OR_NULL, AT(dns.address)},
     {.key = "server", .type = CODEC_TEXT_OR_NULL, AT(dns.server)},
 };
-static const struct codec_field postgres_fields[] = {
-    {.key = "action", .type = CODEC_WORD, .words = &postgres_actions, AT(postgres.action)},
-    {.key = "everyNs", .type = CODEC_NS, AT(postgres.every)},
-    {.key = "table", .type = CODEC_TEXT_OR_NULL, .form = FORM_LINE, AT(postgres.table)},
-    {.key = "lock", .type = CODEC_WORD, .words = &postgres_locks, AT(postgres.lock)},
-    {.key = "left", .type = CODEC_I64, .max = FAULT_POSTGRES_MOST_LEFT, AT(postgres.left)},
-    {.key = "disk", .type = CODEC_GROUP, .shape = &model_slow_disk_shape, .optional = true},
-};
-static bool check_postgres(const void *value, const char *where, struct base_error *err)
-{
-    const struct fault_spec *spec = value;
-    bool slow = fault_is_slow_disk(spec);
-    return slow == (spec->postgres.disk.path != NULL) ||
-           base_fail(err, BASE_INVALID, "%s: disk: expected %s", where,
-                     slow ? "what slowDisk throttles" : "none, which only slowDisk has");
-}
-static const struct codec_field redis_fields[] = {
-    {.key = "action", .type = CODEC_WORD, .words = &redis_actions, AT(redis.action)},
-    {.key = "pause", .type = CODEC_WORD, .words = &redis_pauses, AT(redis.pause)},
-    {.key = "bytes", .type = CODEC_I64, .max = INT64_C(1) << 50, AT(redis.bytes)},
-    {.key = "everyNs", .type = CODEC_NS, AT(redis.every)},
-    {.key = "timeNs", .type = CODEC_NS, .max = 500000000, AT(redis.time)},
-};
-static const struct codec_field rabbitmq_fields[] = {
-    {.key = "action", .type = CODEC_WORD, .words = &rabbitmq_actions, AT(rabbitmq.action)},
-    {.key = "everyNs", .type = CODEC_NS, AT(rabbitmq.every)},
-    {.key = "bytes", .type = CODEC_I64, .max = INT64_C(1) << 30, AT(rabbitmq.bytes)},
-};
 static const struct codec_field node_fields[] = {
     {.key = "action", .type = CODEC_WORD, .words = &node_actions, AT(node.action)},
     {.key = "emptyDir", .type = CODEC_BOOL, AT(node.empty_dir)},
@@ -318,13 +263,6 @@ static const struct codec_shape limits_shape = {.name = "limits",
 static const struct codec_shape tcp_shape = VARIANT("tcp", tcp_fields);
 static const struct codec_shape http_shape = VARIANT("http", http_fields);
 static const struct codec_shape dns_shape = VARIANT("dns", dns_fields);
-static const struct codec_shape postgres_shape = {.name = "postgres",
-                                                  .size = sizeof(struct fault_spec),
-                                                  .closed = true,
-                                                  CODEC_FIELDS(postgres_fields),
-                                                  .check = check_postgres};
-static const struct codec_shape redis_shape = VARIANT("redis", redis_fields);
-static const struct codec_shape rabbitmq_shape = VARIANT("rabbitmq", rabbitmq_fields);
 /* "node" is a key of the spec already: where its targets run. */
 static const struct codec_shape node_shape = VARIANT("nodes", node_fields);
 static const struct codec_shape *const variants[] = {
@@ -340,11 +278,11 @@ static const struct codec_shape *const variants[] = {
     [FAULT_TCP] = &tcp_shape,
     [FAULT_HTTP] = &http_shape,
     [FAULT_DNS] = &dns_shape,
-    [FAULT_POSTGRES] = &postgres_shape,
-    [FAULT_REDIS] = &redis_shape,
+    [FAULT_POSTGRES] = &model_postgres_shape,
+    [FAULT_REDIS] = &model_redis_shape,
     [FAULT_IO] = &model_io_shape,
     [FAULT_IO_THROTTLE] = &model_throttle_shape,
-    [FAULT_RABBITMQ] = &rabbitmq_shape,
+    [FAULT_RABBITMQ] = &model_rabbitmq_shape,
     [FAULT_NODE] = &node_shape,
 };
 

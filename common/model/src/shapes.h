@@ -13,6 +13,9 @@ extern const struct codec_shape model_network_shape;
 extern const struct codec_shape model_io_shape;
 extern const struct codec_shape model_throttle_shape;
 extern const struct codec_shape model_slow_disk_shape; /* a group of postgres */
+extern const struct codec_shape model_postgres_shape;
+extern const struct codec_shape model_redis_shape;
+extern const struct codec_shape model_rabbitmq_shape;
 extern const struct codec_words model_directions;
 extern const struct codec_words model_protocols;
 /* Numbers of ports, not too many; the message starts with the key. */

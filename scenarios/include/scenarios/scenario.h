@@ -194,6 +194,13 @@ struct scn_route_of {
     size_t port_count;
 };
 
+/* A node that is cut off, so that its cluster fails over. */
+struct scn_failover {
+    char **members;
+    size_t member_count;
+    struct dur_ns restored_within;
+};
+
 struct scn_fault {
     char *name;
     struct dur_ns at;       /* after the load's start, or after the end of `after` */
@@ -314,6 +321,7 @@ struct scn_fault {
         char *table;
         enum fault_postgres_lock lock;
         int64_t left;
+        struct scn_failover failover;
     } postgres;
     struct {
         enum fault_redis_action action;
@@ -321,6 +329,7 @@ struct scn_fault {
         uint64_t bytes;
         struct dur_ns every;
         struct dur_ns time;
+        struct scn_failover failover;
     } redis;
     struct {
         char *folder; /* within the platform's state folder */
@@ -340,6 +349,7 @@ struct scn_fault {
         enum fault_rabbitmq_action action;
         struct dur_ns every;
         uint64_t bytes;
+        struct scn_failover failover;
     } rabbitmq;
     struct {
         enum fault_node_action action;

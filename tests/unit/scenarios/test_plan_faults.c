@@ -445,6 +445,46 @@ static void test_a_slow_disk_is_planned(void **state)
     topo_fini(&topo);
 }
 
+static void test_failovers_are_planned(void **state)
+{
+    (void)state;
+    struct topo topo = platform(TOPO_NETNS);
+    struct scn_plan_options options = {.run = "r1"};
+    struct scn_plan_options without = {.run = "r1", .without_kernel_faults = true};
+    store_of(&topo, "redis");
+    char *text = replaced(SAMPLE, "service: users, kill: {}",
+                          "service: postgres, maxAffected: 100%, redis: {failover: {members: "
+                          "[postgres]}}");
+    assert_refused(text, &topo, &options,
+                   "spec.faults[0].redis: members: nobody but \"postgres-1\" itself");
+    struct plan plan = planned(text, &topo, &without);
+    for (size_t i = 0; i < plan.fault_count; i++)
+        assert_null(fault_failover_of(&plan.faults[i].spec)); /* left out */
+    plan_fini(&plan);
+    free(text);
+    text = replaced(SAMPLE, "service: users, kill: {}",
+                    "service: postgres, maxAffected: 100%, redis: {failover: {members: [users]}}");
+    assert_refused(text, &topo, &options,
+                   "spec.faults[0].redis.failover.members[0]: \"users\" is of the kind \"http\"");
+    free(topo.services[1].kind);
+    topo.services[1].kind = base_str_dup("redis");
+    assert_refused(text, &topo, &options, "\"users\" has no credentialsFile");
+    topo.services[1].credentials_file = base_str_dup("/etc/squall/redis");
+    plan = planned(text, &topo, &options);
+    const struct fault_failover *failover = fault_failover_of(&plan.faults[0].spec);
+    assert_non_null(failover);
+    assert_string_equal(failover->members[0], "users");
+    assert_int_equal(failover->restored_within.ns, 30 * BASE_NS_PER_S);
+    plan_fini(&plan);
+    free(text);
+    text = replaced(SAMPLE, "service: users, kill: {}",
+                    "service: users, maxAffected: 100%, select: all, redis: {failover: {members: "
+                    "[postgres]}}");
+    assert_refused(text, &topo, &options, "one node is cut off at a time");
+    free(text);
+    topo_fini(&topo);
+}
+
 static void test_faults_of_redis_are_planned(void **state)
 {
     (void)state;
@@ -669,6 +709,7 @@ int main(void)
         cmocka_unit_test(test_proxy_faults_are_planned),
         cmocka_unit_test(test_faults_of_postgres_are_planned),
         cmocka_unit_test(test_a_slow_disk_is_planned),
+        cmocka_unit_test(test_failovers_are_planned),
         cmocka_unit_test(test_faults_of_redis_are_planned),
         cmocka_unit_test(test_limits_are_planned),
         cmocka_unit_test(test_faults_of_disks_are_planned),

@@ -41,18 +41,6 @@ enum { FAULT_KIND_COUNT = FAULT_NODE + 1 };
     "does not come up; `suspend` the run and reboot it by hand, or hit what runs on a node with "  \
     "`where: {node: ...}`; a kubelet that stands still is `pause` on kubelet.service, found by "   \
     "unit"
-/* Ways to break a store, likewise. */
-#define FAULT_POSTGRES_FAILOVER_REFUSED                                                            \
-    "a promotion cannot be taken back: the standby begins a timeline of its own, and the old "     \
-    "primary is a second one until it is rewound; break the primary (kill, pause, partition), "    \
-    "and let what guards it fail over"
-#define FAULT_REDIS_FAILOVER_REFUSED                                                               \
-    "roles that are exchanged stay so when squall dies, no lease puts them back; break the "       \
-    "primary (kill, pause, partition, or redis: {sleep: {}}), and let Sentinel, or what else "     \
-    "guards it, fail over"
-#define FAULT_RABBITMQ_STOP_REFUSED                                                                \
-    "nothing starts a stopped node again when squall dies; kill its process, which its "           \
-    "supervisor starts again, or pause it, which ends with the lease"
 /* By what a target is killed: a signal to its process, or a request to Kubernetes' API about its
  * pod, which deletes it whatever a disruption budget says, or evicts it if the budget allows. */
 enum fault_kill_by { FAULT_KILL_SIGNAL, FAULT_KILL_DELETE, FAULT_KILL_EVICT };
@@ -155,12 +143,22 @@ enum fault_dns_answer {
     FAULT_DNS_ADDRESS   /* `address`, whatever the name's own is */
 };
 
+enum { FAULT_MAX_MEMBERS = 16 };
+/* The node of a store's cluster is cut off from everybody, so that the others fail over. */
+struct fault_failover {
+    char **members; /* the others: names of instances, or of services, all whose instances but the
+                     * target are meant */
+    size_t member_count;
+    struct dur_ns restored_within; /* of the fault's end: the cluster is whole again */
+};
+
 /* What befalls a PostgreSQL server, through its own protocol. */
 enum fault_postgres_action {
     FAULT_POSTGRES_TERMINATE,   /* sessions of others in the database are ended, once or `every` */
     FAULT_POSTGRES_LOCK,        /* a transaction holds a lock on `table` */
     FAULT_POSTGRES_CONNECTIONS, /* connections are taken until `left` are free */
-    FAULT_POSTGRES_SLOW_DISK    /* commits of the primary wait for a disk that is throttled */
+    FAULT_POSTGRES_SLOW_DISK,   /* commits of the primary wait for a disk that is throttled */
+    FAULT_POSTGRES_FAILOVER     /* it is cut off, and a standby takes over */
 };
 enum fault_postgres_lock {
     FAULT_POSTGRES_LOCK_ALL,   /* ACCESS EXCLUSIVE: nobody reads or writes */
@@ -170,11 +168,12 @@ enum { FAULT_POSTGRES_MOST_LEFT = 10000 };
 
 /* What befalls a Redis server, through its own protocol. */
 enum fault_redis_action {
-    FAULT_REDIS_PAUSE, /* clients wait: all of them, or those that write */
-    FAULT_REDIS_FILL,  /* keys of the fault's own take up memory */
-    FAULT_REDIS_KILL,  /* clients are disconnected, once or `every` */
-    FAULT_REDIS_SLEEP, /* it does nothing for `time`, again and again */
-    FAULT_REDIS_EVICT  /* it is made to evict `bytes` of what others keep there */
+    FAULT_REDIS_PAUSE,   /* clients wait: all of them, or those that write */
+    FAULT_REDIS_FILL,    /* keys of the fault's own take up memory */
+    FAULT_REDIS_KILL,    /* clients are disconnected, once or `every` */
+    FAULT_REDIS_SLEEP,   /* it does nothing for `time`, again and again */
+    FAULT_REDIS_EVICT,   /* it is made to evict `bytes` of what others keep there */
+    FAULT_REDIS_FAILOVER /* it is cut off, and a replica takes over */
 };
 enum { FAULT_REDIS_DESTROYS_LEAST = 4 << 20, FAULT_REDIS_DESTROYS_MOST = 1 << 30 }; /* evict */
 enum fault_redis_pause { FAULT_REDIS_PAUSE_ALL, FAULT_REDIS_PAUSE_WRITES };
@@ -182,7 +181,8 @@ enum fault_redis_pause { FAULT_REDIS_PAUSE_ALL, FAULT_REDIS_PAUSE_WRITES };
 /* What befalls a RabbitMQ node, through its management interface. */
 enum fault_rabbitmq_action {
     FAULT_RABBITMQ_CLOSE, /* connections of others are closed, once or `every` */
-    FAULT_RABBITMQ_FILL   /* a queue of the fault's own takes up memory */
+    FAULT_RABBITMQ_FILL,  /* a queue of the fault's own takes up memory */
+    FAULT_RABBITMQ_STOP   /* it is cut off, and its cluster goes on without it */
 };
 
 /* What befalls the nodes that the targets run on, through Kubernetes' API. */
@@ -332,6 +332,7 @@ struct fault_spec {
             enum fault_postgres_lock lock;
             int64_t left;                 /* connections that ordinary roles still can make */
             struct fault_throttling disk; /* slowDisk; else without a path */
+            struct fault_failover failover;
         } postgres;
         struct {
             enum fault_redis_action action;
@@ -339,6 +340,7 @@ struct fault_spec {
             int64_t bytes;       /* fill, evict; else 0 */
             struct dur_ns every; /* kill; 0: once */
             struct dur_ns time;  /* sleep; else 0 */
+            struct fault_failover failover;
         } redis;
         struct {
             char *path;  /* a folder in the platform's state folder */
@@ -350,8 +352,9 @@ struct fault_spec {
         struct fault_throttling throttle;
         struct {
             enum fault_rabbitmq_action action;
-            struct dur_ns every; /* close; 0: once */
-            int64_t bytes;       /* fill; else 0 */
+            struct dur_ns every;            /* close; 0: once */
+            int64_t bytes;                  /* fill; else 0 */
+            struct fault_failover failover; /* stop */
         } rabbitmq;
         struct {
             enum fault_node_action action;
@@ -438,6 +441,8 @@ bool fault_is_of_pod(const struct fault_spec *spec);
 bool fault_is_slow_disk(const struct fault_spec *spec);
 /* Of ioThrottle, or of a slow disk. */
 const struct fault_throttling *fault_throttling_of(const struct fault_spec *spec);
+/* Of one that cuts a store's node off from its cluster; NULL: it does not. */
+const struct fault_failover *fault_failover_of(const struct fault_spec *spec);
 const char *fault_kill_by_name(enum fault_kill_by by);
 const char *fault_node_action_name(enum fault_node_action action);
 /* What does not go together in a kill. */
