@@ -818,7 +818,7 @@ class OtherFill(DiskFill):
         assert not self.gone(effect)
 
 
-# What this machine has not, and the matrix therefore not.
+# What the matrix has not, and where it is.
 LACKS = [why for why in [no_throttle_here() and f"ioThrottle: {no_throttle_here()}.",
                          "ioThrottle (v2 io.max): in rows of its own, inside user-mode-linux "
                          "(test_f_netem.py); " + (
@@ -832,7 +832,11 @@ LACKS = [why for why in [no_throttle_here() and f"ioThrottle: {no_throttle_here(
                          "kill (by: delete, by: evict): at a real API server "
                          "(tests/kubernetes/run.sh); nothing of them stays in place.",
                          "node (cordon, drain): at a real API server, with their deaths (the same; "
-                         "ADR 0027)."] if why]
+                         "ADR 0027).",
+                         "postgres (failover) and rabbitmq (stopNode): by the steps and rules of redis "
+                         "(failover), at real clusters (test_f_failover_*.py).",
+                         "postgres (slowDisk): by the steps of ioThrottle, with its deaths, where a "
+                         "database lies on a disk (test_f_slow_disk.py)."] if why]
 
 ASIDE = Aside("web-17", delay_ms=100.0)
 PARTNERS = {"limits": Roomy(), "partition": Partition(), "diskFill": OtherFill(), "cpu": Cpu()}
