@@ -239,6 +239,21 @@ class Passage:
         self.listener.close()
 
 
+@contextlib.contextmanager
+def passage(lab, server, on_connection=lambda number: None):
+    """What the agent takes for the first database is a server behind it."""
+    between = Passage(server.address, server.port, on_connection)
+    topology = json.loads(lab.topology_file.read_text())
+    [database] = [s["instances"][0] for s in topology["services"] if s["name"] == "pg"]
+    database["port"] = between.port
+    lab.topology_file.write_text(json.dumps(topology))
+    try:
+        yield
+    finally:
+        between.close()
+        lab.write()
+
+
 class Relay:
     """Stands between a server and its clients, and keeps the second CLIENT LIST to itself until the
     server has ended that client."""

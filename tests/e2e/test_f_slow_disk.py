@@ -16,7 +16,7 @@ from chaos_lab import (GRACE_S, NEEDS_ROOT, S, Agent, Platform, add_groups, devi
                        limits_on, no_throttle_here, revert)
 from conftest import run, wait_until
 from services import free_port
-from stores_lab import PASSWORD, Database, Passage, credentials, postgres_fault
+from stores_lab import PASSWORD, Database, credentials, passage, postgres_fault
 from test_f_process import guards
 
 pytestmark = [NEEDS_ROOT,
@@ -50,6 +50,8 @@ def lab(tmp_path_factory):
         for database in filter(None, (made.database, made.other)):
             if hasattr(database, "instance"):
                 database.stop()
+            else:  # never started
+                database.server.close()
         made.stop()
 
 
@@ -182,22 +184,6 @@ def test_without_fsync_nothing_waits(agent, lab):
         setting("on")
 
 
-@contextlib.contextmanager
-def answered_by(lab, port):
-    """At the target's address."""
-    between = Passage("127.0.0.1", port, lambda number: None)
-    topology = json.loads(lab.topology_file.read_text())
-    [service] = [s for s in topology["services"] if s["name"] == "pg"]
-    [instance] = [i for i in service["instances"] if i["name"] == "pg-71"]
-    instance["port"] = between.port
-    lab.topology_file.write_text(json.dumps(topology))
-    try:
-        yield
-    finally:
-        between.close()
-        lab.write()
-
-
 def test_who_answers_must_be_the_primary_whose_log_lies_there(agent, lab):
     """One server after the other in the place of the target, or as another target."""
     other, data = lab.other, lab.other.server.root / "data"
@@ -220,7 +206,7 @@ def test_who_answers_must_be_the_primary_whose_log_lies_there(agent, lab):
         refused(agent, spec, "it is a standby (pg_is_in_recovery())")
         assert other.local("SELECT pg_promote()").stdout == "t\n"
         refused(agent, slow_fault(lab, ["pg-72"], write=MIB), "its commits do not go to the device")
-        with answered_by(lab, other.server.port):
+        with passage(lab, other.server):
             refused(agent, slow_fault(lab, write=MIB), "works elsewhere: its process")
     finally:
         path.write_text(right)

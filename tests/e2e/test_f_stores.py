@@ -17,8 +17,8 @@ import pytest
 from chaos_lab import Agent, Platform, all_ok, evidence
 from conftest import SANITIZED, run, wait_until
 from services import free_port
-from stores_lab import (CONNECTIONS, PASSWORD, RESERVED, STOCK_BYTES, Cache, Database, Passage, Relay, credentials,
-                        postgres_fault, redis_fault, still_there)
+from stores_lab import (CONNECTIONS, PASSWORD, RESERVED, STOCK_BYTES, Cache, Database, Relay, credentials,
+                        passage, postgres_fault, redis_fault, still_there)
 
 
 @pytest.fixture(scope="module")
@@ -180,21 +180,6 @@ def test_connections_that_clients_give_up_are_taken(lab, agent, role):
         path.write_text(right)
 
 
-@contextlib.contextmanager
-def passage(lab, on_connection):
-    """To the database, for the agent."""
-    between = Passage(lab.database.server.address, lab.database.server.port, on_connection)
-    topology = json.loads(lab.topology_file.read_text())
-    [database] = [s["instances"][0] for s in topology["services"] if s["name"] == "pg"]
-    database["port"] = between.port
-    lab.topology_file.write_text(json.dumps(topology))
-    try:
-        yield
-    finally:
-        between.close()
-        lab.write()
-
-
 def test_clients_that_leave_while_it_is_applied(lab, agent):
     """What was free when it was counted has been taken, but is not all that is free then."""
     nobody_is_there(lab)
@@ -205,7 +190,7 @@ def test_clients_that_leave_while_it_is_applied(lab, agent):
                 leave()
                 wait_until(lambda: others(lab) == first, 5, "they have left")
 
-        with passage(lab, on_connection):
+        with passage(lab, lab.database.server, on_connection):
             spec = postgres_fault("connections", lease_s=10.0)
             record = inject(agent, spec)
             taken(lab, spec, CONNECTIONS - RESERVED)
@@ -234,7 +219,7 @@ def test_a_reserved_connection_is_given_back(lab, agent):
                 wait_until(gets_in, 5, "the client is there")
                 standing.clear()
 
-        with passage(lab, on_connection):
+        with passage(lab, lab.database.server, on_connection):
             spec = postgres_fault("connections", lease_s=10.0)
             inject(agent, spec)
             standing.append(True)
@@ -262,7 +247,7 @@ def test_what_is_held_is_renewed_though_nobody_is_let_in(lab, agent):
             standing.set()
             assert let_in.wait(30)
 
-    with clients(lab, 1) as leave, passage(lab, on_connection):
+    with clients(lab, 1) as leave, passage(lab, lab.database.server, on_connection):
         spec = postgres_fault("connections", lease_s=10.0)
         inject(agent, spec)
         let_in.clear()
